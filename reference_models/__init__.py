@@ -1,0 +1,1 @@
+"""Enhancers to compare with: classical ones, adapters to anybody's, trained networks."""

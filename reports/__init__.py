@@ -1,0 +1,1 @@
+"""Scores in, tables and pages out. Code only: nothing is ever written into this folder."""

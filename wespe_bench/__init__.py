@@ -1,0 +1,50 @@
+"""wespe-bench: judge photo enhancers honestly.
+
+Eight public names, loaded on first use, so that ``import wespe_bench`` costs
+nothing and pulls in neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wespe_bench.enhancing import enhance as enhance
+    from wespe_bench.registry import load_dataset as load_dataset
+    from wespe_bench.registry import load_enhancer as load_enhancer
+    from wespe_bench.registry import load_metric as load_metric
+    from wespe_bench.scoring import score as score
+    from wespe_bench.store import load_scores as load_scores
+    from wespe_bench.types import Dataset as Dataset
+    from wespe_bench.types import Metric as Metric
+    from wespe_bench.types import Sample as Sample
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "load_dataset": "wespe_bench.registry",
+    "load_enhancer": "wespe_bench.registry",
+    "load_metric": "wespe_bench.registry",
+    "load_scores": "wespe_bench.store",
+    "enhance": "wespe_bench.enhancing",
+    "score": "wespe_bench.scoring",
+    "Dataset": "wespe_bench.types",
+    "Metric": "wespe_bench.types",
+    "Sample": "wespe_bench.types",
+}
+
+__all__ = [*_WHERE, "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _WHERE:
+        import importlib
+
+        value = getattr(importlib.import_module(_WHERE[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'wespe_bench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

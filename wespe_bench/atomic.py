@@ -1,0 +1,77 @@
+"""Writing files so that a reader, or a crash, never meets half of one.
+
+Every write goes to a temporary name in the same folder, is flushed to disk and renamed.
+The temporary name carries the host and process that made it, so that leftovers of a
+killed process can be told from the work of a living one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import socket
+from pathlib import Path
+
+_counter = itertools.count()
+_TEMPORARY = re.compile(r"^\..{0,80}\.(?P<host>[0-9A-Za-z_-]+)\.(?P<pid>\d+)\.\d+\.tmp$")
+
+
+def _host() -> str:
+    return re.sub(r"[^0-9A-Za-z_-]", "-", socket.gethostname()) or "host"
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write ``data`` to ``path`` atomically, creating parent folders.
+
+    Raises OSError (full disk, no permission) and then leaves ``path`` as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The name is cut so that a long file name plus our suffix stays within the 255 bytes
+    # most file systems allow.
+    short = path.name.encode()[:80].decode(errors="ignore")
+    temporary = path.parent / f".{short}.{_host()}.{os.getpid()}.{next(_counter)}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 with ``\\n`` line ends, atomically."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Delete temporary files that dead processes of this host left below ``folder``.
+
+    Returns how many were deleted. Files of living processes and of other hosts stay.
+    """
+    import psutil
+
+    removed = 0
+    host = _host()
+    for path in folder.rglob(".*.tmp"):
+        match = _TEMPORARY.match(path.name)
+        if match and match["host"] == host and not psutil.pid_exists(int(match["pid"])):
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network file systems cannot sync a folder; the rename stands all the same
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,25 @@
+"""The one exception that a user's mistake raises."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong: a path, a name, an image, a file's content.
+
+    The message is one line that says what is wrong, where, and what to do. The
+    command line prints it without a traceback and exits with 2.
+    """
+
+
+def one_line(error: BaseException) -> str:
+    """The error as a single line: type name added unless the message is meant for users.
+
+    >>> one_line(InputError("no such folder: x"))
+    'no such folder: x'
+    >>> one_line(KeyError("x"))
+    "KeyError: 'x'"
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

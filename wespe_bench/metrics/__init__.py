@@ -1,0 +1,1 @@
+"""The metrics, one file each: what it is, the paper, the formula, the function, the record."""

@@ -1,0 +1,47 @@
+r"""PNG bits per pixel: how hard the photo is to compress without loss.
+
+.. math:: 8 \cdot \text{bytes} / (W H)
+
+Convention: 24-bit RGB encoded in memory by Pillow at zlib level 6 without metadata. The
+byte count depends on the encoder, so its builds are part of the version, and numbers of
+two builds are never meant together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import PIL
+from PIL import features
+
+from wespe_bench.images import check_rgb, encode_png
+from wespe_bench.types import Metric
+
+LEVEL = 6
+
+
+def bpp(image: np.ndarray, reference: None = None, *, sample_id: str = "", seed: int = 0) -> float:
+    """Bits per pixel of uint8 (H, W, 3) as a PNG. Raises ValueError on another dtype or shape.
+
+    >>> bpp(np.zeros((64, 64, 3), np.uint8)) < 1
+    True
+    """
+    check_rgb(image)
+    return 8.0 * len(encode_png(image, LEVEL)) / (image.shape[0] * image.shape[1])
+
+
+def _encoder() -> str:
+    if features.check_feature("zlib_ng"):
+        return f"zlib-ng{features.version_feature('zlib_ng')}"
+    return f"zlib{features.version_codec('zlib')}"
+
+
+BPP = Metric(
+    name="bpp",
+    version=f"1+pillow{PIL.__version__}+{_encoder()}",
+    unit="bit/px",
+    higher_is_better=True,
+    full_reference=False,
+    compute=bpp,
+    title="PNG bpp",
+    summary="bits per pixel of the PNG, Pillow level 6; the paper reads more as better",
+)

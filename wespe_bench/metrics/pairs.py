@@ -1,0 +1,25 @@
+"""What every full-reference metric asks of its two photos."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wespe_bench.images import check_rgb
+
+
+def check_pair(image: np.ndarray, reference: np.ndarray | None, smallest: int = 1) -> None:
+    """Raise ValueError unless both are uint8 (H, W, 3) of one shape, sides >= ``smallest``."""
+    if reference is None:
+        raise ValueError("this metric compares with a reference, and there is none")
+    check_rgb(image)
+    check_rgb(reference, "reference")
+    if image.shape != reference.shape:
+        raise ValueError(
+            f"image is {image.shape[1]}x{image.shape[0]} but its reference is "
+            f"{reference.shape[1]}x{reference.shape[0]}; nothing is resized or cropped"
+        )
+    if min(image.shape[:2]) < smallest:
+        raise ValueError(
+            f"image is {image.shape[1]}x{image.shape[0]}; this metric needs at least "
+            f"{smallest} pixels on each side"
+        )

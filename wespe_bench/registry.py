@@ -1,0 +1,246 @@
+"""Names and where they live. Nothing is imported until a name is asked for.
+
+A name maps to "module:attribute". Whatever stands here has no privilege: the same specs
+accept anybody's ``module:function`` or ``file.py:function``.
+
+Specs
+-----
+- data sets: a name of `DATASETS`;
+- metrics: a name of `METRICS`, or ``module:METRIC`` (a `wespe_bench.types.Metric`);
+- enhancers: a name of `ENHANCERS`; ``prefix:argument`` with a prefix of
+  `ENHANCER_PREFIXES`; ``module:function`` or ``path/to/file.py:function``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from wespe_bench.types import Dataset, Enhancer, Metric
+
+#: name -> loader ``(**options) -> Dataset``
+DATASETS = {
+    "samples": "wespe_bench.datasets.samples:load",
+    "samples_fit": "wespe_bench.datasets.samples:load_fit",
+    "folder": "wespe_bench.datasets.folder:load",
+}
+
+#: name -> enhancer, callable as it is
+ENHANCERS = {
+    "identity": "reference_models.classical:identity",
+    "auto_levels": "reference_models.classical:auto_levels",
+    "equalize": "reference_models.classical:equalize",
+    "clahe": "reference_models.classical:clahe",
+    "grey_world": "reference_models.classical:grey_world",
+    "unsharp": "reference_models.classical:unsharp",
+}
+
+#: prefix -> factory ``(argument) -> Enhancer``
+ENHANCER_PREFIXES = {
+    "results": "reference_models.adapters:results",
+}
+
+#: name -> Metric record
+METRICS = {
+    "psnr": "wespe_bench.metrics.psnr:PSNR",
+    "ssim": "wespe_bench.metrics.ssim:SSIM",
+    "ms_ssim": "wespe_bench.metrics.ms_ssim:MS_SSIM",
+    "entropy": "wespe_bench.metrics.entropy:ENTROPY",
+    "bpp": "wespe_bench.metrics.bpp:BPP",
+}
+
+#: name -> Suite record
+SUITES = {
+    "demo": "wespe_bench.suites:DEMO",
+    "classical": "wespe_bench.suites:CLASSICAL",
+}
+
+#: What the harness calls in packages it may not import.
+REPORT = "reports.page:write_report"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint to append to an error message, empty when nothing is close.
+
+    >>> did_you_mean("pnsr", ["psnr", "ssim"])
+    " (did you mean 'psnr'?)"
+    """
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """The error for a name that is not known: what, a guess, and where to look."""
+    names = sorted(known)
+    return InputError(
+        f"unknown {kind} {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}"
+    )
+
+
+def resolve(target: str) -> Any:
+    """Import "module:attribute" and return the attribute. Raises InputError when it is not there."""
+    module_name, _, attribute = target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise InputError(f"cannot import {module_name!r} for {target!r}: {one_line(error)}") from error
+    return _attribute(module, attribute, target)
+
+
+def _attribute(module: Any, attribute: str, target: str) -> Any:
+    value = module
+    for part in attribute.split("."):
+        if not hasattr(value, part):
+            names = [name for name in vars(module) if not name.startswith("_")]
+            raise InputError(f"{target!r}: no {attribute!r} there{did_you_mean(attribute, names)}")
+        value = getattr(value, part)
+    return value
+
+
+def load_dataset(name: str, **options: Any) -> Dataset:
+    """The data set called ``name``; ``options`` go to its loader.
+
+    Raises InputError for an unknown name, an option the loader lacks, and whatever the
+    loader finds wrong with the files.
+    """
+    if name not in DATASETS:
+        raise unknown("data set", name, DATASETS)
+    dataset: Dataset = resolve(DATASETS[name])(**options)
+    return dataset
+
+
+def load_metric(name: str) -> Metric:
+    """The metric called ``name``, or the record at ``module:METRIC``."""
+    from wespe_bench.types import Metric
+
+    if name in METRICS:
+        metric = resolve(METRICS[name])
+    elif ":" in name:
+        metric = _load_foreign(name)
+    else:
+        raise unknown("metric", name, METRICS)
+    if not isinstance(metric, Metric):
+        raise InputError(f"{name!r} is a {type(metric).__name__}, not a wespe_bench.types.Metric")
+    return metric
+
+
+def load_enhancer(spec: str) -> Enhancer:
+    """The enhancer that ``spec`` names; see the module's text for the forms of a spec."""
+    prefix, colon, argument = spec.partition(":")
+    if spec in ENHANCERS:
+        enhancer = resolve(ENHANCERS[spec])
+    elif colon and prefix in ENHANCER_PREFIXES:
+        enhancer = resolve(ENHANCER_PREFIXES[prefix])(argument)
+    elif colon:
+        enhancer = _load_foreign(spec)
+    elif spec in ENHANCER_PREFIXES:
+        raise InputError(f"{spec!r} needs an argument: {spec}:PATH")
+    else:
+        raise unknown("enhancer", spec, [*ENHANCERS, *(f"{p}:..." for p in ENHANCER_PREFIXES)])
+    if isinstance(enhancer, type):
+        enhancer = enhancer()
+    if not callable(enhancer):
+        raise InputError(f"{spec!r} is a {type(enhancer).__name__}, not a function of an image")
+    return enhancer  # type: ignore[no-any-return]
+
+
+def _load_foreign(spec: str) -> Any:
+    """Anybody's ``module:attribute`` or ``path/file.py:attribute``.
+
+    The current folder is importable, as for ``python -m``.
+    """
+    module_name, _, attribute = spec.rpartition(":")
+    if not module_name or not attribute:
+        raise InputError(f"{spec!r}: expected module:function or file.py:function")
+    if module_name.endswith(".py"):
+        module = _import_file(Path(module_name), spec)
+        return _attribute(module, attribute, spec)
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    if importlib.util.find_spec(module_name.partition(".")[0]) is None:
+        prefixes = [*ENHANCER_PREFIXES, *ENHANCERS]
+        raise InputError(
+            f"{spec!r}: no module {module_name!r} here or installed{did_you_mean(module_name, prefixes)}"
+        )
+    return resolve(f"{module_name}:{attribute}")
+
+
+def _import_file(path: Path, spec: str) -> Any:
+    if not path.is_file():
+        raise InputError(f"{spec!r}: no such file: {path}")
+    path = path.resolve()
+    name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module_spec = importlib.util.spec_from_file_location(name, path)
+    if module_spec is None or module_spec.loader is None:
+        raise InputError(f"{spec!r}: {path} is not Python source")
+    module = importlib.util.module_from_spec(module_spec)
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    sys.modules[name] = module
+    try:
+        module_spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
+    return module
+
+
+_LABEL = re.compile(r"[^\W_][\w .+@()\[\]-]{0,99}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Named:
+    """An enhancer spec with the label that tables show: ``LABEL=SPEC``, or a spec alone."""
+
+    label: str
+    spec: str
+
+
+def parse_named(text: str) -> Named:
+    """Split ``LABEL=SPEC``; without a label one is made from the spec.
+
+    >>> parse_named("clahe"), parse_named("Ours=my_model.py:enhance").label
+    (Named(label='clahe', spec='clahe'), 'Ours')
+    >>> parse_named("results:outputs/deep-photo").label
+    'deep-photo'
+    """
+    label, equals, spec = text.partition("=")
+    if not equals or ":" in label or "/" in label:
+        spec = text
+        prefix, colon, argument = text.partition(":")
+        if not colon:
+            label = prefix
+        elif prefix in ENHANCER_PREFIXES:
+            label = Path(argument).name or prefix
+        else:
+            module_name, _, attribute = text.rpartition(":")
+            label = f"{Path(module_name).stem}.{attribute}" if attribute else text
+        label = re.sub(r"[^\w .+@()\[\]-]", "_", label).lstrip("._ -") or "enhancer"
+        label = label[:100]
+    if not spec:
+        raise InputError(f"{text!r}: nothing after the '='; expected LABEL=ENHANCER")
+    if not _LABEL.fullmatch(label) or label.endswith((" ", ".")):
+        raise InputError(
+            f"label {label!r}: use letters, digits and . _ + @ ( ) [ ] - (at most 100, starting with a letter or digit)"
+        )
+    return Named(label, spec)
+
+
+def first_line(record: Callable[..., Any] | Any) -> str:
+    """The first docstring line of a function, for listings."""
+    return (getattr(record, "__doc__", None) or "").strip().split("\n")[0]

@@ -1,0 +1,87 @@
+"""The nouns of the harness: Sample, Dataset, Metric, Enhancer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One photo to judge: paths, no pixels.
+
+    ``id`` is a relative POSIX path without extension ("iphone/test/0042"); it names the
+    photo everywhere and is what pairs an output with its input and its reference.
+    """
+
+    id: str
+    path: Path
+    reference: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A named, ordered set of samples with a revision that changes when any byte of it does.
+
+    ``revision`` is the SHA-256 over the sorted (id, content hash, reference hash) triples.
+    ``note`` travels with every table and page that shows the data set, for instance
+    "simulated camera".
+    """
+
+    name: str
+    revision: str
+    paired: bool
+    samples: tuple[Sample, ...]
+    note: str = ""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+class Enhancer(Protocol):
+    """RGB in, RGB out. A plain function will do; there is no base class.
+
+    ``image`` is uint8 of shape (H, W, 3), sRGB. The result has the same shape, either as
+    uint8 or as floating point on [0, 1]; floats may leave that range and are clamped,
+    scaled by 255 and rounded half to even by `wespe_bench.images.quantize`.
+
+    Optional attributes the harness looks for:
+
+    - ``batch(images)``: uint8 (N, H, W, 3) in and out, for photos of one size;
+    - ``for_sample(sample, image)``: called instead of the function when present, for
+      enhancers that need to know which photo it is;
+    - ``fingerprint``: a string that changes when the enhancer would answer differently
+      (by default the SHA-256 of its source file and the versions of its libraries);
+    - ``fingerprint_for(sample)``: the same for one sample.
+    """
+
+    def __call__(self, image: np.ndarray, /) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A function with a label.
+
+    ``compute(image, reference=None, *, sample_id="", seed=0)`` takes uint8 (H, W, 3) arrays
+    and returns the score, or a dict whose "value" is the score and whose other numbers are
+    stored with the row. ``version`` changes whenever the numbers do; tables refuse to mix
+    two versions. ``aggregate`` turns the rows of one table cell into its number (default:
+    the mean of ``value``); ``batch`` scores same-sized images at once.
+    """
+
+    name: str
+    version: str
+    unit: str
+    higher_is_better: bool
+    full_reference: bool
+    compute: Callable[..., float | dict[str, float]]
+    title: str = ""
+    summary: str = ""
+    aggregate: Callable[[pd.DataFrame], float] | None = None
+    batch: Callable[..., list[Any]] | None = None
