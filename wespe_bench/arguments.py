@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import re
+import sys
 from dataclasses import fields
 from typing import TypeVar
 
@@ -26,9 +27,9 @@ def parse(config: type[Config], argv: list[str], verb: str) -> Config:
     import tyro
 
     command = f"wespe-bench {verb}"
-    stderr = io.StringIO()
+    stdout, stderr = _Captured(), _Captured()
     try:
-        with contextlib.redirect_stderr(stderr):
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
             parsed, unknown = tyro.cli(
                 config,
                 args=argv,
@@ -38,11 +39,30 @@ def parse(config: type[Config], argv: list[str], verb: str) -> Config:
             )
     except SystemExit as stop:
         if stop.code in (0, None):
+            text = _without_idle_words(stdout.getvalue())
+            encoding = sys.stdout.encoding or "utf-8"
+            print(text.encode(encoding, "replace").decode(encoding), end="")
             raise
         raise InputError(f"{_in_one_line(stderr.getvalue())}; see {command} --help") from None
     if unknown:
         raise InputError(_unknown(unknown[0], config, command))
     return parsed
+
+
+class _Captured(io.StringIO):
+    """Output kept as text; tyro draws its frames by the stream's encoding."""
+
+    encoding = "utf-8"
+
+
+def _without_idle_words(text: str) -> str:
+    """Help without "(default: '')" and "(default: False)", which tell nobody anything."""
+    lines = []
+    for line in text.splitlines():
+        plain = re.sub(r"\(default: (?:''|False)\)", lambda m: " " * len(m[0]), line)
+        if plain == line or plain.strip("│ "):
+            lines.append(plain)
+    return "\n".join(lines) + "\n"
 
 
 def _unknown(word: str, config: type, command: str) -> str:
@@ -59,7 +79,11 @@ def _unknown(word: str, config: type, command: str) -> str:
 
 
 def _in_one_line(box: str) -> str:
-    """The first paragraph of tyro's framed message, without the frame."""
+    """The first paragraph of tyro's framed message, without the frame.
+
+    >>> _in_one_line("╭─ Value error ─╮\\n│ no such 'x' │\\n│ ─────────── │\\n│ Help: ... │")
+    "no such 'x'"
+    """
     words: list[str] = []
     for line in box.splitlines():
         inside = re.match(r"^[│|](.*)[│|]\s*$", line)
@@ -69,7 +93,8 @@ def _in_one_line(box: str) -> str:
         if set(text) == {"─"}:
             break
         words.append(text)
-    return " ".join(words) or "the arguments cannot be read"
+    text = " ".join(words) or "the arguments cannot be read"
+    return re.sub(r"^Missing from .*?: (STR|.*?\b)", "missing: ", text)
 
 
 def cores() -> int:

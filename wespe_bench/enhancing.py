@@ -116,8 +116,7 @@ def enhance_runs(
     pending = progress.Flushing(write)
     run_engine = resolve(ENGINES[engine])
     context = _Context(tuple(plan.enhancer for plan in plans), stretch)
-    title = plans[0].label if len(plans) == 1 else f"{len(plans)} enhancers"
-    with progress.bar(len(todo), f"enhance {title}", quiet=quiet) as bar:
+    with progress.bar(len(todo), "enhance", quiet=quiet) as bar:
         try:
             outcome: Outcome
             for outcome in run_engine(_open_worker, context, todo, jobs=jobs, chunk=_chunk(todo)):

@@ -21,7 +21,7 @@ def bar(total: int, title: str, unit: str = "photo", *, quiet: bool = False) -> 
         total=total,
         desc=title,
         unit=unit,
-        disable=quiet,
+        disable=quiet or not total,
         mininterval=0.2 if watched else 30,
         dynamic_ncols=watched,
         smoothing=0.1,

@@ -98,7 +98,7 @@ def score_runs(
 
     pending = progress.Flushing(write)
     run_engine = resolve(ENGINES[engine])
-    with progress.bar(len(todo), f"score {len(records)} metrics", quiet=quiet) as bar:
+    with progress.bar(len(todo), "score", quiet=quiet) as bar:
         try:
             outcome: Outcome
             for outcome in run_engine(_open_worker, None, todo, jobs=jobs, chunk=_chunk(todo)):
