@@ -45,8 +45,8 @@ class Theme:
 
 
 THEMES: Mapping[str, Theme] = {
-    "light": Theme("#1d2125", "#59636e", "#e3e6ea", "#8c98a6", "#5f6b78", "#1d2125", "#0a5fb4"),
-    "dark": Theme("#e6e9ed", "#a4afbb", "#2c333b", "#6d7a88", "#95a1ae", "#e6e9ed", "#7cbaff"),
+    "light": Theme("#1d2125", "#59636e", "#e3e6ea", "#6f7b88", "#5f6b78", "#1d2125", "#0a5fb4"),
+    "dark": Theme("#e6e9ed", "#a4afbb", "#2c333b", "#8694a3", "#95a1ae", "#e6e9ed", "#7cbaff"),
 }
 
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -229,7 +229,7 @@ def _row(
     if cell.has_value:
         if not np.isnan(cell.low):
             axes.plot(
-                [cell.low, cell.high],
+                np.clip([cell.low, cell.high], finite[0], finite[-1]),
                 [row, row],
                 color=colour,
                 linewidth=2,

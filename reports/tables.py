@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +108,8 @@ class Column:
         >>> Column("psnr", "PSNR", decimals=2).show(-0.004)
         '0.00'
         """
+        if math.isinf(value):
+            return "∞" if value > 0 else "−∞"
         text = f"{value:.{self.decimals}f}"
         return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
@@ -421,7 +423,7 @@ def _fill(
     finite = values[np.isfinite(values)]
     infinite = len(values) - len(finite)
     if metric is not None and metric.aggregate is not None:
-        return _fill_pooled(cell, rows, metric)
+        return _fill_pooled(cell, rows, metric.aggregate)
     if not len(finite):
         reason = "infinite on every photo" if infinite else "not scored"
         return replace(cell, n_infinite=infinite, reason=reason)
@@ -437,12 +439,13 @@ def _fill(
     )
 
 
-def _fill_pooled(cell: Cell, rows: pd.DataFrame, metric: Metric) -> Cell:
+def _fill_pooled(
+    cell: Cell, rows: pd.DataFrame, aggregate: Callable[[pd.DataFrame], float]
+) -> Cell:
     """A metric that is no mean: its own ``aggregate`` on the rows and on resamples of them."""
-    assert metric.aggregate is not None
-    value = float(metric.aggregate(rows))
+    value = float(aggregate(rows))
     if math.isnan(value):
-        raise InputError(f"{metric.name}: its aggregate gives NaN for {cell.label!r}; correct it")
+        raise InputError(f"{cell.metric}: its aggregate gives NaN for {cell.label!r}; correct it")
     if math.isinf(value):
         return replace(cell, n_infinite=len(rows), reason="infinite on every photo")
     cell = replace(cell, n=len(rows), mean=value)
@@ -450,20 +453,13 @@ def _fill_pooled(cell: Cell, rows: pd.DataFrame, metric: Metric) -> Cell:
         return cell
     rng = np.random.default_rng(_SEED)
     draws = np.array(
-        [
-            metric.aggregate(rows.iloc[rng.integers(0, len(rows), len(rows))])
-            for _ in range(RESAMPLES)
-        ]
+        [aggregate(rows.iloc[rng.integers(0, len(rows), len(rows))]) for _ in range(RESAMPLES)]
     )
-    draws = draws[np.isfinite(draws)]
+    # A resample of identical photos alone may be infinite; it counts as the largest.
     tail = (1 - _LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return replace(
-        cell,
-        low=float(low),
-        high=float(high),
-        standard_error=float(np.std(draws, ddof=1)),
-    )
+    low, high = np.quantile(draws, [tail, 1 - tail], method="inverted_cdf")
+    error = float(np.std(draws, ddof=1)) if np.isfinite(draws).all() else math.nan
+    return replace(cell, low=float(low), high=float(high), standard_error=error)
 
 
 def mean(values: np.ndarray) -> float:
