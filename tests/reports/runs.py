@@ -60,6 +60,7 @@ def make_run(
     shade: int = 0,
     failures: Sequence[tuple[str, str, str]] = (),
     version: str = "1",
+    revision: str = "",
     **record: Any,
 ) -> Path:
     """A run folder with photos, results and scores, written through the store."""
@@ -126,7 +127,7 @@ def make_run(
             for sample, stage, error in failures
         ],
     )
-    revision = provenance.revision(
+    revision = revision or provenance.revision(
         (row["sample"], row["sha256"], row["reference_sha256"]) for row in rows
     )
     content = {
