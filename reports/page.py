@@ -39,9 +39,7 @@ def write_report(
     path = Path(path)
     folder = path if out is None else Path(out)
     if folder.exists() and not folder.is_dir():
-        raise InputError(
-            f"{folder} is a file; name a folder for report.md and report.html"
-        )
+        raise InputError(f"{folder} is a file; name a folder for report.md and report.html")
     contents = read_contents(path, title=title, common=common)
     texts = {
         "report.md": markdown_report(contents),
@@ -86,7 +84,6 @@ def html_report(contents: Contents) -> str:
         sections=[_view(section, share) for section in contents.sections],
         reading=READING,
         best=BEST,
-        plot_caption=figures.CAPTION,
         facts=_facts(contents),
         runs=contents.runs,
         policy=policy,
@@ -130,6 +127,7 @@ class _View:
     columns: tuple[Column, ...]
     rows: tuple[_Row, ...]
     plots: tuple[_Plot, ...]
+    plot_caption: str
     scenes: tuple[pictures.Scene, ...]
     choices: tuple[tuple[str, str], ...]
     left: int
@@ -163,6 +161,7 @@ def _view(section: Section, budget: int) -> _View:
         columns=table.columns,
         rows=rows,
         plots=tuple(_plot(section, column) for column in table.columns),
+        plot_caption=figures.caption(table),
         scenes=scenes,
         choices=choices,
         left=0,
@@ -175,14 +174,10 @@ def _view(section: Section, budget: int) -> _View:
     )
 
 
-def _choices(
-    section: Section, scenes: tuple[pictures.Scene, ...]
-) -> tuple[tuple[str, str], ...]:
+def _choices(section: Section, scenes: tuple[pictures.Scene, ...]) -> tuple[tuple[str, str], ...]:
     """(kind, name) of every picture that some scene has: input, methods, reference."""
     order = {"input": 0, "method": 1, "reference": 2}
-    found = dict.fromkeys(
-        (shot.kind, shot.name) for scene in scenes for shot in scene.shots
-    )
+    found = dict.fromkeys((shot.kind, shot.name) for scene in scenes for shot in scene.shots)
     labels = [plain(label) for label in section.table.methods]
     return tuple(
         sorted(
@@ -218,8 +213,7 @@ def _table_cell(cell: Cell, column: Column, marks: tuple[int, ...]) -> _TableCel
 def _plot(section: Section, column: Column) -> _Plot:
     values = section.values(column.metric)
     light, dark = (
-        figures.distribution(section.table, column, values, theme)
-        for theme in ("light", "dark")
+        figures.distribution(section.table, column, values, theme) for theme in ("light", "dark")
     )
     return _Plot(
         title=plain(column.title),
@@ -245,9 +239,7 @@ def _facts(contents: Contents) -> list[tuple[str, tuple[str, ...]]]:
         ("Seed", distinct([str(run.seed) for run in runs])),
         (
             "Versions",
-            distinct(
-                [", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in runs]
-            ),
+            distinct([", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in runs]),
         ),
     ]
     return [(name, values) for name, values in facts if values]

@@ -192,9 +192,7 @@ def summarize(
     names = sorted({*scores["dataset"].unique(), *(methods or {})})
     return [
         _one_table(
-            scores[scores["dataset"] == name].sort_values(
-                ["label", "metric", "sample", "seed"]
-            ),
+            scores[scores["dataset"] == name].sort_values(["label", "metric", "sample", "seed"]),
             name,
             samples.get(name),
             (methods or {}).get(name, ()),
@@ -243,9 +241,7 @@ def _one_table(
         for name in sorted(scores["metric"].unique(), key=_metric_order)
     ]
     expected = {
-        column.metric: referenced
-        if metric is not None and metric.full_reference
-        else everything
+        column.metric: referenced if metric is not None and metric.full_reference else everything
         for column, metric in columns
     }
     groups = {
@@ -281,9 +277,7 @@ def _one_table(
         best, remark = _best(filled, groups, column, metric)
         for label, cell in filled.items():
             cells[label, column.metric] = replace(cell, best=label in best)
-        shown.append(
-            replace(column, decimals=_decimals(filled.values()), remark=remark)
-        )
+        shown.append(replace(column, decimals=_decimals(filled.values()), remark=remark))
     notes = [note for note in scores["note"].unique() if isinstance(note, str) and note]
     return Table(
         dataset=dataset,
@@ -301,13 +295,11 @@ def _one_table(
 def _check_runs(scores: pd.DataFrame, dataset: str, remedy: _Remedy) -> None:
     revisions = scores.groupby("revision")["run"].unique()
     if len(revisions) > 1:
-        told = "; ".join(
-            f"{str(r)[:12]} in {_some(runs)}" for r, runs in revisions.items()
-        )
+        told = "; ".join(f"{str(r)[:12]} in {_some(runs)}" for r, runs in revisions.items())
         raise InputError(
             f"data set {dataset!r} has {len(revisions)} revisions ({told}), which cannot share a "
-            f"table; run the older ones again, or report each alone: "
-            f"{remedy.report(str(revisions.iloc[0][0]))}"
+            f"table; make the older ones again with the commands in their run.json, or report each "
+            f"alone: {remedy.report(str(revisions.iloc[0][0]))}"
         )
     for label, runs in scores.groupby("label")["run"].unique().items():
         if len(runs) > 1:
@@ -344,15 +336,15 @@ def _column(
     name: str, rows: pd.DataFrame, dataset: str, remedy: _Remedy
 ) -> tuple[Column, Metric | None]:
     for what, key, advice in (
-        ("versions", "metric_version", "score the older ones again"),
-        ("seeds", "seed", "score all with one seed, in a fresh folder"),
+        ("versions", "metric_version", f"score the older ones again: {remedy.score('', name)}"),
+        ("seeds", "seed", "report one seed at a time, from a folder of its own"),
     ):
         runs = rows.groupby(key)["run"].unique()
         if len(runs) > 1:
             told = "; ".join(f"{value} in {_some(of)}" for value, of in runs.items())
             raise InputError(
                 f"{name} on {dataset!r} has {len(runs)} {what} ({told}), which cannot share a "
-                f"table; {advice}: {remedy.score(str(runs.iloc[0][0]), name)}"
+                f"column; {advice}"
             )
     doubled = rows[rows.duplicated(["run", "sample"])]
     if len(doubled):
@@ -385,17 +377,16 @@ def _known_metric(name: str) -> Metric | None:
     return registry.load_metric(name) if name in registry.METRICS else None
 
 
-def _check_complete(
-    rows: pd.DataFrame, metric: str, expected: list[str], remedy: _Remedy
-) -> None:
+def _check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy: _Remedy) -> None:
     run = str(rows["run"].iloc[0])
     have = set(rows["sample"])
     missing = [sample for sample in expected if sample not in have]
     if missing:
         raise InputError(
             f"run {run!r}: {metric} lacks {len(missing)} of {len(expected)} photos "
-            f"({_some(missing)}); score them: {remedy.score(run, metric)}, or compare only what "
-            f"all methods have: {remedy.common()}"
+            f"({_some(missing)}); score them (enhance first what has no result): "
+            f"{remedy.score(run, metric)}, or compare only what all methods have: "
+            f"{remedy.common()}"
         )
     foreign = sorted(have.difference(expected))
     if foreign:
@@ -424,9 +415,7 @@ def _fill(
 ) -> Cell:
     if rows is None or rows.empty:
         if metric is not None and metric.full_reference and not has_references:
-            return replace(
-                cell, reason="needs a reference photo, and this data set has none"
-            )
+            return replace(cell, reason="needs a reference photo, and this data set has none")
         return replace(cell, reason="not scored")
     values = rows["value"].to_numpy(np.float64)
     finite = values[np.isfinite(values)]
@@ -453,9 +442,7 @@ def _fill_pooled(cell: Cell, rows: pd.DataFrame, metric: Metric) -> Cell:
     assert metric.aggregate is not None
     value = float(metric.aggregate(rows))
     if math.isnan(value):
-        raise InputError(
-            f"{metric.name}: its aggregate gives NaN for {cell.label!r}; correct it"
-        )
+        raise InputError(f"{metric.name}: its aggregate gives NaN for {cell.label!r}; correct it")
     if math.isinf(value):
         return replace(cell, n_infinite=len(rows), reason="infinite on every photo")
     cell = replace(cell, n=len(rows), mean=value)
