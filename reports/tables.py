@@ -168,6 +168,7 @@ def summarize(
     methods: Mapping[str, Sequence[str]] | None = None,
     common: bool = False,
     root: Path | None = None,
+    described: Mapping[str, Metric] | None = None,
 ) -> list[Table]:
     """One `Table` per data set, in the order of their names.
 
@@ -175,7 +176,8 @@ def summarize(
     set, the photos that must be there: ids, or a frame with the columns sample and
     reference; a full-reference metric is then expected only where there is a reference.
     ``methods`` adds, per data set, labels that get a row even without a score. ``root`` is
-    the folder that run names are relative to, for the commands in messages.
+    the folder that run names are relative to, for the commands in messages. ``described``
+    tells title, unit and direction of metrics the registry does not know.
 
     Finite values are averaged and infinite ones counted; a metric with its own ``aggregate``
     is given all rows instead. The best mean of a column is marked (all of them on a tie)
@@ -200,6 +202,7 @@ def summarize(
             (methods or {}).get(name, ()),
             common,
             _Remedy(root),
+            described or {},
         )
         for name in names
     ]
@@ -232,6 +235,7 @@ def _one_table(
     extra_methods: Sequence[str],
     common: bool,
     remedy: _Remedy,
+    described: Mapping[str, Metric],
 ) -> Table:
     _check_runs(scores, dataset, remedy)
     if samples is None:
@@ -239,7 +243,7 @@ def _one_table(
     everything, referenced = _expected(samples)
     labels = sorted({*scores["label"].unique(), *extra_methods}, key=_method_order)
     columns = [
-        _column(name, scores[scores["metric"] == name], dataset, remedy)
+        _column(name, scores[scores["metric"] == name], dataset, remedy, described)
         for name in sorted(scores["metric"].unique(), key=_metric_order)
     ]
     expected = {
@@ -335,7 +339,7 @@ def _expected(samples: pd.DataFrame | Iterable[str]) -> tuple[list[str], list[st
 
 
 def _column(
-    name: str, rows: pd.DataFrame, dataset: str, remedy: _Remedy
+    name: str, rows: pd.DataFrame, dataset: str, remedy: _Remedy, described: Mapping[str, Metric]
 ) -> tuple[Column, Metric | None]:
     for what, key, advice in (
         ("versions", "metric_version", f"score the older ones again: {remedy.score('', name)}"),
@@ -354,7 +358,7 @@ def _column(
             f"run {doubled['run'].iloc[0]!r}: {name} stands twice for {_some(doubled['sample'])}; "
             "merge the run again"
         )
-    metric = _known_metric(name)
+    metric = _known_metric(name, described)
     version, seed = str(rows["metric_version"].iloc[0]), int(rows["seed"].iloc[0])
     if metric is None:
         return Column(name, name, version=version, seed=seed), None
@@ -370,13 +374,13 @@ def _column(
     return column, metric
 
 
-def _known_metric(name: str) -> Metric | None:
-    """The record of a registered metric.
+def _known_metric(name: str, described: Mapping[str, Metric]) -> Metric | None:
+    """The record of a registered metric, or what the runs say of another.
 
     A store may come from a stranger, so a name like "file.py:METRIC" is not followed: a
     table must not run code that a data file names.
     """
-    return registry.load_metric(name) if name in registry.METRICS else None
+    return registry.load_metric(name) if name in registry.METRICS else described.get(name)
 
 
 def _check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy: _Remedy) -> None:
