@@ -133,12 +133,18 @@ class Convolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.padding == "reflect":
-            return self.valid(F.pad(x, [self.radius] * 4, mode="reflect"))
+            return self.band(F.pad(x, [0, 0, self.radius, self.radius], mode="reflect"))
         return F.conv2d(x, self.weight, self.bias, padding=self.radius)
 
-    def valid(self, x: Tensor) -> Tensor:
-        """The convolution of a map that already carries its margin of ``radius``."""
-        return F.conv2d(x, self.weight, self.bias)
+    def band(self, x: Tensor) -> Tensor:
+        """The convolution of a band of rows that brings ``radius`` rows of margin along.
+
+        (N, C, rows + 2 radius, W) to (N, C', rows, W); the sides are padded here.
+        """
+        if self.padding == "reflect":
+            x = F.pad(x, [self.radius, self.radius, 0, 0], mode="reflect")
+            return F.conv2d(x, self.weight, self.bias)
+        return F.conv2d(x, self.weight, self.bias, padding=(0, self.radius))
 
 
 class RowwiseConvolution(Convolution):
@@ -151,14 +157,18 @@ class RowwiseConvolution(Convolution):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.padding == "reflect":
-            return self.valid(F.pad(x, [self.radius] * 4, mode="reflect"))
+            return super().forward(x)
         rows = F.conv2d(x, self._rows(), padding=(0, self.radius))
         return self._sum(F.pad(rows, [0, 0, self.radius, self.radius]))
 
-    def valid(self, x: Tensor) -> Tensor:
-        return self._sum(F.conv2d(x, self._rows()))
+    def band(self, x: Tensor) -> Tensor:
+        if self.padding == "reflect":
+            x = F.pad(x, [self.radius, self.radius, 0, 0], mode="reflect")
+            return self._sum(F.conv2d(x, self._rows()))
+        return self._sum(F.conv2d(x, self._rows(), padding=(0, self.radius)))
 
     def _rows(self) -> Tensor:
+        """The kernel's k rows as the kernels of k times as many channels."""
         out, into, kernel, _ = self.weight.shape
         return self.weight.permute(2, 0, 1, 3).reshape(kernel * out, into, 1, kernel)
 
