@@ -26,7 +26,8 @@ def bpp(image: np.ndarray, reference: None = None, *, sample_id: str = "", seed:
     True
     """
     check_rgb(image)
-    return 8.0 * len(encode_png(image, LEVEL)) / (image.shape[0] * image.shape[1])
+    pixels = int(image.shape[0]) * int(image.shape[1])
+    return 8.0 * len(encode_png(image, LEVEL)) / pixels
 
 
 def _encoder() -> str:

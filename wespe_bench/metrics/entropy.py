@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wespe_bench.images import check_rgb, luma
+from wespe_bench.images import luma
+from wespe_bench.metrics.pairs import check_alone
 from wespe_bench.types import Metric
 
 
@@ -20,12 +21,12 @@ def entropy(
     """Entropy in bits, 0..8, of uint8 (H, W, 3).
 
     Equals ``skimage.measure.shannon_entropy`` on the grey photo. Raises ValueError on
-    another dtype or shape.
+    another dtype or shape, or on a reference.
 
     >>> entropy(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8))
     1.0
     """
-    check_rgb(image)
+    check_alone(image, reference)
     counts = np.bincount(luma(image).ravel(), minlength=256)
     shares = counts[counts > 0] / counts.sum()
     return float(-np.sum(shares * np.log2(shares))) + 0.0  # no "-0.0" for a flat photo

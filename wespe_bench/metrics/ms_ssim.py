@@ -45,7 +45,7 @@ def _terms(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
     def blur(image: np.ndarray) -> np.ndarray:
         blurred = correlate1d(correlate1d(image, taps, axis=0), taps, axis=1)
-        return blurred[start : start + height, start : start + width]
+        return np.asarray(blurred[start : start + height, start : start + width])
 
     mean_x, mean_y = blur(x), blur(y)
     variances = blur(x * x + y * y) - mean_x**2 - mean_y**2

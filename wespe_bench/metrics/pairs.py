@@ -1,10 +1,17 @@
-"""What every full-reference metric asks of its two photos."""
+"""What every metric asks of its photos."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from wespe_bench.images import check_rgb
+
+
+def check_alone(image: np.ndarray, reference: np.ndarray | None) -> None:
+    """Raise ValueError unless ``image`` is uint8 (H, W, 3) and there is no reference."""
+    if reference is not None:
+        raise ValueError("this metric looks at one photo alone, and was given a reference as well")
+    check_rgb(image)
 
 
 def check_pair(image: np.ndarray, reference: np.ndarray | None, smallest: int = 1) -> None:

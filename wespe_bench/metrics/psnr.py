@@ -24,7 +24,7 @@ def squared_error(image: np.ndarray, reference: np.ndarray) -> int:
     total = 0
     for top in range(0, image.shape[0], 256):
         difference = image[top : top + 256].astype(np.int32) - reference[top : top + 256]
-        total += int(np.einsum("...,...->", difference, difference, dtype=np.int64, casting="safe"))
+        total += int(np.einsum("ijk,ijk->", difference, difference, dtype=np.int64, casting="safe"))
     return total
 
 

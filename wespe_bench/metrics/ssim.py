@@ -26,7 +26,7 @@ C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 def _blur(image: np.ndarray) -> np.ndarray:
     blurred = correlate1d(correlate1d(image, TAPS, axis=0), TAPS, axis=1)
-    return blurred[RADIUS:-RADIUS, RADIUS:-RADIUS]
+    return np.asarray(blurred[RADIUS:-RADIUS, RADIUS:-RADIUS])
 
 
 def ssim(image: np.ndarray, reference: np.ndarray, *, sample_id: str = "", seed: int = 0) -> float:
