@@ -15,7 +15,13 @@ a temporary file, which the system deletes however the program ends.
 
 Memory of a photo of M megapixels at width 64, in GB: whole 1.0 M; banded with stores in
 memory 0.52 M in fp32 and 0.26 M in fp16 or bf16; with stores in a file 0.012 M and about 0.1
-for the bands. Storing in fp16 or bf16 costs precision, see `docs` of `Precision`.
+for the bands. Where the stores lie and how high the bands are does not change a bit of the
+result.
+
+Precision, measured with DPED's iPhone generator on a 2048x1536 iPhone photo against the whole
+image in float32 (largest difference on [0, 1]; PSNR of the floats; share of 8-bit values that
+change, each by one level): fp32 stores 2.4e-7, 150 dB, 0.0004%; fp16 3.1e-4, 93 dB, 0.4%;
+bf16 2.2e-3, 75 dB, 3.3%. Tiles instead of the whole image: 26-31 dB.
 """
 
 from __future__ import annotations
@@ -26,9 +32,10 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from reference_models.wespe.networks import Convolution, Generator, InstanceNorm
+    from reference_models.wespe.networks import Block, Convolution, Generator
 
 Precision = Literal["fp32", "fp16", "bf16"]
 Store = Literal["device", "memory", "file"]
@@ -180,10 +187,25 @@ def parse_size(text: str) -> int:
 def _free_memory(max_memory: int | None) -> int:
     import psutil
 
-    free = int(min(psutil.virtual_memory().available, _group_limit()) * 0.8)
+    free = int(min(psutil.virtual_memory().available, _group_limit()) * 0.8) // _workers()
     if max_memory is None:
         return free
     return min(free, max_memory - int(psutil.Process().memory_info().rss))
+
+
+def _workers() -> int:
+    """Processes of the pool this one belongs to: they share what is free."""
+    import multiprocessing
+
+    import psutil
+
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None:
+        return 1
+    try:
+        return max(len(psutil.Process(parent.pid).children()), 1)
+    except psutil.Error:
+        return 1
 
 
 def _group_limit() -> int:
@@ -317,7 +339,7 @@ def _run(
 
         return sink
 
-    def measured(norm: InstanceNorm | torch.nn.Identity) -> tuple[_Sink, _Statistics]:
+    def measured(norm: torch.nn.Module) -> tuple[_Sink, _Statistics]:
         statistics = _Statistics(norm, height, width)
 
         def sink(band: Tensor, top: int) -> None:
@@ -331,7 +353,7 @@ def _run(
 
     sweep(network.first, photo, into(stream))
     source: _Source = residual
-    for block in network.blocks:
+    for block in cast("Iterable[Block]", network.blocks):
         sink, statistics = measured(block.norm1)
         sweep(block.conv1, source, sink)
         source = normalised(statistics.affine())
@@ -412,14 +434,16 @@ class _Sweep:
 class _Statistics:
     """Mean and variance of each channel from those of the rows, merged in float64."""
 
-    def __init__(self, norm: InstanceNorm | torch.nn.Identity, height: int, width: int) -> None:
-        self.norm, self.width = norm, width
-        self.height = height
+    def __init__(self, norm: torch.nn.Module, height: int, width: int) -> None:
+        from reference_models.wespe.networks import InstanceNorm
+
+        self.norm = norm if isinstance(norm, InstanceNorm) else None
+        self.height, self.width = height, width
         self.means: list[Tensor] = []
         self.deviations: list[Tensor] = []
 
     def add(self, band: Tensor, top: int) -> None:
-        if not hasattr(self.norm, "weight"):
+        if self.norm is None:
             return
         band = band.float()
         mean = band.mean(dim=1, keepdim=True)
@@ -432,7 +456,7 @@ class _Statistics:
 
         from reference_models.wespe.networks import EPSILON
 
-        if not hasattr(self.norm, "weight"):
+        if self.norm is None:
             return lambda x: x
         means = torch.cat(self.means).double()
         mean = means.mean(dim=0)
@@ -444,8 +468,10 @@ class _Statistics:
         scale = scale.float()
 
         def apply(x: Tensor) -> Tensor:
-            return torch.addcmul(shift, x, scale, out=x) if x.dtype == torch.float32 else x.copy_(
-                torch.addcmul(shift, x.float(), scale)
+            return (
+                torch.addcmul(shift, x, scale, out=x)
+                if x.dtype == torch.float32
+                else x.copy_(torch.addcmul(shift, x.float(), scale))
             )
 
         return apply
@@ -481,7 +507,9 @@ class _FileStore:
     """
 
     def __init__(self, shape: tuple[int, int, int], kind: torch.dtype) -> None:
-        self.file: IO[bytes] = tempfile.TemporaryFile(buffering=0, prefix="wespe-bench-")
+        self.file: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115 - `close` below
+            buffering=0, prefix="wespe-bench-"
+        )
         self.kind = kind
         self.row_bytes = shape[1] * shape[2] * kind.itemsize
 
@@ -519,7 +547,8 @@ class _FileStore:
 def _bytes_of(rows: Tensor) -> memoryview:
     import torch
 
-    return memoryview(rows.reshape(-1).view(torch.uint8).numpy())
+    flat: np.ndarray = rows.reshape(-1).view(torch.uint8).numpy()
+    return flat.data
 
 
 def _open_store(
@@ -562,11 +591,12 @@ def _compute_type(device: str, precision: Precision) -> torch.dtype:
     return kind if device != "cpu" else torch.float32
 
 
-def _exact_float32() -> object:
+def _exact_float32() -> AbstractContextManager[None]:
     """Convolutions in float32 as such: cuDNN would round their inputs to TF32 by default."""
     import torch
 
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    return flags
 
 
 def _check_reflection(generator: Generator, height: int, width: int) -> None:

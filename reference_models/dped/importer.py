@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from reference_models import checkpoints
 from reference_models.dped import CAMERAS
@@ -32,7 +31,7 @@ _MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 _FLOAT32 = 1
 
 
-def convert(prefix: Path, out: Path, camera: str | None = None, scope: str = "") -> checkpoints.Card:
+def convert(prefix: Path, out: Path, camera: str = "", scope: str = "") -> checkpoints.Card:
     """Write the bundle ``prefix`` as a checkpoint ``out`` with a readable card beside it.
 
     ``camera`` defaults to the DPED camera named in the prefix. ``scope`` picks one generator
@@ -45,7 +44,7 @@ def convert(prefix: Path, out: Path, camera: str | None = None, scope: str = "")
     prefix = _prefix(prefix)
     state = generator_state(read_bundle(prefix), scope, name=str(prefix))
     blocks, norm = _shape(state)
-    if camera is None:
+    if not camera:
         camera = next((name for name in CAMERAS if name in prefix.name.lower()), "")
     card = checkpoints.Card(
         model="DPED",
@@ -74,9 +73,7 @@ def generator_state(
 
     Raises InputError when there is no such generator, or not exactly one.
     """
-    scopes = sorted(
-        {key[: -len("W1")] for key in tensors if key == "W1" or key.endswith("/W1")}
-    )
+    scopes = sorted({key[: -len("W1")] for key in tensors if key == "W1" or key.endswith("/W1")})
     if scope:
         scopes = [found for found in scopes if found.rstrip("/") == scope.rstrip("/")]
     if not scopes:
@@ -148,10 +145,10 @@ def read_bundle(prefix: Path) -> dict[str, np.ndarray]:
         header = _message(entries.pop(b"", b""))
         shards = _integer(header, 1, 0)
         if not 1 <= shards <= 1000:
-            raise _Damaged(f"{shards} data files announced")
+            raise _DamageError(f"{shards} data files announced")
         if _integer(header, 2, 0) != 0:
-            raise _Damaged("big-endian numbers, which are not supported")
-    except _Damaged as error:
+            raise _DamageError("big-endian numbers, which are not supported")
+    except _DamageError as error:
         raise InputError(f"{index}: {error}; not an intact TensorFlow bundle index") from None
     data: dict[int, bytes] = {}
     tensors = {}
@@ -163,47 +160,47 @@ def read_bundle(prefix: Path) -> dict[str, np.ndarray]:
                 continue
             shard = _integer(entry, 3, 0)
             if shard >= shards:
-                raise _Damaged(f"in data file {shard} of {shards}")
+                raise _DamageError(f"in data file {shard} of {shards}")
             if shard not in data:
                 data[shard] = _bytes(Path(f"{prefix}.data-{shard:05d}-of-{shards:05d}"))
             tensors[name] = _tensor(entry, data[shard])
-        except _Damaged as error:
+        except _DamageError as error:
             raise InputError(f"{prefix}: tensor {name!r}: {error}") from None
     return tensors
 
 
-class _Damaged(Exception):
+class _DamageError(Exception):
     """What is wrong with the bytes at hand; the caller adds where."""
 
 
 def _tensor(entry: _Message, data: bytes) -> np.ndarray:
     if 7 in entry:
-        raise _Damaged("stored in slices, which are not supported")
+        raise _DamageError("stored in slices, which are not supported")
     shape = []
     for dimension in _message(_text(entry, 2)).get(2, []):
         if not isinstance(dimension, bytes):
-            raise _Damaged("malformed shape")
+            raise _DamageError("malformed shape")
         shape.append(_integer(_message(dimension), 1, 0))
     offset, size = _integer(entry, 4, 0), _integer(entry, 5, 0)
     count = 1
     for length in shape:
         count *= length
     if len(shape) > 8 or count * 4 != size:
-        raise _Damaged(f"{size} bytes for float32 of shape {tuple(shape)}")
+        raise _DamageError(f"{size} bytes for float32 of shape {tuple(shape)}")
     if offset + size > len(data):
-        raise _Damaged(
-            f"bytes {offset} to {offset + size} of a data file of {len(data)}: the file is cut short"
+        raise _DamageError(
+            f"bytes {offset} to {offset + size} of a data file of {len(data)}: it is cut short"
         )
     content = data[offset : offset + size]
     if crc32c(content) != _unmask(_integer(entry, 6, 0)):
-        raise _Damaged("wrong checksum; the data file is damaged or belongs to another index")
+        raise _DamageError("wrong checksum; the data file is damaged or belongs to another index")
     return np.frombuffer(content, "<f4").astype(np.float32).reshape(shape)
 
 
 def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The (key, value) pairs of a LevelDB table."""
     if len(data) < 48 or data[-8:] != _MAGIC:
-        raise _Damaged("the LevelDB magic number is missing at the end")
+        raise _DamageError("the LevelDB magic number is missing at the end")
     at = len(data) - 48
     for _ in range(2):  # the handle of the meta index, which is empty, then the index's
         offset, at = _varint(data, at)
@@ -217,23 +214,23 @@ def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _block(data: bytes, offset: int, size: int) -> list[tuple[bytes, bytes]]:
     end = offset + size
     if size < 4 or end + 5 > len(data):
-        raise _Damaged(f"a block at byte {offset} runs over the end of the file")
+        raise _DamageError(f"a block at byte {offset} runs over the end of the file")
     if data[end] != 0:
-        raise _Damaged("a compressed block, which is not supported")
+        raise _DamageError("a compressed block, which is not supported")
     if crc32c(data[offset : end + 1]) != _unmask(int.from_bytes(data[end + 1 : end + 5], "little")):
-        raise _Damaged(f"wrong checksum of the block at byte {offset}")
+        raise _DamageError(f"wrong checksum of the block at byte {offset}")
     block = data[offset:end]
     restarts = int.from_bytes(block[-4:], "little")
     limit = size - 4 - 4 * restarts
     if limit < 0:
-        raise _Damaged("malformed block")
+        raise _DamageError("malformed block")
     pairs, key, at = [], b"", 0
     while at < limit:
         shared, at = _varint(block, at)
         fresh, at = _varint(block, at)
         length, at = _varint(block, at)
         if shared > len(key) or at + fresh + length > limit:
-            raise _Damaged("malformed block")
+            raise _DamageError("malformed block")
         key = key[:shared] + block[at : at + fresh]
         at += fresh
         pairs.append((key, block[at : at + length]))
@@ -245,13 +242,13 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
-            raise _Damaged("cut short within a number")
+            raise _DamageError("cut short within a number")
         byte = data[at]
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
             return value, at
-    raise _Damaged("a number of more than 64 bits")
+    raise _DamageError("a number of more than 64 bits")
 
 
 _Message = dict[int, list[int | bytes]]
@@ -270,17 +267,17 @@ def _message(data: bytes) -> _Message:
             case 1 | 5 as kind:
                 length = 8 if kind == 1 else 4
                 if at + length > len(data):
-                    raise _Damaged("cut short within a number")
+                    raise _DamageError("cut short within a number")
                 value = int.from_bytes(data[at : at + length], "little")
                 at += length
             case 2:
                 length, at = _varint(data, at)
                 if at + length > len(data):
-                    raise _Damaged("cut short within an entry")
+                    raise _DamageError("cut short within an entry")
                 value = data[at : at + length]
                 at += length
             case _:
-                raise _Damaged("malformed entry")
+                raise _DamageError("malformed entry")
         fields.setdefault(tag >> 3, []).append(value)
     return fields
 
@@ -288,14 +285,14 @@ def _message(data: bytes) -> _Message:
 def _integer(fields: _Message, number: int, default: int) -> int:
     value = fields.get(number, [default])[-1]
     if not isinstance(value, int):
-        raise _Damaged("malformed entry")
+        raise _DamageError("malformed entry")
     return value
 
 
 def _text(fields: _Message, number: int) -> bytes:
     value = fields.get(number, [b""])[-1]
     if not isinstance(value, bytes):
-        raise _Damaged("malformed entry")
+        raise _DamageError("malformed entry")
     return value
 
 
@@ -413,23 +410,30 @@ The weights belong to whoever trained them; this file changes their format, not 
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """Turn a released DPED generator (a TensorFlow bundle) into a checkpoint."""
+class Import:
+    """Turn a released DPED generator (a TensorFlow bundle) into a checkpoint.
 
-    #: the bundle: the common part of NAME.index and NAME.data-00000-of-00001
-    prefix: tyro.conf.Positional[Path]
-    #: the checkpoint to write, NAME.safetensors; a readable card goes beside it
-    out: Path
-    #: the camera it was trained for (default: the DPED camera named in PREFIX)
-    camera: str | None = None
-    #: which generator, when the bundle holds several
+    Examples:
+      wespe-bench import dped models_orig/iphone_orig --out iphone.safetensors
+    """
+
+    prefix: Path
+    """The bundle: the common part of NAME.index and NAME.data-00000-of-00001."""
+    out: str = ""
+    """The checkpoint to write (default: NAME.safetensors here); a readable card goes beside it."""
+    camera: str = ""
+    """The camera it was trained for (default: the DPED camera named in PREFIX)."""
     scope: str = ""
+    """Which generator, when the bundle holds several."""
 
 
 def main(argv: list[str]) -> int:
     """``wespe-bench import dped PREFIX --out FILE``."""
-    options = tyro.cli(Options, args=argv, prog="wespe-bench import dped")
-    card = convert(options.prefix, options.out, options.camera, options.scope)
+    from wespe_bench.arguments import parse
+
+    options = parse(Import, argv, "import dped")
+    out = Path(options.out or f"{_prefix(options.prefix).name}.safetensors")
+    card = convert(options.prefix, out, options.camera, options.scope)
     camera = f"camera {card.camera}" if card.camera else "camera unknown (name it with --camera)"
-    print(f"{options.out}: {card.parameters:,} parameters, {camera}")
+    print(f"{out}: {card.parameters:,} parameters, {camera}")
     return 0

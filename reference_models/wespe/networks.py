@@ -66,9 +66,7 @@ class Generator(nn.Module):
         self.last = RowwiseConvolution(width, 3, 9, padding)
         for module in self.modules():
             if isinstance(module, Convolution):
-                nn.init.trunc_normal_(
-                    module.weight, std=init_std, a=-2 * init_std, b=2 * init_std
-                )
+                nn.init.trunc_normal_(module.weight, std=init_std, a=-2 * init_std, b=2 * init_std)
                 nn.init.constant_(module.bias, 0.01)
 
     def forward(self, x: Tensor) -> Tensor:
