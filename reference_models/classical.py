@@ -5,6 +5,8 @@ Each is a function of one uint8 (H, W, 3) sRGB photo and raises ValueError on an
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -52,7 +54,10 @@ def clahe(image: np.ndarray) -> np.ndarray:
         np.clip(lab[..., 0] / 100, 0, 1), kernel_size=tile, clip_limit=2 / 256, nbins=256
     )
     lab[..., 0] = lightness * 100
-    return np.asarray(color.lab2rgb(lab), np.float32)
+    with warnings.catch_warnings():
+        # A lighter L can leave the gamut; `quantize` clamps what comes back.
+        warnings.simplefilter("ignore")
+        return np.asarray(color.lab2rgb(lab), np.float32)
 
 
 def grey_world(image: np.ndarray) -> np.ndarray:

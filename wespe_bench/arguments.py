@@ -6,6 +6,7 @@ A field without a default is a positional argument; its docstring is the help te
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import os
 import re
@@ -34,6 +35,8 @@ def parse(config: type[Config], argv: list[str], verb: str) -> Config:
                 config,
                 args=argv,
                 prog=command,
+                # whole: left to itself, tyro drops the examples
+                description=inspect.cleandoc(config.__doc__ or ""),
                 return_unknown_args=True,
                 config=(tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff),
             )

@@ -177,10 +177,11 @@ def _prepare(
     known = enhanced.to_dict("index")
     fingerprint_for = getattr(enhancer, "fingerprint_for", None)
     images = plan.folder / "images"
+    # By id, as `score` does, so that a shard scores just what it enhanced.
     index, count = shard
     waiting: list[_Item] = []
     there = 0
-    for sample in plan.dataset.samples[index - 1 :: count]:
+    for sample in sorted(plan.dataset.samples, key=lambda s: s.id)[index - 1 :: count]:
         target = images / f"{sample.id}.png"
         expected = fingerprint
         if fingerprint_for is not None:

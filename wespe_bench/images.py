@@ -99,7 +99,7 @@ def _decode(data: bytes, name: str) -> np.ndarray:
     if orientation not in (None, 1):
         upright = _turn(upright, int(orientation))
     rgb = _to_srgb(upright, profile)
-    return np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8))
+    return np.array(rgb, dtype=np.uint8)  # a copy: Pillow's own memory is read-only
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:

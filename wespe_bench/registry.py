@@ -18,6 +18,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -123,7 +124,7 @@ def _attribute(module: Any, attribute: str, target: str) -> Any:
     return value
 
 
-def load_dataset(name: str, **options: Any) -> Dataset:
+def load_dataset(name: str, /, **options: Any) -> Dataset:
     """The data set called ``name``; ``options`` go to its loader.
 
     Raises InputError for an unknown name, an option the loader lacks, and whatever the
@@ -131,7 +132,13 @@ def load_dataset(name: str, **options: Any) -> Dataset:
     """
     if name not in DATASETS:
         raise unknown("data set", name, DATASETS)
-    dataset: Dataset = resolve(DATASETS[name])(**options)
+    loader = resolve(DATASETS[name])
+    try:
+        inspect.signature(loader).bind(**options)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(loader).parameters)
+        raise InputError(f"data set {name!r}: {error}; its options: {known}") from None
+    dataset: Dataset = loader(**options)
     return dataset
 
 

@@ -13,19 +13,22 @@ import numpy as np
 import PIL
 from PIL import features
 
-from wespe_bench.images import check_rgb, encode_png
+from wespe_bench.images import encode_png
+from wespe_bench.metrics.pairs import check_alone
 from wespe_bench.types import Metric
 
 LEVEL = 6
 
 
 def bpp(image: np.ndarray, reference: None = None, *, sample_id: str = "", seed: int = 0) -> float:
-    """Bits per pixel of uint8 (H, W, 3) as a PNG. Raises ValueError on another dtype or shape.
+    """Bits per pixel of uint8 (H, W, 3) as a PNG.
+
+    Raises ValueError on another dtype or shape, or on a reference.
 
     >>> bpp(np.zeros((64, 64, 3), np.uint8)) < 1
     True
     """
-    check_rgb(image)
+    check_alone(image, reference)
     pixels = int(image.shape[0]) * int(image.shape[1])
     return 8.0 * len(encode_png(image, LEVEL)) / pixels
 
