@@ -60,9 +60,7 @@ class Section:
         """One photo's score, None where there is none."""
         rows = self.scores
         rows = rows[
-            (rows["label"] == label)
-            & (rows["sample"] == sample)
-            & (rows["metric"] == metric)
+            (rows["label"] == label) & (rows["sample"] == sample) & (rows["metric"] == metric)
         ]
         return float(rows["value"].iloc[0]) if len(rows) else None
 
@@ -102,16 +100,12 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
     runs = [_read_run(path, folder) for folder in folders]
     scores = store.load_scores(path)
     if scores.empty:
-        raise InputError(
-            f"no scores at or below {path}; make them: wespe-bench score {path}"
-        )
+        raise InputError(f"no scores at or below {path}; make them: wespe-bench score {path}")
     by_dataset: dict[str, list[Run]] = {}
     for run in runs:
         by_dataset.setdefault(run.dataset, []).append(run)
     samples = {
-        name: pd.concat(
-            [store.load_samples(run.folder) for run in found], ignore_index=True
-        )
+        name: pd.concat([store.load_samples(run.folder) for run in found], ignore_index=True)
         .drop_duplicates("sample")
         .sort_values("sample", ignore_index=True)
         for name, found in by_dataset.items()
@@ -119,9 +113,7 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
     tables = summarize(
         scores,
         samples,
-        methods={
-            name: [run.label for run in found] for name, found in by_dataset.items()
-        },
+        methods={name: [run.label for run in found] for name, found in by_dataset.items()},
         common=common,
         root=path,
     )

@@ -46,17 +46,11 @@ class Theme:
 
 
 THEMES: Mapping[str, Theme] = {
-    "light": Theme(
-        "#1d2125", "#59636e", "#e3e6ea", "#8c98a6", "#5f6b78", "#1d2125", "#0a5fb4"
-    ),
-    "dark": Theme(
-        "#e6e9ed", "#a4afbb", "#2c333b", "#6d7a88", "#95a1ae", "#e6e9ed", "#7cbaff"
-    ),
+    "light": Theme("#1d2125", "#59636e", "#e3e6ea", "#8c98a6", "#5f6b78", "#1d2125", "#0a5fb4"),
+    "dark": Theme("#e6e9ed", "#a4afbb", "#2c333b", "#6d7a88", "#95a1ae", "#e6e9ed", "#7cbaff"),
 }
 
-_FONTS = (
-    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-)
+_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
 def height(table: Table) -> int:
@@ -96,9 +90,7 @@ def distribution(
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         figure = Figure(figsize=(WIDTH / 72, tall / 72))
         FigureCanvasSVG(figure)
-        longest = max(
-            (len(shorten(plain(label), 16)) for label in table.methods), default=1
-        )
+        longest = max((len(shorten(plain(label), 16)) for label in table.methods), default=1)
         left = (16 + 5.6 * longest) / WIDTH
         axes = figure.add_axes(
             (left, 36 / tall, 1 - left - 0.03, (tall - 40) / tall),

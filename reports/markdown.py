@@ -82,9 +82,7 @@ def _section(section: Section) -> list[str]:
 
 def _provenance(contents: Contents) -> str:
     lines = ["## Where the numbers come from", ""]
-    lines.append(
-        _line(["Run", "Method", "Enhancer", "Fingerprint", "Made", "Device", "Seed"])
-    )
+    lines.append(_line(["Run", "Method", "Enhancer", "Fingerprint", "Made", "Device", "Seed"]))
     lines.append(_line([":--"] * 7))
     for run in contents.runs:
         row = [
@@ -97,24 +95,16 @@ def _provenance(contents: Contents) -> str:
         ]
         lines.append(_line([*map(markdown, row), str(run.seed)]))
     facts = [
-        *(
-            (f"Data set {s.table.dataset}, revision", s.table.revision)
-            for s in contents.sections
-        ),
+        *((f"Data set {s.table.dataset}, revision", s.table.revision) for s in contents.sections),
         *_distinct("Command", [run.command for run in contents.runs]),
         *_distinct("Platform", [run.platform for run in contents.runs]),
         *_distinct(
             "Versions",
-            [
-                ", ".join(f"{k} {v}" for k, v in run.versions.items())
-                for run in contents.runs
-            ],
+            [", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in contents.runs],
         ),
     ]
     lines.append("")
-    lines += [
-        f"- {markdown(name)}: {markdown(value)}" for name, value in facts if value
-    ]
+    lines += [f"- {markdown(name)}: {markdown(value)}" for name, value in facts if value]
     return "\n".join(lines)
 
 
@@ -135,9 +125,7 @@ def _cell(cell: Cell, column: Column, marks: tuple[int, ...]) -> str:
     mean = column.show(cell.mean)
     mean = f"**{mean}**" if cell.best else mean
     interval = (
-        ""
-        if cell.low != cell.low
-        else f" [{column.show(cell.low)}, {column.show(cell.high)}]"
+        "" if cell.low != cell.low else f" [{column.show(cell.low)}, {column.show(cell.high)}]"
     )
     return f"{mean}{interval}{mark}"
 

@@ -48,9 +48,7 @@ def notes(table: Table) -> Notes:
             for text in found:
                 if text not in numbered:
                     numbered.append(text)
-            marks[label, column.metric] = tuple(
-                numbered.index(text) + 1 for text in found
-            )
+            marks[label, column.metric] = tuple(numbered.index(text) + 1 for text in found)
 
     general = []
     if table.note:
@@ -63,9 +61,7 @@ def notes(table: Table) -> Notes:
             f"Restricted to the {len(table.used)} of {plural(table.n_expected, 'photo')} that all "
             f"methods have for all metrics shown. Left out: {shown}{more}."
         )
-    smallest = min(
-        (cell.n for cell in table.cells.values() if cell.has_value), default=SMALL_N
-    )
+    smallest = min((cell.n for cell in table.cells.values() if cell.has_value), default=SMALL_N)
     if smallest == 1:
         general.append("With n = 1 there is no interval, and a mean says little.")
     elif smallest < SMALL_N:
@@ -73,9 +69,7 @@ def notes(table: Table) -> Notes:
             f"With n = {smallest} the intervals are narrower than they should be, and the order "
             "of methods may change with other photos."
         )
-    general.extend(
-        f"{column.title}: {column.remark}." for column in table.columns if column.remark
-    )
+    general.extend(f"{column.title}: {column.remark}." for column in table.columns if column.remark)
     conventions = tuple(
         (plain(column.title), plain(column.summary), plain(column.version))
         for column in table.columns

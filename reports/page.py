@@ -39,9 +39,7 @@ def write_report(
     path = Path(path)
     folder = path if out is None else Path(out)
     if folder.exists() and not folder.is_dir():
-        raise InputError(
-            f"{folder} is a file; name a folder for report.md and report.html"
-        )
+        raise InputError(f"{folder} is a file; name a folder for report.md and report.html")
     contents = read_contents(path, title=title, common=common)
     texts = {
         "report.md": markdown_report(contents),
@@ -175,14 +173,10 @@ def _view(section: Section, budget: int) -> _View:
     )
 
 
-def _choices(
-    section: Section, scenes: tuple[pictures.Scene, ...]
-) -> tuple[tuple[str, str], ...]:
+def _choices(section: Section, scenes: tuple[pictures.Scene, ...]) -> tuple[tuple[str, str], ...]:
     """(kind, name) of every picture that some scene has: input, methods, reference."""
     order = {"input": 0, "method": 1, "reference": 2}
-    found = dict.fromkeys(
-        (shot.kind, shot.name) for scene in scenes for shot in scene.shots
-    )
+    found = dict.fromkeys((shot.kind, shot.name) for scene in scenes for shot in scene.shots)
     labels = [plain(label) for label in section.table.methods]
     return tuple(
         sorted(
@@ -218,8 +212,7 @@ def _table_cell(cell: Cell, column: Column, marks: tuple[int, ...]) -> _TableCel
 def _plot(section: Section, column: Column) -> _Plot:
     values = section.values(column.metric)
     light, dark = (
-        figures.distribution(section.table, column, values, theme)
-        for theme in ("light", "dark")
+        figures.distribution(section.table, column, values, theme) for theme in ("light", "dark")
     )
     return _Plot(
         title=plain(column.title),
@@ -245,9 +238,7 @@ def _facts(contents: Contents) -> list[tuple[str, tuple[str, ...]]]:
         ("Seed", distinct([str(run.seed) for run in runs])),
         (
             "Versions",
-            distinct(
-                [", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in runs]
-            ),
+            distinct([", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in runs]),
         ),
     ]
     return [(name, values) for name, values in facts if values]

@@ -115,13 +115,7 @@ def _scene(section: Section, sample: str, width: int) -> Scene | None:
             )
         if image.size != size:
             image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        label = (
-            name
-            if kind == "method"
-            else next(iter(identity), "")
-            if kind == "input"
-            else ""
-        )
+        label = name if kind == "method" else next(iter(identity), "") if kind == "input" else ""
         shots.append(Shot(name, kind, _uri(image), _values(section, label, sample)))
     if size is None or len(shots) < 2:
         return None

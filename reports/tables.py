@@ -192,9 +192,7 @@ def summarize(
     names = sorted({*scores["dataset"].unique(), *(methods or {})})
     return [
         _one_table(
-            scores[scores["dataset"] == name].sort_values(
-                ["label", "metric", "sample", "seed"]
-            ),
+            scores[scores["dataset"] == name].sort_values(["label", "metric", "sample", "seed"]),
             name,
             samples.get(name),
             (methods or {}).get(name, ()),
@@ -243,9 +241,7 @@ def _one_table(
         for name in sorted(scores["metric"].unique(), key=_metric_order)
     ]
     expected = {
-        column.metric: referenced
-        if metric is not None and metric.full_reference
-        else everything
+        column.metric: referenced if metric is not None and metric.full_reference else everything
         for column, metric in columns
     }
     groups = {
@@ -281,9 +277,7 @@ def _one_table(
         best, remark = _best(filled, groups, column, metric)
         for label, cell in filled.items():
             cells[label, column.metric] = replace(cell, best=label in best)
-        shown.append(
-            replace(column, decimals=_decimals(filled.values()), remark=remark)
-        )
+        shown.append(replace(column, decimals=_decimals(filled.values()), remark=remark))
     notes = [note for note in scores["note"].unique() if isinstance(note, str) and note]
     return Table(
         dataset=dataset,
@@ -301,9 +295,7 @@ def _one_table(
 def _check_runs(scores: pd.DataFrame, dataset: str, remedy: _Remedy) -> None:
     revisions = scores.groupby("revision")["run"].unique()
     if len(revisions) > 1:
-        told = "; ".join(
-            f"{str(r)[:12]} in {_some(runs)}" for r, runs in revisions.items()
-        )
+        told = "; ".join(f"{str(r)[:12]} in {_some(runs)}" for r, runs in revisions.items())
         raise InputError(
             f"data set {dataset!r} has {len(revisions)} revisions ({told}), which cannot share a "
             f"table; run the older ones again, or report each alone: "
@@ -385,9 +377,7 @@ def _known_metric(name: str) -> Metric | None:
     return registry.load_metric(name) if name in registry.METRICS else None
 
 
-def _check_complete(
-    rows: pd.DataFrame, metric: str, expected: list[str], remedy: _Remedy
-) -> None:
+def _check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy: _Remedy) -> None:
     run = str(rows["run"].iloc[0])
     have = set(rows["sample"])
     missing = [sample for sample in expected if sample not in have]
@@ -424,9 +414,7 @@ def _fill(
 ) -> Cell:
     if rows is None or rows.empty:
         if metric is not None and metric.full_reference and not has_references:
-            return replace(
-                cell, reason="needs a reference photo, and this data set has none"
-            )
+            return replace(cell, reason="needs a reference photo, and this data set has none")
         return replace(cell, reason="not scored")
     values = rows["value"].to_numpy(np.float64)
     finite = values[np.isfinite(values)]
@@ -453,9 +441,7 @@ def _fill_pooled(cell: Cell, rows: pd.DataFrame, metric: Metric) -> Cell:
     assert metric.aggregate is not None
     value = float(metric.aggregate(rows))
     if math.isnan(value):
-        raise InputError(
-            f"{metric.name}: its aggregate gives NaN for {cell.label!r}; correct it"
-        )
+        raise InputError(f"{metric.name}: its aggregate gives NaN for {cell.label!r}; correct it")
     if math.isinf(value):
         return replace(cell, n_infinite=len(rows), reason="infinite on every photo")
     cell = replace(cell, n=len(rows), mean=value)

@@ -40,7 +40,18 @@ def place(tmp_path: Path) -> Path:
 
 
 def enhance(out: str) -> list[str]:
-    return ["enhance", "slow.py:enhance", "--input", "in", "--reference", "ref", "--out", out, "--jobs", "2"]
+    return [
+        "enhance",
+        "slow.py:enhance",
+        "--input",
+        "in",
+        "--reference",
+        "ref",
+        "--out",
+        out,
+        "--jobs",
+        "2",
+    ]
 
 
 def score(out: str) -> list[str]:

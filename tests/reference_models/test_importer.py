@@ -79,7 +79,9 @@ def test_a_bundle_of_something_else(tmp_path, change, complaint):
 
 def test_scope_chooses(tmp_path):
     tensors = bundle.tiny()
-    tensors.update({f"inverse/{k.partition('/')[2]}": 2 * v for k, v in tensors.items() if "/" in k})
+    tensors.update(
+        {f"inverse/{k.partition('/')[2]}": 2 * v for k, v in tensors.items() if "/" in k}
+    )
     bundle.write(tmp_path / "x", tensors)
     state = importer.generator_state(importer.read_bundle(tmp_path / "x"), "inverse")
     np.testing.assert_array_equal(state["first.bias"], 2 * tensors["generator/b1"])
@@ -183,7 +185,7 @@ def _resealed(dice: random.Random) -> bytes:
 @pytest.mark.shared_data
 @pytest.mark.parametrize("camera", ["iphone", "blackberry", "sony"])
 def test_the_released_generators(shared, tmp_path, camera):
-    prefix = shared / "data/dped/models_orig" / f"{camera}_orig"
+    prefix = shared / "dped/models_orig" / f"{camera}_orig"
     card = importer.convert(prefix, tmp_path / "x.safetensors")
     assert (card.parameters, card.camera, card.blocks) == (401_475, camera, 4)
     network, _, _ = checkpoints.read(tmp_path / "x.safetensors")

@@ -30,9 +30,7 @@ def test_forward_equals_the_slow_one(width, blocks):
 
 def test_sizes():
     generator = Generator()
-    convolutions = sum(
-        p.numel() for name, p in generator.named_parameters() if "norm" not in name
-    )
+    convolutions = sum(p.numel() for name, p in generator.named_parameters() if "norm" not in name)
     assert convolutions == 400_451
     assert sum(p.numel() for p in generator.parameters()) == 401_475
 

@@ -47,7 +47,9 @@ def test_help_of_each_verb_shows_an_example_and_stays_light(verb: str) -> None:
         "heavy = {'torch', 'pandas', 'scipy', 'skimage', 'pyarrow', 'matplotlib'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     assert f"wespe-bench {verb}" in result.stdout
     assert "Example" in result.stdout
@@ -71,14 +73,20 @@ def test_top_level_help_and_version(command: Command) -> None:
         (["enhance", "clahee"], ["unknown enhancer 'clahee'", "did you mean 'clahe'?"]),
         (["enhance", "grey-wrold"], ["did you mean 'grey_world'?"]),
         (["enhance"], ["missing"]),
-        (["enhance", "clahe", "--jbos", "2"], ["unknown option '--jbos'", "did you mean '--jobs'?"]),
+        (
+            ["enhance", "clahe", "--jbos", "2"],
+            ["unknown option '--jbos'", "did you mean '--jobs'?"],
+        ),
         (["enhance", "clahe", "extra"], ["unexpected argument 'extra'"]),
         (["enhance", "clahe", "--jobs", "many"], ["--jobs", "'many'"]),
         (["enhance", "clahe", "--jobs", "-1"], ["--jobs -1"]),
         (["enhance", "clahe", "--shard", "5/3"], ["--shard '5/3'"]),
         (["enhance", "clahe", "--dataset", "smaples"], ["did you mean 'samples'?"]),
         (["enhance", "clahe", "--input", "nowhere"], ["no such folder: nowhere"]),
-        (["enhance", "clahe", "--dataset", "samples", "--input", "x"], ["go with --dataset folder"]),
+        (
+            ["enhance", "clahe", "--dataset", "samples", "--input", "x"],
+            ["go with --dataset folder"],
+        ),
         (["enhance", "results:nowhere"], ["no such folder: nowhere"]),
         (["enhance", "results"], ["results:PATH"]),
         (["enhance", "nowhere.py:f"], ["no such file: nowhere.py"]),
@@ -116,7 +124,17 @@ def test_run_export_and_resume(
 ) -> None:
     (tmp_path / "mine.py").write_text("def darker(image):\n    return image // 2\n")
     arguments = ("run", "--enhancers", "identity", "Mine=mine.py:darker", "--input", photos)
-    arguments += ("--reference", references, "--out", "out", "--jobs", "2", "--metrics", "psnr", "bpp")
+    arguments += (
+        "--reference",
+        references,
+        "--out",
+        "out",
+        "--jobs",
+        "2",
+        "--metrics",
+        "psnr",
+        "bpp",
+    )
     result = command(*arguments)
     assert result.returncode == 0, result.stderr
     assert "12 photos enhanced; 12 scored" in result.stdout
@@ -215,6 +233,10 @@ def test_output_closed_early(photos: Path, tmp_path: Path) -> None:
     from tests.conftest import entry_point
 
     result = subprocess.run(
-        f"'{entry_point()[0]}' list | head -1", shell=True, capture_output=True, text=True, check=True
+        f"'{entry_point()[0]}' list | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "Traceback" not in result.stderr
