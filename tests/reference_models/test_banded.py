@@ -1,5 +1,6 @@
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import psutil
@@ -209,9 +210,10 @@ def test_a_full_disk_is_said(monkeypatch):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_disk_that_fills_up_is_said(monkeypatch):
-    monkeypatch.setattr(
-        tempfile, "TemporaryFile", lambda **_: Path("/dev/full").open("r+b", buffering=0)
-    )
+    def full(**_: object) -> IO[bytes]:
+        return Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(InputError, match=r"No space left.*TMPDIR"):
         banded.banded(_generator(), _photo(20, 20), store="file")
 
