@@ -26,9 +26,8 @@ WIDTH = 340
 
 #: What a reader needs to know to read the plots.
 CAPTION = (
-    "A dot is a photo; the box holds the middle half of them, its line is the median; the "
-    "diamond is the mean and the bar through it the 95% interval of the mean. Filled in colour: "
-    "the best mean."
+    "A dot is a photo. The box holds the middle half of them, and its line is the median. The "
+    "diamond is the mean, the bar through it the 95% interval of the mean; the best is in colour."
 )
 
 
@@ -55,7 +54,7 @@ _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial,
 
 def height(table: Table) -> int:
     """Height of a plot of ``table`` in CSS pixels."""
-    return 44 + 26 * len(table.methods)
+    return 46 + 26 * len(table.methods)
 
 
 def distribution(
@@ -91,9 +90,9 @@ def distribution(
         figure = Figure(figsize=(WIDTH / 72, tall / 72))
         FigureCanvasSVG(figure)
         longest = max((len(shorten(plain(label), 16)) for label in table.methods), default=1)
-        left = (16 + 5.6 * longest) / WIDTH
+        left = (10 + 6.3 * longest) / WIDTH
         axes = figure.add_axes(
-            (left, 36 / tall, 1 - left - 0.03, (tall - 40) / tall),
+            (left, 38 / tall, 1 - left - 0.03, (tall - 42) / tall),
             facecolor="none",
         )
         for row, label in enumerate(table.methods):
@@ -117,14 +116,14 @@ def distribution(
         axes.set_axisbelow(True)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        axes.tick_params(length=0, colors=colours.muted, labelsize=8.5)
-        axes.tick_params(axis="y", colors=colours.text, labelsize=9.5, pad=5)
+        axes.tick_params(length=0, colors=colours.muted, labelsize=10)
+        axes.tick_params(axis="y", colors=colours.text, labelsize=11, pad=5)
         unit = f" ({plain(column.unit)})" if column.unit else ""
         way = {True: ", more is better", False: ", less is better", None: ""}
         axes.set_xlabel(
             f"{plain(column.title)}{unit}{way[column.higher_is_better]}",
             color=colours.muted,
-            fontsize=8.5,
+            fontsize=10,
             labelpad=4,
         )
         buffer = io.BytesIO()
@@ -136,6 +135,15 @@ def distribution(
         )
     # Letters were placed with the font that travels with matplotlib; shown with the page's.
     return buffer.getvalue().replace(b"'DejaVu Sans'", _FONTS.encode())
+
+
+def caption(table: Table) -> str:
+    """How to read the plots of ``table``."""
+    if len(table.used) <= MOST_POINTS:
+        return CAPTION
+    return CAPTION.replace(
+        "A dot is a photo.", f"The dots are {MOST_POINTS} photos, evenly spaced by their rank."
+    )
 
 
 def describe(table: Table, column: Column) -> str:
@@ -177,7 +185,7 @@ def _row(
             ha="right",
             va="center",
             color=colours.muted,
-            fontsize=8.5,
+            fontsize=10,
         )
     if not len(finite):
         return
@@ -191,11 +199,11 @@ def _row(
         row + 0.42 * offsets,
         linestyle="none",
         marker="o",
-        markersize=3.4,
+        markersize=4,
         markerfacecolor=colours.point,
         markeredgecolor="none",
-        alpha=0.6,
-        zorder=2,
+        alpha=0.75,
+        zorder=4,
     )
     if len(finite) >= 4:
         lower, median, upper = np.quantile(finite, [0.25, 0.5, 0.75])
@@ -224,9 +232,9 @@ def _row(
                 [cell.low, cell.high],
                 [row, row],
                 color=colour,
-                linewidth=2.2,
+                linewidth=2,
                 solid_capstyle="butt",
-                zorder=4,
+                zorder=5,
             )
         axes.plot(
             [cell.mean],
@@ -236,5 +244,5 @@ def _row(
             markerfacecolor=colour,
             markeredgecolor="none",
             linestyle="none",
-            zorder=5,
+            zorder=6,
         )

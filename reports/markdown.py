@@ -62,10 +62,10 @@ def markdown_table(table: Table) -> str:
 def _section(section: Section) -> list[str]:
     table = section.table
     note = f" ({markdown(table.note)})" if table.note else ""
-    count = plural(table.n_expected, "photo")
+    count, revision = plural(table.n_expected, "photo"), markdown(table.revision[:12])
     parts = [
         f"## {markdown(table.dataset)}{note}",
-        f"{plural(len(table.methods), 'method')}, {count}, revision {markdown(table.revision[:12])}.",
+        f"{plural(len(table.methods), 'method')}, {count}, revision {revision}.",
         markdown_table(table),
     ]
     failed = [(run.label, *failure) for run in section.runs for failure in run.failures]
@@ -82,18 +82,10 @@ def _section(section: Section) -> list[str]:
 
 def _provenance(contents: Contents) -> str:
     lines = ["## Where the numbers come from", ""]
-    lines.append(_line(["Run", "Method", "Enhancer", "Fingerprint", "Made", "Device", "Seed"]))
-    lines.append(_line([":--"] * 7))
     for run in contents.runs:
-        row = [
-            run.name,
-            run.label,
-            run.enhancer,
-            run.fingerprint,
-            run.created,
-            run.device,
-        ]
-        lines.append(_line([*map(markdown, row), str(run.seed)]))
+        made = [f"enhancer {run.enhancer}", f"fingerprint {run.fingerprint}", f"made {run.created}"]
+        made += [f"on {run.device}", f"seed {run.seed}"]
+        lines.append(f"- **{markdown(run.name)}**: {', '.join(map(markdown, made))}")
     facts = [
         *((f"Data set {s.table.dataset}, revision", s.table.revision) for s in contents.sections),
         *_distinct("Command", [run.command for run in contents.runs]),

@@ -84,7 +84,6 @@ def html_report(contents: Contents) -> str:
         sections=[_view(section, share) for section in contents.sections],
         reading=READING,
         best=BEST,
-        plot_caption=figures.CAPTION,
         facts=_facts(contents),
         runs=contents.runs,
         policy=policy,
@@ -128,6 +127,7 @@ class _View:
     columns: tuple[Column, ...]
     rows: tuple[_Row, ...]
     plots: tuple[_Plot, ...]
+    plot_caption: str
     scenes: tuple[pictures.Scene, ...]
     choices: tuple[tuple[str, str], ...]
     left: int
@@ -161,6 +161,7 @@ def _view(section: Section, budget: int) -> _View:
         columns=table.columns,
         rows=rows,
         plots=tuple(_plot(section, column) for column in table.columns),
+        plot_caption=figures.caption(table),
         scenes=scenes,
         choices=choices,
         left=0,

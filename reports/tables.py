@@ -298,8 +298,8 @@ def _check_runs(scores: pd.DataFrame, dataset: str, remedy: _Remedy) -> None:
         told = "; ".join(f"{str(r)[:12]} in {_some(runs)}" for r, runs in revisions.items())
         raise InputError(
             f"data set {dataset!r} has {len(revisions)} revisions ({told}), which cannot share a "
-            f"table; run the older ones again, or report each alone: "
-            f"{remedy.report(str(revisions.iloc[0][0]))}"
+            f"table; make the older ones again with the commands in their run.json, or report each "
+            f"alone: {remedy.report(str(revisions.iloc[0][0]))}"
         )
     for label, runs in scores.groupby("label")["run"].unique().items():
         if len(runs) > 1:
@@ -336,15 +336,15 @@ def _column(
     name: str, rows: pd.DataFrame, dataset: str, remedy: _Remedy
 ) -> tuple[Column, Metric | None]:
     for what, key, advice in (
-        ("versions", "metric_version", "score the older ones again"),
-        ("seeds", "seed", "score all with one seed, in a fresh folder"),
+        ("versions", "metric_version", f"score the older ones again: {remedy.score('', name)}"),
+        ("seeds", "seed", "report one seed at a time, from a folder of its own"),
     ):
         runs = rows.groupby(key)["run"].unique()
         if len(runs) > 1:
             told = "; ".join(f"{value} in {_some(of)}" for value, of in runs.items())
             raise InputError(
                 f"{name} on {dataset!r} has {len(runs)} {what} ({told}), which cannot share a "
-                f"table; {advice}: {remedy.score(str(runs.iloc[0][0]), name)}"
+                f"column; {advice}"
             )
     doubled = rows[rows.duplicated(["run", "sample"])]
     if len(doubled):
@@ -384,8 +384,9 @@ def _check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy
     if missing:
         raise InputError(
             f"run {run!r}: {metric} lacks {len(missing)} of {len(expected)} photos "
-            f"({_some(missing)}); score them: {remedy.score(run, metric)}, or compare only what "
-            f"all methods have: {remedy.common()}"
+            f"({_some(missing)}); score them (enhance first what has no result): "
+            f"{remedy.score(run, metric)}, or compare only what all methods have: "
+            f"{remedy.common()}"
         )
     foreign = sorted(have.difference(expected))
     if foreign:

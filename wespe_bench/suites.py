@@ -192,9 +192,10 @@ def run_suite(config: RunSuite) -> int:
     )
     failures = [failure for run in (*made, *scored) for failure in run.failures]
     kept = sum(run.kept for run in made)
+    photos = sum(len(plan.dataset) for plan in plans) // len(named)
     print(
-        f"{sum(run.done for run in made)} photos enhanced"
-        + (f", {kept} were there already" if kept else "")
+        f"{photos} photos x {len(named)} enhancers: {sum(run.done for run in made)} results new"
+        + (f", {kept} there already" if kept else "")
         + f"; {sum(run.done for run in scored)} scored -> {out}"
     )
     if shard == (1, 1):

@@ -137,7 +137,7 @@ def test_run_export_and_resume(
     )
     result = command(*arguments)
     assert result.returncode == 0, result.stderr
-    assert "12 photos enhanced; 12 scored" in result.stdout
+    assert "6 photos x 2 enhancers: 12 results new; 12 scored" in result.stdout
     assert "| Mine" in result.stdout
     assert (tmp_path / "out" / "report.html").is_file()
     assert command("export", "scores", "out").returncode == 0
@@ -150,8 +150,8 @@ def test_run_export_and_resume(
     assert result.returncode == 0, result.stderr
     command("export", "scores", "out")
     assert (tmp_path / "out" / "scores.csv").read_bytes() == first
-    for format in ("json", "parquet"):
-        assert command("export", "scores", "out", "--format", format).returncode == 0
+    for kind in ("json", "parquet"):
+        assert command("export", "scores", "out", "--format", kind).returncode == 0
     assert len(json.loads((tmp_path / "out" / "scores.json").read_text())) == 24
     assert len(pd.read_parquet(tmp_path / "out" / "scores.parquet")) == 24
 
@@ -162,7 +162,7 @@ def test_partial_run_exits_with_3_and_lists_what_failed(
     (photos / "img3.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     result = command("run", "--enhancers", "identity", "clahe", "--input", photos, "--out", "out")
     assert result.returncode == 3, result.stderr
-    assert "10 photos enhanced; 10 scored" in result.stdout
+    assert "6 photos x 2 enhancers: 10 results new; 10 scored" in result.stdout
     listed = [line for line in result.stderr.splitlines() if line.startswith("  enhance ")]
     assert len(listed) == 2
     assert all("img3.png: " in line for line in listed)

@@ -92,7 +92,7 @@ def test_shards_partition(count: int, total: int) -> None:
         items[index - 1 :: n]
         for index, n in (parse_shard(f"{i}/{count}") for i in range(1, count + 1))
     ]
-    assert sorted(sum(parts, [])) == items
+    assert sorted(item for part in parts for item in part) == items
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "a/b", "1/0", "-1/3", "1/3/4"])
