@@ -165,6 +165,9 @@ def _prepare(
     from wespe_bench.registry import load_enhancer
 
     enhancer = load_enhancer(plan.enhancer) if isinstance(plan.enhancer, str) else plan.enhancer
+    check = getattr(enhancer, "check", None)
+    if check is not None:
+        check(plan.dataset)
     fingerprint = provenance.fingerprint(enhancer) + (":stretch" if stretch else "")
     _write_head(plan, fingerprint, stretch, verify)
     atomic.remove_leftovers(plan.folder)

@@ -44,12 +44,22 @@ ENHANCERS = {
     "equalize": "reference_models.classical:equalize",
     "clahe": "reference_models.classical:clahe",
     "grey_world": "reference_models.classical:grey_world",
+    "shades_of_grey": "reference_models.classical:shades_of_grey",
+    "auto_gamma": "reference_models.classical:auto_gamma",
+    "retinex": "reference_models.classical:retinex",
     "unsharp": "reference_models.classical:unsharp",
+    "ape_like": "reference_models.classical:ape_like",
+    "apple": "reference_models.apple:AppleAutoAdjust",
 }
 
 #: prefix -> factory ``(argument) -> Enhancer``
 ENHANCER_PREFIXES = {
     "results": "reference_models.adapters:results",
+    "dped": "reference_models.dped.enhancer:dped",
+    "pt2": "reference_models.network_files:torch_export",
+    "torchscript": "reference_models.network_files:torchscript",
+    "onnx": "reference_models.network_files:onnx",
+    "cmd": "reference_models.command:command",
 }
 
 #: name -> Metric record

@@ -58,7 +58,9 @@ class Enhancer(Protocol):
       enhancers that need to know which photo it is;
     - ``fingerprint``: a string that changes when the enhancer would answer differently
       (by default the SHA-256 of its source file and the versions of its libraries);
-    - ``fingerprint_for(sample)``: the same for one sample.
+    - ``fingerprint_for(sample)``: the same for one sample;
+    - ``check(dataset)``: called before a run, to warn (``warnings.warn``) or raise InputError
+      when the data set does not suit.
     """
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray: ...
