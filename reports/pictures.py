@@ -27,7 +27,7 @@ _SMALL = 300
 class Shot:
     """One picture of a sample: the input, a method's result, or the reference.
 
-    ``values`` are its scores as the page prints them: (metric title, value and unit).
+    ``values`` are its scores as the page prints them: (metric title, number).
     """
 
     name: str
@@ -141,8 +141,7 @@ def _values(section: Section, label: str, sample: str) -> tuple[tuple[str, str],
     for column in section.table.columns:
         value = section.value(label, sample, column.metric)
         if value is not None:
-            number = column.show(value) if np.isfinite(value) else "∞"
-            told.append((plain(column.title), f"{number} {plain(column.unit)}".strip()))
+            told.append((plain(column.title), column.show(value)))
     return tuple(told)
 
 

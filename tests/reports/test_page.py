@@ -150,6 +150,13 @@ def test_every_picture_has_words_and_every_slider_a_name(runs: Path) -> None:
     ]
 
 
+def test_best_method_stands_beside_the_input_even_if_the_input_is_better(tmp_path: Path) -> None:
+    for label, value in {"identity": 9.0, "a": 3.0, "b": 5.0, "c": 4.0}.items():
+        make_run(tmp_path, label, {"psnr": [value] * 3})
+    html = html_report(read_contents(tmp_path))
+    assert re.findall(r"<option [^>]*selected>([^<]*)<", html) == ["Input", "b"]
+
+
 def test_ids_are_unique_and_labels_refer_to_them(runs: Path) -> None:
     elements = Elements(html_report(read_contents(runs)))
     names = [a["id"] for _, a in elements.found if "id" in a]
