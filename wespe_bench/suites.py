@@ -37,7 +37,7 @@ DEMO = Suite(
 )
 CLASSICAL = Suite(
     "classical",
-    "Classical enhancers on any photos (give --input)",
+    "Classical enhancers on photos of your own",
     (),
     _CLASSICAL,
     _METRICS,
