@@ -211,7 +211,7 @@ def test_a_full_disk_is_said(monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_disk_that_fills_up_is_said(monkeypatch):
     def full(**_: object) -> IO[bytes]:
-        return Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115
+        return Path("/dev/full").open("r+b", buffering=0)
 
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(InputError, match=r"No space left.*TMPDIR"):
