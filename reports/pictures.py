@@ -49,6 +49,18 @@ class Scene:
     def small(self) -> bool:
         return max(self.width, self.height) < _SMALL
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The titles of the metrics that any shot has a score of."""
+        return tuple(dict.fromkeys(title for shot in self.shots for title, _ in shot.values))
+
+    def value(self, choice: tuple[str, str], metric: str) -> str:
+        """The printed score of the shot (kind, name), empty where it has none."""
+        for shot in self.shots:
+            if (shot.kind, shot.name) == choice:
+                return dict(shot.values).get(metric, "")
+        return ""
+
 
 def spaced(names: Sequence[str], count: int) -> list[str]:
     """``count`` of ``names``, evenly spaced in sorted order.

@@ -16,6 +16,10 @@ VERBS = {
     "score": ("wespe_bench.scoring:main", "metrics over what was enhanced -> rows"),
     "report": ("wespe_bench.suites:report", "rows -> a Markdown table and an HTML page"),
     "export scores": ("wespe_bench.export:main", "rows -> CSV, JSON or Parquet"),
+    "import dped": (
+        "reference_models.dped.importer:main",
+        "DPED's (or WESPE's) released TensorFlow generator -> safetensors",
+    ),
     "merge": ("wespe_bench.merge:main", "shards made on several machines -> one folder"),
 }
 

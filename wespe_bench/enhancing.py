@@ -210,6 +210,7 @@ def _write_head(plan: Plan, fingerprint: str, stretch: bool, verify: bool) -> No
     from wespe_bench import provenance, store
 
     created = datetime.now(UTC).isoformat(timespec="seconds")
+    metrics: dict[str, Any] = {}  # what `score` noted of its metrics outlives a resumed enhance
     spec = plan.enhancer if isinstance(plan.enhancer, str) else fingerprint.partition(":")[0]
     if (plan.folder / "run.json").exists():
         before = store.read_run(plan.folder)
@@ -220,6 +221,7 @@ def _write_head(plan: Plan, fingerprint: str, stretch: bool, verify: bool) -> No
                 f"not {spec!r} on {plan.dataset.name!r}; choose another --out"
             )
         created = before.get("created", created)
+        metrics = before.get("metrics", {})
     elif plan.folder.is_dir() and any(p.suffix != ".tmp" for p in plan.folder.iterdir()):
         raise InputError(f"{plan.folder} is not empty and is no run folder; choose another --out")
     rows = provenance.hash_samples(plan.dataset.samples, verify=verify)
@@ -245,6 +247,7 @@ def _write_head(plan: Plan, fingerprint: str, stretch: bool, verify: bool) -> No
             "platform": provenance.machine(),
             "created": created,
             "command": " ".join(["wespe-bench", *sys.argv[1:]]) if sys.argv else "",
+            "metrics": metrics,
         },
     )
     store.write_samples(

@@ -150,7 +150,7 @@ def _prepare(
     """What is left to score in one run, how many photos are complete, and what cannot be."""
     from wespe_bench import atomic, provenance, store
 
-    content = store.read_run(folder)
+    content = _described(folder, store.read_run(folder), records)
     atomic.remove_leftovers(folder)
     samples = _refreshed(folder, content, verify)
     enhanced = store.load(folder, "enhanced").set_index("sample").to_dict("index")
@@ -211,6 +211,28 @@ def _prepare(
         else:
             complete += 1
     return waiting, complete, failures
+
+
+def _described(folder: Path, content: dict[str, Any], records: dict[str, Metric]) -> dict[str, Any]:
+    """run.json with title, unit and direction of each metric, for those who show the rows."""
+    from wespe_bench import store
+
+    told = {
+        metric.name: {
+            "version": metric.version,
+            "title": metric.title or metric.name,
+            "unit": metric.unit,
+            "higher_is_better": metric.higher_is_better,
+            "full_reference": metric.full_reference,
+            "summary": metric.summary,
+        }
+        for metric in records.values()
+    }
+    known = content.get("metrics", {})
+    if known | told != known:
+        content = content | {"metrics": known | told}
+        store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
+    return content
 
 
 def _refreshed(folder: Path, content: dict[str, Any], verify: bool) -> list[dict[str, Any]]:

@@ -240,3 +240,26 @@ def test_output_closed_early(photos: Path, tmp_path: Path) -> None:
         check=True,
     )
     assert "Traceback" not in result.stderr
+
+
+def test_own_metric_keeps_its_direction_in_the_table(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from wespe_bench.types import Metric\n"
+        "def compute(image, **_):\n"
+        "    return float(image.mean())\n"
+        "DARK = Metric('dark', '3', 'level', False, False, compute, title='Darkness')\n"
+        "def darker(image):\n"
+        "    return image // 2\n"
+    )
+    arguments = ["run", "--enhancers", "identity", "Half=mine.py:darker", "--input", photos]
+    arguments += ["--metrics", "mine.py:DARK", "entropy", "--out", "out"]
+    result = command(*arguments)
+    assert result.returncode == 0, result.stderr
+    header, _, _, half = (line for line in result.stdout.splitlines() if line.startswith("|"))
+    assert "Darkness (level) ↓" in header
+    assert half.split("|")[4].strip().startswith("**")
+    # A resumed run forgets nothing of it.
+    assert command(*arguments, "--force").returncode == 0
+    assert "Darkness (level) ↓" in (tmp_path / "out" / "report.md").read_text()
