@@ -2,9 +2,10 @@
 
     uv run python benchmarks/inference.py --checkpoint iphone.safetensors --photo photo.png
 
-Every case runs in a process of its own; printed and written as CSV: seconds, the process's
-peak memory (of the device on CUDA), the largest difference and the PSNR against one piece in
-float32, and the time relative to it. Without a checkpoint the weights are random, without a
+Every case runs in a process of its own; printed and written as CSV: seconds, seconds of CPU
+(what to compare on a busy machine, with --threads 1), the process's peak memory (of the device
+on CUDA), the largest difference and the PSNR against one piece in float32, and the time
+relative to it. Without a checkpoint the weights are random, without a
 photo the pixels are: times and memory hold, the tiles' error does not.
 """
 
@@ -25,7 +26,15 @@ from typing import Any
 import numpy as np
 
 SIZES = {1: (864, 1152), 3: (1536, 2048), 12: (3000, 4000)}
-METHODS = ("whole", "banded", "banded file", "banded fp16", "banded bf16", "tiles 512")
+METHODS = (
+    "whole",
+    "banded",
+    "banded file",
+    "banded 2GB",
+    "banded fp16",
+    "banded bf16",
+    "tiles 512",
+)
 CUDA_METHODS = ("whole", "whole fp16", "banded", "banded fp16", "banded memory", "tiles 512")
 RESULTS = Path(__file__).parent / "results" / "inference.csv"
 
@@ -35,6 +44,8 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="", help="a generator (default: random weights)")
     parser.add_argument("--photo", default="", help="mirrored to the sizes (default: noise)")
     parser.add_argument("--megapixels", type=int, nargs="+", default=list(SIZES), choices=SIZES)
+    parser.add_argument("--methods", nargs="+", default=[], help="besides whole (default: all)")
+    parser.add_argument("--threads", type=int, default=0, help="(default: one per core)")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--case", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -46,6 +57,7 @@ def main() -> None:
 
     from wespe_bench.provenance import machine
 
+    threads = arguments.threads or torch.get_num_threads()
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     rows = []
     for device in devices:
@@ -54,12 +66,15 @@ def main() -> None:
             seconds = 0.0  # of the whole image, which comes first
             with tempfile.TemporaryDirectory() as folder:
                 for method in CUDA_METHODS if device == "cuda" else METHODS:
+                    if method != "whole" and arguments.methods and method not in arguments.methods:
+                        continue
                     case = {
                         "method": method,
                         "device": device,
                         "megapixels": megapixels,
                         "checkpoint": arguments.checkpoint,
                         "photo": arguments.photo,
+                        "threads": threads,
                         "truth": str(Path(folder, "whole.npy")),
                     }
                     found = in_a_process(case)
@@ -68,6 +83,7 @@ def main() -> None:
                     row = {"device": device, "megapixels": megapixels, "method": method, **found}
                     print(
                         f"{device} {megapixels:>2} MP {method:<14}{row['seconds']:8.2f} s"
+                        f" ({row['cpu_seconds']:.2f} s of CPU)"
                         f" {row['ratio']:5.2f}x whole {row['peak_gb']:6.2f} GB"
                         f"  max difference {row['max_difference']:.1e}  {row['psnr_db']:.1f} dB",
                         flush=True,
@@ -76,7 +92,7 @@ def main() -> None:
                         "weights": Path(arguments.checkpoint).name or "random",
                         "photo": Path(arguments.photo).name or "noise",
                         "machine": name,
-                        "threads": torch.get_num_threads(),
+                        "threads": threads,
                         "torch": torch.__version__,
                     }
                     rows.append(row)
@@ -107,11 +123,12 @@ def in_a_process(case: dict[str, Any]) -> dict[str, float]:
 
 
 def run_case(
-    method: str, device: str, megapixels: int, checkpoint: str, photo: str, truth: str
+    method: str, device: str, megapixels: int, checkpoint: str, photo: str, threads: int, truth: str
 ) -> dict[str, float]:
     """Seconds, peak memory and the difference to the result of "whole" kept in ``truth``."""
     import torch
 
+    torch.set_num_threads(threads)
     generator = load_generator(checkpoint)
     image = load_photo(photo, *SIZES[megapixels])
     compute = way(method, device, generator)
@@ -119,24 +136,24 @@ def run_case(
     if device == "cuda":
         compute(image)
         torch.cuda.reset_peak_memory_stats()
-    begun = time.perf_counter()
+    begun, busy = time.perf_counter(), time.process_time()
     result = compute(image)  # numpy: whatever the device had to do is done
-    seconds = time.perf_counter() - begun
+    seconds, busy = time.perf_counter() - begun, time.process_time() - busy
     if device == "cuda":
         peak = torch.cuda.max_memory_allocated() / 1e9
     else:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    times = {"seconds": seconds, "cpu_seconds": busy}
     if method == "whole":
         np.save(truth, result)
-        return {"seconds": seconds, "peak_gb": peak, "max_difference": 0.0, "psnr_db": np.inf}
+        return times | {"peak_gb": peak, "max_difference": 0.0, "psnr_db": np.inf}
     expected = np.load(truth, mmap_mode="r")
     worst, total = 0.0, 0.0
     for top in range(0, len(result), 256):
         error = np.abs(result[top : top + 256].astype(np.float64) - expected[top : top + 256])
         worst, total = max(worst, error.max()), total + (error**2).sum()
     psnr = -10 * np.log10(total / result.size) if total else np.inf
-    return {
-        "seconds": seconds,
+    return times | {
         "peak_gb": peak,
         "max_difference": float(worst),
         "psnr_db": float(psnr),
@@ -152,6 +169,8 @@ def way(method: str, device: str, generator: Any) -> Callable[[np.ndarray], np.n
         return lambda image: banded.whole(generator, image, device=device, precision=precision)
     if kind == "tiles":
         return lambda image: tiles(generator, image, device, int(option))
+    if option == "2GB":  # what --max-memory does
+        return lambda image: banded.infer(generator, image, device=device, max_memory=2 * 10**9)
     store: Any = option if option in ("file", "memory") else "device"
     return lambda image: banded.banded(
         generator, image, device=device, precision=precision, store=store
