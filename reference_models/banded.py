@@ -58,8 +58,9 @@ WHOLE_PIXELS = 512 * 512
 #: allocator reuses the block instead of asking the system for fresh pages each time.
 _BAND_BYTES = {"cpu": 16 << 20, "cuda": 256 << 20}
 
-#: Bytes that element-wise work handles at once, to stay within a core's cache.
-_CACHE_BYTES = 1 << 20
+#: Bytes that element-wise work handles at once: near the caches' size, yet not so small that
+#: waiting for each other costs the threads more than memory does.
+_BLOCK_BYTES = 4 << 20
 
 #: torch indexes with 32 bits in places.
 _MAX_ELEMENTS = 2**31 - 1
@@ -309,15 +310,14 @@ def _run(
         out.copy_(torch.from_numpy(image[top:bottom].astype(np.float32)).div_(255))
 
     def residual(out: Tensor, top: int, bottom: int) -> None:
-        stream.read(out, top, bottom)
+        out.copy_(stream.read(top, bottom, out))
 
     def plain(out: Tensor, top: int, bottom: int) -> None:
-        maps.read(out, top, bottom)
+        out.copy_(maps.read(top, bottom, out))
 
     def normalised(norm: _Affine) -> _Source:
         def source(out: Tensor, top: int, bottom: int) -> None:
-            maps.read(out, top, bottom)
-            norm(out).relu_()
+            norm(maps.read(top, bottom, out), out).relu_()
 
         return source
 
@@ -325,11 +325,9 @@ def _run(
         """The block's end: the stream gains the normalised map."""
 
         def source(out: Tensor, top: int, bottom: int) -> None:
-            maps.read(out, top, bottom)
-            addition = norm(out).relu_()
-            before = torch.empty_like(out)
-            stream.read(before, top, bottom)
-            stream.write(addition.add_(before), top)
+            norm(maps.read(top, bottom, out), out).relu_()
+            out.add_(stream.read(top, bottom, out))
+            stream.write(out, top)
 
         return source
 
@@ -371,7 +369,8 @@ if TYPE_CHECKING:
     _Source = Callable[[Tensor, int, int], None]
     #: takes rows (rows, W, C) of its output, the first of which is ``top``
     _Sink = Callable[[Tensor, int], None]
-    _Affine = Callable[[Tensor], Tensor]
+    #: puts the normalised first into the second, and returns that
+    _Affine = Callable[[Tensor, Tensor], Tensor]
 
 
 class _Sweep:
@@ -416,7 +415,7 @@ class _Sweep:
         """Rows that element-wise work takes at once."""
         if self.device != "cpu":
             return self.rows + 8
-        return max(_CACHE_BYTES // (4 * self.width * channels), 1)
+        return max(_BLOCK_BYTES // (4 * self.width * channels), 1)
 
     def _pad(self, window: Tensor, start: int) -> None:
         """Fill the rows of the window that lie outside the photo."""
@@ -451,13 +450,13 @@ class _Statistics:
         self.deviations.append((band - mean).square_().sum(dim=1))
 
     def affine(self) -> _Affine:
-        """The norm as one multiplication and one addition, in place."""
+        """The norm as one multiplication and one addition."""
         import torch
 
         from reference_models.wespe.networks import EPSILON
 
         if self.norm is None:
-            return lambda x: x
+            return lambda x, out: out.copy_(x)
         means = torch.cat(self.means).double()
         mean = means.mean(dim=0)
         within = torch.cat(self.deviations).double().sum(dim=0)
@@ -467,12 +466,10 @@ class _Statistics:
         shift = (self.norm.bias.double() - mean * scale).float()
         scale = scale.float()
 
-        def apply(x: Tensor) -> Tensor:
-            return (
-                torch.addcmul(shift, x, scale, out=x)
-                if x.dtype == torch.float32
-                else x.copy_(torch.addcmul(shift, x.float(), scale))
-            )
+        def apply(x: Tensor, out: Tensor) -> Tensor:
+            if out.dtype == torch.float32:
+                return torch.addcmul(shift, x, scale, out=out)
+            return out.copy_(torch.addcmul(shift, x.float(), scale))
 
         return apply
 
@@ -490,8 +487,9 @@ class _MemoryStore:
 
         self.data = torch.empty(shape, dtype=kind, device=device)
 
-    def read(self, out: Tensor, top: int, bottom: int) -> None:
-        out.copy_(self.data[top:bottom])
+    def read(self, top: int, bottom: int, like: Tensor) -> Tensor:
+        """The rows in the format and on the device of ``like``; to be left unchanged."""
+        return self.data[top:bottom].to(like.device, like.dtype)
 
     def write(self, rows: Tensor, top: int) -> None:
         self.data[top : top + rows.shape[0]].copy_(rows)
@@ -513,11 +511,11 @@ class _FileStore:
         self.kind = kind
         self.row_bytes = shape[1] * shape[2] * kind.itemsize
 
-    def read(self, out: Tensor, top: int, bottom: int) -> None:
+    def read(self, top: int, bottom: int, like: Tensor) -> Tensor:
+        """The rows in the format and on the device of ``like``."""
         import torch
 
-        direct = out.dtype == self.kind and out.device.type == "cpu"
-        rows = out if direct else torch.empty(out.shape, dtype=self.kind)
+        rows = torch.empty((bottom - top, *like.shape[1:]), dtype=self.kind)
         left = _bytes_of(rows)
         self.file.seek(top * self.row_bytes)
         while left:
@@ -525,8 +523,7 @@ class _FileStore:
             if not count:
                 raise InputError("the temporary file of a store was cut short")
             left = left[count:]
-        if not direct:
-            out.copy_(rows)
+        return rows.to(like.device, like.dtype)
 
     def write(self, rows: Tensor, top: int) -> None:
         left = _bytes_of(rows.to(device="cpu", dtype=self.kind).contiguous())

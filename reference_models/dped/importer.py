@@ -346,8 +346,8 @@ def _crc_table() -> np.ndarray:
 def _unmask(masked: int) -> int:
     """The checksum from its stored form, which is rotated and offset.
 
-    >>> hex(_unmask(0x184e0ae1)), _unmask(0xa282ead8)
-    ('0x42e0c04e', 0)
+    >>> _unmask(0xA282EAD8), _unmask(0xA282EAD8 + (1 << 17))
+    (0, 1)
     """
     rotated = (masked - 0xA282EAD8) & 0xFFFFFFFF
     return (rotated >> 17 | rotated << 15) & 0xFFFFFFFF

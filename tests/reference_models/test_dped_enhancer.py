@@ -8,10 +8,11 @@ from reference_models import banded, checkpoints
 from reference_models.dped import importer
 from reference_models.dped.enhancer import GeneratorEnhancer
 from tests.oracles import bundle
+from wespe_bench.enhancing import enhance
 from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb
 from wespe_bench.metrics.psnr import PSNR
-from wespe_bench.registry import load_enhancer
+from wespe_bench.registry import load_dataset, load_enhancer
 from wespe_bench.types import Dataset, Sample
 
 
@@ -141,3 +142,14 @@ def test_the_released_generators_on_real_pairs(shared, tmp_path, camera):
 
 def _mean(scores):
     return np.mean([score["value"] if isinstance(score, dict) else score for score in scores])
+
+
+def test_a_run_warns_and_resumes(checkpoint, photos, tmp_path):
+    folder = photos.rename(tmp_path / "sony")
+    dataset = load_dataset("folder", input=folder)
+    with pytest.warns(UserWarning, match="sony photos"):
+        run = enhance(f"dped:{checkpoint}?device=cpu", dataset, tmp_path / "run", quiet=True)
+    assert (run.done, run.failures) == (6, ())
+    with pytest.warns(UserWarning, match="sony photos"):
+        again = enhance(f"dped:{checkpoint}?device=cpu", dataset, tmp_path / "run", quiet=True)
+    assert (again.done, again.kept) == (0, 6)
