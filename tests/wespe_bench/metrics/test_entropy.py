@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from skimage.measure import shannon_entropy
 
 from tests.oracles import entropy as oracle
@@ -16,6 +16,7 @@ from wespe_bench.images import luma
 from wespe_bench.metrics.entropy import entropy
 
 
+@settings(deadline=None)
 @given(rgb(largest=10))
 def test_equals_the_definition(image: np.ndarray) -> None:
     expected = oracle.entropy(itertools.chain.from_iterable(grey(image)))

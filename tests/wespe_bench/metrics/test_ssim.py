@@ -28,6 +28,7 @@ def scikit_image(first: np.ndarray, second: np.ndarray) -> float:
     )
 
 
+@settings(deadline=None)
 @given(rgb(largest=6))
 def test_grey_is_matlabs(image: np.ndarray) -> None:
     assert luma(image).tolist() == grey(image)
