@@ -7,8 +7,8 @@ be compared. This stream uses integers only and leaves nothing to a library:
   sum of absolute values; of equal ones the first (none, sub, up, average, Paeth);
 - a deflate block for as many rows as fit in `BLOCK` bytes, at least one, always with its own
   (dynamic) Huffman codes, no code longer than 15 bits;
-- matches of whole pixels that stay within a row. Each pixel has two candidates: the latest
-  place where it stood before, and the latest where it and its right neighbour did. The
+- matches of whole pixels that stay within a row: of one pixel with the latest place where it
+  stood before, or of two and more with the latest where it and its right neighbour did. The
   cheapest way through the block is chosen by dynamic programming, with the code lengths of
   the block before as prices.
 
@@ -55,7 +55,12 @@ def _alphabet(largest: int, first: int, symbols: int, shift: int) -> tuple[np.nd
 _LENGTH, _LENGTH_BITS, _LENGTH_EXTRA = _alphabet(_LONGEST, 3, 28, 2)
 _LENGTH += _END + 1
 _LENGTH[_LONGEST], _LENGTH_BITS[_LONGEST], _LENGTH_EXTRA[_LONGEST] = 285, 0, 0
-_DISTANCE, _DISTANCE_BITS, _DISTANCE_EXTRA = _alphabet(_WINDOW, 1, _DISTANCES, 1)
+_all, _bits, _ = _alphabet(_WINDOW, 1, _DISTANCES, 1)
+# Distance -> symbol: one by one up to 256, then in steps of 128, which no symbol straddles.
+_NEAR, _FAR = _all[:257].astype(np.uint8), _all[1::128].astype(np.uint8)
+_DISTANCE_BITS = np.array([_bits[_all == symbol][0] for symbol in range(_DISTANCES)])
+_FIRST_DISTANCE = np.array([np.flatnonzero(_all == symbol)[-1] for symbol in range(_DISTANCES)])
+_FIRST_DISTANCE -= 2**_DISTANCE_BITS - 1
 
 # The order in which a block's header lists the lengths of its own code (RFC 1951, 3.2.7).
 _HEADER_ORDER = np.array([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15])
@@ -75,9 +80,9 @@ def encode(image: np.ndarray) -> bytes:
     rows = frozen(image).reshape(height, 3 * width)
     line = 3 * width + 1
     per_block = max(1, BLOCK // line)
-    # Rows that a match can still reach, and the block's own.
-    pixels = np.empty((_WINDOW // line + 2 + per_block, width), np.int32)
-    latest = np.full((2, 2**_HASH), -(2**30), np.int32)
+    # Three bytes from each byte on, of those that a match can still reach and of the block.
+    words = np.full(_WINDOW + per_block * line, -1, np.int32)
+    latest = np.zeros((2, 2**_HASH), np.uint16)
     prices = np.full(_LITERALS + _DISTANCES, -1, np.int64)
     candidates = np.empty((5, 3 * width), np.uint8)
     filtered = np.empty(min(per_block, height) * line, np.uint8)
@@ -91,7 +96,7 @@ def encode(image: np.ndarray) -> bytes:
         part = filtered[: (bottom - top) * line]
         filter_rows(rows, top, bottom, candidates, part)
         written = deflate_block(
-            part, width, top, bottom == height, pixels, latest, prices, pending, output
+            part, width, top, bottom == height, words, latest, prices, pending, output
         )
         stream.append(output[:written].tobytes())
         checksum = zlib.adler32(part, checksum)
@@ -154,28 +159,33 @@ def filter_rows(rows, top, bottom, candidates, filtered):  # type: ignore[no-unt
 
 
 @compiled
-def deflate_block(data, width, top, final, pixels, latest, prices, pending, output):  # type: ignore[no-untyped-def]
+def deflate_block(data, width, top, final, words, latest, prices, pending, output):  # type: ignore[no-untyped-def]
     """Append one dynamic block; the number of whole bytes written to ``output``.
 
-    ``data``: the filtered bytes of the rows from ``top`` on. ``pixels``: int32 (rows, width),
-    filtered pixels, this block's rows last. ``latest``: int32, where each pixel, and each
-    pair, stood last. ``prices``: bits of each symbol, from the block before; -1 at first.
-    ``pending``: the bits that fill no byte yet, and their number. All four are kept for the
-    next block. ``final`` marks the last block and fills up its last byte.
+    ``data``: the filtered bytes of the rows from ``top`` on. ``words``: int32, the three
+    bytes from each of the last `_WINDOW` bytes before them on, with room for theirs.
+    ``latest``: uint16, where each pixel, and each
+    pair, stood last, modulo 2**16. ``prices``: bits of each
+    symbol, from the block before; -1 at first. ``pending``: the bits that fill no byte yet,
+    and their number. All four are kept for the next block. ``final`` marks the last block
+    and fills up its last byte.
     """
     line = 3 * width + 1
     height = data.size // line
     count = height * width
-    _read_pixels(data, width, height, pixels)
-    distances = np.zeros((2, count), np.int32)
-    lengths = np.zeros((2, count), np.int32)
-    _find(width, top, height, pixels, latest, distances, lengths)
+    distances = np.empty((2, count), np.uint16)
+    lengths = np.empty(count, np.uint8)
+    _read_words(data, words)
+    _look_up(width, height, top * line, words, latest, distances)
+    _verify(width, height, words, distances, lengths)
+    for i in range(_WINDOW):
+        words[i] = words[i + data.size]
 
     literals, distant = np.zeros(_LITERALS, np.int64), np.zeros(_DISTANCES, np.int64)
     literal_lengths = np.zeros(_LITERALS, np.int64)
     distant_lengths = np.zeros(_DISTANCES, np.int64)
-    steps = np.empty(count, np.int32)
-    costs = np.zeros(count + 1, np.int64)
+    steps = np.empty(count, np.uint8)
+    costs = np.zeros(count + 1, np.int32)
     passes = 1
     if prices[0] < 0:
         _first_prices(data, prices)
@@ -205,7 +215,7 @@ def deflate_block(data, width, top, final, pixels, latest, prices, pending, outp
         filled += np.uint64(literal_lengths[value])
         x = 0
         while x < width:
-            step = steps[index]
+            step = np.int64(steps[index])
             if step == 0:
                 for i in range(start + 1 + 3 * x, start + 4 + 3 * x):
                     value = data[i]
@@ -217,7 +227,7 @@ def deflate_block(data, width, top, final, pixels, latest, prices, pending, outp
                 index += 1
                 continue
             candidate, step = step & 1, step >> 1
-            length, distance = 3 * step, distances[candidate, index]
+            length, distance = 3 * step, np.int64(distances[candidate, index])
             symbol = _LENGTH[length]
             bits |= codes[symbol] << filled
             filled += np.uint64(literal_lengths[symbol])
@@ -225,11 +235,11 @@ def deflate_block(data, width, top, final, pixels, latest, prices, pending, outp
             filled += np.uint64(_LENGTH_BITS[length])
             if filled >= np.uint64(32):
                 bits, filled, at = _flush(bits, filled, at, output)
-            symbol = _DISTANCE[distance]
+            symbol = _distance_symbol(distance)
             bits |= distance_codes[symbol] << filled
             filled += np.uint64(distant_lengths[symbol])
-            bits |= np.uint64(_DISTANCE_EXTRA[distance]) << filled
-            filled += np.uint64(_DISTANCE_BITS[distance])
+            bits |= np.uint64(distance - _FIRST_DISTANCE[symbol]) << filled
+            filled += np.uint64(_DISTANCE_BITS[symbol])
             if filled >= np.uint64(32):
                 bits, filled, at = _flush(bits, filled, at, output)
             x += step
@@ -252,68 +262,91 @@ def _flush(bits, filled, at, output):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _read_pixels(data, width, height, pixels):  # type: ignore[no-untyped-def]
-    """Move the rows that matches can still reach up, and append those of ``data``."""
-    kept = pixels.shape[0] - height
-    for row in range(kept):
-        pixels[row] = pixels[row + height]
-    for row in range(height):
-        start = row * (3 * width + 1) + 1
-        source, target = data[start : start + 3 * width], pixels[kept + row]
-        for x in range(width):
-            target[x] = (
-                np.int32(source[3 * x])
-                | (np.int32(source[3 * x + 1]) << 8)
-                | (np.int32(source[3 * x + 2]) << 16)
-            )
+def _read_words(data, words):  # type: ignore[no-untyped-def]
+    """Pack ``data``, which follows the window."""
+    target = words[_WINDOW:]
+    for i in range(data.size - 2):
+        target[i] = (
+            np.int32(data[i]) | (np.int32(data[i + 1]) << 8) | (np.int32(data[i + 2]) << 16)
+        )
+    # The last two lack a successor until the next block, and are never asked for: a match of
+    # whole pixels that begins in this block ends in it.
+    target[data.size - 2] = target[data.size - 1] = -1
 
 
 @compiled
-def _find(width, top, height, pixels, latest, distances, lengths):  # type: ignore[no-untyped-def]
-    """The two candidates of each pixel: distance in bytes (0: none), length in pixels."""
-    line = 3 * width + 1
-    first = top + height - pixels.shape[0]  # the row of the photo that pixels[0] is
+def _look_up(width, height, place, words, latest, distances):  # type: ignore[no-untyped-def]
+    """Distances in bytes, modulo 2**16, to where each pixel and each pair may have stood last.
+
+    ``place`` is the number of bytes before the block. Different pixels can share an entry of
+    ``latest``, so these are guesses.
+    """
     single, double = latest[0], latest[1]
+    nearest, paired = distances[0], distances[1]
     index = 0
-    for row in range(height):
-        here = pixels[pixels.shape[0] - height + row]
-        place = (top + row) * width
+    i = _WINDOW
+    place -= _WINDOW
+    for _ in range(height):
+        i += 1
         for x in range(width):
-            value = here[x]
-            longest = min(width - x, _LONGEST // 3)
-            mixed = np.uint32(np.uint32(value) * _MIX)
+            mixed = np.uint32(np.uint32(words[i]) * _MIX)
             key = mixed >> np.uint32(32 - _HASH)
-            before = single[key]
-            single[key] = place + x
-            behind = place + x - before
-            if behind <= _WINDOW // 3:
-                r, c = divmod(before, width)
-                behind = 3 * behind + top + row - r
-                there = pixels[r - first]
-                if behind <= _WINDOW and there[c] == value:
-                    n = 1
-                    stop = min(longest, width - c)
-                    while n < stop and there[c + n] == here[x + n]:
-                        n += 1
-                    distances[0, index], lengths[0, index] = behind, n
+            here = np.uint16(place + i)
+            nearest[index] = np.uint16(here - single[key])
+            single[key] = here
             if x + 1 < width:
-                follower = here[x + 1]
-                mixed = np.uint32(np.uint32(mixed ^ np.uint32(follower)) * _MIX)
+                mixed = np.uint32(np.uint32(mixed ^ np.uint32(words[i + 3])) * _MIX)
                 key = mixed >> np.uint32(32 - _HASH)
-                before = double[key]
-                double[key] = place + x
-                behind = place + x - before
-                if behind <= _WINDOW // 3:
-                    r, c = divmod(before, width)
-                    behind = 3 * behind + top + row - r
-                    there = pixels[r - first]
-                    if behind <= _WINDOW and there[c] == value and there[c + 1] == follower:
-                        n = 2
-                        stop = min(longest, width - c)
-                        while n < stop and there[c + n] == here[x + n]:
-                            n += 1
-                        distances[1, index], lengths[1, index] = behind, n
+                paired[index] = np.uint16(here - double[key])
+                double[key] = here
+            else:
+                paired[index] = 0
+            i += 3
             index += 1
+
+
+@compiled
+def _verify(width, height, words, distances, lengths):  # type: ignore[no-untyped-def]
+    """Set wrong guesses to 0; ``lengths``: pixels that match at the second candidate."""
+    index = 0
+    i = _WINDOW
+    for _ in range(height):
+        i += 1
+        nearest = distances[0, index : index + width]
+        paired = distances[1, index : index + width]
+        here, reach = words[i : i + 3 * width], words[i - _WINDOW : i + 3 * width]
+        for x in range(width):
+            distance = min(nearest[x], np.uint16(_WINDOW))
+            there = np.uint64(3 * x + _WINDOW) - np.uint64(distance)
+            nearest[x] = distance if reach[there] == here[3 * x] else np.uint16(0)
+        for x in range(width - 1):
+            distance = min(paired[x], np.uint16(_WINDOW))
+            there = np.uint64(3 * x + _WINDOW) - np.uint64(distance)
+            different = (reach[there] ^ here[3 * x]) | (
+                reach[there + np.uint64(3)] ^ here[3 * x + 3]
+            )
+            paired[x] = np.uint16(0) if different else distance
+        nexts = lengths[index : index + width]
+        for x in range(width - 2, -1, -1):
+            distance = np.int64(paired[x])
+            if distance:
+                longest = min(width - x, _LONGEST // 3)
+                if x + 2 < width and paired[x + 1] == distance:
+                    nexts[x] = min(nexts[x + 1] + 1, longest)
+                    continue
+                n = 2
+                at = here[3 * x :]
+                there = reach[3 * x + _WINDOW - distance :]
+                while n < longest and there[3 * n] == at[3 * n]:
+                    n += 1
+                nexts[x] = n
+        i += 3 * width
+        index += width
+
+
+@compiled
+def _distance_symbol(distance):  # type: ignore[no-untyped-def]
+    return _NEAR[distance] if distance <= 256 else _FAR[(distance - 1) >> 7]
 
 
 @compiled
@@ -333,6 +366,11 @@ def _first_prices(data, prices):  # type: ignore[no-untyped-def]
 @compiled
 def _choose(data, width, height, distances, lengths, prices, costs, steps):  # type: ignore[no-untyped-def]
     """The cheapest next step from each pixel: 0 for three literals, else 2 * pixels + candidate."""
+    by_length = np.zeros(_LONGEST // 3 + 1, np.int64)
+    for n in range(1, by_length.size):
+        by_length[n] = prices[_LENGTH[3 * n]] + _LENGTH_BITS[3 * n]
+    by_distance = prices[_LITERALS:] + _DISTANCE_BITS
+    nearest, paired = distances[0], distances[1]
     index = height * width
     costs[index] = 0
     for row in range(height - 1, -1, -1):
@@ -340,21 +378,24 @@ def _choose(data, width, height, distances, lengths, prices, costs, steps):  # t
         for _ in range(width):
             i -= 3
             index -= 1
-            least = prices[data[i]] + prices[data[i + 1]] + prices[data[i + 2]] + costs[index + 1]
-            step = 0
-            for candidate in range(2):
-                distance = distances[candidate, index]
-                if distance:
-                    far = prices[_LITERALS + _DISTANCE[distance]] + _DISTANCE_BITS[distance]
-                    n = lengths[candidate, index]
-                    for k in range(1 + candidate, min(n, _TRIED) + 1):
-                        cost = far + prices[_LENGTH[3 * k]] + _LENGTH_BITS[3 * k] + costs[index + k]
-                        if cost < least:
-                            least, step = cost, 2 * k + candidate
-                    if n > _TRIED:
-                        cost = far + prices[_LENGTH[3 * n]] + _LENGTH_BITS[3 * n] + costs[index + n]
-                        if cost < least:
-                            least, step = cost, 2 * n + candidate
+            least = prices[data[i]] + prices[data[i + 1]] + prices[data[i + 2]]
+            distance = np.int64(nearest[index])
+            cost = by_distance[_distance_symbol(distance)] + by_length[1]
+            is_match = (distance > 0) & (cost < least)
+            step = 2 if is_match else 0
+            least = (cost if is_match else least) + costs[index + 1]
+            distance = np.int64(paired[index])
+            if distance:
+                far = by_distance[_distance_symbol(distance)]
+                n = np.int64(lengths[index])
+                for k in range(2, min(n, _TRIED) + 1):
+                    cost = far + by_length[k] + costs[index + k]
+                    if cost < least:
+                        least, step = cost, 2 * k + 1
+                if n > _TRIED:
+                    cost = far + by_length[n] + costs[index + n]
+                    if cost < least:
+                        least, step = cost, 2 * n + 1
             costs[index] = least
             steps[index] = step
 
@@ -369,7 +410,7 @@ def _tally(data, width, height, distances, steps, literals, distant):  # type: i
         literals[data[start]] += 1
         x = 0
         while x < width:
-            step = steps[index]
+            step = np.int64(steps[index])
             if step == 0:
                 i = start + 1 + 3 * x
                 literals[data[i]] += 1
@@ -378,7 +419,7 @@ def _tally(data, width, height, distances, steps, literals, distant):  # type: i
                 step = 2
             else:
                 literals[_LENGTH[3 * (step >> 1)]] += 1
-                distant[_DISTANCE[distances[step & 1, index]]] += 1
+                distant[_distance_symbol(np.int64(distances[step & 1, index]))] += 1
             x += step >> 1
             index += step >> 1
     literals[_END] = 1
