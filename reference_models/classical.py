@@ -5,6 +5,8 @@ Each is a function of one uint8 (H, W, 3) sRGB photo and raises ValueError on an
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -52,7 +54,10 @@ def clahe(image: np.ndarray) -> np.ndarray:
         np.clip(lab[..., 0] / 100, 0, 1), kernel_size=tile, clip_limit=2 / 256, nbins=256
     )
     lab[..., 0] = lightness * 100
-    return np.clip(color.lab2rgb(lab), 0, 1).astype(np.float32)
+    with warnings.catch_warnings():
+        # A lighter L can leave the gamut; `quantize` clamps what comes back.
+        warnings.simplefilter("ignore")
+        return np.asarray(color.lab2rgb(lab), np.float32)
 
 
 def grey_world(image: np.ndarray) -> np.ndarray:
@@ -60,7 +65,7 @@ def grey_world(image: np.ndarray) -> np.ndarray:
     check_rgb(image)
     means = image.reshape(-1, 3).mean(axis=0)
     gains = means.mean() / np.maximum(means, 1e-6)
-    return (image * (gains / 255)).astype(np.float32)
+    return np.asarray(image * (gains / 255), np.float32)
 
 
 def unsharp(image: np.ndarray) -> np.ndarray:
@@ -78,4 +83,6 @@ def _ycbcr(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _rgb(luminance: np.ndarray, chroma_blue: np.ndarray, chroma_red: np.ndarray) -> np.ndarray:
     planes = np.stack([luminance, chroma_blue, chroma_red], axis=-1)
-    return np.asarray(Image.frombytes("YCbCr", planes.shape[1::-1], planes.tobytes()).convert("RGB"))
+    return np.asarray(
+        Image.frombytes("YCbCr", planes.shape[1::-1], planes.tobytes()).convert("RGB")
+    )

@@ -66,7 +66,9 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
     except InputError:
         raise
     except UnidentifiedImageError:
-        raise InputError(f"{name}: not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)") from None
+        raise InputError(
+            f"{name}: not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)"
+        ) from None
     except Exception as error:  # decoders raise nearly anything on damaged input
         raise InputError(f"{name}: damaged or unsupported image ({one_line(error)})") from None
 
@@ -97,7 +99,7 @@ def _decode(data: bytes, name: str) -> np.ndarray:
     if orientation not in (None, 1):
         upright = _turn(upright, int(orientation))
     rgb = _to_srgb(upright, profile)
-    return np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8))
+    return np.array(rgb, dtype=np.uint8)  # a copy: Pillow's own memory is read-only
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:
@@ -137,7 +139,9 @@ def _read_16_bit(data: bytes, image: Image.Image) -> np.ndarray | None:
 
         samples = tifffile.imread(io.BytesIO(data), key=0)
         if samples.dtype != np.uint16 or samples.ndim != 3:
-            raise InputError("only uint16 samples in one plane order can be read from a 16-bit TIFF")
+            raise InputError(
+                "only uint16 samples in one plane order can be read from a 16-bit TIFF"
+            )
         if samples.shape[0] in (3, 4) and samples.shape[2] not in (3, 4):
             samples = samples.transpose(1, 2, 0)
     else:
@@ -245,7 +249,7 @@ def luma(image: np.ndarray) -> np.ndarray:
     total += green[image[..., 1]]
     total += blue[image[..., 2]]
     total += 0.5
-    return total.astype(np.uint8)
+    return np.asarray(total.astype(np.uint8))
 
 
 @functools.cache

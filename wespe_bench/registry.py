@@ -19,6 +19,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -78,6 +79,9 @@ SUITES = {
     "classical": "wespe_bench.suites:CLASSICAL",
 }
 
+#: name -> engine ``(setup, context, items, *, jobs, chunk) -> iterator of Outcome``
+ENGINES = {"local": "wespe_bench.engines:local"}
+
 #: What the harness calls in packages it may not import.
 REPORT = "reports.page:write_report"
 
@@ -101,12 +105,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
 
 
 def resolve(target: str) -> Any:
-    """Import "module:attribute" and return the attribute. Raises InputError when it is not there."""
+    """Import "module:attribute"; the attribute. Raises InputError when it is not there."""
     module_name, _, attribute = target.partition(":")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        raise InputError(f"cannot import {module_name!r} for {target!r}: {one_line(error)}") from error
+        raise InputError(
+            f"cannot import {module_name!r} for {target!r}: {one_line(error)}"
+        ) from error
     return _attribute(module, attribute, target)
 
 
@@ -120,7 +126,7 @@ def _attribute(module: Any, attribute: str, target: str) -> Any:
     return value
 
 
-def load_dataset(name: str, **options: Any) -> Dataset:
+def load_dataset(name: str, /, **options: Any) -> Dataset:
     """The data set called ``name``; ``options`` go to its loader.
 
     Raises InputError for an unknown name, an option the loader lacks, and whatever the
@@ -128,7 +134,13 @@ def load_dataset(name: str, **options: Any) -> Dataset:
     """
     if name not in DATASETS:
         raise unknown("data set", name, DATASETS)
-    dataset: Dataset = resolve(DATASETS[name])(**options)
+    loader = resolve(DATASETS[name])
+    try:
+        inspect.signature(loader).bind(**options)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(loader).parameters)
+        raise InputError(f"data set {name!r}: {error}; its options: {known}") from None
+    dataset: Dataset = loader(**options)
     return dataset
 
 
@@ -189,7 +201,8 @@ def _load_foreign(spec: str) -> Any:
     if importlib.util.find_spec(module_name.partition(".")[0]) is None:
         prefixes = [*ENHANCER_PREFIXES, *ENHANCERS]
         raise InputError(
-            f"{spec!r}: no module {module_name!r} here or installed{did_you_mean(module_name, prefixes)}"
+            f"{spec!r}: no module {module_name!r} here or installed"
+            f"{did_you_mean(module_name, prefixes)}"
         )
     return resolve(f"{module_name}:{attribute}")
 
@@ -253,7 +266,8 @@ def parse_named(text: str) -> Named:
         raise InputError(f"{text!r}: nothing after the '='; expected LABEL=ENHANCER")
     if not _LABEL.fullmatch(label) or label.endswith((" ", ".")):
         raise InputError(
-            f"label {label!r}: use letters, digits and . _ + @ ( ) [ ] - (at most 100, starting with a letter or digit)"
+            f"label {label!r}: use letters, digits and . _ + @ ( ) [ ] - "
+            "(at most 100, starting with a letter or digit)"
         )
     return Named(label, spec)
 

@@ -32,8 +32,8 @@ def bpp(image: np.ndarray, reference: None = None, *, sample_id: str = "", seed:
     True
     """
     check_alone(image, reference)
-    height, width, _ = image.shape
-    return 8.0 * len(encode_png(image, LEVEL)) / (height * width)
+    pixels = int(image.shape[0]) * int(image.shape[1])
+    return 8.0 * len(encode_png(image, LEVEL)) / pixels
 
 
 def bpp_pinned(

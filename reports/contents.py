@@ -1,0 +1,163 @@
+"""What a report is about, read once from the store: runs, tables, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.tables import Table, summarize
+from reports.text import plain
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One enhancer on one data set: what its run.json says. ``name`` is the folder's."""
+
+    folder: Path
+    name: str
+    label: str
+    enhancer: str = ""
+    fingerprint: str = ""
+    dataset: str = ""
+    revision: str = ""
+    note: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str = ""
+    platform: str = ""
+    created: str = ""
+    command: str = ""
+    seed: int = 0
+    failures: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One data set: its table, its runs in the order of the rows, its photos, its scores."""
+
+    table: Table
+    runs: tuple[Run, ...]
+    samples: pd.DataFrame
+    scores: pd.DataFrame
+
+    def values(self, metric: str) -> dict[str, np.ndarray]:
+        """The scores behind a column: label -> float64 (n,), by sample id, infinite ones too."""
+        rows = self.scores[self.scores["metric"] == metric]
+        rows = rows[rows["sample"].isin(self.table.used)].sort_values("sample")
+        return {
+            label: rows.loc[rows["label"] == label, "value"].to_numpy("float64")
+            for label in self.table.methods
+        }
+
+    def value(self, label: str, sample: str, metric: str) -> float | None:
+        """One photo's score, None where there is none."""
+        rows = self.scores
+        rows = rows[
+            (rows["label"] == label) & (rows["sample"] == sample) & (rows["metric"] == metric)
+        ]
+        return float(rows["value"].iloc[0]) if len(rows) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything a page shows, before it is a page."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(run for section in self.sections for run in section.runs)
+
+    @property
+    def date(self) -> str:
+        """The day of the newest run, so that the same runs give the same report."""
+        return max((run.created[:10] for run in self.runs), default="")
+
+
+def read_contents(path: Path, *, title: str = "", common: bool = False) -> Contents:
+    """Read every run at or below ``path``; see `reports.tables.summarize` for ``common``.
+
+    Raises InputError when there is no run, no score, or a table would lie.
+    """
+    import pandas as pd
+
+    from wespe_bench import store
+
+    folders = store.find_runs(path)
+    if not folders:
+        raise InputError(
+            f"no run at or below {path} (a run is a folder with a run.json); "
+            "make one with: wespe-bench run --help"
+        )
+    runs = [_read_run(path, folder) for folder in folders]
+    scores = store.load_scores(path)
+    if scores.empty:
+        raise InputError(f"no scores at or below {path}; make them: wespe-bench score {path}")
+    by_dataset: dict[str, list[Run]] = {}
+    for run in runs:
+        by_dataset.setdefault(run.dataset, []).append(run)
+    samples = {
+        name: pd.concat([store.load_samples(run.folder) for run in found], ignore_index=True)
+        .drop_duplicates("sample")
+        .sort_values("sample", ignore_index=True)
+        for name, found in by_dataset.items()
+    }
+    tables = summarize(
+        scores,
+        samples,
+        methods={name: [run.label for run in found] for name, found in by_dataset.items()},
+        common=common,
+        root=path,
+    )
+    sections = tuple(
+        Section(
+            table=table,
+            runs=tuple(
+                sorted(
+                    by_dataset[table.dataset],
+                    key=lambda run: table.methods.index(run.label),
+                )
+            ),
+            samples=samples[table.dataset],
+            scores=scores[scores["dataset"] == table.dataset],
+        )
+        for table in tables
+    )
+    return Contents(title=plain(title) or "Photo enhancers compared", sections=sections)
+
+
+def _read_run(root: Path, folder: Path) -> Run:
+    from wespe_bench import store
+
+    record = store.read_run(folder)
+    dataset = record.get("dataset", {})
+    failures = store.load_failures(folder)
+    return Run(
+        folder=folder,
+        name=folder.name if folder == root else folder.relative_to(root).as_posix(),
+        label=str(record.get("label", folder.name)),
+        enhancer=str(record.get("enhancer", "")),
+        fingerprint=str(record.get("fingerprint", "")),
+        dataset=str(dataset.get("name", "")),
+        revision=str(dataset.get("revision", "")),
+        note=str(dataset.get("note", "")),
+        options=dict(dataset.get("options", {})),
+        versions={str(k): str(v) for k, v in record.get("versions", {}).items()},
+        device=str(record.get("device", "")),
+        platform=str(record.get("platform", "")),
+        created=str(record.get("created", "")),
+        command=str(record.get("command", "")),
+        seed=int(record.get("seed", 0)),
+        failures=tuple(
+            (str(row.sample), str(row.stage), str(row.error))
+            for row in failures.sort_values(["stage", "sample"]).itertuples()
+        ),
+    )

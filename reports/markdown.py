@@ -1,0 +1,130 @@
+"""A report as Markdown: tables that read well as plain text and on any forge."""
+
+from __future__ import annotations
+
+from reports.contents import Contents, Section
+from reports.notes import BEST, READING, notes, row_n
+from reports.tables import Cell, Column, Table
+from reports.text import markdown, plural
+
+_SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
+
+
+def markdown_report(contents: Contents) -> str:
+    """The whole report: a section per data set, then where the numbers come from."""
+    parts = [f"# {markdown(contents.title)}", READING + " " + BEST]
+    for section in contents.sections:
+        parts += _section(section)
+    parts.append(_provenance(contents))
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: Table) -> str:
+    """Methods x metrics, "mean [low, high]", the best bold, notes beneath.
+
+    Every name is escaped; nothing in it can become a link, a tag or a further column.
+    """
+    found = notes(table)
+    head = ["Method", "n", *(_head(column) for column in table.columns)]
+    lines = [_line(head), _line([":--", *("--:" for _ in head[1:])])]
+    for label in table.methods:
+        cells = [
+            _cell(
+                table.cell(label, column.metric),
+                column,
+                found.marks[label, column.metric],
+            )
+            for column in table.columns
+        ]
+        lines.append(_line([markdown(label), row_n(table, label), *cells]))
+    blocks = ["\n".join(lines)]
+    if found.numbered:
+        blocks.append(
+            "\n".join(
+                f"{_superscript(number)} {markdown(text)}  "
+                for number, text in enumerate(found.numbered, 1)
+            )
+        )
+    if found.general:
+        blocks.append("\n".join(f"- {markdown(text)}" for text in found.general))
+    if found.conventions:
+        blocks.append("How the metrics are taken:")
+        blocks.append(
+            "\n".join(
+                f"- {markdown(title)}: {markdown(summary or 'no description')} "
+                f"(version {markdown(version)})"
+                for title, summary, version in found.conventions
+            )
+        )
+    return "\n\n".join(blocks)
+
+
+def _section(section: Section) -> list[str]:
+    table = section.table
+    note = f" ({markdown(table.note)})" if table.note else ""
+    count, revision = plural(table.n_expected, "photo"), markdown(table.revision[:12])
+    parts = [
+        f"## {markdown(table.dataset)}{note}",
+        f"{plural(len(table.methods), 'method')}, {count}, revision {revision}.",
+        markdown_table(table),
+    ]
+    failed = [(run.label, *failure) for run in section.runs for failure in run.failures]
+    if failed:
+        parts.append(f"### Failed ({len(failed)})")
+        parts.append(
+            "\n".join(
+                f"- {markdown(label)}, {markdown(stage)}, {markdown(sample)}: {markdown(error)}"
+                for label, sample, stage, error in failed
+            )
+        )
+    return parts
+
+
+def _provenance(contents: Contents) -> str:
+    lines = ["## Where the numbers come from", ""]
+    for run in contents.runs:
+        made = [f"enhancer {run.enhancer}", f"fingerprint {run.fingerprint}", f"made {run.created}"]
+        made += [f"on {run.device}", f"seed {run.seed}"]
+        lines.append(f"- **{markdown(run.name)}**: {', '.join(map(markdown, made))}")
+    facts = [
+        *((f"Data set {s.table.dataset}, revision", s.table.revision) for s in contents.sections),
+        *_distinct("Command", [run.command for run in contents.runs]),
+        *_distinct("Platform", [run.platform for run in contents.runs]),
+        *_distinct(
+            "Versions",
+            [", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in contents.runs],
+        ),
+    ]
+    lines.append("")
+    lines += [f"- {markdown(name)}: {markdown(value)}" for name, value in facts if value]
+    return "\n".join(lines)
+
+
+def _distinct(name: str, values: list[str]) -> list[tuple[str, str]]:
+    return [(name, value) for value in dict.fromkeys(values)]
+
+
+def _head(column: Column) -> str:
+    unit = f" ({column.unit})" if column.unit else ""
+    arrow = f" {column.arrow}" if column.arrow else ""
+    return markdown(f"{column.title}{unit}{arrow}")
+
+
+def _cell(cell: Cell, column: Column, marks: tuple[int, ...]) -> str:
+    mark = _superscript(*marks)
+    if not cell.has_value:
+        return f"{'∞' if cell.n_infinite else '–'}{mark}"
+    mean = column.show(cell.mean)
+    mean = f"**{mean}**" if cell.best else mean
+    interval = (
+        "" if cell.low != cell.low else f" [{column.show(cell.low)}, {column.show(cell.high)}]"
+    )
+    return f"{mean}{interval}{mark}"
+
+
+def _superscript(*numbers: int) -> str:
+    return ",".join(map(str, numbers)).translate(_SUPERSCRIPTS)
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,90 @@
+"""What has to stand beneath a table so that its numbers cannot be misread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.tables import RESAMPLES, SMALL_N, Table
+from reports.text import plain, plural
+
+#: How to read any table, in the words that both the page and the Markdown use.
+READING = (
+    "Each number is the mean of one metric over n photos. The brackets hold a 95% interval: "
+    f"the photos are drawn again with replacement {RESAMPLES:,} times, and the interval spans "
+    "the middle 95% of those means. It says how far the mean would move with other photos of "
+    "the same kind; it does not test one method against another."
+)
+BEST = "Bold marks the best mean of a column, whether or not intervals overlap."
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Numbered notes of single cells (``marks`` gives each cell's) and general ones.
+
+    All texts are plain: whoever renders them escapes them.
+    """
+
+    numbered: tuple[str, ...]
+    marks: dict[tuple[str, str], tuple[int, ...]]
+    general: tuple[str, ...]
+    conventions: tuple[tuple[str, str, str], ...]
+
+
+def notes(table: Table) -> Notes:
+    """The notes of ``table``: reasons, infinite values, small n, conventions, left-out photos."""
+    numbered: list[str] = []
+    marks: dict[tuple[str, str], tuple[int, ...]] = {}
+    for label in table.methods:
+        for column in table.columns:
+            cell = table.cell(label, column.metric)
+            found = []
+            if cell.reason:
+                found.append(f"{column.title}: {cell.reason}.")
+            elif cell.n_infinite:
+                found.append(
+                    f"{column.title}: infinite on {plural(cell.n_infinite, 'photo')}, left out of "
+                    f"the mean, which is over the other {cell.n}."
+                )
+            for text in found:
+                if text not in numbered:
+                    numbered.append(text)
+            marks[label, column.metric] = tuple(numbered.index(text) + 1 for text in found)
+
+    general = []
+    if table.note:
+        general.append(f"This data set: {plain(table.note)}.")
+    if table.left_out:
+        names = [plain(name) for name in table.left_out]
+        shown = ", ".join(names[:30])
+        more = f" and {len(names) - 30} more" if len(names) > 30 else ""
+        general.append(
+            f"Restricted to the {len(table.used)} of {plural(table.n_expected, 'photo')} that all "
+            f"methods have for all metrics shown. Left out: {shown}{more}."
+        )
+    smallest = min((cell.n for cell in table.cells.values() if cell.has_value), default=SMALL_N)
+    if smallest == 1:
+        general.append("With n = 1 there is no interval, and a mean says little.")
+    elif smallest < SMALL_N:
+        general.append(
+            f"With n = {smallest} the intervals are narrower than they should be, and the order "
+            "of methods may change with other photos."
+        )
+    general.extend(f"{column.title}: {column.remark}." for column in table.columns if column.remark)
+    conventions = tuple(
+        (plain(column.title), plain(column.summary), plain(column.version))
+        for column in table.columns
+    )
+    return Notes(tuple(map(plain, numbered)), marks, tuple(general), conventions)
+
+
+def row_n(table: Table, label: str) -> str:
+    """The n of a row: one number, or the range when its cells differ.
+
+    >>> row_n(Table("d", "r", "", ("m",), (), 4, ()), "m")
+    '–'
+    """
+    found = [table.cell(label, column.metric) for column in table.columns]
+    counts = sorted({cell.n for cell in found if cell.has_value})
+    if not counts:
+        return "–"
+    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"

@@ -1,0 +1,257 @@
+"""A report as one HTML file that opens anywhere and asks the network for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports import figures, pictures
+from reports.contents import Contents, Run, Section, read_contents
+from reports.markdown import markdown_report
+from reports.notes import BEST, READING, Notes, notes, row_n
+from reports.text import plain, plural
+from wespe_bench import atomic
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from reports.tables import Cell, Column
+
+#: Bytes of inlined photos a page may hold, so that it can be sent by mail.
+PICTURE_BYTES = 4_800_000
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(
+    path: Path, *, out: Path | None = None, title: str = "", common: bool = False
+) -> list[Path]:
+    """Write report.md and report.html about every run at or below ``path``.
+
+    They go to the folder ``out`` (default: ``path``), each atomically; returns their paths,
+    Markdown first. ``common`` restricts each data set to the photos all its methods have.
+
+    Raises InputError when there is nothing to report, when a table would lie (see
+    `reports.tables.summarize`), and when the folder cannot be written.
+    """
+    path = Path(path)
+    folder = path if out is None else Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for report.md and report.html")
+    contents = read_contents(path, title=title, common=common)
+    texts = {
+        "report.md": markdown_report(contents),
+        "report.html": html_report(contents),
+    }
+    written = []
+    for name, text in texts.items():
+        target = folder / name
+        try:
+            atomic.write_text(target, text)
+        except OSError as error:
+            raise InputError(
+                f"{target}: cannot be written ({error.strerror}); choose another folder with --out"
+            ) from None
+        written.append(target)
+    return written
+
+
+def html_report(contents: Contents) -> str:
+    """The page. The same contents give the same bytes."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["plain"] = plain
+    environment.globals["plural"] = plural
+    style = (_TEMPLATES / "page.css").read_text("utf-8")
+    script = (_TEMPLATES / "page.js").read_text("utf-8")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
+    share = PICTURE_BYTES // max(1, len(contents.sections))
+    return environment.get_template("page.html").render(
+        contents=contents,
+        sections=[_view(section, share) for section in contents.sections],
+        reading=READING,
+        best=BEST,
+        facts=_facts(contents),
+        runs=contents.runs,
+        policy=policy,
+        style=style,
+        script=script,
+        safe=_safe,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _TableCell:
+    cell: Cell
+    mean: str
+    interval: str
+    marks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    label: str
+    n: str
+    cells: tuple[_TableCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plot:
+    title: str
+    light: str
+    dark: str
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One section, ready for the template."""
+
+    section: Section
+    notes: Notes
+    columns: tuple[Column, ...]
+    rows: tuple[_Row, ...]
+    plots: tuple[_Plot, ...]
+    plot_caption: str
+    scenes: tuple[pictures.Scene, ...]
+    choices: tuple[tuple[str, str], ...]
+    left: int
+    right: int
+    failures: tuple[tuple[str, str, str, str], ...]
+
+
+def _view(section: Section, budget: int) -> _View:
+    table = section.table
+    found = notes(table)
+    rows = tuple(
+        _Row(
+            plain(label),
+            row_n(table, label),
+            tuple(
+                _table_cell(
+                    table.cell(label, column.metric),
+                    column,
+                    found.marks[label, column.metric],
+                )
+                for column in table.columns
+            ),
+        )
+        for label in table.methods
+    )
+    scenes = pictures.scenes(section, budget)
+    choices = _choices(section, scenes)
+    return _View(
+        section=section,
+        notes=found,
+        columns=table.columns,
+        rows=rows,
+        plots=tuple(_plot(section, column) for column in table.columns),
+        plot_caption=figures.caption(table),
+        scenes=scenes,
+        choices=choices,
+        left=0,
+        right=_first_choice(section, choices),
+        failures=tuple(
+            (run.label, stage, sample, error)
+            for run in section.runs
+            for sample, stage, error in run.failures
+        ),
+    )
+
+
+def _choices(section: Section, scenes: tuple[pictures.Scene, ...]) -> tuple[tuple[str, str], ...]:
+    """(kind, name) of every picture that some scene has: input, methods, reference."""
+    order = {"input": 0, "method": 1, "reference": 2}
+    found = dict.fromkeys((shot.kind, shot.name) for scene in scenes for shot in scene.shots)
+    labels = [plain(label) for label in section.table.methods]
+    return tuple(
+        sorted(
+            found,
+            key=lambda choice: (
+                order[choice[0]],
+                labels.index(choice[1]) if choice[1] in labels else 0,
+            ),
+        )
+    )
+
+
+def _first_choice(section: Section, choices: tuple[tuple[str, str], ...]) -> int:
+    """What stands beside the input at first: the best of the first column, if it is shown."""
+    table = section.table
+    for column in table.columns:
+        for label in table.methods:
+            choice = ("method", plain(label))
+            if table.cell(label, column.metric).best and choice in choices:
+                return choices.index(choice)
+    return min(1, len(choices) - 1)
+
+
+def _table_cell(cell: Cell, column: Column, marks: tuple[int, ...]) -> _TableCell:
+    if not cell.has_value:
+        return _TableCell(cell, "∞" if cell.n_infinite else "–", "", marks)
+    interval = ""
+    if cell.low == cell.low:
+        interval = f"[{column.show(cell.low)}, {column.show(cell.high)}]"
+    return _TableCell(cell, column.show(cell.mean), interval, marks)
+
+
+def _plot(section: Section, column: Column) -> _Plot:
+    values = section.values(column.metric)
+    light, dark = (
+        figures.distribution(section.table, column, values, theme) for theme in ("light", "dark")
+    )
+    return _Plot(
+        title=plain(column.title),
+        light=pictures.data_uri("image/svg+xml", light),
+        dark=pictures.data_uri("image/svg+xml", dark),
+        alt=figures.describe(section.table, column),
+        width=figures.WIDTH,
+        height=figures.height(section.table),
+    )
+
+
+def _facts(contents: Contents) -> list[tuple[str, tuple[str, ...]]]:
+    """What the whole page rests on: (name, its distinct values)."""
+
+    def distinct(values: list[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(plain(value) for value in values if value))
+
+    runs: tuple[Run, ...] = contents.runs
+    facts = [
+        ("Command", distinct([run.command for run in runs])),
+        ("Platform", distinct([run.platform for run in runs])),
+        ("Device", distinct([run.device for run in runs])),
+        ("Seed", distinct([str(run.seed) for run in runs])),
+        (
+            "Versions",
+            distinct([", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in runs]),
+        ),
+    ]
+    return [(name, values) for name, values in facts if values]
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _safe(text: str) -> object:
+    """Our own style and script, which are no data."""
+    import markupsafe
+
+    return markupsafe.Markup(text)

@@ -1,0 +1,148 @@
+"""The photos a page shows: small enough to travel inside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from reports.contents import Section
+from reports.text import plain
+from wespe_bench.errors import InputError
+from wespe_bench.images import read_rgb
+
+#: How many photos of a data set a page shows, and how wide, until they fit their share.
+_STEPS = ((4, 900), (4, 720), (4, 560), (3, 480), (2, 400), (1, 320), (1, 200))
+
+# Below this width a photo is shown as its pixels, without loss and without smoothing.
+_SMALL = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture of a sample: the input, a method's result, or the reference.
+
+    ``values`` are its scores as the page prints them: (metric title, value and unit).
+    """
+
+    name: str
+    kind: str
+    uri: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One sample and all its pictures, which share ``width`` x ``height`` pixels."""
+
+    sample: str
+    width: int
+    height: int
+    shots: tuple[Shot, ...]
+
+    @property
+    def small(self) -> bool:
+        return max(self.width, self.height) < _SMALL
+
+
+def spaced(names: Sequence[str], count: int) -> list[str]:
+    """``count`` of ``names``, evenly spaced in sorted order.
+
+    >>> spaced(list("gfedcba"), 3)
+    ['a', 'd', 'g']
+    """
+    ordered = sorted(names)
+    if len(ordered) <= count:
+        return ordered
+    if count == 1:
+        return [ordered[len(ordered) // 2]]
+    picks = np.linspace(0, len(ordered) - 1, count).round().astype(int)
+    return [ordered[pick] for pick in picks]
+
+
+def scenes(section: Section, budget: int) -> tuple[Scene, ...]:
+    """Photos of a section with the results of every method, at most ``budget`` bytes inlined.
+
+    Which photos is settled by their ids alone. A picture that is not there (a failed
+    result, an input that has moved) is left out.
+    """
+    loaded: dict[tuple[str, int], Scene] = {}
+    found: tuple[Scene, ...] = ()
+    for count, width in _STEPS:
+        made = []
+        for sample in spaced(section.table.used, count):
+            if (sample, width) not in loaded:
+                scene = _scene(section, sample, width)
+                if scene is None:
+                    continue
+                loaded[sample, width] = scene
+            made.append(loaded[sample, width])
+        found = tuple(made)
+        if sum(len(shot.uri) for scene in found for shot in scene.shots) <= budget:
+            return found
+    return ()
+
+
+def _scene(section: Section, sample: str, width: int) -> Scene | None:
+    row = section.samples.set_index("sample").loc[sample]
+    size: tuple[int, int] | None = None
+    shots: list[Shot] = []
+    wanted: list[tuple[str, str, object]] = [("Input", "input", row["path"])]
+    wanted += [
+        (plain(run.label), "method", run.folder / "images" / f"{sample}.png")
+        for run in section.runs
+    ]
+    if isinstance(row.get("reference"), str):
+        wanted.append(("Reference", "reference", row["reference"]))
+    identity = {run.label for run in section.runs if run.enhancer == "identity"}
+    for name, kind, path in wanted:
+        if kind == "method" and name in identity:
+            continue  # the input shows it already
+        try:
+            image = Image.fromarray(read_rgb(Path(str(path)), name=sample))
+        except InputError:
+            continue
+        if size is None:
+            scale = min(1.0, width / image.width, 1.5 * width / image.height)
+            size = (
+                max(1, round(image.width * scale)),
+                max(1, round(image.height * scale)),
+            )
+        if image.size != size:
+            image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        label = name if kind == "method" else next(iter(identity), "") if kind == "input" else ""
+        shots.append(Shot(name, kind, _uri(image), _values(section, label, sample)))
+    if size is None or len(shots) < 2:
+        return None
+    return Scene(plain(sample), *size, tuple(shots))
+
+
+def _values(section: Section, label: str, sample: str) -> tuple[tuple[str, str], ...]:
+    if not label:
+        return ()
+    told = []
+    for column in section.table.columns:
+        value = section.value(label, sample, column.metric)
+        if value is not None:
+            number = column.show(value) if np.isfinite(value) else "∞"
+            told.append((plain(column.title), f"{number} {plain(column.unit)}".strip()))
+    return tuple(told)
+
+
+def _uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    if max(image.size) < _SMALL:
+        image.save(buffer, format="PNG", optimize=True)
+        return data_uri("image/png", buffer.getvalue())
+    image.save(buffer, format="JPEG", quality=85, optimize=True, progressive=True)
+    return data_uri("image/jpeg", buffer.getvalue())
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """``data`` as an address that needs no network."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,111 @@
+"""A strip of photos side by side, captioned: the picture for a README."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from reports.text import plain
+from wespe_bench import atomic
+from wespe_bench.errors import InputError
+from wespe_bench.images import check_rgb
+
+_GAP = 8
+_QUALITY = 90
+
+
+def before_after_strip(
+    rows: Sequence[Sequence[tuple[str, np.ndarray]]], out: Path, *, width: int = 1600
+) -> Path:
+    """Draw rows of (caption, photo) panels to ``out``, a PNG or JPEG by its ending.
+
+    ``rows`` holds a row per sample, and in it for instance before, after and reference:
+    uint8 (H, W, 3) each. The panels of a row get one height, chosen so that the row is
+    ``width`` pixels wide with gaps of 8; captions stand inside the panels on a dark label,
+    so that they are readable on any page. Gaps are transparent in PNG and white in JPEG.
+    Written atomically; returns ``out``.
+
+    Raises InputError when there is nothing to draw or the ending is another one, and
+    ValueError when a photo is not uint8 (H, W, 3).
+    """
+    if not rows or not all(rows):
+        raise InputError("a strip needs at least one row with at least one photo")
+    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+    if out.suffix.lower() not in formats:
+        raise InputError(f"{out}: a strip is written as .png, .jpg or .jpeg")
+    strips = [_row(row, width) for row in rows]
+    tall = sum(strip.height for strip in strips) + _GAP * (len(strips) - 1)
+    canvas = Image.new("RGBA", (width, tall), (255, 255, 255, 0))
+    top = 0
+    for strip in strips:
+        canvas.paste(strip, (0, top))
+        top += strip.height + _GAP
+    buffer = io.BytesIO()
+    if formats[out.suffix.lower()] == "PNG":
+        canvas.save(buffer, format="PNG", optimize=True)
+    else:
+        white = Image.new("RGB", canvas.size, (255, 255, 255))
+        white.paste(canvas, mask=canvas.getchannel("A"))
+        white.save(buffer, format="JPEG", quality=_QUALITY, optimize=True, subsampling=0)
+    atomic.write_bytes(out, buffer.getvalue())
+    return out
+
+
+def _row(panels: Sequence[tuple[str, np.ndarray]], width: int) -> Image.Image:
+    for caption, photo in panels:
+        check_rgb(photo, caption or "photo")
+    room = width - _GAP * (len(panels) - 1)
+    if room < len(panels):
+        raise InputError(f"{len(panels)} photos do not fit into {width} pixels")
+    shapes = [photo.shape[1] / photo.shape[0] for _, photo in panels]
+    height = max(1, round(room / sum(shapes)))
+    # Each edge is rounded by itself, so that the last panel ends exactly at the border.
+    edges = np.concatenate([[0.0], np.cumsum(shapes)]) / sum(shapes) * room
+    lefts = [round(float(edge)) for edge in edges]
+    strip = Image.new("RGBA", (width, height), (255, 255, 255, 0))
+    for number, (caption, photo) in enumerate(panels):
+        wide = max(1, lefts[number + 1] - lefts[number])
+        image = Image.fromarray(photo)
+        # A small patch is shown as its pixels.
+        enlarged = wide >= 2 * image.width
+        method = Image.Resampling.NEAREST if enlarged else Image.Resampling.LANCZOS
+        image = image.resize((wide, height), method).convert("RGBA")
+        _caption(image, plain(caption))
+        strip.paste(image, (lefts[number] + number * _GAP, 0))
+    return strip
+
+
+def _caption(image: Image.Image, text: str) -> None:
+    """White on a dark label in the lower left corner, cut where the panel ends."""
+    if not text:
+        return
+    size = max(10, min(30, image.width // 20))
+    font = _font(size)
+    pad = round(size * 0.5)
+    room = image.width - 4 * pad
+    while text and font.getlength(text) > room:
+        text = text[:-2].rstrip() + "…" if len(text) > 2 else ""
+    if not text:
+        return
+    _, top, _, bottom = font.getbbox("Ág")
+    right = pad + font.getlength(text) + 2 * pad
+    upper = image.height - pad - (bottom - top) - pad
+    label = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    draw = ImageDraw.Draw(label)
+    draw.rounded_rectangle(
+        (pad, upper, right, image.height - pad), radius=size // 3, fill=(16, 18, 20, 200)
+    )
+    draw.text((2 * pad, upper + pad / 2 - top), text, font=font, fill=(255, 255, 255, 255))
+    image.alpha_composite(label)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans as it travels with matplotlib: the same letters on every machine."""
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), size)

@@ -1,0 +1,67 @@
+"""Names from outside (file names, labels, error texts) made fit for a page."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Marks that reorder or hide the text around them.
+_INVISIBLE = frozenset("\u200b\u200e\u200f\u2028\u2029\u2060\ufeff\u061c") | frozenset(
+    map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xE0000, 0xE0080)])
+)
+
+
+def plain(text: object) -> str:
+    """One line of ``text`` that can be encoded and cannot steer its surroundings.
+
+    Control characters and line ends become spaces, marks that reorder or hide text go, and
+    bytes that are no UTF-8 (lone surrogates in a file name) become "?".
+
+    >>> plain("a\\n\\u202eb\\udce9")
+    'a b?'
+    """
+    kept = [
+        " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c
+        for c in str(text)
+        if c not in _INVISIBLE
+    ]
+    return " ".join("".join(kept).encode("utf-8", "replace").decode("utf-8").split())
+
+
+def shorten(text: str, length: int) -> str:
+    """``text`` cut in its middle to at most ``length`` characters.
+
+    >>> shorten("auto_levels", 7)
+    'aut…els'
+    """
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def markdown(text: object) -> str:
+    """``text`` so that Markdown, also inside a table, shows it and does nothing else.
+
+    >>> print(markdown("auto_levels"), markdown("a|b `x` <i> [y](z)"))
+    auto_levels a\\|b \\`x\\` &lt;i&gt; \\[y\\](z)
+    """
+    line = plain(text)
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = re.sub(r"([\\`*\[\]|~#$^])", r"\\\1", line)
+    # An underscore inside a word is only an underscore.
+    line = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)
+    # No link is made of a bare address.
+    line = re.sub(r"(?i)(https?|ftp|mailto|xmpp):", r"\1&#58;", line)
+    line = re.sub(r"(?i)\bwww\.", "www&#46;", line)
+    line = line.replace("@", "&#64;")
+    # At the start of a line: lists, rules, headings.
+    line = re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
+    return re.sub(r"^([-+=:])", r"\\\1", line)
+
+
+def plural(count: int, noun: str) -> str:
+    """>>> plural(1, "photo"), plural(12, "photo")
+    ('1 photo', '12 photos')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

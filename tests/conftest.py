@@ -1,0 +1,89 @@
+"""What every test may use: the shared photos, and a cache and data folder of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wespe_bench.images import write_png
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite-golden",
+        action="store_true",
+        help="write the golden files of tests/golden anew instead of comparing with them",
+    )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real photos and weights; without it the test is skipped, never in CI."""
+    folder = os.environ.get("WESPE_BENCH_SHARED")
+    if not folder:
+        if os.environ.get("CI"):
+            pytest.fail("WESPE_BENCH_SHARED is not set, and in CI these tests must run")
+        pytest.skip("WESPE_BENCH_SHARED is not set")
+    path = Path(folder).resolve() / "data"
+    if not path.is_dir():
+        pytest.fail(f"WESPE_BENCH_SHARED is {folder}, which has no data folder")
+    return path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads or writes the user's cache or data."""
+    os.environ["WESPE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["WESPE_DATA"] = str(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of six small random photos, img1.png .. img6.png."""
+    folder = tmp_path / "photos"
+    rng = np.random.default_rng(7)
+    for number in range(1, 7):
+        write_png(folder / f"img{number}.png", rng.integers(0, 256, (24, 32, 3), np.uint8))
+    return folder
+
+
+@pytest.fixture
+def references(tmp_path: Path, photos: Path) -> Path:
+    """References for `photos`: the same names, other pixels."""
+    folder = tmp_path / "references"
+    rng = np.random.default_rng(8)
+    for photo in sorted(photos.iterdir()):
+        write_png(folder / photo.name, rng.integers(0, 256, (24, 32, 3), np.uint8))
+    return folder
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Run the real entry point in a process of its own, in ``tmp_path``."""
+
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*entry_point(), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=options.pop("cwd", tmp_path),
+            timeout=300,
+            check=False,
+            **options,  # type: ignore[call-overload]
+        )
+
+    return run
+
+
+def entry_point() -> list[str]:
+    """The installed ``wespe-bench`` of this environment."""
+    return [str(Path(sys.executable).with_name("wespe-bench"))]

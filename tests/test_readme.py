@@ -1,0 +1,61 @@
+"""The README is true: its table, its picture, its commands."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.readme import BEGIN, END, ROOT, table_of, with_table
+from tests.conftest import Command
+from wespe_bench import atomic
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.fixture
+def demo(command: Command, tmp_path: Path) -> Path:
+    result = command("demo")
+    assert result.returncode == 0, result.stderr
+    assert "runs/demo/report.html" in result.stdout
+    return tmp_path / "runs" / "demo"
+
+
+def test_table_is_what_the_demo_prints(demo: Path, request: pytest.FixtureRequest) -> None:
+    table = table_of(demo)
+    if request.config.getoption("--rewrite-golden"):
+        atomic.write_text(ROOT / "README.md", with_table(README, table))
+        return
+    shown = README.partition(BEGIN)[2].partition(END)[0].strip()
+    assert table == shown, "uv run pytest --rewrite-golden writes the README's table anew"
+
+
+def test_python_lines_run(tmp_path: Path, command: Command) -> None:
+    import subprocess
+
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"ms_ssim +0\.\d+", result.stdout)
+    assert re.search(r"psnr +\d+\.\d+", result.stdout)
+
+
+def test_own_enhancer_in_two_lines(tmp_path: Path, command: Command) -> None:
+    echo = re.search(r'^echo "(def enhance.*)" > mine\.py$', README, flags=re.MULTILINE)
+    line = re.search(r"^uv run wespe-bench (run --suite demo .*)$", README, flags=re.MULTILINE)
+    assert echo
+    assert line
+    (tmp_path / "mine.py").write_text(echo[1] + "\n")
+    result = command(*line[1].split())
+    assert result.returncode == 0, result.stderr
+    assert "| Mine" in result.stdout
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+    assert not re.search(r"/work/|/root/|/home/", README)

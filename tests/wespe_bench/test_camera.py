@@ -1,0 +1,92 @@
+"""The simulated camera and the packaged photos it works on."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+from wespe_bench import load_dataset
+from wespe_bench.datasets import samples
+from wespe_bench.datasets.camera import Camera, from_linear, photograph, to_linear
+from wespe_bench.images import read_rgb
+from wespe_bench.metrics.psnr import psnr
+
+PERFECT = Camera(
+    exposure_stops=0,
+    exposure_jitter=0,
+    white_balance=(1, 1, 1),
+    white_balance_jitter=0,
+    blur=0,
+    resolution=1,
+    shot_noise=0,
+    read_noise=0,
+    contrast=0,
+    halo=0,
+    jpeg_quality=100,
+)
+
+
+@pytest.fixture(scope="module")
+def scene() -> np.ndarray:
+    return np.ascontiguousarray(data.coffee()[100:260, 150:390])
+
+
+def shot(scene: np.ndarray, **changes: object) -> np.ndarray:
+    return read_rgb(photograph(scene, "x", dataclasses.replace(PERFECT, **changes)))  # type: ignore[arg-type]
+
+
+def test_srgb_curve_round_trip() -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2)
+    np.testing.assert_allclose(from_linear(to_linear(levels)) * 255, levels, atol=1e-9)
+
+
+def test_a_perfect_camera_changes_next_to_nothing(scene: np.ndarray) -> None:
+    # Only JPEG at quality 100 with halved chroma is left.
+    assert psnr(shot(scene), scene) > 38
+
+
+def test_each_fault_does_what_it_says(scene: np.ndarray) -> None:
+    perfect = shot(scene).astype(float)
+    assert shot(scene, exposure_stops=-1.0).mean() < perfect.mean() - 20
+    cold = shot(scene, white_balance=(0.8, 1.0, 1.25)).astype(float) - perfect
+    assert cold[..., 0].mean() < -3
+    assert cold[..., 2].mean() > 3
+    detail = np.abs(np.diff(perfect, axis=1)).mean()
+    for softer in ({"blur": 1.5}, {"resolution": 0.4}):
+        assert np.abs(np.diff(shot(scene, **softer).astype(float), axis=1)).mean() < 0.9 * detail
+    for rougher in ({"shot_noise": 0.004}, {"read_noise": 0.05}, {"halo": 1.5}):
+        assert np.abs(np.diff(shot(scene, **rougher).astype(float), axis=1)).mean() > 1.05 * detail
+    assert psnr(shot(scene, jpeg_quality=10), scene) < psnr(shot(scene), scene) - 5
+
+
+def test_shots_follow_from_id_and_seed(scene: np.ndarray) -> None:
+    one = photograph(scene, "a")
+    assert photograph(scene, "a") == one
+    assert photograph(scene, "b") != one
+    assert photograph(scene, "a", Camera(seed=1)) != one
+
+
+def test_halves_share_no_photo() -> None:
+    assert not set(samples.TEST.values()) & set(samples.FIT.values())
+    # The stereo pair is one scene: both views on one side.
+    views = [name for name in (*samples.TEST, *samples.FIT) if name.startswith("motorcycle")]
+    assert sorted(views) == sorted(name for name in samples.FIT if name.startswith("motorcycle"))
+
+
+@pytest.mark.parametrize(("name", "count"), [("samples", 5), ("samples_fit", 10)])
+def test_samples(tmp_path: Path, name: str, count: int) -> None:
+    dataset = load_dataset(name, data=tmp_path)
+    assert len(dataset) == count
+    assert dataset.paired
+    assert "simulated camera" in dataset.note
+    for sample in dataset.samples:
+        assert sample.reference is not None
+        value = psnr(read_rgb(sample.path), read_rgb(sample.reference))
+        assert 10 < value < 30
+    again = load_dataset(name, data=tmp_path / "again")
+    assert again.revision == dataset.revision
+    assert load_dataset(name, data=tmp_path, seed=1).revision != dataset.revision

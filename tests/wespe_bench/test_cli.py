@@ -1,0 +1,242 @@
+"""The real entry point, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.conftest import Command
+from wespe_bench import registry
+from wespe_bench.cli import VERBS
+from wespe_bench.images import write_png
+
+
+def one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    """The process ended with 2 and one line on standard error that says ``words``."""
+    assert result.returncode == 2, result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("wespe-bench: error: ")
+    for word in words:
+        assert word in line
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, wespe_bench\n"
+        "heavy = {'torch', 'pandas', 'numpy', 'scipy', 'skimage', 'PIL', 'pyarrow', 'tyro'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "wespe_bench.load_enhancer\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_each_verb_shows_an_example_and_stays_light(verb: str) -> None:
+    code = (
+        "import sys\n"
+        "from wespe_bench.cli import main\n"
+        f"try: main({[*verb.split(), '--help']!r})\n"
+        "except SystemExit as stop: assert stop.code in (0, None)\n"
+        "heavy = {'torch', 'pandas', 'scipy', 'skimage', 'pyarrow', 'matplotlib'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert f"wespe-bench {verb}" in result.stdout
+    assert "Example" in result.stdout
+
+
+def test_top_level_help_and_version(command: Command) -> None:
+    for option in ("--help", "-h", "help"):
+        result = command(option)
+        assert result.returncode == 0
+        assert all(verb in result.stdout for verb in VERBS)
+    assert command().stdout == command("--help").stdout
+    assert command("--version").stdout.startswith("wespe-bench 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["scroe"], ["unknown verb 'scroe'", "did you mean 'score'?"]),
+        (["--jobs"], ["unknown option '--jobs'"]),
+        (["export"], ["export what?", "export scores"]),
+        (["enhance", "clahee"], ["unknown enhancer 'clahee'", "did you mean 'clahe'?"]),
+        (["enhance", "grey-wrold"], ["did you mean 'grey_world'?"]),
+        (["enhance"], ["missing"]),
+        (
+            ["enhance", "clahe", "--jbos", "2"],
+            ["unknown option '--jbos'", "did you mean '--jobs'?"],
+        ),
+        (["enhance", "clahe", "extra"], ["unexpected argument 'extra'"]),
+        (["enhance", "clahe", "--jobs", "many"], ["--jobs", "'many'"]),
+        (["enhance", "clahe", "--jobs", "-1"], ["--jobs -1"]),
+        (["enhance", "clahe", "--shard", "5/3"], ["--shard '5/3'"]),
+        (["enhance", "clahe", "--dataset", "smaples"], ["did you mean 'samples'?"]),
+        (["enhance", "clahe", "--input", "nowhere"], ["no such folder: nowhere"]),
+        (
+            ["enhance", "clahe", "--dataset", "samples", "--input", "x"],
+            ["go with --dataset folder"],
+        ),
+        (["enhance", "results:nowhere"], ["no such folder: nowhere"]),
+        (["enhance", "results"], ["results:PATH"]),
+        (["enhance", "nowhere.py:f"], ["no such file: nowhere.py"]),
+        (["enhance", "no_such_module:f"], ["no module 'no_such_module'"]),
+        (["enhance", "math:sqroot"], ["did you mean 'sqrt'?"]),
+        (["enhance", "math:pi"], ["float, not a function"]),
+        (["enhance", "a/b=clahe"], ["unknown enhancer"]),
+        (["enhance", "=clahe"], ["label"]),
+        (["score", "nowhere"], ["no such folder: nowhere"]),
+        (["score", "."], ["no runs below ."]),
+        (["run"], ["nothing to run"]),
+        (["run", "--suite", "dmeo"], ["did you mean 'demo'?"]),
+        (["run", "--suite", "classical"], ["give --input"]),
+        (["run", "--suite", "demo", "--metrics", "pnsr"], ["did you mean 'psnr'?"]),
+        (["run", "--enhancers", "clahe", "CLAHE=clahe"], ["two enhancers are called 'CLAHE'"]),
+        (["report", "nowhere"], ["no such folder: nowhere"]),
+        (["export", "scores", "nowhere"], ["no such folder: nowhere"]),
+        (["export", "scores", ".", "--format", "xls"], ["xls"]),
+        (["merge", "nowhere", "--out", "x"], ["no such folder: nowhere"]),
+        (["list", "metrix"], ["did you mean 'metrics'?"]),
+    ],
+)
+def test_mistakes_get_one_line(command: Command, arguments: list[str], words: list[str]) -> None:
+    one_line(command(*arguments), *words)
+
+
+def test_list_names_everything(command: Command) -> None:
+    result = command("list")
+    for names in (registry.DATASETS, registry.ENHANCERS, registry.METRICS, registry.SUITES):
+        assert all(f"  {name} " in result.stdout for name in names)
+
+
+def test_run_export_and_resume(
+    command: Command, photos: Path, references: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text("def darker(image):\n    return image // 2\n")
+    arguments = ("run", "--enhancers", "identity", "Mine=mine.py:darker", "--input", photos)
+    arguments += (
+        "--reference",
+        references,
+        "--out",
+        "out",
+        "--jobs",
+        "2",
+        "--metrics",
+        "psnr",
+        "bpp",
+    )
+    result = command(*arguments)
+    assert result.returncode == 0, result.stderr
+    assert "6 photos x 2 enhancers: 12 results new; 12 scored" in result.stdout
+    assert "| Mine" in result.stdout
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert command("export", "scores", "out").returncode == 0
+    first = (tmp_path / "out" / "scores.csv").read_bytes()
+    frame = pd.read_csv(tmp_path / "out" / "scores.csv")
+    assert len(frame) == 2 * 6 * 2
+    assert set(frame["label"]) == {"identity", "Mine"}
+    # In one process, the other way round, anew: the same rows to the byte.
+    result = command(*arguments, "--force", "--jobs", "0")
+    assert result.returncode == 0, result.stderr
+    command("export", "scores", "out")
+    assert (tmp_path / "out" / "scores.csv").read_bytes() == first
+    for kind in ("json", "parquet"):
+        assert command("export", "scores", "out", "--format", kind).returncode == 0
+    assert len(json.loads((tmp_path / "out" / "scores.json").read_text())) == 24
+    assert len(pd.read_parquet(tmp_path / "out" / "scores.parquet")) == 24
+
+
+def test_partial_run_exits_with_3_and_lists_what_failed(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "img3.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    result = command("run", "--enhancers", "identity", "clahe", "--input", photos, "--out", "out")
+    assert result.returncode == 3, result.stderr
+    assert "6 photos x 2 enhancers: 10 results new; 10 scored" in result.stdout
+    listed = [line for line in result.stderr.splitlines() if line.startswith("  enhance ")]
+    assert len(listed) == 2
+    assert all("img3.png: " in line for line in listed)
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "out" / "report.md").is_file()
+    # The page on its own refuses to mean over different photos, or says which it took.
+    assert command("report", "out", "--common").returncode == 0
+
+
+def test_shards_in_folders_of_their_own_merge_to_one_run(
+    command: Command, photos: Path, references: Path, tmp_path: Path
+) -> None:
+    arguments = ("run", "--enhancers", "identity", "unsharp", "--input", photos)
+    arguments += ("--reference", references, "--jobs", "1")
+    assert command(*arguments, "--out", "whole").returncode == 0
+    for index in (1, 2):
+        result = command(*arguments, "--shard", f"{index}/2", "--out", f"shard{index}")
+        assert result.returncode == 0, result.stderr
+        assert not (tmp_path / f"shard{index}" / "report.md").exists()
+    result = command("merge", "shard1", "shard2", "--out", "merged")
+    assert result.returncode == 0, result.stderr
+    assert "12 images" in result.stdout
+    for folder in ("whole", "merged"):
+        command("export", "scores", folder)
+    merged = (tmp_path / "merged" / "scores.csv").read_bytes()
+    assert merged == (tmp_path / "whole" / "scores.csv").read_bytes()
+    # Again: nothing is doubled.
+    assert "0 images and 0 scores new" in command("merge", "shard1", "--out", "merged").stdout
+    # Something else is refused before anything is copied.
+    assert command(*arguments[:2], "clahe", *arguments[4:], "--out", "other").returncode == 0
+    (tmp_path / "other" / "photos" / "clahe").rename(tmp_path / "other" / "photos" / "identity")
+    one_line(command("merge", "shard1", "other", "--out", "x"), "differ in label")
+    assert not (tmp_path / "x").exists()
+
+
+def test_shards_can_share_a_folder(command: Command, photos: Path, tmp_path: Path) -> None:
+    arguments = ("run", "--enhancers", "unsharp", "--input", photos, "--jobs", "1")
+    for index in (1, 2, 3):
+        assert command(*arguments, "--shard", f"{index}/3", "--out", "shards").returncode == 0
+    assert command(*arguments, "--out", "whole").returncode == 0
+    for folder in ("whole", "shards"):
+        command("export", "scores", folder)
+    shards = (tmp_path / "shards" / "scores.csv").read_bytes()
+    assert shards == (tmp_path / "whole" / "scores.csv").read_bytes()
+
+
+def test_formulas_are_disarmed_in_csv(command: Command, tmp_path: Path) -> None:
+    write_png(tmp_path / "evil" / "=HYPERLINK(1).png", np.zeros((16, 16, 3), np.uint8))
+    result = command("run", "--enhancers", "identity", "--input", "evil", "--out", "out")
+    assert result.returncode == 0, result.stderr
+    command("export", "scores", "out")
+    frame = pd.read_csv(tmp_path / "out" / "scores.csv")
+    assert set(frame["sample"]) == {"'=HYPERLINK(1)"}
+
+
+def test_store_of_a_newer_version(command: Command, photos: Path, tmp_path: Path) -> None:
+    assert command("enhance", "identity", "--input", photos, "--out", "run").returncode == 0
+    path = tmp_path / "run" / "run.json"
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
+    before = sorted(p.name for p in (tmp_path / "run").rglob("*"))
+    for arguments in (["score", "run"], ["report", "run"], ["export", "scores", "run"]):
+        one_line(command(*arguments), "newer wespe-bench", "upgrade")
+    one_line(command("enhance", "identity", "--input", photos, "--out", "run"), "newer")
+    assert sorted(p.name for p in (tmp_path / "run").rglob("*")) == before
+
+
+def test_output_closed_early(photos: Path, tmp_path: Path) -> None:
+    from tests.conftest import entry_point
+
+    result = subprocess.run(
+        f"'{entry_point()[0]}' list | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Traceback" not in result.stderr

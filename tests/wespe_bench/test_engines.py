@@ -1,0 +1,101 @@
+"""The local engine: every item once, whatever happens to the workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wespe_bench.engines import Outcome, local, parse_shard
+from wespe_bench.errors import InputError
+
+
+def doubling(context: int) -> Callable[[Sequence[int]], list[Outcome]]:
+    return lambda items: [Outcome(i, ({"value": context * i},)) for i in items]
+
+
+def dying(folder: str) -> Callable[[Sequence[int]], list[Outcome]]:
+    """Item 3 kills its worker always, item 5 the first time only; deaths are counted in files."""
+
+    def work(items: Sequence[int]) -> list[Outcome]:
+        for item in items:
+            once = Path(folder, str(item))
+            if item == 3 or (item == 5 and not once.exists()):
+                with once.open("a") as file:
+                    file.write("x")
+                os.kill(os.getpid(), signal.SIGKILL)
+        return [Outcome(i, ({"value": i},)) for i in items]
+
+    return work
+
+
+def unable(context: None) -> Callable[[Sequence[int]], list[Outcome]]:
+    raise InputError("the model file is missing")
+
+
+def hopeless(context: None) -> Callable[[Sequence[int]], list[Outcome]]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("jobs", "chunk"), [(0, 1), (1, 3), (2, 1), (2, 4)])
+def test_every_item_once(jobs: int, chunk: int) -> None:
+    outcomes = list(local(doubling, 2, range(11), jobs=jobs, chunk=chunk))
+    assert sorted(o.rows[0]["value"] for o in outcomes) == list(range(0, 22, 2))
+
+
+@pytest.mark.parametrize("chunk", [1, 4])
+def test_a_killed_worker_costs_nothing(tmp_path: Path, chunk: int) -> None:
+    outcomes = list(local(dying, str(tmp_path), list(range(9)), jobs=2, chunk=chunk))
+    assert sorted(o.item for o in outcomes) == list(range(9))
+    failed = {o.item: o.error for o in outcomes if o.error}
+    assert list(failed) == [3]
+    assert "died 3 times" in failed[3]
+    # Three deaths at most were spent on the poison, whoever was near.
+    assert len((tmp_path / "3").read_text()) <= 3
+
+
+def test_setup_that_fails_is_fatal() -> None:
+    outcomes = list(local(unable, None, [1, 2], jobs=1))
+    assert all(o.fatal and o.error == "the model file is missing" for o in outcomes)
+
+
+@pytest.mark.slow
+def test_workers_that_die_at_once_end_the_run() -> None:
+    with pytest.raises(InputError, match="one after the other"):
+        list(local(hopeless, None, list(range(50)), jobs=2))
+
+
+def test_no_process_outlives_a_closed_run() -> None:
+    import psutil
+
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    outcomes = local(doubling, 1, range(50), jobs=2)
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before]
+    _, alive = psutil.wait_procs(
+        [p for p in left if "resource_tracker" not in " ".join(p.cmdline())], 10
+    )
+    assert not alive
+
+
+@given(st.integers(1, 9), st.integers(0, 40))
+def test_shards_partition(count: int, total: int) -> None:
+    items = list(range(total))
+    parts = [
+        items[index - 1 :: n]
+        for index, n in (parse_shard(f"{i}/{count}") for i in range(1, count + 1))
+    ]
+    assert sorted(item for part in parts for item in part) == items
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "a/b", "1/0", "-1/3", "1/3/4"])
+def test_bad_shards(text: str) -> None:
+    with pytest.raises(InputError, match="expected i/n"):
+        parse_shard(text)

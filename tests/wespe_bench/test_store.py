@@ -1,0 +1,99 @@
+"""The results store: parts, keys, versions, damage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from wespe_bench import store
+from wespe_bench.errors import InputError
+
+
+def row(sample: str = "a", metric: str = "psnr", value: float = 1.0, **more: Any) -> dict[str, Any]:
+    return {
+        "sample": sample,
+        "metric": metric,
+        "metric_version": "1",
+        "value": value,
+        "extras": "{}",
+        "image_sha256": "i",
+        "reference_sha256": None,
+        "seed": 0,
+        "seconds": 0.0,
+    } | more
+
+
+def test_later_parts_count(tmp_path: Path) -> None:
+    store.append(tmp_path, "scores", [row(value=1), row("b", value=2)])
+    store.append(tmp_path, "scores", [row(value=3), row(seed=1, value=4)])
+    frame = store.load(tmp_path, "scores")
+    assert frame[["sample", "seed", "value"]].values.tolist() == [
+        ["a", 0, 3],
+        ["a", 1, 4],
+        ["b", 0, 2],
+    ]
+
+
+def test_infinity_and_missing_survive(tmp_path: Path) -> None:
+    store.append(tmp_path, "scores", [row(value=float("inf"))])
+    (only,) = store.records(store.load(tmp_path, "scores"))
+    assert only["value"] == float("inf")
+    assert only["reference_sha256"] is None
+
+
+def test_unfinished_and_foreign_files_are_ignored(tmp_path: Path) -> None:
+    store.append(tmp_path, "scores", [row()])
+    (tmp_path / "scores" / ".part-00000002-x.host.1.0.tmp").write_bytes(b"half")
+    (tmp_path / "scores" / "notes.txt").write_text("mine")
+    assert len(store.load(tmp_path, "scores")) == 1
+
+
+def test_damaged_part_is_named(tmp_path: Path) -> None:
+    store.append(tmp_path, "scores", [row()])
+    (part,) = (tmp_path / "scores").iterdir()
+    part.write_bytes(part.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"part-00000001-.*damaged.*delete it"):
+        store.load(tmp_path, "scores")
+
+
+def test_part_of_a_newer_version(tmp_path: Path) -> None:
+    schema = store._schema("scores").with_metadata({"wespe_bench.schema": "99"})
+    (tmp_path / "scores").mkdir()
+    path = tmp_path / "scores" / f"part-00000001-{'0' * 32}.parquet"
+    pq.write_table(pa.Table.from_pylist([row()], schema=schema), path)
+    with pytest.raises(InputError, match="newer wespe-bench"):
+        store.load(tmp_path, "scores")
+
+
+def test_run_json_of_a_newer_version(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"schema": 99}))
+    with pytest.raises(InputError, match=r"newer wespe-bench \(layout 99"):
+        store.read_run(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": "x"}', '{"schema": 1}'])
+def test_damaged_run_json(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(InputError, match=r"run\.json"):
+        store.read_run(tmp_path)
+
+
+def test_no_runs(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        store.find_runs(tmp_path / "none")
+    with pytest.raises(InputError, match="no runs below"):
+        store.find_runs(tmp_path)
+
+
+def test_failures_are_struck_out(tmp_path: Path) -> None:
+    failure = {"sample": "a", "stage": "score", "metric": "psnr", "error": "bad"}
+    store.append(tmp_path, "failures", [failure])
+    standing = store.load(tmp_path, "failures")
+    struck = store.clear_failures(standing, [("a", "score", "psnr"), ("b", "score", "psnr")])
+    store.append(tmp_path, "failures", struck)
+    assert (store.load(tmp_path, "failures")["error"] == "").all()

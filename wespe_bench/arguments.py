@@ -1,0 +1,115 @@
+"""From a verb's arguments to its frozen dataclass: tyro parses, we word the complaints.
+
+A field without a default is a positional argument; its docstring is the help text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import os
+import re
+import sys
+from dataclasses import fields
+from typing import TypeVar
+
+from wespe_bench.errors import InputError
+
+Config = TypeVar("Config")
+
+
+def parse(config: type[Config], argv: list[str], verb: str) -> Config:
+    """Fill ``config`` from ``argv``.
+
+    Prints the help and exits with 0 on --help. Raises InputError, one line, for an unknown
+    option (with a guess), a missing argument or a value of the wrong kind.
+    """
+    import tyro
+
+    command = f"wespe-bench {verb}"
+    stdout, stderr = _Captured(), _Captured()
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            parsed, unknown = tyro.cli(
+                config,
+                args=argv,
+                prog=command,
+                # whole: left to itself, tyro drops the examples
+                description=inspect.cleandoc(config.__doc__ or ""),
+                return_unknown_args=True,
+                config=(tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            text = _without_idle_words(stdout.getvalue())
+            encoding = sys.stdout.encoding or "utf-8"
+            print(text.encode(encoding, "replace").decode(encoding), end="")
+            raise
+        raise InputError(f"{_in_one_line(stderr.getvalue())}; see {command} --help") from None
+    if unknown:
+        raise InputError(_unknown(unknown[0], config, command))
+    return parsed
+
+
+class _Captured(io.StringIO):
+    """Output kept as text; tyro draws its frames by the stream's encoding."""
+
+    encoding = "utf-8"
+
+
+def _without_idle_words(text: str) -> str:
+    """Help without "(default: '')" and "(default: False)", which tell nobody anything."""
+    lines = []
+    for line in text.splitlines():
+        plain = re.sub(r"\(default: (?:''|False)\)", lambda m: " " * len(m[0]), line)
+        if plain == line or plain.strip("│ "):
+            lines.append(plain)
+    return "\n".join(lines) + "\n"
+
+
+def _unknown(word: str, config: type, command: str) -> str:
+    from wespe_bench.registry import did_you_mean
+
+    if not word.startswith("-"):
+        return f"unexpected argument {word!r}; see {command} --help"
+    names = ["--" + field.name.replace("_", "-") for field in fields(config)]
+    bare = {name.lstrip("-").replace("-", "_"): name for name in names}
+    hint = did_you_mean(word.partition("=")[0].lstrip("-"), bare)
+    for plain, name in bare.items():
+        hint = hint.replace(repr(plain), repr(name))
+    return f"unknown option {word.partition('=')[0]!r}{hint}; see {command} --help"
+
+
+def _in_one_line(box: str) -> str:
+    """The first paragraph of tyro's framed message, without the frame.
+
+    >>> _in_one_line("╭─ Value error ─╮\\n│ no such 'x' │\\n│ ─────────── │\\n│ Help: ... │")
+    "no such 'x'"
+    """
+    words: list[str] = []
+    for line in box.splitlines():
+        inside = re.match(r"^[│|](.*)[│|]\s*$", line)
+        if not inside:
+            continue
+        text = inside[1].strip()
+        if set(text) == {"─"}:
+            break
+        words.append(text)
+    text = " ".join(words) or "the arguments cannot be read"
+    return re.sub(r"^Missing from .*?: (STR|.*?\b)", "missing: ", text)
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_jobs(jobs: int) -> None:
+    """Raise InputError unless ``jobs`` is a number of processes."""
+    if not 0 <= jobs <= 1024:
+        raise InputError(
+            f"--jobs {jobs}: expected a number of processes, 0 (none besides this) to 1024"
+        )

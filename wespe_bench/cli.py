@@ -1,0 +1,113 @@
+"""``wespe-bench VERB ...``: finds the verb's module, and imports nothing before that."""
+
+from __future__ import annotations
+
+import sys
+
+#: verb -> (where its ``main(argv) -> exit code`` lives, one line for --help)
+VERBS = {
+    "demo": (
+        "wespe_bench.suites:demo",
+        "real photos, classical enhancers: a table and a page in a minute",
+    ),
+    "list": ("wespe_bench.listing:main", "data sets, enhancers, metrics and suites there are"),
+    "run": ("wespe_bench.suites:main", "enhance, score and report: a suite, or your own choice"),
+    "enhance": ("wespe_bench.enhancing:main", "one enhancer over one data set -> a folder of PNGs"),
+    "score": ("wespe_bench.scoring:main", "metrics over what was enhanced -> rows"),
+    "report": ("wespe_bench.suites:report", "rows -> a Markdown table and an HTML page"),
+    "export scores": ("wespe_bench.export:main", "rows -> CSV, JSON or Parquet"),
+    "merge": ("wespe_bench.merge:main", "shards made on several machines -> one folder"),
+}
+
+_OPTIONS = {"-h": "help", "--help": "help", "help": "help", "-V": "version", "--version": "version"}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb. Exit codes: 0 done, 2 user's error, 3 done in part, 130 interrupted."""
+    argv = sys.argv[1:] if argv is None else argv
+    option = _OPTIONS.get(argv[0]) if argv else "help"
+    if option == "help":
+        print(_help())
+        return 0
+    if option == "version":
+        from wespe_bench import __version__
+
+        print(f"wespe-bench {__version__}")
+        return 0
+    for words in (2, 1):
+        verb = " ".join(argv[:words])
+        if verb in VERBS:
+            return _run(verb, argv[words:])
+    return _complain(_unknown(argv))
+
+
+def _run(verb: str, argv: list[str]) -> int:
+    import importlib
+    import os
+    import signal
+    import warnings
+
+    from wespe_bench.errors import InputError
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        print(f"wespe-bench: warning: {message}", file=sys.stderr)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    warnings.showwarning = show
+    # A batch system's polite kill ends like Ctrl-C: rows at hand are written.
+    signal.signal(signal.SIGTERM, stop)
+    module, _, function = VERBS[verb][0].partition(":")
+    try:
+        return int(getattr(importlib.import_module(module), function)(argv))
+    except InputError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        print(
+            "wespe-bench: interrupted; what is done is kept, the same command resumes",
+            file=sys.stderr,
+        )
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _complain("out of memory; try a smaller --jobs")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}; what is done is kept")
+
+
+def _complain(message: str) -> int:
+    print(f"wespe-bench: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _unknown(argv: list[str]) -> str:
+    from wespe_bench.registry import did_you_mean
+
+    if argv[0].startswith("-"):
+        return f"unknown option {argv[0]!r}; see wespe-bench --help"
+    second = [verb.partition(" ")[2] for verb in VERBS if verb.startswith(argv[0] + " ")]
+    if second:
+        return f"{argv[0]} what? known: {', '.join(f'{argv[0]} {word}' for word in second)}"
+    return f"unknown verb {argv[0]!r}{did_you_mean(argv[0], VERBS)}; see wespe-bench --help"
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:<{width}}  {line}" for verb, (_, line) in VERBS.items())
+    return f"""usage: wespe-bench VERB [OPTIONS]
+
+Judge photo enhancers honestly: the benchmarking suite around WESPE.
+
+{verbs}
+
+Each verb explains itself with an example: wespe-bench VERB --help
+Score your own enhancer, a function of a uint8 (H, W, 3) array:
+  wespe-bench run --suite demo --enhancers my_model.py:enhance
+
+exit codes: 0 done, 2 your input is wrong, 3 done in part (what failed is listed last),
+            130 interrupted (the same command resumes)"""

@@ -1,0 +1,103 @@
+"""Real photos that are on every machine already, with a simulated camera for the "phone" side.
+
+scikit-image and scikit-learn ship photos inside their wheels. They are the references; the
+inputs are what `wespe_bench.datasets.camera` makes of them, written once below
+``$WESPE_DATA`` (default ``data/``). The photos are split by name: nothing that is ever
+fitted or trained on packaged photos may see the test half.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from pathlib import Path
+
+from wespe_bench import atomic, provenance
+from wespe_bench.datasets.camera import VERSION, Camera, photograph
+from wespe_bench.errors import InputError
+from wespe_bench.images import read_rgb, write_png
+from wespe_bench.types import Dataset, Sample
+
+NOTE = "real photos, simulated camera"
+
+#: The demo's photos: name -> (package, file inside it).
+TEST = {
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "chelsea": ("skimage", "data/chelsea.png"),
+    "china": ("sklearn", "datasets/images/china.jpg"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+}
+
+#: What may be fitted and trained on. The two motorcycle views are one scene, so both are here.
+FIT = {
+    "brick": ("skimage", "data/brick.png"),
+    "camera": ("skimage", "data/camera.png"),
+    "coins": ("skimage", "data/coins.png"),
+    "flower": ("sklearn", "datasets/images/flower.jpg"),
+    "grass": ("skimage", "data/grass.png"),
+    "gravel": ("skimage", "data/gravel.png"),
+    "hubble": ("skimage", "data/hubble_deep_field.jpg"),
+    "moon": ("skimage", "data/moon.png"),
+    "motorcycle_left": ("skimage", "data/motorcycle_left.png"),
+    "motorcycle_right": ("skimage", "data/motorcycle_right.png"),
+}
+
+
+def data_folder() -> Path:
+    """``$WESPE_DATA``, default ``data`` in the current folder."""
+    return Path(os.environ.get("WESPE_DATA") or "data")
+
+
+def load(*, data: Path | str | None = None, seed: int = 0, verify: bool = False) -> Dataset:
+    """The test half: five colour photos, paired with what the simulated camera made of them.
+
+    ``data`` is where the pairs are written (default `data_folder`). Raises InputError when a
+    packaged photo is missing or the folder cannot be written.
+    """
+    return _load("samples", TEST, data, seed, verify)
+
+
+def load_fit(*, data: Path | str | None = None, seed: int = 0, verify: bool = False) -> Dataset:
+    """The half that may be fitted and trained on: four colour and six grey photos."""
+    return _load("samples_fit", FIT, data, seed, verify)
+
+
+def _load(
+    name: str, photos: dict[str, tuple[str, str]], data: Path | str | None, seed: int, verify: bool
+) -> Dataset:
+    camera = Camera(seed=seed)
+    settings = hashlib.sha256(camera.describe().encode()).hexdigest()[:8]
+    root = Path(data) if data else data_folder()
+    folder = root / name / f"camera-v{VERSION}-{settings}"
+    samples = []
+    for photo, (package, file) in sorted(photos.items()):
+        phone, scene = folder / "phone" / f"{photo}.jpg", folder / "scene" / f"{photo}.png"
+        if not (phone.is_file() and scene.is_file()):
+            pixels = read_rgb(_packaged(package, file))
+            try:
+                write_png(scene, pixels)
+                atomic.write_bytes(phone, photograph(pixels, photo, camera))
+            except OSError as error:
+                raise InputError(
+                    f"cannot write the sample photos to {root} ({error.strerror}); "
+                    "choose another folder with --data or WESPE_DATA"
+                ) from None
+        samples.append(Sample(photo, phone, scene))
+    return Dataset(
+        name=name,
+        revision=provenance.revision(provenance.hash_samples(samples, verify=verify)),
+        paired=True,
+        samples=tuple(samples),
+        note=NOTE,
+    )
+
+
+def _packaged(package: str, file: str) -> Path:
+    """A file inside an installed package, found without importing the package."""
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin).parent / file if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise InputError(f"the photo {file} is missing from the installed {package}; reinstall it")
+    return path

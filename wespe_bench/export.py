@@ -1,0 +1,99 @@
+"""The verb ``export scores``: the rows as a file other programs read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "run",
+    "label",
+    "dataset",
+    "revision",
+    "note",
+    "sample",
+    "metric",
+    "metric_version",
+    "value",
+    "extras",
+    "image_sha256",
+    "reference_sha256",
+    "seed",
+)
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write the scores of every run below a folder into one file.
+
+    Rows are sorted and free of timings, so the same scores give the same bytes. In CSV a
+    text that a spreadsheet would run as a formula gets a leading apostrophe.
+
+    Example:
+      wespe-bench export scores runs/demo --format csv
+    """
+
+    runs: str
+    """A run folder, or a folder of runs."""
+    format: Literal["csv", "json", "parquet"] = "csv"
+    """csv, json (a list of objects) or parquet."""
+    out: str = ""
+    """The file to write; by default scores.csv, .json or .parquet in the folder."""
+
+
+def main(argv: list[str]) -> int:
+    """Export and say where to."""
+    from wespe_bench.arguments import parse
+
+    config = parse(Export, argv, "export scores")
+    runs = Path(config.runs)
+    out = Path(config.out) if config.out else runs / f"scores.{config.format}"
+    rows = export(runs, out, config.format)
+    print(f"{rows} rows -> {out}")
+    return 0
+
+
+def export(runs: Path, out: Path, format: str = "csv") -> int:
+    """Write the scores below ``runs`` to ``out``; returns the number of rows."""
+    import io
+
+    from wespe_bench import atomic, store
+
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give a file name with --out")
+    frame = store.load_scores(runs).sort_values(["run", "sample", "metric", "seed"])
+    frame = frame[list(COLUMNS)].reset_index(drop=True)
+    if format == "csv":
+        data = _disarmed(frame).to_csv(index=False, lineterminator="\n").encode()
+    elif format == "json":
+        text = frame.assign(value=frame["value"].map(_json_number)).to_json(
+            orient="records", indent=1, double_precision=15
+        )
+        data = f"{text}\n".encode()
+    else:
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        data = buffer.getvalue()
+    atomic.write_bytes(out, data)
+    return len(frame)
+
+
+def _disarmed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text columns with an apostrophe before what spreadsheets take for a formula."""
+    safe = frame.copy()
+    for column in ("run", "label", "dataset", "note", "sample", "metric"):
+        safe[column] = frame[column].map(
+            lambda text: f"'{text}" if str(text)[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+        )
+    return safe
+
+
+def _json_number(value: float) -> float | str:
+    """JSON has no infinity: it is written as the string "inf"."""
+    return value if abs(value) != float("inf") else str(value)

@@ -1,0 +1,67 @@
+"""The verb ``list``: what there is, with a line each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class List:
+    """Show the data sets, enhancers, metrics and suites there are.
+
+    Example:
+      wespe-bench list metrics
+    """
+
+    kind: str = ""
+    """datasets, enhancers, metrics or suites; all of them by default."""
+
+
+def main(argv: list[str]) -> int:
+    """Print the names of one kind, or of all."""
+    from wespe_bench import registry
+    from wespe_bench.arguments import parse
+
+    if argv and not argv[0].startswith("-"):
+        argv = ["--kind", *argv]
+    config = parse(List, argv, "list")
+    kinds = {
+        "datasets": _described(registry.DATASETS, registry.first_line),
+        "enhancers": _described(registry.ENHANCERS, registry.first_line)
+        | {
+            f"{name}:...": _first_line(target)
+            for name, target in registry.ENHANCER_PREFIXES.items()
+        }
+        | {"file.py:function": "Your own function of a uint8 (H, W, 3) array; or module:function."},
+        "metrics": _described(registry.METRICS, _metric),
+        "suites": _described(registry.SUITES, lambda suite: suite.title),
+    }
+    if config.kind and config.kind not in kinds:
+        raise registry.unknown("kind", config.kind, kinds)
+    for kind, entries in kinds.items():
+        if config.kind in ("", kind):
+            print(kind)
+            width = max(map(len, entries))
+            for name, line in entries.items():
+                print(f"  {name:<{width}}  {line}")
+    return 0
+
+
+def _described(names: dict[str, str], describe: Any) -> dict[str, str]:
+    from wespe_bench.registry import resolve
+
+    return {name: describe(resolve(target)) for name, target in names.items()}
+
+
+def _first_line(target: str) -> str:
+    from wespe_bench.registry import first_line, resolve
+
+    return first_line(resolve(target))
+
+
+def _metric(metric: Any) -> str:
+    better = "higher is better" if metric.higher_is_better else "lower is better"
+    needs = "needs a reference" if metric.full_reference else "no reference"
+    unit = f", {metric.unit}" if metric.unit else ""
+    return f"{metric.title}: {metric.summary} ({needs}{unit}, {better}, version {metric.version})"

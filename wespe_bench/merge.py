@@ -1,0 +1,120 @@
+"""The verb ``merge``: shards that were run into separate folders become one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wespe_bench.errors import InputError
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Join shards of the same runs into one folder.
+
+    Shards on one file system need no merge: give them the same --out.
+
+    Example:
+      wespe-bench merge shard1/ shard2/ --out runs/all
+    """
+
+    shards: tuple[str, ...]
+    """Folders that hold shards: run folders, or folders of runs with the same layout."""
+    out: str = "runs/merged"
+    """Where the whole goes; may exist, and then is added to."""
+
+
+def main(argv: list[str]) -> int:
+    """Merge and say how much."""
+    from wespe_bench.arguments import parse
+
+    config = parse(Merge, argv, "merge")
+    out = Path(config.out)
+    images, rows = merge([Path(shard) for shard in config.shards], out)
+    print(f"merged {len(config.shards)} folders: {images} images and {rows} scores new in {out}")
+    return 0
+
+
+def merge(shards: list[Path], out: Path) -> tuple[int, int]:
+    """Copy results and rows of all shards below ``out``; returns (images, scores) copied.
+
+    Raises InputError when two shards disagree on what was run, or a result is not what its
+    row says.
+    """
+    from wespe_bench import store
+
+    if not shards:
+        raise InputError("nothing to merge: give the folders of the shards")
+    # Everything is checked before anything is copied.
+    found = [
+        (run, out / run.relative_to(shard)) for shard in shards for run in store.find_runs(shard)
+    ]
+    heads: dict[Path, tuple[Path, dict[str, Any]]] = {}
+    for run, target in found:
+        if run.resolve() == target.resolve():
+            raise InputError(f"{run} cannot be merged into itself")
+        head = store.read_run(run)
+        if target not in heads and (target / "run.json").exists():
+            heads[target] = (target, store.read_run(target))
+        first, known = heads.setdefault(target, (run, head))
+        _same(first, known, run, head)
+    images = scores = 0
+    for run, target in found:
+        added = _copy(run, target)
+        images, scores = images + added[0], scores + added[1]
+    return images, scores
+
+
+def _same(first: Path, known: dict[str, Any], run: Path, head: dict[str, Any]) -> None:
+    for what in ("label", "enhancer", "fingerprint"):
+        if known.get(what) != head.get(what):
+            raise InputError(
+                f"{first} and {run} differ in {what}: {known.get(what)!r}, {head.get(what)!r}"
+            )
+    for what in ("name", "revision"):
+        if known["dataset"][what] != head["dataset"][what]:
+            raise InputError(
+                f"{first} and {run} are of different data: {what} "
+                f"{known['dataset'][what]!r}, {head['dataset'][what]!r}"
+            )
+
+
+def _copy(run: Path, target: Path) -> tuple[int, int]:
+    from wespe_bench import atomic, provenance, store
+
+    if not (target / "run.json").exists():
+        head = store.read_run(run)
+        head.pop("schema")
+        store.write_run(target, head)
+        store.write_samples(target, store.records(store.load_samples(run)))
+    here = store.load(target, "enhanced").set_index("sample")["image_sha256"].to_dict()
+    results = []
+    for row in store.records(store.load(run, "enhanced")):
+        if here.get(row["sample"]) == row["image_sha256"]:
+            continue
+        image = Path("images", f"{row['sample']}.png")
+        data = _bytes(run / image)
+        if provenance.sha256_bytes(data) != row["image_sha256"]:
+            raise InputError(f"{run / image} is not what enhance wrote; run enhance again there")
+        atomic.write_bytes(target / image, data)
+        results.append(row)
+    store.append(target, "enhanced", results)
+    known = {_key(row) for row in store.records(store.load(target, "scores"))}
+    scores = [row for row in store.records(store.load(run, "scores")) if _key(row) not in known]
+    store.append(target, "scores", scores)
+    failures = store.records(store.load(run, "failures"))
+    store.append(target, "failures", [row for row in failures if row["error"]])
+    return len(results), len(scores)
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    names = ("sample", "metric", "seed", "metric_version", "image_sha256", "reference_sha256")
+    return tuple(row[name] for name in names)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None

@@ -1,0 +1,51 @@
+"""The progress bar of every long verb: count, rate and time left, on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+#: A part is written after this share of the time spent so far, within these bounds (s), so
+#: a kill costs little and a night's run does not end in a million files.
+_SHARE, _SOONEST, _LATEST = 0.05, 2.0, 30.0
+
+
+def bar(total: int, title: str, unit: str = "photo", *, quiet: bool = False) -> Any:
+    """A tqdm bar; where nobody watches (a log file) it reports every 30 s."""
+    from tqdm import tqdm
+
+    watched = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        desc=title,
+        unit=unit,
+        disable=quiet or not total,
+        mininterval=0.2 if watched else 30,
+        dynamic_ncols=watched,
+        smoothing=0.1,
+        file=sys.stderr,
+    )
+
+
+class Flushing:
+    """Collects rows and hands them to ``write`` now and then: at the latest every 30 s."""
+
+    def __init__(self, write: Callable[[Sequence[Any]], None]) -> None:
+        self._write = write
+        self._rows: list[Any] = []
+        self._begun = self._last = time.monotonic()
+
+    def add(self, rows: Sequence[Any]) -> None:
+        self._rows.extend(rows)
+        now = time.monotonic()
+        wait = min(max(_SHARE * (now - self._begun), _SOONEST), _LATEST)
+        if now - self._last >= wait:
+            self.flush()
+
+    def flush(self) -> None:
+        self._last = time.monotonic()
+        rows, self._rows = self._rows, []
+        if rows:
+            self._write(rows)

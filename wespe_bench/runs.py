@@ -1,0 +1,52 @@
+"""Run and Failure: what `enhance` and `score` give back, and how it is told."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One photo that could not be enhanced or scored, and why."""
+
+    run: Path
+    sample: str
+    stage: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What `enhance` made: the folder, how many results are new or were kept, what failed."""
+
+    folder: Path
+    done: int = 0
+    kept: int = 0
+    failures: tuple[Failure, ...] = ()
+
+
+def tell(failures: Sequence[Failure]) -> int:
+    """List what failed, on standard error, last; returns the exit code 0 or 3."""
+    if not failures:
+        return 0
+    print(f"wespe-bench: {len(failures)} failed:", file=sys.stderr)
+    for failure in failures:
+        where = f"{failure.run}: {failure.sample}"
+        print(f"  {failure.stage} {where}: {failure.error}", file=sys.stderr)
+    return 3
+
+
+def folder_name(name: str) -> str:
+    """A data set's name as a folder's: letters, digits and ``._-``; anything else becomes ``_``.
+
+    >>> folder_name("my photos/2024")
+    'my_photos_2024'
+    """
+    plain = "".join(
+        c if c.isalnum() or c in "._-" else "_" for c in unicodedata.normalize("NFC", name)
+    )
+    return plain.lstrip(".")[:100] or "_"

@@ -1,0 +1,281 @@
+"""The results store: what a run folder holds, and how rows get in and out.
+
+A run folder is one enhancer on one data set::
+
+    run.json            what was run, on what, with which versions
+    samples.parquet     the data set's samples: ids, paths, hashes
+    images/<id>.png     the enhancer's results
+    enhanced/*.parquet  a row per result: input hash, enhancer fingerprint, result hash
+    scores/*.parquet    a row per (sample, metric)
+    failures/*.parquet  a row per attempt that failed
+
+Parts are immutable and appear by a rename, so writers need no locks, and a killed one
+leaves nothing half done. Parts are numbered; of two rows with one key the one in the later
+part counts. Clocks play no role.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench import atomic
+from wespe_bench.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+#: Layout number of everything a run folder holds; a reader refuses a larger one.
+SCHEMA = 1
+
+_COLUMNS: dict[str, dict[str, str]] = {
+    "samples": {
+        "sample": "string",
+        "path": "string",
+        "sha256": "string",
+        "reference": "string",
+        "reference_sha256": "string",
+    },
+    "enhanced": {
+        "sample": "string",
+        "input_sha256": "string",
+        "fingerprint": "string",
+        "image_sha256": "string",
+        "seconds": "float64",
+    },
+    "scores": {
+        "sample": "string",
+        "metric": "string",
+        "metric_version": "string",
+        "value": "float64",
+        "extras": "string",
+        "image_sha256": "string",
+        "reference_sha256": "string",
+        "seed": "int64",
+        "seconds": "float64",
+    },
+    "failures": {
+        "sample": "string",
+        "stage": "string",
+        "metric": "string",
+        "input_sha256": "string",
+        "error": "string",
+    },
+}
+_KEYS = {
+    "enhanced": ["sample"],
+    "scores": ["sample", "metric", "seed"],
+    "failures": ["sample", "stage", "metric"],
+}
+_PART = re.compile(r"part-(\d{8,})-[0-9a-f]{32}\.parquet")
+
+
+def _schema(kind: str) -> pa.Schema:
+    import pyarrow as pa
+
+    fields = [pa.field(name, pa.type_for_alias(type_)) for name, type_ in _COLUMNS[kind].items()]
+    return pa.schema(fields, metadata={"wespe_bench.schema": str(SCHEMA)})
+
+
+def _to_parquet(kind: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema(kind)
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _read_parquet(path: Path, kind: str) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(path.read_bytes()))
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{path}: damaged ({one_line(error)[:120]}); delete it and run the same command "
+            "again, only what it held is redone"
+        ) from None
+    stamp = (table.schema.metadata or {}).get(b"wespe_bench.schema", b"").decode()
+    if not stamp.isdigit():
+        raise InputError(f"{path}: not a part of a wespe-bench store; move it elsewhere")
+    _refuse_newer(path, int(stamp))
+    return table.cast(_schema(kind))
+
+
+def _refuse_newer(path: Path, schema: int) -> None:
+    if schema > SCHEMA:
+        raise InputError(
+            f"{path}: written by a newer wespe-bench (layout {schema}, this one reads up to "
+            f"{SCHEMA}); upgrade wespe-bench, or choose another folder with --out"
+        )
+
+
+def append(run: Path, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows as one immutable part. ``kind`` is "enhanced", "scores" or "failures"."""
+    if not rows:
+        return
+    folder = run / kind
+    number = max((number for number, _ in _parts(folder)), default=0) + 1
+    name = f"part-{number:08d}-{uuid.uuid4().hex}.parquet"
+    atomic.write_bytes(folder / name, _to_parquet(kind, rows))
+
+
+def _parts(folder: Path) -> list[tuple[int, Path]]:
+    """Numbered parts in the order in which they count."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    found = [(m, name) for name in names if (m := _PART.fullmatch(name))]
+    return sorted((int(m[1]), folder / name) for m, name in found)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as dicts, with None where a value is missing."""
+    plain = frame.astype(object)
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in plain.where(frame.notna(), None).to_dict("records")
+    ]
+
+
+def load(run: Path, kind: str) -> pd.DataFrame:
+    """The rows of one kind that count, one per key, sorted by key.
+
+    Raises InputError for a damaged part and for one written by a newer version.
+    """
+    import pyarrow as pa
+
+    tables = [_read_parquet(path, kind) for _, path in _parts(run / kind)]
+    table = pa.concat_tables(tables) if tables else _schema(kind).empty_table()
+    frame: pd.DataFrame = table.to_pandas()
+    frame = frame.drop_duplicates(_KEYS[kind], keep="last")
+    return frame.sort_values(_KEYS[kind], kind="stable").reset_index(drop=True)
+
+
+def write_samples(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write samples.parquet: sample, path, sha256, reference, reference_sha256."""
+    atomic.write_bytes(run / "samples.parquet", _to_parquet("samples", rows))
+
+
+def load_samples(run: Path) -> pd.DataFrame:
+    """The run's samples, sorted by id: sample, path, sha256, reference, reference_sha256."""
+    try:
+        table = _read_parquet(run / "samples.parquet", "samples")
+    except FileNotFoundError:
+        raise InputError(f"{run}: no samples.parquet, so this is not a run folder") from None
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.sort_values("sample").reset_index(drop=True)
+
+
+def write_run(run: Path, content: Mapping[str, Any]) -> None:
+    """Write run.json with the layout number first."""
+    text = json.dumps({"schema": SCHEMA, **content}, indent=2, ensure_ascii=False)
+    atomic.write_text(run / "run.json", text + "\n")
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """run.json as a dict. Raises InputError when it is missing, damaged or from a newer version."""
+    path = run / "run.json"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        schema = int(content["schema"])
+    except FileNotFoundError:
+        raise InputError(f"{run}: not a run folder (it has no run.json)") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{path}: damaged; delete it and run the same command again") from None
+    _refuse_newer(path, schema)
+    missing = {"label", "enhancer", "dataset"} - content.keys()
+    if missing:
+        raise InputError(f"{path}: lacks {', '.join(sorted(missing))}; delete it and run again")
+    return dict(content)
+
+
+def find_runs(path: Path) -> list[Path]:
+    """The run folders at or below ``path``, sorted. Raises InputError when there are none."""
+    if not path.is_dir():
+        raise InputError(f"no such folder: {path}")
+    if (path / "run.json").is_file():
+        return [path]
+    found: list[Path] = []
+    for folder, names, files in os.walk(path):
+        if "run.json" in files:
+            found.append(Path(folder))
+            names.clear()  # a run holds no runs
+    if not found:
+        raise InputError(f"no runs below {path}: expected folders with a run.json")
+    return sorted(found)
+
+
+def load_scores(path: Path | str) -> pd.DataFrame:
+    """The scores of every run at or below ``path``, one row per (run, sample, metric, seed).
+
+    Columns: run, label, dataset, revision, note, then those of the store: sample, metric,
+    metric_version, value, extras, image_sha256, reference_sha256, seed, seconds. Rows of
+    samples that have left the data set, of results that were made anew and not scored yet,
+    and of changed references are left out: they speak of files that are gone.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    frames = [_scores_of(run, path) for run in find_runs(path)]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _scores_of(run: Path, root: Path) -> pd.DataFrame:
+    content = read_run(run)
+    scores = load(run, "scores")
+    samples = load_samples(run).set_index("sample")
+    images = load(run, "enhanced").set_index("sample")["image_sha256"]
+    current = scores["sample"].map(images) == scores["image_sha256"]
+    references = scores["sample"].map(samples["reference_sha256"])
+    same = (references == scores["reference_sha256"]) | scores["reference_sha256"].isna()
+    scores = scores[scores["sample"].isin(samples.index) & current & same]
+    name = run.relative_to(root).as_posix() if run != root else run.name
+    head = {
+        "run": name,
+        "label": content["label"],
+        "dataset": content["dataset"]["name"],
+        "revision": content["dataset"]["revision"],
+        "note": content["dataset"].get("note", ""),
+    }
+    for position, (column, value) in enumerate(head.items()):
+        scores.insert(position, column, value)
+    return scores.reset_index(drop=True)
+
+
+def load_failures(run: Path) -> pd.DataFrame:
+    """What failed and has not succeeded since: sample, stage, metric, error."""
+    frame = load(run, "failures")
+    samples = load_samples(run)
+    frame = frame[frame["sample"].isin(samples["sample"]) & (frame["error"] != "")]
+    return frame[["sample", "stage", "metric", "error"]].reset_index(drop=True)
+
+
+def clear_failures(
+    failures: pd.DataFrame, done: Iterable[tuple[str, str, str]]
+) -> list[dict[str, Any]]:
+    """Rows that strike out the failures whose (sample, stage, metric) has now succeeded."""
+    standing = failures[failures["error"] != ""]
+    struck = set(done) & set(
+        zip(standing["sample"], standing["stage"], standing["metric"], strict=True)
+    )
+    return [
+        {"sample": sample, "stage": stage, "metric": metric, "input_sha256": "", "error": ""}
+        for sample, stage, metric in sorted(struck)
+    ]
