@@ -11,10 +11,10 @@ class InputError(ValueError):
     """
 
 
-class Missing(Exception):
+class Missing(Exception):  # noqa: N818
     """A table cell has rows, and its metric has no number for them; the message says why.
 
-    An ``aggregate`` raises it ("needs batches of 50 photos, and there are 11"); the table
+    An ``aggregate`` raises it ("needs 50 photos to fill a batch, has 11"); the table
     shows the cell as missing, with the reason.
     """
 

@@ -49,8 +49,8 @@ def bpp_pinned(
     from wespe_bench.metrics.pinned_png import encode
 
     check_alone(image, reference)
-    height, width, _ = image.shape
-    return 8.0 * len(encode(image)) / (height * width)
+    pixels = int(image.shape[0]) * int(image.shape[1])
+    return 8.0 * len(encode(image)) / pixels
 
 
 def _encoder() -> str:

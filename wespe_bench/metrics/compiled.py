@@ -45,7 +45,7 @@ def _compiled(function: _Function, **options: Any) -> _Function:
         return numba.njit(function, **options)  # type: ignore[no-any-return]
 
 
-class _Announcement(event.Listener):  # type: ignore[misc]
+class _Announcement(event.Listener):
     """One line on stderr when the first of our loops is not in the cache."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class _Announcement(event.Listener):  # type: ignore[misc]
         kept = "once for this installation" if _cached else "for this process only"
         hint = "" if _cached else "; set NUMBA_CACHE_DIR to a writable folder to keep the result"
         print(
-            f"wespe-bench: compiling the metrics, {kept}, some seconds{hint}",
+            f"wespe-bench: compiling the metrics, {kept}, up to a minute{hint}",
             file=sys.stderr,
             flush=True,
         )
@@ -67,4 +67,4 @@ class _Announcement(event.Listener):  # type: ignore[misc]
         pass
 
 
-event.register("numba:compile", _Announcement())
+event.register("numba:compile", _Announcement())  # type: ignore[no-untyped-call]

@@ -6,6 +6,8 @@ what else is being scored; several photos are scored side by side by several pro
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from wespe_bench.metrics.compiled import compiled, contracted
@@ -58,7 +60,9 @@ def squared_errors(images: np.ndarray, references: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _read_line(line, image, row, left, width, channel, scale):  # type: ignore[no-untyped-def]
+def _read_line(
+    line: np.ndarray, image: np.ndarray, row: int, left: int, width: int, channel: int, scale: Any
+) -> None:
     """One strip's row as float64: grey (channel -1), or one channel times ``scale``."""
     if channel < 0:
         for x in range(width):
@@ -75,7 +79,7 @@ def _read_line(line, image, row, left, width, channel, scale):  # type: ignore[n
 
 
 @contracted
-def _across(line, taps, rows):  # type: ignore[no-untyped-def]
+def _across(line: np.ndarray, taps: np.ndarray, rows: np.ndarray) -> None:
     """Filter one line; the result goes to two places of the ring."""
     t0, t1, t2, t3, t4, t5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
     t6, t7, t8, t9, t10 = taps[6], taps[7], taps[8], taps[9], taps[10]
@@ -98,7 +102,21 @@ def _across(line, taps, rows):  # type: ignore[no-untyped-def]
 
 
 @contracted
-def _down(rows, x, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10):  # type: ignore[no-untyped-def]
+def _down(
+    rows: np.ndarray,
+    x: int,
+    t0: Any,
+    t1: Any,
+    t2: Any,
+    t3: Any,
+    t4: Any,
+    t5: Any,
+    t6: Any,
+    t7: Any,
+    t8: Any,
+    t9: Any,
+    t10: Any,
+) -> Any:
     """Eleven values below each other, the first at ``x``, weighted."""
     return (
         t0 * rows[x]
@@ -116,7 +134,9 @@ def _down(rows, x, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10):  # type: ignore
 
 
 @compiled
-def structure(images, references, channel, scale, taps):  # type: ignore[no-untyped-def]
+def structure(
+    images: np.ndarray, references: np.ndarray, channel: int, scale: Any, taps: np.ndarray
+) -> np.ndarray:
     """Mean SSIM and mean contrast-structure term of each pair: float64 (N, 2).
 
     ``images``, ``references``: (N, H, W, C) of one shape, uint8 or uint16. ``channel`` picks
@@ -187,7 +207,7 @@ def structure(images, references, channel, scale, taps):  # type: ignore[no-unty
 
 
 @compiled
-def halve(images, channel):  # type: ignore[no-untyped-def]
+def halve(images: np.ndarray, channel: int) -> np.ndarray:
     """Sums of 2x2 blocks of one channel: (N, H, W, C) to uint16 (N, ceil(H/2), ceil(W/2), 1).
 
     A last odd row or column meets its own reflection. Four times halved, uint8 gives at most
@@ -228,7 +248,7 @@ def grey_counts(image: np.ndarray) -> np.ndarray:
                 + _HALF
             ) >> _SHIFT
         _count(line[: part.shape[0]], counts)
-    return counts[0] + counts[1] + counts[2] + counts[3]
+    return np.asarray(counts[0] + counts[1] + counts[2] + counts[3])
 
 
 @compiled
@@ -236,11 +256,11 @@ def value_counts(values: np.ndarray) -> np.ndarray:
     """How often each value occurs in uint8 (M,): int64 (256,)."""
     counts = np.zeros((4, 256), np.int64)
     _count(values, counts)
-    return counts[0] + counts[1] + counts[2] + counts[3]
+    return np.asarray(counts[0] + counts[1] + counts[2] + counts[3])
 
 
 @compiled
-def _count(values, counts):  # type: ignore[no-untyped-def]
+def _count(values: np.ndarray, counts: np.ndarray) -> None:
     # Four tables in turn: neighbours are often equal, and a counter just written is slow to read.
     whole = values.size // 4
     for i in range(whole):

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def encode(image: np.ndarray) -> bytes:
 
     >>> data = encode(np.zeros((64, 64, 3), np.uint8))
     >>> len(data), data[1:4]
-    (146, b'PNG')
+    (158, b'PNG')
     """
     check_rgb(image)
     height, width, _ = image.shape
@@ -99,7 +100,7 @@ def encode(image: np.ndarray) -> bytes:
             part, width, top, bottom == height, words, latest, prices, pending, output
         )
         stream.append(output[:written].tobytes())
-        checksum = zlib.adler32(part, checksum)
+        checksum = zlib.adler32(part.data, checksum)
     stream.append(struct.pack(">I", checksum))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -113,7 +114,9 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 @compiled
-def filter_rows(rows, top, bottom, candidates, filtered):  # type: ignore[no-untyped-def]
+def filter_rows(
+    rows: np.ndarray, top: int, bottom: np.ndarray, candidates: np.ndarray, filtered: np.ndarray
+) -> None:
     """Filter ``rows[top:bottom]`` of uint8 (H, 3 W): each a type byte and its filtered bytes."""
     size = rows.shape[1]
     zeros = np.zeros(size, np.uint8)
@@ -142,14 +145,14 @@ def filter_rows(rows, top, bottom, candidates, filtered):  # type: ignore[no-unt
             to_a, to_b = abs(to_a), abs(to_b)
             nearest = a if to_a <= to_b and to_a <= to_c else (b if to_b <= to_c else c)
             paeth[i] = value - np.uint8(nearest)
-        best, least = 0, np.int64(2**62)
+        best, least = 0, 2**62
         for kind in range(5):
             total = np.int32(0)
             candidate = candidates[kind]
             for i in range(size):
                 total += np.int32(min(candidate[i], np.uint8(-candidate[i])))
             if total < least:
-                best, least = kind, total
+                best, least = kind, int(total)
         filtered[written] = best
         target = filtered[written + 1 : written + 1 + size]
         chosen = candidates[best]
@@ -159,7 +162,17 @@ def filter_rows(rows, top, bottom, candidates, filtered):  # type: ignore[no-unt
 
 
 @compiled
-def deflate_block(data, width, top, final, words, latest, prices, pending, output):  # type: ignore[no-untyped-def]
+def deflate_block(
+    data: np.ndarray,
+    width: int,
+    top: int,
+    final: Any,
+    words: np.ndarray,
+    latest: np.ndarray,
+    prices: np.ndarray,
+    pending: np.ndarray,
+    output: np.ndarray,
+) -> int:
     """Append one dynamic block; the number of whole bytes written to ``output``.
 
     ``data``: the filtered bytes of the rows from ``top`` on. ``words``: int32, the three
@@ -215,7 +228,7 @@ def deflate_block(data, width, top, final, words, latest, prices, pending, outpu
         filled += np.uint64(literal_lengths[value])
         x = 0
         while x < width:
-            step = np.int64(steps[index])
+            step = int(np.int64(steps[index]))
             if step == 0:
                 for i in range(start + 1 + 3 * x, start + 4 + 3 * x):
                     value = data[i]
@@ -227,7 +240,7 @@ def deflate_block(data, width, top, final, words, latest, prices, pending, outpu
                 index += 1
                 continue
             candidate, step = step & 1, step >> 1
-            length, distance = 3 * step, np.int64(distances[candidate, index])
+            length, distance = 3 * step, int(np.int64(distances[candidate, index]))
             symbol = _LENGTH[length]
             bits |= codes[symbol] << filled
             filled += np.uint64(literal_lengths[symbol])
@@ -252,7 +265,7 @@ def deflate_block(data, width, top, final, words, latest, prices, pending, outpu
 
 
 @compiled
-def _flush(bits, filled, at, output):  # type: ignore[no-untyped-def]
+def _flush(bits: Any, filled: Any, at: int, output: np.ndarray) -> tuple[Any, Any, int]:
     """Move four bytes out."""
     output[at] = np.uint8(bits & np.uint64(255))
     output[at + 1] = np.uint8((bits >> np.uint64(8)) & np.uint64(255))
@@ -262,20 +275,25 @@ def _flush(bits, filled, at, output):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _read_words(data, words):  # type: ignore[no-untyped-def]
+def _read_words(data: np.ndarray, words: np.ndarray) -> None:
     """Pack ``data``, which follows the window."""
     target = words[_WINDOW:]
     for i in range(data.size - 2):
-        target[i] = (
-            np.int32(data[i]) | (np.int32(data[i + 1]) << 8) | (np.int32(data[i + 2]) << 16)
-        )
+        target[i] = np.int32(data[i]) | (np.int32(data[i + 1]) << 8) | (np.int32(data[i + 2]) << 16)
     # The last two lack a successor until the next block, and are never asked for: a match of
     # whole pixels that begins in this block ends in it.
     target[data.size - 2] = target[data.size - 1] = -1
 
 
 @compiled
-def _look_up(width, height, place, words, latest, distances):  # type: ignore[no-untyped-def]
+def _look_up(
+    width: int,
+    height: int,
+    place: int,
+    words: np.ndarray,
+    latest: np.ndarray,
+    distances: np.ndarray,
+) -> None:
     """Distances in bytes, modulo 2**16, to where each pixel and each pair may have stood last.
 
     ``place`` is the number of bytes before the block. Different pixels can share an entry of
@@ -306,7 +324,9 @@ def _look_up(width, height, place, words, latest, distances):  # type: ignore[no
 
 
 @compiled
-def _verify(width, height, words, distances, lengths):  # type: ignore[no-untyped-def]
+def _verify(
+    width: int, height: int, words: np.ndarray, distances: np.ndarray, lengths: np.ndarray
+) -> None:
     """Set wrong guesses to 0; ``lengths``: pixels that match at the second candidate."""
     index = 0
     i = _WINDOW
@@ -328,16 +348,16 @@ def _verify(width, height, words, distances, lengths):  # type: ignore[no-untype
             paired[x] = np.uint16(0) if different else distance
         nexts = lengths[index : index + width]
         for x in range(width - 2, -1, -1):
-            distance = np.int64(paired[x])
+            distance = int(np.int64(paired[x]))
             if distance:
                 longest = min(width - x, _LONGEST // 3)
                 if x + 2 < width and paired[x + 1] == distance:
                     nexts[x] = min(nexts[x + 1] + 1, longest)
                     continue
                 n = 2
-                at = here[3 * x :]
-                there = reach[3 * x + _WINDOW - distance :]
-                while n < longest and there[3 * n] == at[3 * n]:
+                after = here[3 * x :]
+                before = reach[3 * x + _WINDOW - distance :]
+                while n < longest and before[3 * n] == after[3 * n]:
                     n += 1
                 nexts[x] = n
         i += 3 * width
@@ -345,12 +365,12 @@ def _verify(width, height, words, distances, lengths):  # type: ignore[no-untype
 
 
 @compiled
-def _distance_symbol(distance):  # type: ignore[no-untyped-def]
+def _distance_symbol(distance: int) -> Any:
     return _NEAR[distance] if distance <= 256 else _FAR[(distance - 1) >> 7]
 
 
 @compiled
-def _first_prices(data, prices):  # type: ignore[no-untyped-def]
+def _first_prices(data: np.ndarray, prices: np.ndarray) -> None:
     """What the first block reckons with: its bytes without matches, and guesses for these."""
     counts = np.zeros(_LITERALS, np.int64)
     for i in range(data.size):
@@ -364,7 +384,16 @@ def _first_prices(data, prices):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _choose(data, width, height, distances, lengths, prices, costs, steps):  # type: ignore[no-untyped-def]
+def _choose(
+    data: np.ndarray,
+    width: int,
+    height: int,
+    distances: np.ndarray,
+    lengths: np.ndarray,
+    prices: np.ndarray,
+    costs: np.ndarray,
+    steps: np.ndarray,
+) -> None:
     """The cheapest next step from each pixel: 0 for three literals, else 2 * pixels + candidate."""
     by_length = np.zeros(_LONGEST // 3 + 1, np.int64)
     for n in range(1, by_length.size):
@@ -379,15 +408,15 @@ def _choose(data, width, height, distances, lengths, prices, costs, steps):  # t
             i -= 3
             index -= 1
             least = prices[data[i]] + prices[data[i + 1]] + prices[data[i + 2]]
-            distance = np.int64(nearest[index])
+            distance = int(np.int64(nearest[index]))
             cost = by_distance[_distance_symbol(distance)] + by_length[1]
             is_match = (distance > 0) & (cost < least)
             step = 2 if is_match else 0
             least = (cost if is_match else least) + costs[index + 1]
-            distance = np.int64(paired[index])
+            distance = int(np.int64(paired[index]))
             if distance:
                 far = by_distance[_distance_symbol(distance)]
-                n = np.int64(lengths[index])
+                n = int(np.int64(lengths[index]))
                 for k in range(2, min(n, _TRIED) + 1):
                     cost = far + by_length[k] + costs[index + k]
                     if cost < least:
@@ -401,7 +430,15 @@ def _choose(data, width, height, distances, lengths, prices, costs, steps):  # t
 
 
 @compiled
-def _tally(data, width, height, distances, steps, literals, distant):  # type: ignore[no-untyped-def]
+def _tally(
+    data: np.ndarray,
+    width: int,
+    height: int,
+    distances: np.ndarray,
+    steps: np.ndarray,
+    literals: np.ndarray,
+    distant: np.ndarray,
+) -> None:
     """How often each symbol occurs on the chosen way."""
     literals[:], distant[:] = 0, 0
     index = 0
@@ -410,7 +447,7 @@ def _tally(data, width, height, distances, steps, literals, distant):  # type: i
         literals[data[start]] += 1
         x = 0
         while x < width:
-            step = np.int64(steps[index])
+            step = int(np.int64(steps[index]))
             if step == 0:
                 i = start + 1 + 3 * x
                 literals[data[i]] += 1
@@ -419,14 +456,16 @@ def _tally(data, width, height, distances, steps, literals, distant):  # type: i
                 step = 2
             else:
                 literals[_LENGTH[3 * (step >> 1)]] += 1
-                distant[_distance_symbol(np.int64(distances[step & 1, index]))] += 1
+                distant[_distance_symbol(int(np.int64(distances[step & 1, index])))] += 1
             x += step >> 1
             index += step >> 1
     literals[_END] = 1
 
 
 @compiled
-def _put(bits, filled, at, output, value, width):  # type: ignore[no-untyped-def]
+def _put(
+    bits: Any, filled: Any, at: int, output: np.ndarray, value: Any, width: int
+) -> tuple[Any, Any, int]:
     """Append ``width`` bits, and move whole bytes out."""
     bits |= value << filled
     filled += np.uint64(width)
@@ -439,7 +478,7 @@ def _put(bits, filled, at, output, value, width):  # type: ignore[no-untyped-def
 
 
 @compiled
-def _code_lengths(counts, limit, lengths):  # type: ignore[no-untyped-def]
+def _code_lengths(counts: np.ndarray, limit: int, lengths: np.ndarray) -> None:
     """Huffman code lengths of at most ``limit`` bits, at least two of them not zero.
 
     Of equal counts the lower symbol comes first, and a leaf before a tree. While a code is
@@ -498,7 +537,7 @@ def _code_lengths(counts, limit, lengths):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _codes(lengths):  # type: ignore[no-untyped-def]
+def _codes(lengths: np.ndarray) -> np.ndarray:
     """Canonical codes (RFC 1951, 3.2.2), lowest bit first: uint64, one a symbol."""
     codes = np.zeros(lengths.size, np.uint64)
     code = 0
@@ -515,7 +554,9 @@ def _codes(lengths):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _put_header(bits, filled, at, output, lengths, distant):  # type: ignore[no-untyped-def]
+def _put_header(
+    bits: Any, filled: Any, at: int, output: np.ndarray, lengths: np.ndarray, distant: np.ndarray
+) -> tuple[Any, Any, int]:
     """The code lengths of literals and distances, run-length and Huffman coded."""
     listed = _LITERALS
     while listed > _END + 1 and lengths[listed - 1] == 0:

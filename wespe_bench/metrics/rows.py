@@ -25,7 +25,7 @@ def _parse(extras: str) -> dict[str, float]:
 
 
 def extra(rows: pd.DataFrame, name: str) -> np.ndarray:
-    """The number called ``name`` in each row's "extras" (JSON): float64 (n,), KeyError if absent."""
+    """The number ``name`` in each row's "extras" (JSON): float64 (n,); KeyError if absent."""
     return np.array([_parse(text)[name] for text in rows["extras"]], np.float64)
 
 
@@ -46,7 +46,7 @@ def batches(rows: pd.DataFrame, size: int = DPED_BATCH) -> list[pd.DataFrame]:
     Raises Missing when there is not one full batch.
     """
     if len(rows) < size:
-        raise Missing(f"needs batches of {size} photos, and there are {len(rows)}")
+        raise Missing(f"needs {size} photos to fill a batch, has {len(rows)}")
     keys = [natural(sample) for sample in rows["sample"]]
     order = sorted(range(len(rows)), key=keys.__getitem__)
     return [
