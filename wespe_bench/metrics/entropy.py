@@ -39,7 +39,7 @@ def entropy(
     from wespe_bench.metrics.kernels import frozen, grey_counts
 
     check_alone(image, reference)
-    return bits(grey_counts(frozen(image).reshape(-1, 3)))
+    return bits(grey_counts(frozen(image).reshape(-1)))
 
 
 def entropy_rgb(

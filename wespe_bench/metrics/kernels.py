@@ -40,6 +40,12 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return view
 
 
+def rows_of(photos: np.ndarray) -> np.ndarray:
+    """(N, H, W, C) as read-only (N, H, W * C), a view where the memory allows."""
+    count, height, width, channels = photos.shape
+    return frozen(photos).reshape(count, height, width * channels)
+
+
 @compiled
 def squared_errors(images: np.ndarray, references: np.ndarray) -> np.ndarray:
     """Sums of squared differences of uint8 (N, M) and (N, M): int64 (N,), exact."""
@@ -61,21 +67,26 @@ def squared_errors(images: np.ndarray, references: np.ndarray) -> np.ndarray:
 
 @compiled
 def _read_line(
-    line: np.ndarray, image: np.ndarray, row: int, left: int, width: int, channel: int, scale: Any
+    line: np.ndarray, row: np.ndarray, width: int, channels: int, channel: int, scale: Any
 ) -> None:
-    """One strip's row as float64: grey (channel -1), or one channel times ``scale``."""
+    """Interleaved samples as float64: grey (channel -1), or one channel times ``scale``."""
+    # Steps of 3 and 1 that the compiler can see become vector loads.
     if channel < 0:
         for x in range(width):
             grey = (
-                np.uint32(image[row, left + x, 0]) * _RED
-                + np.uint32(image[row, left + x, 1]) * _GREEN
-                + np.uint32(image[row, left + x, 2]) * _BLUE
+                np.uint32(row[3 * x]) * _RED
+                + np.uint32(row[3 * x + 1]) * _GREEN
+                + np.uint32(row[3 * x + 2]) * _BLUE
                 + _HALF
             ) >> _SHIFT
             line[x] = np.float64(np.int32(grey))
+    elif channels == 3:
+        samples = row[channel:]
+        for x in range(width):
+            line[x] = np.float64(np.int32(samples[3 * x])) * scale
     else:
         for x in range(width):
-            line[x] = np.float64(np.int32(image[row, left + x, channel])) * scale
+            line[x] = np.float64(np.int32(row[x])) * scale
 
 
 @contracted
@@ -134,21 +145,35 @@ def _down(
 
 
 @compiled
+def _aligned(size: int) -> np.ndarray:
+    """``size`` float64 zeros that begin on a cache line: a vector load never straddles two."""
+    room = np.zeros(size + 8)
+    start = -(room.ctypes.data // 8) % 8
+    return room[start : start + size]
+
+
+@compiled
 def structure(
-    images: np.ndarray, references: np.ndarray, channel: int, scale: Any, taps: np.ndarray
+    images: np.ndarray,
+    references: np.ndarray,
+    channels: int,
+    channel: int,
+    scale: Any,
+    taps: np.ndarray,
 ) -> np.ndarray:
     """Mean SSIM and mean contrast-structure term of each pair: float64 (N, 2).
 
-    ``images``, ``references``: (N, H, W, C) of one shape, uint8 or uint16. ``channel`` picks
-    one, its samples times ``scale``; -1 takes the grey version of RGB. ``taps``: the
-    separable window, at most 11 float64 with sum 1. Windows that lie inside only.
+    ``images``, ``references``: (N, H, W * channels) of one shape, uint8 or uint16, samples
+    interleaved. ``channel`` picks one, its samples times ``scale``; -1 takes the grey version
+    of RGB. ``taps``: the separable window, at most 11 float64 with sum 1. Windows that lie
+    inside only.
 
     Four maps (x, y, x^2 + y^2, x y) are filtered along each row as it is read, kept for as
     many rows as the window is high, then filtered down the columns; no map is stored. The
     two photos may change places without moving a bit, and a photo has exactly 1 with itself.
     """
     size = taps.size
-    count, height, width = images.shape[0], images.shape[1], images.shape[2]
+    count, height, width = images.shape[0], images.shape[1], images.shape[2] // channels
     across = np.zeros(TAPS)
     down = np.zeros(TAPS)
     for k in range(size):
@@ -161,8 +186,8 @@ def structure(
     # Each filtered row is kept twice, TAPS rows apart, so that the last TAPS rows always lie
     # one after the other.
     plane = 2 * TAPS * _STRIP
-    ring = np.zeros(4 * plane)
-    sums_full, sums_contrast = np.empty(_STRIP), np.empty(_STRIP)
+    ring = _aligned(4 * plane)
+    sums_full, sums_contrast = _aligned(_STRIP), _aligned(_STRIP)
     means = np.empty((count, 2))
     for n in range(count):
         full = contrast = 0.0
@@ -172,8 +197,10 @@ def structure(
             lines[:], ring[:] = 0.0, 0.0
             sums_full[:], sums_contrast[:] = 0.0, 0.0
             for row in range(height):
-                _read_line(line_x, images[n], row, left, inputs, channel, scale)
-                _read_line(line_y, references[n], row, left, inputs, channel, scale)
+                row_x, row_y = images[n, row], references[n, row]
+                start = left * channels
+                _read_line(line_x, row_x[start:], inputs, channels, channel, scale)
+                _read_line(line_y, row_y[start:], inputs, channels, channel, scale)
                 for x in range(_LINE):
                     line_q[x] = line_x[x] * line_x[x] + line_y[x] * line_y[x]
                     line_p[x] = line_x[x] * line_y[x]
@@ -207,47 +234,57 @@ def structure(
 
 
 @compiled
-def halve(images: np.ndarray, channel: int) -> np.ndarray:
-    """Sums of 2x2 blocks of one channel: (N, H, W, C) to uint16 (N, ceil(H/2), ceil(W/2), 1).
+def halve(images: np.ndarray, channels: int, channel: int) -> np.ndarray:
+    """Sums of 2x2 blocks of one channel: (N, H, W * channels) to uint16 (N, H', W').
 
-    A last odd row or column meets its own reflection. Four times halved, uint8 gives at most
-    255 * 4**4, so uint16 holds the sums exactly; the caller keeps the power of 4.
+    H' and W' are halved and rounded up; a last odd row or column meets its own reflection.
+    Four times halved, uint8 gives at most 255 * 4**4, so uint16 holds the sums exactly; the
+    caller keeps the power of 4.
     """
-    count, height, width = images.shape[0], images.shape[1], images.shape[2]
-    result = np.empty((count, (height + 1) // 2, (width + 1) // 2, 1), np.uint16)
+    count, height, width = images.shape[0], images.shape[1], images.shape[2] // channels
+    result = np.empty((count, (height + 1) // 2, (width + 1) // 2), np.uint16)
     for n in range(count):
         for row in range((height + 1) // 2):
-            upper = images[n, 2 * row]
-            lower = images[n, min(2 * row + 1, height - 1)]
+            upper = images[n, 2 * row, channel:]
+            lower = images[n, min(2 * row + 1, height - 1), channel:]
             line = result[n, row]
-            for x in range(width // 2):
-                line[x, 0] = np.uint16(
-                    np.int32(upper[2 * x, channel])
-                    + np.int32(upper[2 * x + 1, channel])
-                    + np.int32(lower[2 * x, channel])
-                    + np.int32(lower[2 * x + 1, channel])
-                )
+            if channels == 3:
+                for x in range(width // 2):
+                    line[x] = np.uint16(
+                        np.int32(upper[6 * x])
+                        + np.int32(upper[6 * x + 3])
+                        + np.int32(lower[6 * x])
+                        + np.int32(lower[6 * x + 3])
+                    )
+            else:
+                for x in range(width // 2):
+                    line[x] = np.uint16(
+                        np.int32(upper[2 * x])
+                        + np.int32(upper[2 * x + 1])
+                        + np.int32(lower[2 * x])
+                        + np.int32(lower[2 * x + 1])
+                    )
             if width % 2:
-                last = np.int32(upper[width - 1, channel]) + np.int32(lower[width - 1, channel])
-                line[width // 2, 0] = np.uint16(2 * last)
+                at = (width - 1) * channels
+                line[width // 2] = np.uint16(2 * (np.int32(upper[at]) + np.int32(lower[at])))
     return result
 
 
 @compiled
-def grey_counts(image: np.ndarray) -> np.ndarray:
-    """How often each of the 256 grey levels occurs in uint8 (M, 3): int64 (256,)."""
+def grey_counts(samples: np.ndarray) -> np.ndarray:
+    """How often each of the 256 grey levels occurs in RGB, interleaved uint8: int64 (256,)."""
     counts = np.zeros((4, 256), np.int64)
     line = np.empty(4096, np.uint8)
-    for start in range(0, image.shape[0], 4096):
-        part = image[start : start + 4096]
-        for i in range(part.shape[0]):
+    for start in range(0, samples.size, 3 * 4096):
+        part = samples[start : start + 3 * 4096]
+        for i in range(part.size // 3):
             line[i] = (
-                np.uint32(part[i, 0]) * _RED
-                + np.uint32(part[i, 1]) * _GREEN
-                + np.uint32(part[i, 2]) * _BLUE
+                np.uint32(part[3 * i]) * _RED
+                + np.uint32(part[3 * i + 1]) * _GREEN
+                + np.uint32(part[3 * i + 2]) * _BLUE
                 + _HALF
             ) >> _SHIFT
-        _count(line[: part.shape[0]], counts)
+        _count(line[: part.size // 3], counts)
     return np.asarray(counts[0] + counts[1] + counts[2] + counts[3])
 
 

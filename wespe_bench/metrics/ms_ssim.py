@@ -53,18 +53,20 @@ def window(height: int, width: int) -> np.ndarray:
 
 def _terms(images: np.ndarray, references: np.ndarray) -> np.ndarray:
     """(SSIM, contrast-structure) means of N pairs at each scale: float64 (N, SCALES, 2)."""
-    from wespe_bench.metrics.kernels import frozen, halve, structure
+    from wespe_bench.metrics.kernels import frozen, halve, rows_of, structure
 
     terms = np.zeros((len(images), SCALES, 2))
     # One channel after the other, so that only one is held at half size and below.
     for colour in range(3):
-        x, y, channel = frozen(images), frozen(references), colour
+        x, y = rows_of(images), rows_of(references)
+        channels, channel = 3, colour
         for scale in range(SCALES):
             # Halving adds up blocks of four and leaves the division to here: integers are exact.
-            taps = window(x.shape[1], x.shape[2])
-            terms[:, scale] += structure(x, y, channel, 0.25**scale, taps) / 3
+            taps = window(x.shape[1], x.shape[2] // channels)
+            terms[:, scale] += structure(x, y, channels, channel, 0.25**scale, taps) / 3
             if scale < SCALES - 1:
-                x, y, channel = frozen(halve(x, channel)), frozen(halve(y, channel)), 0
+                x, y = (frozen(halve(photos, channels, channel)) for photos in (x, y))
+                channels, channel = 1, 0
     return terms
 
 

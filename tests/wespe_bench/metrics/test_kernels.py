@@ -26,7 +26,7 @@ def test_fixed_point_grey_equals_the_weights_on_every_colour() -> None:
     green, blue = np.meshgrid(levels, levels, indexing="ij")
     for red in range(256):
         colours = np.stack([np.full_like(green, red), green, blue], axis=-1)
-        counts = kernels.grey_counts(kernels.frozen(colours).reshape(-1, 3))
+        counts = kernels.grey_counts(kernels.frozen(colours).reshape(-1))
         expected = images.luma(colours)
         assert (counts == np.bincount(expected.ravel(), minlength=256)).all()
         fixed = (colours.astype(np.int64) @ np.array([5015314, 9848948, 1912954]) + 2**23) >> 24
@@ -171,10 +171,11 @@ def test_without_a_folder_to_write_it_compiles_all_the_same(tmp_path: object) ->
 
 
 def test_halving_is_exact_to_the_fifth_scale() -> None:
-    white = kernels.frozen(np.full((1, 33, 31, 3), 255, np.uint8))
-    channel = 2
+    white = kernels.rows_of(np.full((1, 33, 31, 3), 255, np.uint8))
+    channels, channel = 3, 2
     for scale in range(1, 5):
-        white, channel = kernels.frozen(kernels.halve(white, channel)), 0
+        white = kernels.frozen(kernels.halve(white, channels, channel))
+        channels, channel = 1, 0
         assert white.dtype == np.uint16
         assert (white == 255 * 4**scale).all()
 
