@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises."""
+"""The exception that a user's mistake raises, and the one for a number that cannot be."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ class InputError(ValueError):
 
     The message is one line that says what is wrong, where, and what to do. The
     command line prints it without a traceback and exits with 2.
+    """
+
+
+class Missing(Exception):  # noqa: N818
+    """A table cell has rows, and its metric has no number for them; the message says why.
+
+    An ``aggregate`` raises it ("needs 50 photos to fill a batch, has 11"); the table
+    shows the cell as missing, with the reason.
     """
 
 

@@ -6,7 +6,8 @@ accept anybody's ``module:function`` or ``file.py:function``.
 Specs
 -----
 - data sets: a name of `DATASETS`;
-- metrics: a name of `METRICS`, or ``module:METRIC`` (a `wespe_bench.types.Metric`);
+- metrics: a name of `METRICS`; ``prefix:argument`` with a prefix of `METRIC_PREFIXES`;
+  or ``module:METRIC`` (a `wespe_bench.types.Metric`);
 - enhancers: a name of `ENHANCERS`; ``prefix:argument`` with a prefix of
   `ENHANCER_PREFIXES`; ``module:function`` or ``path/to/file.py:function``.
 """
@@ -65,10 +66,21 @@ ENHANCER_PREFIXES = {
 #: name -> Metric record
 METRICS = {
     "psnr": "wespe_bench.metrics.psnr:PSNR",
+    "psnr_pooled": "wespe_bench.metrics.psnr:PSNR_POOLED",
+    "psnr_dped": "wespe_bench.metrics.psnr:PSNR_DPED",
     "ssim": "wespe_bench.metrics.ssim:SSIM",
+    "ssim_rgb": "wespe_bench.metrics.ssim:SSIM_RGB",
     "ms_ssim": "wespe_bench.metrics.ms_ssim:MS_SSIM",
+    "ms_ssim_dped": "wespe_bench.metrics.ms_ssim:MS_SSIM_DPED",
     "entropy": "wespe_bench.metrics.entropy:ENTROPY",
+    "entropy_rgb": "wespe_bench.metrics.entropy:ENTROPY_RGB",
     "bpp": "wespe_bench.metrics.bpp:BPP",
+    "bpp_pinned": "wespe_bench.metrics.bpp:BPP_PINNED",
+}
+
+#: prefix -> factory ``(argument) -> Metric``
+METRIC_PREFIXES = {
+    "pyiqa": "wespe_bench.metrics.pyiqa:load",
 }
 
 #: name -> Suite record
@@ -143,15 +155,20 @@ def load_dataset(name: str, /, **options: Any) -> Dataset:
 
 
 def load_metric(name: str) -> Metric:
-    """The metric called ``name``, or the record at ``module:METRIC``."""
+    """The metric that ``name`` names; see the module's text for the forms."""
     from wespe_bench.types import Metric
 
+    prefix, colon, argument = name.partition(":")
     if name in METRICS:
         metric = resolve(METRICS[name])
-    elif ":" in name:
+    elif colon and prefix in METRIC_PREFIXES:
+        metric = resolve(METRIC_PREFIXES[prefix])(argument)
+    elif colon:
         metric = _load_foreign(name)
+    elif name in METRIC_PREFIXES:
+        raise InputError(f"{name!r} needs an argument: {name}:NAME")
     else:
-        raise unknown("metric", name, METRICS)
+        raise unknown("metric", name, [*METRICS, *(f"{p}:..." for p in METRIC_PREFIXES)])
     if not isinstance(metric, Metric):
         raise InputError(f"{name!r} is a {type(metric).__name__}, not a wespe_bench.types.Metric")
     return metric

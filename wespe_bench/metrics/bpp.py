@@ -2,9 +2,12 @@ r"""PNG bits per pixel: how hard the photo is to compress without loss.
 
 .. math:: 8 \cdot \text{bytes} / (W H)
 
-Convention: 24-bit RGB encoded in memory by Pillow at zlib level 6 without metadata. The
-byte count depends on the encoder, so its builds are part of the version, and numbers of
-two builds are never meant together.
+Two conventions, both 24-bit RGB encoded in memory without metadata:
+
+- ``bpp``: Pillow at zlib level 6. The byte count depends on the encoder, so its builds are
+  part of the version, and numbers of two builds are never meant together.
+- ``bpp_pinned``: the encoder of `wespe_bench.metrics.pinned_png`, whose bytes are the same on
+  every machine. For numbers that are to be compared years and machines apart.
 """
 
 from __future__ import annotations
@@ -33,6 +36,23 @@ def bpp(image: np.ndarray, reference: None = None, *, sample_id: str = "", seed:
     return 8.0 * len(encode_png(image, LEVEL)) / pixels
 
 
+def bpp_pinned(
+    image: np.ndarray, reference: None = None, *, sample_id: str = "", seed: int = 0
+) -> float:
+    """Bits per pixel of uint8 (H, W, 3) as our own PNG, which any reader decodes.
+
+    Raises ValueError on another dtype or shape, or on a reference.
+
+    >>> bpp_pinned(np.zeros((64, 64, 3), np.uint8))
+    0.30859375
+    """
+    from wespe_bench.metrics.pinned_png import encode
+
+    check_alone(image, reference)
+    pixels = int(image.shape[0]) * int(image.shape[1])
+    return 8.0 * len(encode(image)) / pixels
+
+
 def _encoder() -> str:
     if features.check_feature("zlib_ng"):
         return f"zlib-ng{features.version_feature('zlib_ng')}"
@@ -48,4 +68,15 @@ BPP = Metric(
     compute=bpp,
     title="PNG bpp",
     summary="bits per pixel of the PNG, Pillow level 6; the paper reads more as better",
+)
+
+BPP_PINNED = Metric(
+    name="bpp_pinned",
+    version="1",
+    unit="bit/px",
+    higher_is_better=True,
+    full_reference=False,
+    compute=bpp_pinned,
+    title="PNG bpp (pinned)",
+    summary="bits per pixel of a PNG whose bytes do not depend on any library's build",
 )

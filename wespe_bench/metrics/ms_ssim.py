@@ -10,20 +10,35 @@ and structure term of scale j, each averaged over the photo and the RGB channels
 of size h x w the window has min(11, h, w) taps per side with sigma 1.5 * taps / 11, valid
 region. Between scales: 2x2 mean with reflected border, every second pixel.
 
-Convention here: per photo. A negative mean term is clamped at 0 and counted in
-``clamped``; the per-scale terms are stored so that batch conventions can be formed later.
+A negative mean term is clamped at 0 and counted in ``clamped``. Two conventions:
+
+- ``ms_ssim``: per photo, then the mean over the photos.
+- ``ms_ssim_dped``: as the DPED release tests, each term is first averaged over a batch of 50
+  photos in the order of their ids; the product is taken of these means, then the mean over
+  the full batches; what is left over is dropped.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.ndimage import correlate, correlate1d
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from wespe_bench.metrics.pairs import check_pair
+import numpy as np
+
+from wespe_bench.metrics.pairs import check_batch, check_pair
+from wespe_bench.metrics.rows import batches, extra
 from wespe_bench.types import Metric
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+SCALES = len(WEIGHTS)
+SMALLEST = 7
+
+# The extras whose product is taken: contrast terms of the fine scales, SSIM of the coarsest.
+_FACTORS = (*(f"cs{scale}" for scale in range(1, SCALES)), f"ssim{SCALES}")
 
 
 def window(height: int, width: int) -> np.ndarray:
@@ -36,29 +51,38 @@ def window(height: int, width: int) -> np.ndarray:
     return np.asarray(taps / taps.sum())
 
 
-def _terms(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Mean full SSIM and mean contrast-structure term of two float64 (H, W, 3) arrays."""
-    taps = window(*x.shape[:2])
-    height, width = (side - len(taps) + 1 for side in x.shape[:2])
-    # The index of the first output whose window lies inside the photo.
-    start = len(taps) // 2
+def _terms(images: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """(SSIM, contrast-structure) means of N pairs at each scale: float64 (N, SCALES, 2)."""
+    from wespe_bench.metrics.kernels import frozen, halve, rows_of, structure
 
-    def blur(image: np.ndarray) -> np.ndarray:
-        blurred = correlate1d(correlate1d(image, taps, axis=0), taps, axis=1)
-        return np.asarray(blurred[start : start + height, start : start + width])
+    terms = np.zeros((len(images), SCALES, 2))
+    # One channel after the other, so that only one is held at half size and below.
+    for colour in range(3):
+        x, y = rows_of(images), rows_of(references)
+        channels, channel = 3, colour
+        for scale in range(SCALES):
+            # Halving adds up blocks of four and leaves the division to here: integers are exact.
+            taps = window(x.shape[1], x.shape[2] // channels)
+            terms[:, scale] += structure(x, y, channels, channel, 0.25**scale, taps) / 3
+            if scale < SCALES - 1:
+                x, y = (frozen(halve(photos, channels, channel)) for photos in (x, y))
+                channels, channel = 1, 0
+    return terms
 
-    mean_x, mean_y = blur(x), blur(y)
-    variances = blur(x * x + y * y) - mean_x**2 - mean_y**2
-    covariance = blur(x * y) - mean_x * mean_y
-    structure = (2 * covariance + C2) / (variances + C2)
-    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
-    return float(np.mean(luminance * structure)), float(np.mean(structure))
+
+def _product(factors: Sequence[float]) -> float:
+    value = 1.0
+    for factor, weight in zip(factors, WEIGHTS, strict=True):
+        value *= max(factor, 0.0) ** weight
+    return value
 
 
-def _halve(image: np.ndarray) -> np.ndarray:
-    # Each mean covers a pixel and its right and lower neighbours, hence the origin.
-    box = np.full((2, 2, 1), 0.25)
-    return np.asarray(correlate(image, box, mode="reflect", origin=(-1, -1, 0))[::2, ::2])
+def _record(terms: np.ndarray) -> dict[str, float]:
+    extras: dict[str, float] = {}
+    for scale, (full, contrast) in enumerate(terms.tolist(), start=1):
+        extras[f"ssim{scale}"], extras[f"cs{scale}"] = full, contrast
+    factors = [extras[name] for name in _FACTORS]
+    return {"value": _product(factors), "clamped": float(sum(f < 0 for f in factors)), **extras}
 
 
 def ms_ssim(
@@ -69,20 +93,38 @@ def ms_ssim(
     "ssim1".."ssim5" and "cs1".."cs5" are the mean terms of each scale before any clamping;
     "clamped" counts the terms of the product that were negative. Raises ValueError on
     anything but two uint8 (H, W, 3) of one shape, sides >= 7.
+
+    >>> photo = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
+    >>> result = ms_ssim(photo, photo)
+    >>> result["value"], result["clamped"]
+    (1.0, 0.0)
     """
-    check_pair(image, reference, smallest=7)
-    x, y = image.astype(np.float64), reference.astype(np.float64)
-    extras: dict[str, float] = {}
-    factors: list[float] = []
-    for scale, _ in enumerate(WEIGHTS, start=1):
-        full, contrast = _terms(x, y)
-        extras[f"ssim{scale}"], extras[f"cs{scale}"] = full, contrast
-        factors.append(contrast if scale < len(WEIGHTS) else full)
-        x, y = _halve(x), _halve(y)
-    value = 1.0
-    for factor, weight in zip(factors, WEIGHTS, strict=True):
-        value *= max(factor, 0.0) ** weight
-    return {"value": value, "clamped": float(sum(f < 0 for f in factors)), **extras}
+    check_pair(image, reference, smallest=SMALLEST)
+    return _record(_terms(image[None], reference[None])[0])
+
+
+def ms_ssim_batch(
+    images: np.ndarray,
+    references: np.ndarray,
+    *,
+    sample_ids: Sequence[str] = (),
+    seed: int = 0,
+) -> list[dict[str, float]]:
+    """`ms_ssim` of each pair of two uint8 (N, H, W, 3); the same numbers to the last bit."""
+    check_batch(images, references, smallest=SMALLEST)
+    return [_record(terms) for terms in _terms(images, references)]
+
+
+def dped(rows: pd.DataFrame) -> float:
+    """Mean over full batches of 50 rows of the product of the batch's mean terms.
+
+    Raises `wespe_bench.errors.Missing` for fewer than 50 rows.
+    """
+    values = [
+        _product([math.fsum(extra(batch, name).tolist()) / len(batch) for name in _FACTORS])
+        for batch in batches(rows)
+    ]
+    return math.fsum(values) / len(values)
 
 
 MS_SSIM = Metric(
@@ -94,4 +136,18 @@ MS_SSIM = Metric(
     compute=ms_ssim,
     title="MS-SSIM",
     summary="five scales over RGB as in the DPED release, per photo (the paper's 'SSIM')",
+    batch=ms_ssim_batch,
+)
+
+MS_SSIM_DPED = Metric(
+    name="ms_ssim_dped",
+    version="1",
+    unit="",
+    higher_is_better=True,
+    full_reference=True,
+    compute=ms_ssim,
+    title="MS-SSIM (DPED)",
+    summary="means over full batches of 50 before the product, as the DPED release",
+    aggregate=dped,
+    batch=ms_ssim_batch,
 )

@@ -6,31 +6,36 @@ r"""SSIM, the structural similarity index of Wang, Bovik, Sheikh and Simoncelli 
 
 Convention, as the authors' release: grey photos (`wespe_bench.images.luma`, rounded to
 uint8), 11x11 Gaussian window with sigma 1.5, K1 = 0.01, K2 = 0.03, peak 255, population
-covariance, mean over the valid region (5 pixels less on each side).
+covariance, mean over the valid region (5 pixels less on each side). ``ssim_rgb`` is the same
+on each of the three channels, and their mean.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.ndimage import correlate1d
+from collections.abc import Sequence
 
-from wespe_bench.images import luma
-from wespe_bench.metrics.pairs import check_pair
+import numpy as np
+
+from wespe_bench.metrics.pairs import check_batch, check_pair
 from wespe_bench.types import Metric
 
 RADIUS = 5
 _taps = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / 1.5) ** 2)
 TAPS = _taps / _taps.sum()
-C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+_GREY = -1
 
 
-def _blur(image: np.ndarray) -> np.ndarray:
-    blurred = correlate1d(correlate1d(image, TAPS, axis=0), TAPS, axis=1)
-    return np.asarray(blurred[RADIUS:-RADIUS, RADIUS:-RADIUS])
+def _means(images: np.ndarray, references: np.ndarray, channel: int) -> np.ndarray:
+    """SSIM of one channel, or of the grey version, of each of N pairs: float64 (N,)."""
+    from wespe_bench.metrics.kernels import rows_of, structure
+
+    full: np.ndarray = structure(rows_of(images), rows_of(references), 3, channel, 1.0, TAPS)[:, 0]
+    return full
 
 
 def ssim(image: np.ndarray, reference: np.ndarray, *, sample_id: str = "", seed: int = 0) -> float:
-    """SSIM of two uint8 (H, W, 3) photos, in [-1, 1].
+    """SSIM of two uint8 (H, W, 3) photos, in [-1, 1]; 1.0 for identical ones.
 
     Equals ``skimage.metrics.structural_similarity`` on the grey photos with
     ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255``.
@@ -41,13 +46,57 @@ def ssim(image: np.ndarray, reference: np.ndarray, *, sample_id: str = "", seed:
     1.0
     """
     check_pair(image, reference, smallest=2 * RADIUS + 1)
-    x, y = luma(image).astype(np.float64), luma(reference).astype(np.float64)
-    mean_x, mean_y = _blur(x), _blur(y)
-    variances = _blur(x * x + y * y) - mean_x**2 - mean_y**2
-    covariance = _blur(x * y) - mean_x * mean_y
-    structure = (2 * covariance + C2) / (variances + C2)
-    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
-    return float(np.mean(luminance * structure))
+    return float(_means(image[None], reference[None], _GREY)[0])
+
+
+def ssim_batch(
+    images: np.ndarray,
+    references: np.ndarray,
+    *,
+    sample_ids: Sequence[str] = (),
+    seed: int = 0,
+) -> list[float]:
+    """`ssim` of each pair of two uint8 (N, H, W, 3); the same numbers to the last bit.
+
+    >>> photos = np.arange(2 * 12 * 12 * 3, dtype=np.uint8).reshape(2, 12, 12, 3)
+    >>> ssim_batch(photos, photos)
+    [1.0, 1.0]
+    """
+    check_batch(images, references, smallest=2 * RADIUS + 1)
+    return [float(value) for value in _means(images, references, _GREY)]
+
+
+def ssim_rgb(
+    image: np.ndarray, reference: np.ndarray, *, sample_id: str = "", seed: int = 0
+) -> float:
+    """Mean of the three channels' SSIM of two uint8 (H, W, 3) photos, in [-1, 1].
+
+    Equals ``skimage.metrics.structural_similarity`` with ``channel_axis=-1`` and the options
+    of `ssim`. Raises ValueError as `ssim` does.
+
+    >>> photo = np.arange(12 * 12 * 3, dtype=np.uint8).reshape(12, 12, 3)
+    >>> ssim_rgb(photo, photo)
+    1.0
+    """
+    check_pair(image, reference, smallest=2 * RADIUS + 1)
+    return float(_rgb(image[None], reference[None])[0])
+
+
+def ssim_rgb_batch(
+    images: np.ndarray,
+    references: np.ndarray,
+    *,
+    sample_ids: Sequence[str] = (),
+    seed: int = 0,
+) -> list[float]:
+    """`ssim_rgb` of each pair of two uint8 (N, H, W, 3); the same numbers to the last bit."""
+    check_batch(images, references, smallest=2 * RADIUS + 1)
+    return [float(value) for value in _rgb(images, references)]
+
+
+def _rgb(images: np.ndarray, references: np.ndarray) -> np.ndarray:
+    red, green, blue = (_means(images, references, channel) for channel in range(3))
+    return np.asarray((red + green + blue) / 3)
 
 
 SSIM = Metric(
@@ -59,4 +108,17 @@ SSIM = Metric(
     compute=ssim,
     title="SSIM",
     summary="Wang 2004 on grey, 11x11 Gaussian, valid region",
+    batch=ssim_batch,
+)
+
+SSIM_RGB = Metric(
+    name="ssim_rgb",
+    version="1",
+    unit="",
+    higher_is_better=True,
+    full_reference=True,
+    compute=ssim_rgb,
+    title="SSIM (RGB)",
+    summary="Wang 2004 on each channel, mean of the three",
+    batch=ssim_rgb_batch,
 )

@@ -10,8 +10,16 @@ import pytest
 from wespe_bench.registry import load_metric
 
 GOOD = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-FULL_REFERENCE = ["psnr", "ssim", "ms_ssim"]
-NO_REFERENCE = ["entropy", "bpp"]
+FULL_REFERENCE = [
+    "psnr",
+    "psnr_pooled",
+    "psnr_dped",
+    "ssim",
+    "ssim_rgb",
+    "ms_ssim",
+    "ms_ssim_dped",
+]
+NO_REFERENCE = ["entropy", "entropy_rgb", "bpp", "bpp_pinned"]
 
 BAD = {
     "2-D grey": GOOD[..., 0],
@@ -52,7 +60,10 @@ def test_mixed_sizes(name: str, shape: tuple[int, int]) -> None:
             load_metric(name).compute(first, second)
 
 
-@pytest.mark.parametrize(("name", "least"), [("psnr", 1), ("ssim", 11), ("ms_ssim", 7)])
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("psnr", 1), ("psnr_pooled", 1), ("ssim", 11), ("ssim_rgb", 11), ("ms_ssim", 7)],
+)
 def test_smaller_than_a_window(name: str, least: int) -> None:
     compute = load_metric(name).compute
     for shape in ((least, 40), (40, least)):

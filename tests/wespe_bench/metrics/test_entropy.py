@@ -6,25 +6,29 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from skimage.measure import shannon_entropy
 
 from tests.oracles import entropy as oracle
 from tests.oracles.grey import grey
 from tests.wespe_bench.metrics.conftest import rgb
 from wespe_bench.images import luma
-from wespe_bench.metrics.entropy import entropy
+from wespe_bench.metrics.entropy import entropy, entropy_rgb
 
 
+@settings(deadline=None)
 @given(rgb(largest=10))
 def test_equals_the_definition(image: np.ndarray) -> None:
     expected = oracle.entropy(itertools.chain.from_iterable(grey(image)))
     assert entropy(image) == pytest.approx(expected, abs=1e-13)
     assert 0 <= entropy(image) <= 8
+    expected = oracle.entropy(image.ravel().tolist())
+    assert entropy_rgb(image) == pytest.approx(expected, abs=1e-13)
 
 
 def test_equals_scikit_image(photo: np.ndarray) -> None:
     assert entropy(photo) == pytest.approx(shannon_entropy(luma(photo)), rel=1e-13)
+    assert entropy_rgb(photo) == pytest.approx(shannon_entropy(photo), rel=1e-13)
 
 
 def test_flat_photo_has_none_and_every_level_once_has_eight() -> None:

@@ -49,7 +49,7 @@ def test_nothing_is_clamped_on_ordinary_pairs(photo: np.ndarray, distorted: np.n
 @given(pairs(7, 20))
 def test_symmetric_and_bounded(pair: tuple[np.ndarray, np.ndarray]) -> None:
     first, second = pair
-    assert ms_ssim(first, second) == pytest.approx(ms_ssim(second, first), abs=1e-13)
+    assert ms_ssim(first, second) == ms_ssim(second, first)
     assert 0 <= ms_ssim(first, second)["value"] <= 1 + 1e-12
 
 

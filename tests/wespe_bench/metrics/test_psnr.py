@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from skimage.metrics import peak_signal_noise_ratio
 
 from tests.oracles import psnr as oracle
@@ -14,6 +14,7 @@ from tests.wespe_bench.metrics.conftest import pairs
 from wespe_bench.metrics.psnr import psnr, squared_error
 
 
+@settings(deadline=None)
 @given(pairs(largest=12))
 def test_equals_the_definition(pair: tuple[np.ndarray, np.ndarray]) -> None:
     assert squared_error(*pair) == oracle.squared_error(*pair)
@@ -31,6 +32,7 @@ def test_sum_of_the_worst_case_does_not_overflow() -> None:
     assert psnr(white, np.zeros_like(white)) == 0.0
 
 
+@settings(deadline=None)
 @given(pairs(largest=8))
 def test_symmetric_and_not_negative(pair: tuple[np.ndarray, np.ndarray]) -> None:
     first, second = pair

@@ -1,0 +1,131 @@
+"""The verb ``doctor``: its golden values are the oracles', and drift is an error with a line."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.oracles import entropy as entropy_oracle
+from tests.oracles import ms_ssim as ms_ssim_oracle
+from tests.oracles import psnr as psnr_oracle
+from tests.oracles import ssim as ssim_oracle
+from tests.oracles.grey import grey
+from wespe_bench import doctor, images
+from wespe_bench.doctor import GOLDEN, golden_pair, main
+from wespe_bench.registry import METRICS
+
+
+def test_golden_values_are_what_the_oracles_give() -> None:
+    image, reference = golden_pair()
+    grey_pair = [np.array(grey(photo)) for photo in (image, reference)]
+    channels = [ssim_oracle.terms(image[..., c], reference[..., c])[0] for c in range(3)]
+    psnr, ms_ssim = psnr_oracle.psnr(image, reference), ms_ssim_oracle.ms_ssim(image, reference)
+    expected = {
+        "psnr": psnr,
+        "psnr_pooled": psnr,
+        "psnr_dped": psnr,
+        "ssim": ssim_oracle.terms(*grey_pair)[0],
+        "ssim_rgb": sum(channels) / 3,
+        "ms_ssim": ms_ssim,
+        "ms_ssim_dped": ms_ssim,
+        "entropy": entropy_oracle.entropy(itertools.chain.from_iterable(grey(image))),
+        "entropy_rgb": entropy_oracle.entropy(image.ravel().tolist()),
+    }
+    for name, value in expected.items():
+        assert GOLDEN[name][1] == pytest.approx(value, abs=1e-10), name
+    assert set(GOLDEN) - set(expected) == {"bpp", "bpp_pinned"}
+    assert set(GOLDEN) <= set(METRICS)
+
+
+def test_all_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    out, err = capsys.readouterr()
+    assert "drift" not in err
+    for word in ("numpy", "device", "JPEG decoder", "pinned PNG", "weights found", *GOLDEN):
+        assert f" {word}" in out or f"\n{word}" in out
+    assert out.endswith("all as it should be\n")
+
+
+def test_a_drifted_metric_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(GOLDEN, "ssim", ("1", GOLDEN["ssim"][1] + 1e-9))
+    assert main([]) == 3
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("wespe-bench: drift: ssim drifted: 0.7237300995")
+
+
+def test_a_metric_that_fails_is_drift(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("wespe_bench.metrics.entropy.bits", lambda counts: 1 / 0)
+    assert main([]) == 3
+    assert "drift: entropy fails: division by zero" in capsys.readouterr().err
+
+
+def test_another_version_is_not_compared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(GOLDEN, "bpp", ("1+pillow1.0+zlib1.2", 0.0))
+    assert main([]) == 0
+    assert "not checked: the golden value is of version 1+pillow1.0" in capsys.readouterr().out
+
+
+def test_a_drifted_decoder_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    true = images.read_rgb
+
+    def off_by_one(source: Path) -> np.ndarray:
+        return true(source) ^ np.uint8(1)
+
+    monkeypatch.setattr(images, "read_rgb", off_by_one)
+    assert main([]) == 3
+    out, err = capsys.readouterr()
+    assert "drift: the JPEG decoder drifted: images/china.jpg" in err
+    assert "pinned PNG" in out
+
+
+def test_a_drifted_png_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "PACKAGED_PNG", doctor.PACKAGED_PNG + 1)
+    assert main([]) == 3
+    assert f"drift: the pinned PNG drifted: {doctor.PACKAGED_PNG - 1} bytes" in (
+        capsys.readouterr().err
+    )
+
+
+def test_another_packaged_photo_is_not_drift(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "PACKAGED_FILE", "0" * 64)
+    assert main([]) == 0
+    assert "not checked: this scikit-learn has another" in capsys.readouterr().out
+
+
+def test_the_packaged_photo_is_what_pillow_decodes() -> None:
+    """An independent way to the same pixels: no profile, no orientation, nothing to convert."""
+    import sklearn.datasets
+
+    data = (Path(sklearn.datasets.__file__).parent / doctor.PACKAGED).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == doctor.PACKAGED_FILE
+    pixels = np.asarray(Image.open(io.BytesIO(data)))
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == doctor.PACKAGED_PIXELS
+
+
+def test_weights_are_found_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "generator.safetensors").write_bytes(b"x" * 2_000_000)
+    (tmp_path / "notes.txt").write_text("no weights")
+    monkeypatch.setenv("WESPE_DATA", str(tmp_path))
+    found = {check.name: check.found for check in doctor.weights()}
+    assert "2.0 MB" in found["generator.safetensors"]
+    assert "notes.txt" not in found
