@@ -45,6 +45,11 @@ def notes(table: Table) -> Notes:
                     f"{column.title}: infinite on {plural(cell.n_infinite, 'photo')}, left out of "
                     f"the mean, which is over the other {cell.n}."
                 )
+            if cell.n_clamped:
+                found.append(
+                    f"{column.title}: on {plural(cell.n_clamped, 'photo')} a negative contrast "
+                    "term was taken as 0."
+                )
             for text in found:
                 if text not in numbered:
                     numbered.append(text)

@@ -11,6 +11,7 @@ chapter 13, the percentile interval.
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wespe_bench import registry
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, Missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Bootstrap resamples of each cell.
 RESAMPLES = 5000
+
+#: The same for a metric that aggregates for itself, in Python.
+POOLED_RESAMPLES = 1000
 
 #: Below this many photos an interval by resampling is known to be too narrow.
 SMALL_N = 10
@@ -56,7 +60,8 @@ class Cell:
     """One number of a table and what it rests on.
 
     ``n`` photos enter the mean; ``n_infinite`` more had an infinite value (identical
-    images) and are only counted; ``n_expected`` is what the data set offers this metric.
+    images) and are only counted; ``n_expected`` is what the data set offers this metric;
+    ``n_clamped`` photos had a negative MS-SSIM term that was taken as 0.
     ``mean``, ``low``, ``high`` (95% interval) and ``standard_error`` are NaN where there is
     none: in a cell without value (``reason`` says why), and, but for the mean, at n = 1.
     ``best`` marks the best mean of the column.
@@ -68,6 +73,7 @@ class Cell:
     n: int = 0
     n_infinite: int = 0
     n_expected: int = 0
+    n_clamped: int = 0
     mean: float = math.nan
     low: float = math.nan
     high: float = math.nan
@@ -423,6 +429,7 @@ def _fill(
         if metric is not None and metric.full_reference and not has_references:
             return replace(cell, reason="needs a reference photo, and this data set has none")
         return replace(cell, reason="not scored")
+    cell = replace(cell, n_clamped=_clamped(rows))
     values = rows["value"].to_numpy(np.float64)
     finite = values[np.isfinite(values)]
     infinite = len(values) - len(finite)
@@ -443,11 +450,20 @@ def _fill(
     )
 
 
+def _clamped(rows: pd.DataFrame) -> int:
+    """Rows whose extras say that a term of the product was clamped."""
+    texts = [text for text in rows["extras"] if isinstance(text, str) and '"clamped"' in text]
+    return sum(json.loads(text).get("clamped", 0) > 0 for text in texts)
+
+
 def _fill_pooled(
     cell: Cell, rows: pd.DataFrame, aggregate: Callable[[pd.DataFrame], float]
 ) -> Cell:
     """A metric that is no mean: its own ``aggregate`` on the rows and on resamples of them."""
-    value = float(aggregate(rows))
+    try:
+        value = float(aggregate(rows))
+    except Missing as missing:
+        return replace(cell, reason=str(missing))
     if math.isnan(value):
         raise InputError(f"{cell.metric}: its aggregate gives NaN for {cell.label!r}; correct it")
     if math.isinf(value):
@@ -457,7 +473,10 @@ def _fill_pooled(
         return cell
     rng = np.random.default_rng(_SEED)
     draws = np.array(
-        [aggregate(rows.iloc[rng.integers(0, len(rows), len(rows))]) for _ in range(RESAMPLES)]
+        [
+            aggregate(rows.iloc[rng.integers(0, len(rows), len(rows))])
+            for _ in range(POOLED_RESAMPLES)
+        ]
     )
     # A resample of identical photos alone may be infinite; it counts as the largest.
     tail = (1 - _LEVEL) / 2

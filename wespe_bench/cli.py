@@ -16,6 +16,11 @@ VERBS = {
     "score": ("wespe_bench.scoring:main", "metrics over what was enhanced -> rows"),
     "report": ("wespe_bench.suites:report", "rows -> a Markdown table and an HTML page"),
     "export scores": ("wespe_bench.export:main", "rows -> CSV, JSON or Parquet"),
+    "conventions": (
+        "wespe_bench.conventions:main",
+        "one pair of photos under every convention: why numbers differ",
+    ),
+    "doctor": ("wespe_bench.doctor:main", "does this installation give the numbers it should"),
     "import dped": (
         "reference_models.dped.importer:main",
         "DPED's (or WESPE's) released TensorFlow generator -> safetensors",

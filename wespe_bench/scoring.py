@@ -20,6 +20,7 @@ from wespe_bench.errors import InputError, one_line
 from wespe_bench.runs import Failure, Run, tell
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from wespe_bench.engines import Outcome
@@ -275,64 +276,123 @@ def _failure_row(sample: str, metric: str, error: str) -> dict[str, Any]:
 
 
 def _open_worker(context: None) -> Callable[[Sequence[_Item]], list[Outcome]]:
-    return lambda items: [_score_item(item) for item in items]
+    return _score_items
 
 
-def _score_item(item: _Item) -> Outcome:
-    """All asked-for metrics of one photo, which is decoded once."""
-    from wespe_bench import images, provenance
+@dataclass(slots=True)
+class _Photo:
+    """One decoded photo on its way through the metrics."""
+
+    item: _Item
+    image: np.ndarray
+    image_sha256: str
+    reference: np.ndarray | None = None
+    reference_sha256: str | None = None
+    reference_error: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _score_items(items: Sequence[_Item]) -> list[Outcome]:
+    """All asked-for metrics of some photos, each of which is decoded once."""
     from wespe_bench.engines import Outcome
     from wespe_bench.registry import load_metric
 
-    try:
-        data = item.image.read_bytes()
-        image = images.read_rgb(data, name=str(item.image))
-    except Exception as error:
-        return Outcome(item, error=one_line(error))
-    reference, reference_sha256, reference_error = None, None, ""
+    outcomes: list[Outcome] = []
+    photos: list[_Photo] = []
+    for item in items:
+        try:
+            photos.append(_decode(item))
+        except Exception as error:
+            outcomes.append(Outcome(item, error=one_line(error)))
+    for name in dict.fromkeys(name for item in items for name in item.metrics):
+        metric = load_metric(name)
+        groups: dict[tuple[int, ...], list[_Photo]] = defaultdict(list)
+        for photo in photos:
+            if name not in photo.item.metrics:
+                continue
+            if metric.full_reference and photo.reference_error:
+                row = _failure_row(photo.item.sample, metric.name, photo.reference_error)
+                photo.rows.append(row)
+            else:
+                groups[photo.image.shape].append(photo)
+        for group in groups.values():
+            _score_group(metric, group)
+    return outcomes + [Outcome(photo.item, rows=tuple(photo.rows)) for photo in photos]
+
+
+def _decode(item: _Item) -> _Photo:
+    from wespe_bench import images, provenance
+
+    data = item.image.read_bytes()
+    image = images.read_rgb(data, name=str(item.image))
+    photo = _Photo(item, image, provenance.sha256_bytes(data))
     if item.reference is not None:
         try:
-            reference_data = item.reference.read_bytes()
-            reference = images.read_rgb(reference_data, name=str(item.reference))
-            reference_sha256 = provenance.sha256_bytes(reference_data)
+            data = item.reference.read_bytes()
+            photo.reference = images.read_rgb(data, name=str(item.reference))
+            photo.reference_sha256 = provenance.sha256_bytes(data)
         except OSError as error:
-            reference_error = f"{item.reference}: cannot be read ({error.strerror})"
+            photo.reference_error = f"{item.reference}: cannot be read ({error.strerror})"
         except InputError as error:
-            reference_error = str(error)
-    image_sha256 = provenance.sha256_bytes(data)
-    rows: list[dict[str, Any]] = []
-    for name in item.metrics:
-        metric = load_metric(name)
-        if metric.full_reference and reference_error:
-            rows.append(_failure_row(item.sample, metric.name, reference_error))
-            continue
-        begun = time.perf_counter()
+            photo.reference_error = str(error)
+    return photo
+
+
+def _score_group(metric: Metric, group: Sequence[_Photo]) -> None:
+    """One metric over photos of one size, at once where it can; rows go to the photos."""
+    import numpy as np
+
+    begun = time.perf_counter()
+    results: list[Any] = []
+    if metric.batch is not None and metric.full_reference and len(group) > 1:
         try:
-            pair = (image, reference) if metric.full_reference else (image,)
-            result = metric.compute(*pair, sample_id=item.sample, seed=0)
-            extras = dict(result) if isinstance(result, dict) else {"value": result}
-            value = float(extras.pop("value"))
-            if math.isnan(value):
-                raise ValueError("the result is NaN")
-            text = json.dumps({key: float(extra) for key, extra in sorted(extras.items())})
+            batches = [
+                np.stack([photo.image for photo in group]),
+                np.stack([photo.reference for photo in group if photo.reference is not None]),
+            ]
+            ids = [photo.item.sample for photo in group]
+            results = list(metric.batch(*batches, sample_ids=ids, seed=0))
+        except Exception:
+            results = []  # one photo may spoil the batch for its neighbours
+    if len(results) == len(group):
+        seconds = (time.perf_counter() - begun) / len(group)
+        for photo, result in zip(group, results, strict=True):
+            photo.rows.append(_row(metric, photo, result, seconds))
+        return
+    for photo in group:
+        begun = time.perf_counter()
+        pair = (photo.image, photo.reference) if metric.full_reference else (photo.image,)
+        try:
+            result = metric.compute(*pair, sample_id=photo.item.sample, seed=0)
         except Exception as error:
             message = str(error) if isinstance(error, ValueError) else one_line(error)
-            rows.append(_failure_row(item.sample, metric.name, message))
+            photo.rows.append(_failure_row(photo.item.sample, metric.name, message))
             continue
-        rows.append(
-            {
-                "sample": item.sample,
-                "metric": metric.name,
-                "metric_version": metric.version,
-                "value": value,
-                "extras": text if extras else "{}",
-                "image_sha256": image_sha256,
-                "reference_sha256": reference_sha256 if metric.full_reference else None,
-                "seed": 0,
-                "seconds": time.perf_counter() - begun,
-            }
-        )
-    return Outcome(item, rows=tuple(rows))
+        photo.rows.append(_row(metric, photo, result, time.perf_counter() - begun))
+
+
+def _row(metric: Metric, photo: _Photo, result: Any, seconds: float) -> dict[str, Any]:
+    """A row of the store, or the reason why the result cannot be one."""
+    try:
+        extras = dict(result) if isinstance(result, dict) else {"value": result}
+        value = float(extras.pop("value"))
+        if math.isnan(value):
+            raise ValueError("the result is NaN")
+        text = json.dumps({str(key): float(extra) for key, extra in sorted(extras.items())})
+    except Exception as error:
+        message = f"the metric's result is unusable: {one_line(error)}"
+        return _failure_row(photo.item.sample, metric.name, message)
+    return {
+        "sample": photo.item.sample,
+        "metric": metric.name,
+        "metric_version": metric.version,
+        "value": value,
+        "extras": text,
+        "image_sha256": photo.image_sha256,
+        "reference_sha256": photo.reference_sha256 if metric.full_reference else None,
+        "seed": 0,
+        "seconds": seconds,
+    }
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ class Metric:
     and returns the score, or a dict whose "value" is the score and whose other numbers are
     stored with the row. ``version`` changes whenever the numbers do; tables refuse to mix
     two versions. ``aggregate`` turns the rows of one table cell into its number (default:
-    the mean of ``value``); ``batch`` scores same-sized images at once.
+    the mean of ``value``), or raises `wespe_bench.errors.Missing` with the reason why there
+    is none. ``batch(images, references, *, sample_ids, seed)`` scores uint8 (N, H, W, 3) pairs
+    of one size at once, with the same numbers to the last bit.
     """
 
     name: str

@@ -314,3 +314,49 @@ def test_long_frame_has_a_row_a_cell() -> None:
     row = long[(long["label"] == "b") & (long["metric"] == "psnr")].iloc[0]
     assert (row["mean"], row["n"], row["best"], row["metric_version"]) == (3.0, 2, True, "1")
     assert list(long["revision"].unique()) == ["r1"]
+
+
+def test_clamped_terms_are_counted_and_told() -> None:
+    from reports.notes import notes
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "run": "r",
+            "label": "m",
+            "dataset": "d",
+            "revision": "x",
+            "note": "",
+            "sample": [f"s{i}" for i in range(12)],
+            "metric": "ms_ssim",
+            "metric_version": "1",
+            "value": rng.random(12),
+            "extras": ['{"clamped": 1.0}' if i < 2 else '{"clamped": 0.0}' for i in range(12)],
+            "seed": 0,
+        }
+    )
+    (made,) = summarize(frame, {"d": list(frame["sample"])})
+    assert made.cell("m", "ms_ssim").n_clamped == 2
+    assert any("on 2 photos a negative contrast term" in text for text in notes(made).numbered)
+
+
+def test_a_metric_may_have_no_number_for_its_rows() -> None:
+    frame = pd.DataFrame(
+        {
+            "run": "r",
+            "label": "m",
+            "dataset": "d",
+            "revision": "x",
+            "note": "",
+            "sample": [f"s{i}" for i in range(11)],
+            "metric": "psnr_dped",
+            "metric_version": "1",
+            "value": 20.0,
+            "extras": '{"mse": 650.25}',
+            "seed": 0,
+        }
+    )
+    (made,) = summarize(frame, {"d": list(frame["sample"])})
+    cell = made.cell("m", "psnr_dped")
+    assert not cell.has_value
+    assert cell.reason == "needs 50 photos to fill a batch, has 11"

@@ -297,3 +297,23 @@ def test_order_and_shards_do_not_matter(
         enhance("unsharp", shuffled, folder / "b", shard=(index, shards), quiet=True)
         score(folder / "b", METRICS, shard=(index, shards), quiet=True)
     assert rows(load_scores(folder / "b")) == straight
+
+
+def test_metric_batches_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wespe_bench import scoring
+
+    rng = np.random.default_rng(4)
+    for number in range(70):
+        side = 20 if number % 4 else 23
+        for folder in ("in", "ref"):
+            image = rng.integers(0, 256, (20, side, 3), np.uint8)
+            write_png(tmp_path / folder / f"{number}.png", image)
+    dataset = load_dataset("folder", input=tmp_path / "in", reference=tmp_path / "ref")
+    run = enhance("identity", dataset, tmp_path / "run", quiet=True)
+    names = ("psnr", "ssim", "ms_ssim", "ssim_rgb", "entropy")
+    monkeypatch.setattr(scoring, "_chunk", lambda items: 16)
+    batched = rows(score(run, names, quiet=True))
+    monkeypatch.setattr(scoring, "_chunk", lambda items: 1)
+    scoring.score_runs([run.folder], names, jobs=0, force=True, quiet=True)
+    assert rows(load_scores(run.folder)) == batched
+    assert len(batched) == 70 * len(names)
