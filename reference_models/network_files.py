@@ -112,17 +112,17 @@ class NetworkFile:
 
 
 def torch_export(argument: str) -> NetworkFile:
-    """The factory behind ``pt2:FILE``: a program saved by ``torch.export.save``."""
+    """A network saved by torch.export.save (?range=0..255&layout=nhwc)."""
     return NetworkFile("pt2", argument, _load_pt2)
 
 
 def torchscript(argument: str) -> NetworkFile:
-    """The factory behind ``torchscript:FILE``: a module saved by ``torch.jit.save``."""
+    """A network saved by torch.jit.save (?range=0..255&layout=nhwc)."""
     return NetworkFile("torchscript", argument, _load_torchscript)
 
 
 def onnx(argument: str) -> NetworkFile:
-    """The factory behind ``onnx:FILE``; needs onnxruntime (the extra ``onnx``)."""
+    """A network in an ONNX file; needs onnxruntime, the extra "onnx"."""
     return NetworkFile("onnx", argument, _load_onnx)
 
 

@@ -119,7 +119,7 @@ def resolve(target: str) -> Any:
     module_name, _, attribute = target.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (Exception, SystemExit) as error:  # a stranger's module may do anything
         raise InputError(
             f"cannot import {module_name!r} for {target!r}: {one_line(error)}"
         ) from error
@@ -188,7 +188,12 @@ def load_enhancer(spec: str) -> Enhancer:
     else:
         raise unknown("enhancer", spec, [*ENHANCERS, *(f"{p}:..." for p in ENHANCER_PREFIXES)])
     if isinstance(enhancer, type):
-        enhancer = enhancer()
+        try:
+            enhancer = enhancer()
+        except InputError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{spec!r} cannot be made: {one_line(error)}") from error
     if not callable(enhancer):
         raise InputError(f"{spec!r} is a {type(enhancer).__name__}, not a function of an image")
     return enhancer  # type: ignore[no-any-return]
@@ -208,7 +213,11 @@ def _load_foreign(spec: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    if importlib.util.find_spec(module_name.partition(".")[0]) is None:
+    try:
+        found = importlib.util.find_spec(module_name.partition(".")[0])
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
         prefixes = [*ENHANCER_PREFIXES, *ENHANCERS]
         raise InputError(
             f"{spec!r}: no module {module_name!r} here or installed"
@@ -234,7 +243,7 @@ def _import_file(path: Path, spec: str) -> Any:
     sys.modules[name] = module
     try:
         module_spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
     return module

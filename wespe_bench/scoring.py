@@ -67,9 +67,11 @@ def score_runs(
     In the result ``done`` and ``kept`` count photos: with at least one new row, and with
     all rows there already.
     """
-    from wespe_bench import progress, store
+    from wespe_bench import progress, provenance, store
     from wespe_bench.registry import ENGINES, load_metric, resolve
 
+    if verify:
+        provenance.forget()
     records = {name: load_metric(name) for name in dict.fromkeys(metrics)}
     if not records:
         raise InputError("no metrics to compute")
@@ -77,7 +79,7 @@ def score_runs(
     kept: list[int] = []
     failures: dict[int, list[Failure]] = defaultdict(list)
     for number, folder in enumerate(folders):
-        waiting, there, broken = _prepare(folder, number, records, shard, force, verify)
+        waiting, there, broken = _prepare(folder, number, records, shard, force)
         todo.extend(waiting)
         kept.append(there)
         failures[number].extend(broken)
@@ -114,6 +116,11 @@ def score_runs(
                         _failure_row(item.sample, metric, outcome.error) for metric in item.metrics
                     ]
                 done[item.run] += bool(scored)
+                if item.reference is not None and any(
+                    row["reference_sha256"] not in (None, item.reference_sha256) for row in scored
+                ):
+                    # Changed under its old size and time: the next hash is a fresh one.
+                    provenance.forget(item.reference)
                 # Two metrics that meet the same fault are one line to the reader.
                 for reason in dict.fromkeys(row["error"] for row in wrong):
                     names = ", ".join(row["metric"] for row in wrong if row["error"] == reason)
@@ -137,6 +144,7 @@ class _Item:
     sample: str
     image: Path
     reference: Path | None
+    reference_sha256: str | None
     metrics: tuple[str, ...]
 
 
@@ -146,15 +154,16 @@ def _prepare(
     records: dict[str, Metric],
     shard: tuple[int, int],
     force: bool,
-    verify: bool,
 ) -> tuple[list[_Item], int, list[Failure]]:
     """What is left to score in one run, how many photos are complete, and what cannot be."""
     from wespe_bench import atomic, provenance, store
 
     content = _described(folder, store.read_run(folder), records)
     atomic.remove_leftovers(folder)
-    samples = _refreshed(folder, content, verify)
+    samples, content = _refreshed(folder, content)
+    table = store.load_samples(folder).set_index("sample")
     enhanced = store.load(folder, "enhanced").set_index("sample").to_dict("index")
+    valid = set(store.current_results(folder, content, table).index)
     scores = store.load(folder, "scores")
     there = {
         (row["sample"], row["metric"]): row for row in store.records(scores[scores["seed"] == 0])
@@ -174,6 +183,8 @@ def _prepare(
                     Failure(folder, sample, "score", "not enhanced yet; run enhance again")
                 )
             continue
+        if sample in failed:
+            continue
         if made["input_sha256"] != row["sha256"]:
             failures.append(
                 Failure(
@@ -184,8 +195,18 @@ def _prepare(
                 )
             )
             continue
+        if sample not in valid:
+            failures.append(
+                Failure(
+                    folder,
+                    sample,
+                    "score",
+                    "its result is an earlier enhancer's; run enhance again",
+                )
+            )
+            continue
         try:
-            sha256 = provenance.sha256_file(image, verify=verify)
+            sha256 = provenance.sha256_file(image)
         except InputError as error:
             failures.append(Failure(folder, sample, "score", f"{error}; run enhance again"))
             continue
@@ -208,7 +229,9 @@ def _prepare(
                 missing.append(name)
         if missing:
             path = None if reference is None else Path(reference)
-            waiting.append(_Item(number, sample, image, path, tuple(missing)))
+            waiting.append(
+                _Item(number, sample, image, path, row["reference_sha256"], tuple(missing))
+            )
         else:
             complete += 1
     return waiting, complete, failures
@@ -236,7 +259,9 @@ def _described(folder: Path, content: dict[str, Any], records: dict[str, Metric]
     return content
 
 
-def _refreshed(folder: Path, content: dict[str, Any], verify: bool) -> list[dict[str, Any]]:
+def _refreshed(
+    folder: Path, content: dict[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """samples.parquet with today's hashes; written back, with the revision, when one moved.
 
     A file that cannot be found keeps its recorded hash: no-reference scores need only the
@@ -250,7 +275,7 @@ def _refreshed(folder: Path, content: dict[str, Any], verify: bool) -> list[dict
         for path, sha256 in (("path", "sha256"), ("reference", "reference_sha256")):
             if row[path] is None or not Path(row[path]).is_file():
                 continue
-            now = provenance.sha256_file(Path(row[path]), verify=verify)
+            now = provenance.sha256_file(Path(row[path]))
             changed |= now != row[sha256]
             row[sha256] = now
     if changed:
@@ -259,9 +284,8 @@ def _refreshed(folder: Path, content: dict[str, Any], verify: bool) -> list[dict
         )
         store.write_samples(folder, rows)
         content = content | {"dataset": content["dataset"] | {"revision": revision}}
-        content.pop("schema")
-        store.write_run(folder, content)
-    return rows
+        store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
+    return rows, content
 
 
 def _chunk(items: Sequence[_Item]) -> int:
@@ -406,7 +430,7 @@ class Score:
     runs: str
     """A run folder, or a folder of runs."""
     metrics: tuple[str, ...] = DEFAULT_METRICS
-    """Which metrics (wespe-bench list metrics)."""
+    """NAME or file.py:METRIC (wespe-bench list metrics)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
     shard: str = "1/1"

@@ -91,7 +91,7 @@ class GeneratorEnhancer:
 
 
 def dped(argument: str) -> GeneratorEnhancer:
-    """The factory behind ``dped:CHECKPOINT?device=auto&precision=fp32&max_memory=2GB``."""
+    """DPED's or WESPE's generator (?device=auto&precision=fp32&max_memory=2GB)."""
     path, options = split_options(
         "dped",
         argument,
