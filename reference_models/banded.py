@@ -438,16 +438,26 @@ class _Statistics:
 
         self.norm = norm if isinstance(norm, InstanceNorm) else None
         self.height, self.width = height, width
-        self.means: list[Tensor] = []
-        self.deviations: list[Tensor] = []
+        # Everything in place: small results between large blocks would tear the heap.
+        self.means: Tensor | None = None
+        self.deviations: Tensor | None = None
+        self.scratch: Tensor | None = None
 
     def add(self, band: Tensor, top: int) -> None:
+        import torch
+
         if self.norm is None:
             return
         band = band.float()
-        mean = band.mean(dim=1, keepdim=True)
-        self.means.append(mean[:, 0])
-        self.deviations.append((band - mean).square_().sum(dim=1))
+        if self.means is None or self.deviations is None or self.scratch is None:
+            self.means = band.new_empty((self.height, 1, band.shape[2]))
+            self.deviations = torch.empty_like(self.means[:, 0])
+            self.scratch = torch.empty_like(band)
+        rows = slice(top, top + band.shape[0])
+        scratch = self.scratch[: band.shape[0]]
+        torch.mean(band, dim=1, keepdim=True, out=self.means[rows])
+        torch.sub(band, self.means[rows], out=scratch).square_()
+        torch.sum(scratch, dim=1, out=self.deviations[rows])
 
     def affine(self) -> _Affine:
         """The norm as one multiplication and one addition."""
@@ -455,11 +465,11 @@ class _Statistics:
 
         from reference_models.wespe.networks import EPSILON
 
-        if self.norm is None:
+        if self.norm is None or self.means is None or self.deviations is None:
             return lambda x, out: out.copy_(x)
-        means = torch.cat(self.means).double()
+        means = self.means[:, 0].double()
         mean = means.mean(dim=0)
-        within = torch.cat(self.deviations).double().sum(dim=0)
+        within = self.deviations.double().sum(dim=0)
         between = (means - mean).square().sum(dim=0) * self.width
         variance = (within + between) / (self.width * self.height)
         scale = self.norm.weight.double() * torch.rsqrt(variance + EPSILON)

@@ -108,7 +108,7 @@ class Command:
 
 
 def command(argument: str) -> Command:
-    """A program that reads and writes a photo: cmd:"tool {input} {output}".
+    """Any program, no shell: cmd:tool {input} {output}.
 
     A time limit other than ten minutes goes after a question mark at the end:
     ``cmd:tool {input} {output}?time_limit=30``.

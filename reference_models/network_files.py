@@ -112,17 +112,17 @@ class NetworkFile:
 
 
 def torch_export(argument: str) -> NetworkFile:
-    """A network saved by torch.export.save (?range=0..255&layout=nhwc)."""
+    """A program saved by torch.export.save: pt2:FILE?range=0..1&layout=nchw."""
     return NetworkFile("pt2", argument, _load_pt2)
 
 
 def torchscript(argument: str) -> NetworkFile:
-    """A network saved by torch.jit.save (?range=0..255&layout=nhwc)."""
+    """A module saved by torch.jit.save: torchscript:FILE?range=0..1&layout=nchw."""
     return NetworkFile("torchscript", argument, _load_torchscript)
 
 
 def onnx(argument: str) -> NetworkFile:
-    """A network in an ONNX file; needs onnxruntime, the extra "onnx"."""
+    """A network in ONNX: onnx:FILE?range=0..1&layout=nchw; needs the extra onnx."""
     return NetworkFile("onnx", argument, _load_onnx)
 
 

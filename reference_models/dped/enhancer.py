@@ -91,7 +91,10 @@ class GeneratorEnhancer:
 
 
 def dped(argument: str) -> GeneratorEnhancer:
-    """DPED's or WESPE's generator (?device=auto&precision=fp32&max_memory=2GB)."""
+    """A DPED or WESPE generator, photos of any size: dped:CHECKPOINT?precision=fp32&max_memory=2GB.
+
+    ``device`` is auto, cpu or cuda; ``precision`` fp32, fp16 or bf16; see `GeneratorEnhancer`.
+    """
     path, options = split_options(
         "dped",
         argument,

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -16,6 +18,15 @@ from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb
 
 TOLERANCE = 2e-6
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Small maps gain nothing from two threads, and lose much on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def _generator(width=6, blocks=2, norm="instance", padding="zero", seed=0) -> Generator:
@@ -272,3 +283,30 @@ def test_on_cuda(store):
             generator, image, device="cuda", precision=precision, rows=16, store=store
         )
         assert np.abs(half - expected).max() <= 5e-2
+
+
+PEAK = """
+import numpy, psutil, resource, sys
+from reference_models import banded
+from reference_models.wespe.networks import Generator
+generator = Generator(blocks=1).eval()
+image = numpy.zeros((1100, 1200, 3), numpy.uint8)
+banded.banded(generator, image[:60], store=sys.argv[1])
+planned = banded.plan(1100, 1200, generator).bytes
+if sys.argv[1] == "file":
+    planned -= 2 * image.size // 3 * 64 * 4
+before = psutil.Process().memory_info().rss
+banded.banded(generator, image, store=sys.argv[1])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before, planned)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB there")
+@pytest.mark.parametrize("store", ["memory", "file"])
+def test_no_more_memory_than_planned(store):
+    """Among others: the heap must not tear, which once cost as much as a store."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, store], capture_output=True, text=True, check=True
+    )
+    used, planned = map(int, done.stdout.split())
+    assert used < planned
