@@ -74,6 +74,10 @@ def notes(table: Table) -> Notes:
             f"With n = {smallest} the intervals are narrower than they should be, and the order "
             "of methods may change with other photos."
         )
+    if any(column.metric.startswith(("entropy", "bpp")) for column in table.columns):
+        general.append(
+            "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."
+        )
     general.extend(f"{column.title}: {column.remark}." for column in table.columns if column.remark)
     conventions = tuple(
         (plain(column.title), plain(column.summary), plain(column.version))

@@ -257,7 +257,18 @@ def _write_report(runs: Path, out: str | None, title: str | None, common: bool) 
     paths = write(runs, out=Path(out) if out else None, title=title or "", common=common)
     for path in paths:
         if path.suffix == ".md":
-            table = [line for line in path.read_text("utf-8").splitlines() if line.startswith("|")]
-            print("\n".join(["", *table, ""]))
+            print(_tables_of(path.read_text("utf-8")))
     for path in paths:
         print(path)
+
+
+def _tables_of(markdown: str) -> str:
+    """The score tables of a report with the remarks right below them."""
+    shown: list[str] = [""]
+    below = False
+    for line in markdown.splitlines():
+        table = line.startswith("|")
+        below = table or (below and (not line or line.startswith(("- ", "1. "))))
+        if below and not (line == "" and shown[-1] == ""):
+            shown.append(line)
+    return "\n".join(shown)

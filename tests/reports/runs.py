@@ -92,7 +92,7 @@ def make_run(
             {
                 "sample": row["sample"],
                 "input_sha256": row["sha256"],
-                "fingerprint": "f",
+                "fingerprint": str(record.get("fingerprint", f"{label}:0123")),
                 "image_sha256": hashes[row["sample"]],
                 "seconds": 0.1,
             }
