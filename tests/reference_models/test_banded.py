@@ -286,13 +286,14 @@ def test_on_cuda(store):
 
 
 PEAK = """
-import numpy, psutil, resource, sys
+import numpy, psutil, resource, sys, torch
 from reference_models import banded
 from reference_models.wespe.networks import Generator
+torch.set_num_threads(1)
 generator = Generator(blocks=1).eval()
-image = numpy.zeros((1100, 1200, 3), numpy.uint8)
+image = numpy.zeros((800, 1200, 3), numpy.uint8)
 banded.banded(generator, image[:60], store=sys.argv[1])
-planned = banded.plan(1100, 1200, generator).bytes
+planned = banded.plan(800, 1200, generator).bytes
 if sys.argv[1] == "file":
     planned -= 2 * image.size // 3 * 64 * 4
 before = psutil.Process().memory_info().rss
@@ -304,7 +305,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before, planne
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB there")
 @pytest.mark.parametrize("store", ["memory", "file"])
 def test_no_more_memory_than_planned(store):
-    """Among others: the heap must not tear, which once cost as much as a store."""
+    """The estimate that decides where the stores go is no promise to be broken."""
     done = subprocess.run(
         [sys.executable, "-c", PEAK, store], capture_output=True, text=True, check=True
     )
