@@ -267,6 +267,8 @@ def parse_named(text: str) -> Named:
     (Named(label='clahe', spec='clahe'), 'Ours')
     >>> parse_named("results:outputs/deep-photo").label
     'deep-photo'
+    >>> parse_named("dped:iphone.safetensors?device=cpu").label
+    'iphone'
     """
     label, equals, spec = text.partition("=")
     if not equals or ":" in label or "/" in label:
@@ -274,8 +276,11 @@ def parse_named(text: str) -> Named:
         prefix, colon, argument = text.partition(":")
         if not colon:
             label = prefix
+        elif prefix == "cmd":
+            label = Path(argument.split()[0]).name if argument.split() else prefix
         elif prefix in ENHANCER_PREFIXES:
-            label = Path(argument).name or prefix
+            path = Path(argument.partition("?")[0])
+            label = (path.name if prefix == "results" else path.stem) or prefix
         else:
             module_name, _, attribute = text.rpartition(":")
             label = f"{Path(module_name).stem}.{attribute}" if attribute else text
