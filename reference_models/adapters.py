@@ -60,5 +60,5 @@ class ResultsFolder:
 
 
 def results(argument: str) -> ResultsFolder:
-    """The factory behind ``results:FOLDER``."""
+    """Finished photos from a folder, named like the inputs (?suffix=_enhanced)."""
     return ResultsFolder(argument)

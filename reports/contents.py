@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from wespe_bench.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+    from wespe_bench.types import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
         methods={name: [run.label for run in found] for name, found in by_dataset.items()},
         common=common,
         root=path,
+        described=_described(folders),
     )
     sections = tuple(
         Section(
@@ -132,6 +135,33 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
         for table in tables
     )
     return Contents(title=plain(title) or "Photo enhancers compared", sections=sections)
+
+
+def _described(folders: Sequence[Path]) -> dict[str, Metric]:
+    """What the runs recorded of their metrics; plain words, no code."""
+    from wespe_bench import store
+    from wespe_bench.types import Metric
+
+    def absent(*_: object, **__: object) -> float:
+        raise InputError("this metric is only known by what a run says of it")
+
+    described: dict[str, Metric] = {}
+    for folder in folders:
+        metrics = store.read_run(folder).get("metrics")
+        for name, told in metrics.items() if isinstance(metrics, dict) else ():
+            if not isinstance(told, dict):
+                continue
+            described[name] = Metric(
+                name=name,
+                version=str(told.get("version", "")),
+                unit=str(told.get("unit", "")),
+                higher_is_better=bool(told.get("higher_is_better")),
+                full_reference=bool(told.get("full_reference")),
+                compute=absent,
+                title=str(told.get("title", "")),
+                summary=str(told.get("summary", "")),
+            )
+    return described
 
 
 def _read_run(root: Path, folder: Path) -> Run:

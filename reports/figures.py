@@ -45,9 +45,12 @@ class Theme:
 
 
 THEMES: Mapping[str, Theme] = {
-    "light": Theme("#1d2125", "#59636e", "#e3e6ea", "#8c98a6", "#5f6b78", "#1d2125", "#0a5fb4"),
-    "dark": Theme("#e6e9ed", "#a4afbb", "#2c333b", "#6d7a88", "#95a1ae", "#e6e9ed", "#7cbaff"),
+    "light": Theme("#1d2125", "#59636e", "#e3e6ea", "#6f7b88", "#5f6b78", "#1d2125", "#0a5fb4"),
+    "dark": Theme("#e6e9ed", "#a4afbb", "#2c333b", "#8694a3", "#95a1ae", "#e6e9ed", "#7cbaff"),
 }
+
+# Letters of a label that a plot shows, so that half of it is left for the scores.
+_LONGEST = 16
 
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -89,8 +92,8 @@ def distribution(
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         figure = Figure(figsize=(WIDTH / 72, tall / 72))
         FigureCanvasSVG(figure)
-        longest = max((len(shorten(plain(label), 16)) for label in table.methods), default=1)
-        left = (10 + 6.3 * longest) / WIDTH
+        longest = max((len(shorten(plain(label), _LONGEST)) for label in table.methods), default=1)
+        left = (8 + 6.8 * longest) / WIDTH
         axes = figure.add_axes(
             (left, 38 / tall, 1 - left - 0.03, (tall - 42) / tall),
             facecolor="none",
@@ -108,9 +111,12 @@ def distribution(
         axes.set_ylim(len(table.methods) - 0.45, -0.55)
         axes.set_yticks(
             range(len(table.methods)),
-            [shorten(plain(label), 16) for label in table.methods],
+            [shorten(plain(label), _LONGEST) for label in table.methods],
         )
         axes.margins(x=0.03)
+        if any(not len(of) or not np.isfinite(of).all() for of in values.values()):
+            low, high = axes.get_xlim()  # room for the count of infinite values
+            axes.set_xlim(low, high + 0.2 * (high - low))
         axes.locator_params(axis="x", nbins=5)
         axes.grid(axis="x", color=colours.grid, linewidth=0.8)
         axes.set_axisbelow(True)
@@ -229,7 +235,7 @@ def _row(
     if cell.has_value:
         if not np.isnan(cell.low):
             axes.plot(
-                [cell.low, cell.high],
+                np.clip([cell.low, cell.high], finite[0], finite[-1]),
                 [row, row],
                 color=colour,
                 linewidth=2,

@@ -45,6 +45,11 @@ def notes(table: Table) -> Notes:
                     f"{column.title}: infinite on {plural(cell.n_infinite, 'photo')}, left out of "
                     f"the mean, which is over the other {cell.n}."
                 )
+            if cell.n_clamped:
+                found.append(
+                    f"{column.title}: on {plural(cell.n_clamped, 'photo')} a negative contrast "
+                    "term was taken as 0."
+                )
             for text in found:
                 if text not in numbered:
                     numbered.append(text)
@@ -68,6 +73,10 @@ def notes(table: Table) -> Notes:
         general.append(
             f"With n = {smallest} the intervals are narrower than they should be, and the order "
             "of methods may change with other photos."
+        )
+    if any(column.metric.startswith(("entropy", "bpp")) for column in table.columns):
+        general.append(
+            "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."
         )
     general.extend(f"{column.title}: {column.remark}." for column in table.columns if column.remark)
     conventions = tuple(

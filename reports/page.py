@@ -191,13 +191,17 @@ def _choices(section: Section, scenes: tuple[pictures.Scene, ...]) -> tuple[tupl
 
 
 def _first_choice(section: Section, choices: tuple[tuple[str, str], ...]) -> int:
-    """What stands beside the input at first: the best of the first column, if it is shown."""
+    """What stands beside the input at first: the best method shown, by the first metric."""
     table = section.table
     for column in table.columns:
-        for label in table.methods:
-            choice = ("method", plain(label))
-            if table.cell(label, column.metric).best and choice in choices:
-                return choices.index(choice)
+        sign = {True: 1, False: -1, None: 0}[column.higher_is_better]
+        means = {
+            plain(label): sign * table.cell(label, column.metric).mean
+            for label in table.methods
+            if table.cell(label, column.metric).has_value and ("method", plain(label)) in choices
+        }
+        if sign and means:
+            return choices.index(("method", max(means, key=means.__getitem__)))
     return min(1, len(choices) - 1)
 
 

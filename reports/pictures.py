@@ -27,7 +27,7 @@ _SMALL = 300
 class Shot:
     """One picture of a sample: the input, a method's result, or the reference.
 
-    ``values`` are its scores as the page prints them: (metric title, value and unit).
+    ``values`` are its scores as the page prints them: (metric title, number).
     """
 
     name: str
@@ -48,6 +48,18 @@ class Scene:
     @property
     def small(self) -> bool:
         return max(self.width, self.height) < _SMALL
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The titles of the metrics that any shot has a score of."""
+        return tuple(dict.fromkeys(title for shot in self.shots for title, _ in shot.values))
+
+    def value(self, choice: tuple[str, str], metric: str) -> str:
+        """The printed score of the shot (kind, name), empty where it has none."""
+        for shot in self.shots:
+            if (shot.kind, shot.name) == choice:
+                return dict(shot.values).get(metric, "")
+        return ""
 
 
 def spaced(names: Sequence[str], count: int) -> list[str]:
@@ -129,8 +141,7 @@ def _values(section: Section, label: str, sample: str) -> tuple[tuple[str, str],
     for column in section.table.columns:
         value = section.value(label, sample, column.metric)
         if value is not None:
-            number = column.show(value) if np.isfinite(value) else "∞"
-            told.append((plain(column.title), f"{number} {plain(column.unit)}".strip()))
+            told.append((plain(column.title), column.show(value)))
     return tuple(told)
 
 

@@ -11,9 +11,10 @@ chapter 13, the percentile interval.
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wespe_bench import registry
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, Missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Bootstrap resamples of each cell.
 RESAMPLES = 5000
+
+#: The same for a metric that aggregates for itself, in Python.
+POOLED_RESAMPLES = 1000
 
 #: Below this many photos an interval by resampling is known to be too narrow.
 SMALL_N = 10
@@ -56,7 +60,8 @@ class Cell:
     """One number of a table and what it rests on.
 
     ``n`` photos enter the mean; ``n_infinite`` more had an infinite value (identical
-    images) and are only counted; ``n_expected`` is what the data set offers this metric.
+    images) and are only counted; ``n_expected`` is what the data set offers this metric;
+    ``n_clamped`` photos had a negative MS-SSIM term that was taken as 0.
     ``mean``, ``low``, ``high`` (95% interval) and ``standard_error`` are NaN where there is
     none: in a cell without value (``reason`` says why), and, but for the mean, at n = 1.
     ``best`` marks the best mean of the column.
@@ -68,6 +73,7 @@ class Cell:
     n: int = 0
     n_infinite: int = 0
     n_expected: int = 0
+    n_clamped: int = 0
     mean: float = math.nan
     low: float = math.nan
     high: float = math.nan
@@ -108,6 +114,8 @@ class Column:
         >>> Column("psnr", "PSNR", decimals=2).show(-0.004)
         '0.00'
         """
+        if math.isinf(value):
+            return "∞" if value > 0 else "−∞"
         text = f"{value:.{self.decimals}f}"
         return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
@@ -166,6 +174,7 @@ def summarize(
     methods: Mapping[str, Sequence[str]] | None = None,
     common: bool = False,
     root: Path | None = None,
+    described: Mapping[str, Metric] | None = None,
 ) -> list[Table]:
     """One `Table` per data set, in the order of their names.
 
@@ -173,7 +182,8 @@ def summarize(
     set, the photos that must be there: ids, or a frame with the columns sample and
     reference; a full-reference metric is then expected only where there is a reference.
     ``methods`` adds, per data set, labels that get a row even without a score. ``root`` is
-    the folder that run names are relative to, for the commands in messages.
+    the folder that run names are relative to, for the commands in messages. ``described``
+    tells title, unit and direction of metrics the registry does not know.
 
     Finite values are averaged and infinite ones counted; a metric with its own ``aggregate``
     is given all rows instead. The best mean of a column is marked (all of them on a tie)
@@ -198,6 +208,7 @@ def summarize(
             (methods or {}).get(name, ()),
             common,
             _Remedy(root),
+            described or {},
         )
         for name in names
     ]
@@ -230,6 +241,7 @@ def _one_table(
     extra_methods: Sequence[str],
     common: bool,
     remedy: _Remedy,
+    described: Mapping[str, Metric],
 ) -> Table:
     _check_runs(scores, dataset, remedy)
     if samples is None:
@@ -237,7 +249,7 @@ def _one_table(
     everything, referenced = _expected(samples)
     labels = sorted({*scores["label"].unique(), *extra_methods}, key=_method_order)
     columns = [
-        _column(name, scores[scores["metric"] == name], dataset, remedy)
+        _column(name, scores[scores["metric"] == name], dataset, remedy, described)
         for name in sorted(scores["metric"].unique(), key=_metric_order)
     ]
     expected = {
@@ -333,7 +345,7 @@ def _expected(samples: pd.DataFrame | Iterable[str]) -> tuple[list[str], list[st
 
 
 def _column(
-    name: str, rows: pd.DataFrame, dataset: str, remedy: _Remedy
+    name: str, rows: pd.DataFrame, dataset: str, remedy: _Remedy, described: Mapping[str, Metric]
 ) -> tuple[Column, Metric | None]:
     for what, key, advice in (
         ("versions", "metric_version", f"score the older ones again: {remedy.score('', name)}"),
@@ -352,7 +364,7 @@ def _column(
             f"run {doubled['run'].iloc[0]!r}: {name} stands twice for {_some(doubled['sample'])}; "
             "merge the run again"
         )
-    metric = _known_metric(name)
+    metric = _known_metric(name, described)
     version, seed = str(rows["metric_version"].iloc[0]), int(rows["seed"].iloc[0])
     if metric is None:
         return Column(name, name, version=version, seed=seed), None
@@ -368,13 +380,13 @@ def _column(
     return column, metric
 
 
-def _known_metric(name: str) -> Metric | None:
-    """The record of a registered metric.
+def _known_metric(name: str, described: Mapping[str, Metric]) -> Metric | None:
+    """The record of a registered metric, or what the runs say of another.
 
     A store may come from a stranger, so a name like "file.py:METRIC" is not followed: a
     table must not run code that a data file names.
     """
-    return registry.load_metric(name) if name in registry.METRICS else None
+    return registry.load_metric(name) if name in registry.METRICS else described.get(name)
 
 
 def _check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy: _Remedy) -> None:
@@ -417,11 +429,12 @@ def _fill(
         if metric is not None and metric.full_reference and not has_references:
             return replace(cell, reason="needs a reference photo, and this data set has none")
         return replace(cell, reason="not scored")
+    cell = replace(cell, n_clamped=_clamped(rows))
     values = rows["value"].to_numpy(np.float64)
     finite = values[np.isfinite(values)]
     infinite = len(values) - len(finite)
     if metric is not None and metric.aggregate is not None:
-        return _fill_pooled(cell, rows, metric)
+        return _fill_pooled(cell, rows, metric.aggregate)
     if not len(finite):
         reason = "infinite on every photo" if infinite else "not scored"
         return replace(cell, n_infinite=infinite, reason=reason)
@@ -437,12 +450,22 @@ def _fill(
     )
 
 
-def _fill_pooled(cell: Cell, rows: pd.DataFrame, metric: Metric) -> Cell:
+def _clamped(rows: pd.DataFrame) -> int:
+    """Rows whose extras say that a term of the product was clamped."""
+    texts = [text for text in rows["extras"] if isinstance(text, str) and '"clamped"' in text]
+    return sum(json.loads(text).get("clamped", 0) > 0 for text in texts)
+
+
+def _fill_pooled(
+    cell: Cell, rows: pd.DataFrame, aggregate: Callable[[pd.DataFrame], float]
+) -> Cell:
     """A metric that is no mean: its own ``aggregate`` on the rows and on resamples of them."""
-    assert metric.aggregate is not None
-    value = float(metric.aggregate(rows))
+    try:
+        value = float(aggregate(rows))
+    except Missing as missing:
+        return replace(cell, reason=str(missing))
     if math.isnan(value):
-        raise InputError(f"{metric.name}: its aggregate gives NaN for {cell.label!r}; correct it")
+        raise InputError(f"{cell.metric}: its aggregate gives NaN for {cell.label!r}; correct it")
     if math.isinf(value):
         return replace(cell, n_infinite=len(rows), reason="infinite on every photo")
     cell = replace(cell, n=len(rows), mean=value)
@@ -451,19 +474,15 @@ def _fill_pooled(cell: Cell, rows: pd.DataFrame, metric: Metric) -> Cell:
     rng = np.random.default_rng(_SEED)
     draws = np.array(
         [
-            metric.aggregate(rows.iloc[rng.integers(0, len(rows), len(rows))])
-            for _ in range(RESAMPLES)
+            aggregate(rows.iloc[rng.integers(0, len(rows), len(rows))])
+            for _ in range(POOLED_RESAMPLES)
         ]
     )
-    draws = draws[np.isfinite(draws)]
+    # A resample of identical photos alone may be infinite; it counts as the largest.
     tail = (1 - _LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return replace(
-        cell,
-        low=float(low),
-        high=float(high),
-        standard_error=float(np.std(draws, ddof=1)),
-    )
+    low, high = np.quantile(draws, [tail, 1 - tail], method="inverted_cdf")
+    error = float(np.std(draws, ddof=1)) if np.isfinite(draws).all() else math.nan
+    return replace(cell, low=float(low), high=float(high), standard_error=error)
 
 
 def mean(values: np.ndarray) -> float:

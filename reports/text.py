@@ -61,7 +61,9 @@ def markdown(text: object) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """>>> plural(1, "photo"), plural(12, "photo")
+    """``count`` and its noun.
+
+    >>> plural(1, "photo"), plural(12, "photo")
     ('1 photo', '12 photos')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,6 +1,6 @@
 """wespe-bench: judge photo enhancers honestly.
 
-Eight public names, loaded on first use, so that ``import wespe_bench`` costs
+Nine public names, loaded on first use, so that ``import wespe_bench`` costs
 nothing and pulls in neither torch nor pandas.
 """
 

@@ -59,10 +59,17 @@ class _Captured(io.StringIO):
 
 
 def _without_idle_words(text: str) -> str:
-    """Help without "(default: '')" and "(default: False)", which tell nobody anything."""
+    """Help without defaults that tell nobody anything, and types without their "{None}|"."""
+    # A default may be broken over two lines of the frame.
+    text = re.sub(
+        r"\(default:( *│\n│ *)(?:''|False|None)\)",
+        lambda m: " " * 9 + m[1] + " " * (len(m[0]) - len(m[1]) - 9),
+        text,
+    )
     lines = []
     for line in text.splitlines():
-        plain = re.sub(r"\(default: (?:''|False)\)", lambda m: " " * len(m[0]), line)
+        plain = re.sub(r"\(default: (?:''|False|None|)\)", lambda m: " " * len(m[0]), line)
+        plain = re.sub(r"\{None\}\|(\w+)", lambda m: m[1] + " " * 7, plain)
         if plain == line or plain.strip("│ "):
             lines.append(plain)
     return "\n".join(lines) + "\n"
@@ -97,7 +104,8 @@ def _in_one_line(box: str) -> str:
             break
         words.append(text)
     text = " ".join(words) or "the arguments cannot be read"
-    return re.sub(r"^Missing from .*?: (STR|.*?\b)", "missing: ", text)
+    text = re.sub(r"^Missing from .*?: \S+ (.*?)( \(required\))?$", r"missing: \1", text)
+    return re.sub(r"^Missing value for argument '(.*?)'\..*", r"\1 needs a value", text)
 
 
 def cores() -> int:

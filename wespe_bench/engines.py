@@ -54,7 +54,13 @@ def parse_shard(text: str) -> tuple[int, int]:
     (2, 5)
     """
     index, slash, count = text.partition("/")
-    if slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
+    if (
+        slash
+        and text.isascii()
+        and index.isdecimal()
+        and count.isdecimal()
+        and 1 <= int(index) <= int(count)
+    ):
         return int(index), int(count)
     raise InputError(f"--shard {text!r}: expected i/n with 1 <= i <= n, for instance 1/4")
 
@@ -183,7 +189,7 @@ def _start_worker(setup: Setup, context: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _worker = setup(context)
-    except Exception as error:  # raised here it would look like a crash of the pool
+    except BaseException as error:  # raised here it would look like a crash of the pool
         _setup_error = one_line(error)
 
 

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from wespe_bench.engines import Outcome
     from wespe_bench.types import Dataset, Enhancer, Sample
+
+# Nobody's enhancer overshoots 1 as far as this; who gets here has forgotten to divide by 255.
+_FARTHEST = 4.0
 
 # Errors that no other photo can escape either.
 _FATAL = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
@@ -92,13 +96,15 @@ def enhance_runs(
     engine: str = "local",
 ) -> list[Run]:
     """Run several plans through one pool of workers; one Run per plan, in order."""
-    from wespe_bench import progress, store
+    from wespe_bench import progress, provenance, store
     from wespe_bench.registry import ENGINES, resolve
 
+    if verify:
+        provenance.forget()
     todo: list[_Item] = []
     kept: list[int] = []
     for number, plan in enumerate(plans):
-        waiting, there = _prepare(plan, number, shard, force, stretch, verify)
+        waiting, there = _prepare(plan, number, shard, force, stretch)
         todo.extend(waiting)
         kept.append(there)
 
@@ -132,6 +138,9 @@ def enhance_runs(
                     pending.add([(item.plan, "failures", _failure_row(item, outcome.error))])
                 else:
                     done[item.plan] += 1
+                    if outcome.rows[0]["input_sha256"] != item.sha256:
+                        # Changed under its old size and time: the next hash is a fresh one.
+                        provenance.forget(item.sample.path)
                     pending.add([(item.plan, "enhanced", row) for row in outcome.rows])
                     pending.add([(item.plan, "failures", row) for row in _struck(item)])
                 bar.update()
@@ -148,6 +157,7 @@ class _Item:
     sample: Sample
     target: Path
     fingerprint: str
+    sha256: str
     failed_before: bool
 
 
@@ -158,21 +168,37 @@ class _Context:
 
 
 def _prepare(
-    plan: Plan, number: int, shard: tuple[int, int], force: bool, stretch: bool, verify: bool
+    plan: Plan, number: int, shard: tuple[int, int], force: bool, stretch: bool
 ) -> tuple[list[_Item], int]:
     """Write run.json and samples.parquet; say what is left to do and how much is there."""
     from wespe_bench import atomic, provenance, store
     from wespe_bench.registry import load_enhancer
 
     enhancer = load_enhancer(plan.enhancer) if isinstance(plan.enhancer, str) else plan.enhancer
-    fingerprint = provenance.fingerprint(enhancer) + (":stretch" if stretch else "")
-    _write_head(plan, fingerprint, stretch, verify)
+    try:
+        check = getattr(enhancer, "check", None)
+        if check is not None:
+            check(plan.dataset)
+        # "|" is what parts an enhancer's fingerprint from a sample's.
+        fingerprint = provenance.fingerprint(enhancer).replace("|", "/")
+        fingerprint_for = getattr(enhancer, "fingerprint_for", None)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{plan.label}: the enhancer fails: {one_line(error)}") from error
+    fingerprint += "+stretch" if stretch else ""
+    try:
+        _write_head(plan, fingerprint, stretch)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"cannot write the run folder {plan.folder} ({reason}); choose another --out"
+        ) from None
     atomic.remove_leftovers(plan.folder)
     enhanced = store.load(plan.folder, "enhanced").set_index("sample")
     failed = set(store.load_failures(plan.folder)["sample"])
     inputs = store.load_samples(plan.folder).set_index("sample")["sha256"]
     known = enhanced.to_dict("index")
-    fingerprint_for = getattr(enhancer, "fingerprint_for", None)
     images = plan.folder / "images"
     # By id, as `score` does, so that a shard scores just what it enhanced.
     index, count = shard
@@ -183,30 +209,37 @@ def _prepare(
         expected = fingerprint
         if fingerprint_for is not None:
             try:
-                expected += ":" + str(fingerprint_for(sample))
-            except ValueError:
-                expected += ":none"  # the worker meets the same fault and reports it
+                expected += "|" + str(fingerprint_for(sample))
+            except Exception:
+                expected += "|none"  # the worker meets the same fault and reports it
         row = known.get(sample.id)
         if (
             not force
+            and sample.id not in failed
             and row is not None
             and row["input_sha256"] == inputs[sample.id]
             and row["fingerprint"] == expected
             and target.is_file()
-            and provenance.sha256_file(target, verify=verify) == row["image_sha256"]
+            and provenance.sha256_file(target) == row["image_sha256"]
         ):
             there += 1
         else:
-            waiting.append(_Item(number, sample, target, expected, sample.id in failed))
+            waiting.append(
+                _Item(number, sample, target, expected, inputs[sample.id], sample.id in failed)
+            )
     return waiting, there
 
 
-def _write_head(plan: Plan, fingerprint: str, stretch: bool, verify: bool) -> None:
+def _write_head(plan: Plan, fingerprint: str, stretch: bool) -> None:
     from datetime import UTC, datetime
 
     from wespe_bench import provenance, store
 
+    rows = provenance.hash_samples(plan.dataset.samples)
+    revision = provenance.revision(rows)
+    options = {name: _option(name, value) for name, value in plan.options.items()}
     created = datetime.now(UTC).isoformat(timespec="seconds")
+    metrics: dict[str, Any] = {}  # what `score` noted of its metrics outlives a resumed enhance
     spec = plan.enhancer if isinstance(plan.enhancer, str) else fingerprint.partition(":")[0]
     if (plan.folder / "run.json").exists():
         before = store.read_run(plan.folder)
@@ -216,10 +249,17 @@ def _write_head(plan: Plan, fingerprint: str, stretch: bool, verify: bool) -> No
                 f"{plan.folder} holds {before['enhancer']!r} on {before['dataset']['name']!r}, "
                 f"not {spec!r} on {plan.dataset.name!r}; choose another --out"
             )
+        source = before["dataset"].get("options", {}).get("input")
+        moved = source is not None and source != options.get("input")
+        if moved and before["dataset"]["revision"] != revision:
+            raise InputError(
+                f"{plan.folder} holds results of other photos, those in {source}; "
+                "give these another --name, or choose another --out"
+            )
         created = before.get("created", created)
-    elif plan.folder.is_dir() and any(p.suffix != ".tmp" for p in plan.folder.iterdir()):
+        metrics = before.get("metrics", {})
+    elif plan.folder.is_dir() and not _may_become_a_run(plan.folder):
         raise InputError(f"{plan.folder} is not empty and is no run folder; choose another --out")
-    rows = provenance.hash_samples(plan.dataset.samples, verify=verify)
     # run.json first: it is what tells a second shard that the folder is a run's.
     store.write_run(
         plan.folder,
@@ -231,17 +271,18 @@ def _write_head(plan: Plan, fingerprint: str, stretch: bool, verify: bool) -> No
             "seed": 0,
             "dataset": {
                 "name": plan.dataset.name,
-                "revision": provenance.revision(rows),
+                "revision": revision,
                 "paired": plan.dataset.paired,
                 "note": plan.dataset.note,
                 "n": len(plan.dataset),
-                "options": {name: str(value) for name, value in plan.options.items()},
+                "options": options,
             },
             "versions": provenance.versions(),
             "device": provenance.device(),
             "platform": provenance.machine(),
             "created": created,
             "command": " ".join(["wespe-bench", *sys.argv[1:]]) if sys.argv else "",
+            "metrics": metrics,
         },
     )
     store.write_samples(
@@ -257,6 +298,17 @@ def _write_head(plan: Plan, fingerprint: str, stretch: bool, verify: bool) -> No
             for sample, (_, content, reference) in zip(plan.dataset.samples, rows, strict=True)
         ],
     )
+
+
+def _option(name: str, value: Any) -> str:
+    """A data set's option as run.json keeps it; folders in full, so that they can be compared."""
+    return str(Path(value).absolute()) if name in ("input", "reference", "data") else str(value)
+
+
+def _may_become_a_run(folder: Path) -> bool:
+    """Empty but for temporary files, or a run whose run.json was lost."""
+    names = {path.name for path in folder.iterdir() if path.suffix != ".tmp"}
+    return not names or "samples.parquet" in names
 
 
 def _chunk(items: Sequence[_Item]) -> int:
@@ -305,7 +357,7 @@ def _enhance_items(enhancer: Any, items: Sequence[_Item], stretch: bool) -> Iter
         try:
             data = _read(item.sample.path)
             image = images.read_rgb(data, name=str(item.sample.path))
-        except Exception as error:
+        except (Exception, MemoryError) as error:
             outcomes.append(Outcome(item, error=one_line(error)))
             continue
         sha256 = provenance.sha256_bytes(data)
@@ -335,7 +387,11 @@ def _one(enhancer: Any, item: _Item, image: np.ndarray, sha256: str, stretch: bo
     try:
         for_sample = getattr(enhancer, "for_sample", None)
         result = enhancer(image) if for_sample is None else for_sample(item.sample, image)
-    except Exception as error:
+    except BaseException as error:
+        # Ctrl-C reaches this process only when there are no workers; anything else that is
+        # raised here, sys.exit() included, is the enhancer's doing and one photo's fate.
+        if isinstance(error, KeyboardInterrupt) and parent_process() is None:
+            raise
         return Outcome(item, error=f"the enhancer failed: {one_line(error)}")
     return _keep(item, image, result, sha256, stretch, time.perf_counter() - begun)
 
@@ -350,7 +406,7 @@ def _many(
         results = enhancer.batch(np.stack([image for _, image, _ in group]))
         if len(results) != len(group):
             raise InputError(f"batch() gave {len(results)} results for {len(group)} photos")
-    except Exception:
+    except (Exception, SystemExit):
         # One photo may spoil the batch for its neighbours: each gets its own chance.
         return [_one(enhancer, *entry, stretch) for entry in group]
     seconds = (time.perf_counter() - begun) / len(group)
@@ -370,15 +426,22 @@ def _keep(
     from wespe_bench.engines import Outcome
 
     try:
+        # Before anything is computed from it: a wrong result may be of any size.
+        if isinstance(result, np.ndarray) and result.ndim == 3 and result.shape != image.shape:
+            raise ValueError(
+                f"returned {result.shape[1]}x{result.shape[0]}x{result.shape[2]} for a photo of "
+                f"{image.shape[1]}x{image.shape[0]}x3"
+            )
         if stretch and isinstance(result, np.ndarray) and np.issubdtype(result.dtype, np.floating):
             result = stretched(result)
+        if isinstance(result, np.ndarray) and np.issubdtype(result.dtype, np.floating):
+            largest = float(result.max()) if result.size else 0.0
+            if largest > _FARTHEST:
+                raise ValueError(
+                    f"floats up to {largest:.4g}; return floats on [0, 1], or uint8 on 0..255"
+                )
         pixels = images.quantize(result)
-        if pixels.shape != image.shape:
-            raise ValueError(
-                f"returned {pixels.shape[1]}x{pixels.shape[0]} for a photo of "
-                f"{image.shape[1]}x{image.shape[0]}"
-            )
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:
         return Outcome(item, error=f"the enhancer's result is unusable: {error}")
     try:
         data = images.write_png(item.target, pixels)
@@ -415,22 +478,22 @@ class Enhance:
     """
 
     enhancer: str
-    """NAME, LABEL=NAME, file.py:function or results:FOLDER (wespe-bench list enhancers)."""
-    dataset: str = ""
+    """NAME, LABEL=NAME, file.py:function, results:FOLDER and more (wespe-bench list enhancers)."""
+    dataset: str | None = None
     """A data set's name (default: samples, or folder when --input is given)."""
-    input: str = ""
+    input: str | None = None
     """A folder of photos, instead of a named data set."""
-    reference: str = ""
+    reference: str | None = None
     """A folder of references for --input, paired by file name."""
-    input_suffix: str = ""
-    """What the photos' names end in, before the extension, beyond the pair's name."""
-    reference_suffix: str = ""
-    """What the references' names end in."""
-    name: str = ""
+    input_suffix: str | None = None
+    """The end of the photos' names that is not part of the pair's name, e.g. _phone."""
+    reference_suffix: str | None = None
+    """The same for the references, e.g. _dslr."""
+    name: str | None = None
     """What to call the photos of --input in tables (default: the folder's name)."""
-    data: str = ""
+    data: str | None = None
     """Where data sets live (default: $WESPE_DATA, else data/)."""
-    out: str = ""
+    out: str | None = None
     """The run folder (default: runs/DATASET/LABEL)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""

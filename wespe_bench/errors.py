@@ -27,7 +27,12 @@ def one_line(error: BaseException) -> str:
     >>> one_line(KeyError("x"))
     "KeyError: 'x'"
     """
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a stranger's exception may fail to say what it is
+        text = ""
+    # File names that are no UTF-8 come as lone surrogates, which nothing can store.
+    text = text.encode("utf-8", "replace").decode("utf-8")
     if isinstance(error, InputError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -43,7 +43,7 @@ class Export:
     """A run folder, or a folder of runs."""
     format: Literal["csv", "json", "parquet"] = "csv"
     """csv, json (a list of objects) or parquet."""
-    out: str = ""
+    out: str | None = None
     """The file to write; by default scores.csv, .json or .parquet in the folder."""
 
 
@@ -65,6 +65,8 @@ def export(runs: Path, out: Path, format: str = "csv") -> int:
 
     from wespe_bench import atomic, store
 
+    if out.name in ("run.json", "samples.parquet") or out.suffix == ".png":
+        raise InputError(f"{out} would overwrite a part of a run; choose another --out")
     if out.is_dir():
         raise InputError(f"{out} is a folder; give a file name with --out")
     frame = store.load_scores(runs).sort_values(["run", "sample", "metric", "seed"])

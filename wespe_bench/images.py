@@ -46,6 +46,8 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
 
     ``source`` is a path, or the bytes of a file whose ``name`` is used in messages.
 
+    Damage inside a JPEG's compressed data that its decoder conceals is not noticed.
+
     Raises InputError when the file is missing, not a photo, damaged, cut short, larger
     than `MAX_PIXELS`, or holds floating-point samples, whose range nobody can know.
     """
@@ -132,16 +134,24 @@ def _read_16_bit(data: bytes, image: Image.Image) -> np.ndarray | None:
         width, height, rows, _ = png.Reader(bytes=data).read()
         samples = np.vstack([np.asarray(row, dtype=np.uint16) for row in rows])
         samples = samples.reshape(height, width, -1)
-    elif image.format == "TIFF" and image.mode.startswith("I;16"):
-        samples = np.asarray(image, dtype=np.uint16)[..., None]
-    elif image.format == "TIFF" and _tiff_bits(image) == 16:
+    elif image.format == "TIFF" and _tag(image, _BITS) == 16:
         import tifffile
 
+        meaning = _tag(image, _PHOTOMETRIC)
+        if meaning not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
+            raise InputError("a 16-bit TIFF has to be RGB or grey; save it with 8 bits or as those")
+        if _tag(image, _EXTRA_SAMPLES) == _PREMULTIPLIED:
+            raise InputError("a 16-bit TIFF with premultiplied alpha; save it without alpha")
+
         samples = tifffile.imread(io.BytesIO(data), key=0)
-        if samples.dtype != np.uint16 or samples.ndim != 3:
+        if samples.dtype != np.uint16 or samples.ndim not in (2, 3):
             raise InputError(
-                "only uint16 samples in one plane order can be read from a 16-bit TIFF"
+                "this 16-bit TIFF holds something else than one photo of 16-bit samples"
             )
+        if samples.ndim == 2:
+            samples = samples[..., None]
+        if meaning == _WHITE_IS_ZERO:
+            samples = 65535 - samples
         if samples.shape[0] in (3, 4) and samples.shape[2] not in (3, 4):
             samples = samples.transpose(1, 2, 0)
     else:
@@ -151,9 +161,17 @@ def _read_16_bit(data: bytes, image: Image.Image) -> np.ndarray | None:
     return colour.astype(np.float32)
 
 
-def _tiff_bits(image: Image.Image) -> int:
-    bits = getattr(image, "tag_v2", {}).get(258, (1,))
-    return int(bits[0] if isinstance(bits, tuple) else bits)
+# TIFF 6.0: tags, and the values of PhotometricInterpretation and ExtraSamples we tell apart.
+_BITS, _PHOTOMETRIC, _EXTRA_SAMPLES = 258, 262, 338
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PREMULTIPLIED = 0, 1, 2, 1
+
+
+def _tag(image: Image.Image, tag: int) -> int | None:
+    """The (first) value of a TIFF tag."""
+    value = getattr(image, "tag_v2", {}).get(tag)
+    if isinstance(value, tuple):
+        value = value[0] if value else None
+    return None if value is None else int(value)
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

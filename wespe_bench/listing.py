@@ -34,7 +34,9 @@ def main(argv: list[str]) -> int:
             for name, target in registry.ENHANCER_PREFIXES.items()
         }
         | {"file.py:function": "Your own function of a uint8 (H, W, 3) array; or module:function."},
-        "metrics": _described(registry.METRICS, _metric),
+        "metrics": _described(registry.METRICS, _metric)
+        | {f"{name}:NAME": _first_line(target) for name, target in registry.METRIC_PREFIXES.items()}
+        | {"file.py:METRIC": "Your own wespe_bench.Metric; or module:METRIC."},
         "suites": _described(registry.SUITES, lambda suite: suite.title),
     }
     if config.kind and config.kind not in kinds:

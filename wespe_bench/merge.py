@@ -83,14 +83,16 @@ def _same(first: Path, known: dict[str, Any], run: Path, head: dict[str, Any]) -
 def _copy(run: Path, target: Path) -> tuple[int, int]:
     from wespe_bench import atomic, provenance, store
 
+    samples = store.load_samples(run)
+    head = store.read_run(run)
+    if not (target / "samples.parquet").exists():
+        store.write_samples(target, store.records(samples))
     if not (target / "run.json").exists():
-        head = store.read_run(run)
-        head.pop("schema")
-        store.write_run(target, head)
-        store.write_samples(target, store.records(store.load_samples(run)))
+        store.write_run(target, {key: value for key, value in head.items() if key != "schema"})
     here = store.load(target, "enhanced").set_index("sample")["image_sha256"].to_dict()
     results = []
-    for row in store.records(store.load(run, "enhanced")):
+    current = store.current_results(run, head, samples.set_index("sample"))
+    for row in store.records(current.reset_index()):
         if here.get(row["sample"]) == row["image_sha256"]:
             continue
         image = Path("images", f"{row['sample']}.png")
@@ -103,9 +105,24 @@ def _copy(run: Path, target: Path) -> tuple[int, int]:
     known = {_key(row) for row in store.records(store.load(target, "scores"))}
     scores = [row for row in store.records(store.load(run, "scores")) if _key(row) not in known]
     store.append(target, "scores", scores)
-    failures = store.records(store.load(run, "failures"))
-    store.append(target, "failures", [row for row in failures if row["error"]])
+    _copy_failures(run, target)
     return len(results), len(scores)
+
+
+def _copy_failures(run: Path, target: Path) -> None:
+    """Add what failed in ``run``, and strike out what by now has succeeded in any shard."""
+    from wespe_bench import store
+
+    enhanced = store.load(target, "enhanced")["sample"]
+    scores = store.load(target, "scores")
+    succeeded = {(sample, "enhance", "") for sample in enhanced}
+    succeeded |= {(s, "score", m) for s, m in zip(scores["sample"], scores["metric"], strict=True)}
+    failed = [row for row in store.records(store.load(run, "failures")) if row["error"]]
+    keys = [(row["sample"], row["stage"], row["metric"]) for row in failed]
+    new = [row for row, key in zip(failed, keys, strict=True) if key not in succeeded]
+    store.append(target, "failures", new)
+    standing = store.load(target, "failures")
+    store.append(target, "failures", store.clear_failures(standing, succeeded))
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -49,34 +49,47 @@ def sha256_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def cache_folder() -> Path:
-    """``$WESPE_CACHE``, else ``wespe-bench`` below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+def cache_folder() -> Path | None:
+    """``$WESPE_CACHE``, else ``wespe-bench`` below ``$XDG_CACHE_HOME`` or ``~/.cache``.
+
+    None for a user without a home.
+    """
     if chosen := os.environ.get("WESPE_CACHE"):
         return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "wespe-bench"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "wespe-bench"
+    try:
+        return Path.home() / ".cache" / "wespe-bench"
+    except RuntimeError:
+        return None
 
 
 class _HashCache:
     """Path -> (size, mtime_ns, sha256), read once and written back when the process ends."""
 
     def __init__(self) -> None:
-        self.path = cache_folder() / "sha256.json"
+        folder = cache_folder()
+        self.path = None if folder is None else folder / "sha256.json"
         self.entries = self._read()
+        self.forgotten: set[str] = set()
         self.fresh: dict[str, list[Any]] = {}
         atexit.register(self.save)
 
     def _read(self) -> dict[str, list[Any]]:
+        if self.path is None:
+            return {}
         try:
             entries = json.loads(self.path.read_text("utf-8"))
         except (OSError, ValueError):
             return {}
-        return entries if isinstance(entries, dict) else {}
+        if not isinstance(entries, dict):
+            return {}
+        return {k: v for k, v in entries.items() if isinstance(v, list) and len(v) == 3}
 
     def save(self) -> None:
-        if not self.fresh:
+        if self.path is None or not (self.fresh or self.forgotten):
             return
-        entries = self._read() | self.fresh
+        entries = {k: v for k, v in self._read().items() if k not in self.forgotten} | self.fresh
         if len(entries) > _MOST_ENTRIES:
             entries = self.fresh
         try:
@@ -84,6 +97,7 @@ class _HashCache:
         except OSError:
             pass  # without a writable cache the files are hashed again next time
         self.fresh = {}
+        self.forgotten = set()
 
 
 @functools.cache
@@ -101,11 +115,7 @@ def sha256_file(path: Path, *, verify: bool = False) -> str:
         cache = _hash_cache()
         key = str(path.absolute())
         known = cache.entries.get(key)
-        if (
-            not verify
-            and isinstance(known, list)
-            and known[:2] == [status.st_size, status.st_mtime_ns]
-        ):
+        if not verify and known and known[:2] == [status.st_size, status.st_mtime_ns]:
             return str(known[2])
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -115,6 +125,18 @@ def sha256_file(path: Path, *, verify: bool = False) -> str:
         entry = [status.st_size, status.st_mtime_ns, digest]
         cache.entries[key] = cache.fresh[key] = entry
     return digest
+
+
+def forget(path: Path | None = None) -> None:
+    """Drop what the cache knows of ``path``, or, without one, trust it no more in this process."""
+    cache = _hash_cache()
+    if path is None:
+        cache.entries.clear()
+    else:
+        key = str(path.absolute())
+        cache.entries.pop(key, None)
+        cache.fresh.pop(key, None)
+        cache.forgotten.add(key)
 
 
 def revision(rows: Iterable[tuple[str, str, str | None]]) -> str:
@@ -131,12 +153,25 @@ def revision(rows: Iterable[tuple[str, str, str | None]]) -> str:
 def hash_samples(
     samples: Iterable[Sample], *, verify: bool = False
 ) -> list[tuple[str, str, str | None]]:
-    """(id, SHA-256 of the photo, SHA-256 of the reference or None) of each sample."""
+    """(id, SHA-256 of the photo, SHA-256 of the reference or None) of each sample.
+
+    A file that cannot be read counts as "unreadable": it fails on its own when its turn
+    comes, and the others go on.
+    """
+    if verify:
+        forget()
+
+    def content(path: Path) -> str:
+        try:
+            return sha256_file(path)
+        except InputError:
+            return "unreadable"
+
     return [
         (
             sample.id,
-            sha256_file(sample.path, verify=verify),
-            None if sample.reference is None else sha256_file(sample.reference, verify=verify),
+            content(sample.path),
+            None if sample.reference is None else content(sample.reference),
         )
         for sample in samples
     ]
@@ -145,9 +180,11 @@ def hash_samples(
 def fingerprint(enhancer: Any) -> str:
     """A string that changes when the enhancer may answer differently.
 
-    Its own ``fingerprint`` attribute if it has one; else the SHA-256 of the source file
-    that defines it, with the versions of the libraries classical enhancers rest on. Code
-    in other files of the author's, and weights, are not seen: state a ``fingerprint``.
+    Its own ``fingerprint`` attribute if it has one. Else a hash over: the source files that
+    are loaded from the folder of the one that defines it; what it holds (captured values,
+    defaults, arguments of a partial, attributes, globals it names: numbers, texts, arrays,
+    containers of them, a network's state); the versions of the libraries classical enhancers
+    rest on. What it reads from disk when called is not seen: state a ``fingerprint``.
     """
     stated = getattr(enhancer, "fingerprint", None)
     if stated is not None:
@@ -158,13 +195,79 @@ def fingerprint(enhancer: Any) -> str:
     if not (inspect.isfunction(target) or inspect.ismethod(target)):
         target = type(target)
     name = getattr(target, "__qualname__", repr(target))
-    try:
-        source = Path(inspect.getsourcefile(target) or "").read_bytes()
-    except (OSError, TypeError):
-        source = b""  # typed at a prompt, or compiled: only the name is known
-    digest = hashlib.sha256(source + name.encode()).hexdigest()
+    total = hashlib.sha256(name.encode())
+    for source in _sources(target):
+        total.update(source)
+    _take(total, enhancer, 0)
+    digest = total.hexdigest()
     stack = [f"{n}{_version(n)}" for n in ("numpy", "scipy", "scikit-image", "pillow")]
     return f"{name}:{digest[:16]}:{'+'.join(stack)}"
+
+
+def _sources(target: Any) -> list[bytes]:
+    """The file that defines ``target``, and a stranger's other modules beside it."""
+    try:
+        file = Path(inspect.getsourcefile(target) or "").resolve()
+        sources = [file.read_bytes()]
+    except (OSError, TypeError):
+        return []  # typed at a prompt, or compiled: only the name is known
+    if "site-packages" in file.parts or (file.parent / "__init__.py").exists():
+        return sources
+    for module in list(sys.modules.values()):
+        other = getattr(module, "__file__", None)
+        if not other or not other.endswith(".py") or "site-packages" in other:
+            continue
+        path = Path(other).resolve()
+        if path != file and path.is_relative_to(file.parent) and path.is_file():
+            sources.append(path.read_bytes())
+    return sorted(sources)
+
+
+def _take(total: Any, value: Any, depth: int) -> None:
+    """Add what a value is to the hash: type, and content as far as it can be told."""
+    total.update(f"<{type(value).__name__}>".encode())
+    if depth > 6:
+        return
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, Path)):
+        total.update(repr(value).encode("utf-8", "replace"))
+    elif isinstance(value, dict):
+        for key in sorted(value, key=repr):
+            _take(total, key, depth + 1)
+            _take(total, value[key], depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            _take(total, part, depth + 1)
+    elif isinstance(value, (set, frozenset)):
+        _take(total, sorted(map(repr, value)), depth + 1)
+    elif isinstance(value, functools.partial):
+        _take(total, [value.func, value.args, value.keywords], depth + 1)
+    elif inspect.ismethod(value):
+        _take(total, [value.__func__, value.__self__], depth + 1)
+    elif inspect.isfunction(value):
+        total.update(value.__code__.co_code + repr(value.__code__.co_names).encode())
+        constants = [c for c in value.__code__.co_consts if not inspect.iscode(c)]
+        held = [value.__defaults__, value.__kwdefaults__, constants]
+        held += [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+        named = {n: value.__globals__.get(n) for n in value.__code__.co_names}
+        plain = {n: v for n, v in named.items() if not inspect.ismodule(v) and not callable(v)}
+        _take(total, [held, plain], depth + 1)
+    elif inspect.ismodule(value) or inspect.isclass(value):
+        total.update(str(getattr(value, "__name__", "")).encode())
+    elif hasattr(value, "state_dict"):  # a torch module
+        _take(total, dict(value.state_dict()), depth + 1)
+    elif hasattr(value, "tobytes") and hasattr(value, "dtype"):  # numpy
+        total.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
+    elif hasattr(value, "detach") and hasattr(value, "numpy"):  # a torch tensor
+        _take(total, value.detach().float().cpu().numpy(), depth + 1)
+    elif hasattr(value, "__dict__"):
+        _take(total, vars(value), depth + 1)
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
 
 
 def _version(distribution: str) -> str:

@@ -45,12 +45,22 @@ ENHANCERS = {
     "equalize": "reference_models.classical:equalize",
     "clahe": "reference_models.classical:clahe",
     "grey_world": "reference_models.classical:grey_world",
+    "shades_of_grey": "reference_models.classical:shades_of_grey",
+    "auto_gamma": "reference_models.classical:auto_gamma",
+    "retinex": "reference_models.classical:retinex",
     "unsharp": "reference_models.classical:unsharp",
+    "ape_like": "reference_models.classical:ape_like",
+    "apple": "reference_models.apple:AppleAutoAdjust",
 }
 
 #: prefix -> factory ``(argument) -> Enhancer``
 ENHANCER_PREFIXES = {
     "results": "reference_models.adapters:results",
+    "dped": "reference_models.dped.enhancer:dped",
+    "pt2": "reference_models.network_files:torch_export",
+    "torchscript": "reference_models.network_files:torchscript",
+    "onnx": "reference_models.network_files:onnx",
+    "cmd": "reference_models.command:command",
 }
 
 #: name -> Metric record
@@ -109,7 +119,7 @@ def resolve(target: str) -> Any:
     module_name, _, attribute = target.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (Exception, SystemExit) as error:  # a stranger's module may do anything
         raise InputError(
             f"cannot import {module_name!r} for {target!r}: {one_line(error)}"
         ) from error
@@ -178,7 +188,12 @@ def load_enhancer(spec: str) -> Enhancer:
     else:
         raise unknown("enhancer", spec, [*ENHANCERS, *(f"{p}:..." for p in ENHANCER_PREFIXES)])
     if isinstance(enhancer, type):
-        enhancer = enhancer()
+        try:
+            enhancer = enhancer()
+        except InputError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{spec!r} cannot be made: {one_line(error)}") from error
     if not callable(enhancer):
         raise InputError(f"{spec!r} is a {type(enhancer).__name__}, not a function of an image")
     return enhancer  # type: ignore[no-any-return]
@@ -198,7 +213,11 @@ def _load_foreign(spec: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    if importlib.util.find_spec(module_name.partition(".")[0]) is None:
+    try:
+        found = importlib.util.find_spec(module_name.partition(".")[0])
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
         prefixes = [*ENHANCER_PREFIXES, *ENHANCERS]
         raise InputError(
             f"{spec!r}: no module {module_name!r} here or installed"
@@ -224,7 +243,7 @@ def _import_file(path: Path, spec: str) -> Any:
     sys.modules[name] = module
     try:
         module_spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
     return module

@@ -20,6 +20,7 @@ from wespe_bench.errors import InputError, one_line
 from wespe_bench.runs import Failure, Run, tell
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from wespe_bench.engines import Outcome
@@ -66,9 +67,11 @@ def score_runs(
     In the result ``done`` and ``kept`` count photos: with at least one new row, and with
     all rows there already.
     """
-    from wespe_bench import progress, store
+    from wespe_bench import progress, provenance, store
     from wespe_bench.registry import ENGINES, load_metric, resolve
 
+    if verify:
+        provenance.forget()
     records = {name: load_metric(name) for name in dict.fromkeys(metrics)}
     if not records:
         raise InputError("no metrics to compute")
@@ -76,7 +79,7 @@ def score_runs(
     kept: list[int] = []
     failures: dict[int, list[Failure]] = defaultdict(list)
     for number, folder in enumerate(folders):
-        waiting, there, broken = _prepare(folder, number, records, shard, force, verify)
+        waiting, there, broken = _prepare(folder, number, records, shard, force)
         todo.extend(waiting)
         kept.append(there)
         failures[number].extend(broken)
@@ -113,6 +116,11 @@ def score_runs(
                         _failure_row(item.sample, metric, outcome.error) for metric in item.metrics
                     ]
                 done[item.run] += bool(scored)
+                if item.reference is not None and any(
+                    row["reference_sha256"] not in (None, item.reference_sha256) for row in scored
+                ):
+                    # Changed under its old size and time: the next hash is a fresh one.
+                    provenance.forget(item.reference)
                 # Two metrics that meet the same fault are one line to the reader.
                 for reason in dict.fromkeys(row["error"] for row in wrong):
                     names = ", ".join(row["metric"] for row in wrong if row["error"] == reason)
@@ -136,6 +144,7 @@ class _Item:
     sample: str
     image: Path
     reference: Path | None
+    reference_sha256: str | None
     metrics: tuple[str, ...]
 
 
@@ -145,15 +154,16 @@ def _prepare(
     records: dict[str, Metric],
     shard: tuple[int, int],
     force: bool,
-    verify: bool,
 ) -> tuple[list[_Item], int, list[Failure]]:
     """What is left to score in one run, how many photos are complete, and what cannot be."""
     from wespe_bench import atomic, provenance, store
 
-    content = store.read_run(folder)
+    content = _described(folder, store.read_run(folder), records)
     atomic.remove_leftovers(folder)
-    samples = _refreshed(folder, content, verify)
+    samples, content = _refreshed(folder, content)
+    table = store.load_samples(folder).set_index("sample")
     enhanced = store.load(folder, "enhanced").set_index("sample").to_dict("index")
+    valid = set(store.current_results(folder, content, table).index)
     scores = store.load(folder, "scores")
     there = {
         (row["sample"], row["metric"]): row for row in store.records(scores[scores["seed"] == 0])
@@ -173,6 +183,8 @@ def _prepare(
                     Failure(folder, sample, "score", "not enhanced yet; run enhance again")
                 )
             continue
+        if sample in failed:
+            continue
         if made["input_sha256"] != row["sha256"]:
             failures.append(
                 Failure(
@@ -183,8 +195,18 @@ def _prepare(
                 )
             )
             continue
+        if sample not in valid:
+            failures.append(
+                Failure(
+                    folder,
+                    sample,
+                    "score",
+                    "its result is an earlier enhancer's; run enhance again",
+                )
+            )
+            continue
         try:
-            sha256 = provenance.sha256_file(image, verify=verify)
+            sha256 = provenance.sha256_file(image)
         except InputError as error:
             failures.append(Failure(folder, sample, "score", f"{error}; run enhance again"))
             continue
@@ -207,13 +229,39 @@ def _prepare(
                 missing.append(name)
         if missing:
             path = None if reference is None else Path(reference)
-            waiting.append(_Item(number, sample, image, path, tuple(missing)))
+            waiting.append(
+                _Item(number, sample, image, path, row["reference_sha256"], tuple(missing))
+            )
         else:
             complete += 1
     return waiting, complete, failures
 
 
-def _refreshed(folder: Path, content: dict[str, Any], verify: bool) -> list[dict[str, Any]]:
+def _described(folder: Path, content: dict[str, Any], records: dict[str, Metric]) -> dict[str, Any]:
+    """run.json with title, unit and direction of each metric, for those who show the rows."""
+    from wespe_bench import store
+
+    told = {
+        metric.name: {
+            "version": metric.version,
+            "title": metric.title or metric.name,
+            "unit": metric.unit,
+            "higher_is_better": metric.higher_is_better,
+            "full_reference": metric.full_reference,
+            "summary": metric.summary,
+        }
+        for metric in records.values()
+    }
+    known = content.get("metrics", {})
+    if known | told != known:
+        content = content | {"metrics": known | told}
+        store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
+    return content
+
+
+def _refreshed(
+    folder: Path, content: dict[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """samples.parquet with today's hashes; written back, with the revision, when one moved.
 
     A file that cannot be found keeps its recorded hash: no-reference scores need only the
@@ -227,7 +275,7 @@ def _refreshed(folder: Path, content: dict[str, Any], verify: bool) -> list[dict
         for path, sha256 in (("path", "sha256"), ("reference", "reference_sha256")):
             if row[path] is None or not Path(row[path]).is_file():
                 continue
-            now = provenance.sha256_file(Path(row[path]), verify=verify)
+            now = provenance.sha256_file(Path(row[path]))
             changed |= now != row[sha256]
             row[sha256] = now
     if changed:
@@ -236,9 +284,8 @@ def _refreshed(folder: Path, content: dict[str, Any], verify: bool) -> list[dict
         )
         store.write_samples(folder, rows)
         content = content | {"dataset": content["dataset"] | {"revision": revision}}
-        content.pop("schema")
-        store.write_run(folder, content)
-    return rows
+        store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
+    return rows, content
 
 
 def _chunk(items: Sequence[_Item]) -> int:
@@ -253,64 +300,123 @@ def _failure_row(sample: str, metric: str, error: str) -> dict[str, Any]:
 
 
 def _open_worker(context: None) -> Callable[[Sequence[_Item]], list[Outcome]]:
-    return lambda items: [_score_item(item) for item in items]
+    return _score_items
 
 
-def _score_item(item: _Item) -> Outcome:
-    """All asked-for metrics of one photo, which is decoded once."""
-    from wespe_bench import images, provenance
+@dataclass(slots=True)
+class _Photo:
+    """One decoded photo on its way through the metrics."""
+
+    item: _Item
+    image: np.ndarray
+    image_sha256: str
+    reference: np.ndarray | None = None
+    reference_sha256: str | None = None
+    reference_error: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _score_items(items: Sequence[_Item]) -> list[Outcome]:
+    """All asked-for metrics of some photos, each of which is decoded once."""
     from wespe_bench.engines import Outcome
     from wespe_bench.registry import load_metric
 
-    try:
-        data = item.image.read_bytes()
-        image = images.read_rgb(data, name=str(item.image))
-    except Exception as error:
-        return Outcome(item, error=one_line(error))
-    reference, reference_sha256, reference_error = None, None, ""
+    outcomes: list[Outcome] = []
+    photos: list[_Photo] = []
+    for item in items:
+        try:
+            photos.append(_decode(item))
+        except Exception as error:
+            outcomes.append(Outcome(item, error=one_line(error)))
+    for name in dict.fromkeys(name for item in items for name in item.metrics):
+        metric = load_metric(name)
+        groups: dict[tuple[int, ...], list[_Photo]] = defaultdict(list)
+        for photo in photos:
+            if name not in photo.item.metrics:
+                continue
+            if metric.full_reference and photo.reference_error:
+                row = _failure_row(photo.item.sample, metric.name, photo.reference_error)
+                photo.rows.append(row)
+            else:
+                groups[photo.image.shape].append(photo)
+        for group in groups.values():
+            _score_group(metric, group)
+    return outcomes + [Outcome(photo.item, rows=tuple(photo.rows)) for photo in photos]
+
+
+def _decode(item: _Item) -> _Photo:
+    from wespe_bench import images, provenance
+
+    data = item.image.read_bytes()
+    image = images.read_rgb(data, name=str(item.image))
+    photo = _Photo(item, image, provenance.sha256_bytes(data))
     if item.reference is not None:
         try:
-            reference_data = item.reference.read_bytes()
-            reference = images.read_rgb(reference_data, name=str(item.reference))
-            reference_sha256 = provenance.sha256_bytes(reference_data)
+            data = item.reference.read_bytes()
+            photo.reference = images.read_rgb(data, name=str(item.reference))
+            photo.reference_sha256 = provenance.sha256_bytes(data)
         except OSError as error:
-            reference_error = f"{item.reference}: cannot be read ({error.strerror})"
+            photo.reference_error = f"{item.reference}: cannot be read ({error.strerror})"
         except InputError as error:
-            reference_error = str(error)
-    image_sha256 = provenance.sha256_bytes(data)
-    rows: list[dict[str, Any]] = []
-    for name in item.metrics:
-        metric = load_metric(name)
-        if metric.full_reference and reference_error:
-            rows.append(_failure_row(item.sample, metric.name, reference_error))
-            continue
-        begun = time.perf_counter()
+            photo.reference_error = str(error)
+    return photo
+
+
+def _score_group(metric: Metric, group: Sequence[_Photo]) -> None:
+    """One metric over photos of one size, at once where it can; rows go to the photos."""
+    import numpy as np
+
+    begun = time.perf_counter()
+    results: list[Any] = []
+    if metric.batch is not None and metric.full_reference and len(group) > 1:
         try:
-            pair = (image, reference) if metric.full_reference else (image,)
-            result = metric.compute(*pair, sample_id=item.sample, seed=0)
-            extras = dict(result) if isinstance(result, dict) else {"value": result}
-            value = float(extras.pop("value"))
-            if math.isnan(value):
-                raise ValueError("the result is NaN")
-            text = json.dumps({key: float(extra) for key, extra in sorted(extras.items())})
+            batches = [
+                np.stack([photo.image for photo in group]),
+                np.stack([photo.reference for photo in group if photo.reference is not None]),
+            ]
+            ids = [photo.item.sample for photo in group]
+            results = list(metric.batch(*batches, sample_ids=ids, seed=0))
+        except Exception:
+            results = []  # one photo may spoil the batch for its neighbours
+    if len(results) == len(group):
+        seconds = (time.perf_counter() - begun) / len(group)
+        for photo, result in zip(group, results, strict=True):
+            photo.rows.append(_row(metric, photo, result, seconds))
+        return
+    for photo in group:
+        begun = time.perf_counter()
+        pair = (photo.image, photo.reference) if metric.full_reference else (photo.image,)
+        try:
+            result = metric.compute(*pair, sample_id=photo.item.sample, seed=0)
         except Exception as error:
             message = str(error) if isinstance(error, ValueError) else one_line(error)
-            rows.append(_failure_row(item.sample, metric.name, message))
+            photo.rows.append(_failure_row(photo.item.sample, metric.name, message))
             continue
-        rows.append(
-            {
-                "sample": item.sample,
-                "metric": metric.name,
-                "metric_version": metric.version,
-                "value": value,
-                "extras": text if extras else "{}",
-                "image_sha256": image_sha256,
-                "reference_sha256": reference_sha256 if metric.full_reference else None,
-                "seed": 0,
-                "seconds": time.perf_counter() - begun,
-            }
-        )
-    return Outcome(item, rows=tuple(rows))
+        photo.rows.append(_row(metric, photo, result, time.perf_counter() - begun))
+
+
+def _row(metric: Metric, photo: _Photo, result: Any, seconds: float) -> dict[str, Any]:
+    """A row of the store, or the reason why the result cannot be one."""
+    try:
+        extras = dict(result) if isinstance(result, dict) else {"value": result}
+        value = float(extras.pop("value"))
+        if math.isnan(value):
+            raise ValueError("the result is NaN")
+        text = json.dumps({str(key): float(extra) for key, extra in sorted(extras.items())})
+    except Exception as error:
+        message = f"the metric's result is unusable: {one_line(error)}"
+        return _failure_row(photo.item.sample, metric.name, message)
+    return {
+        "sample": photo.item.sample,
+        "metric": metric.name,
+        "metric_version": metric.version,
+        "value": value,
+        "extras": text,
+        "image_sha256": photo.image_sha256,
+        "reference_sha256": photo.reference_sha256 if metric.full_reference else None,
+        "seed": 0,
+        "seconds": seconds,
+    }
 
 
 @dataclass(frozen=True)
@@ -324,7 +430,7 @@ class Score:
     runs: str
     """A run folder, or a folder of runs."""
     metrics: tuple[str, ...] = DEFAULT_METRICS
-    """Which metrics (wespe-bench list metrics)."""
+    """NAME or file.py:METRIC (wespe-bench list metrics)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
     shard: str = "1/1"

@@ -11,7 +11,7 @@ A run folder is one enhancer on one data set::
 
 Parts are immutable and appear by a rename, so writers need no locks, and a killed one
 leaves nothing half done. Parts are numbered; of two rows with one key the one in the later
-part counts. Clocks play no role.
+part counts. Clocks play no role. A part's name holds the hash of its bytes, so damage shows.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import io
 import json
 import os
 import re
-import uuid
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import atomic
+from wespe_bench import atomic, provenance
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ _KEYS = {
     "scores": ["sample", "metric", "seed"],
     "failures": ["sample", "stage", "metric"],
 }
-_PART = re.compile(r"part-(\d{8,})-[0-9a-f]{32}\.parquet")
+_PART = re.compile(r"part-(\d{8,})-([0-9a-f]{32})\.parquet")
 
 
 def _schema(kind: str) -> pa.Schema:
@@ -91,7 +91,7 @@ def _to_parquet(kind: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
     schema = _schema(kind)
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()
 
 
@@ -100,19 +100,38 @@ def _read_parquet(path: Path, kind: str) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(path.read_bytes()))
+        data = path.read_bytes()
+        part = _PART.fullmatch(path.name)
+        if part and provenance.sha256_bytes(data)[:32] != part[2]:
+            raise ValueError("its bytes are not those its name promises")
+        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+        stamp = (table.schema.metadata or {}).get(b"wespe_bench.schema", b"").decode("ascii")
+        if not stamp.isdecimal():
+            raise ValueError("not written by wespe-bench")
+        if int(stamp) <= SCHEMA:
+            table = table.cast(_schema(kind))
+            for sample in table.column("sample").unique().to_pylist():
+                check_id(sample)
     except FileNotFoundError:
         raise
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise InputError(
             f"{path}: damaged ({one_line(error)[:120]}); delete it and run the same command "
             "again, only what it held is redone"
         ) from None
-    stamp = (table.schema.metadata or {}).get(b"wespe_bench.schema", b"").decode()
-    if not stamp.isdigit():
-        raise InputError(f"{path}: not a part of a wespe-bench store; move it elsewhere")
     _refuse_newer(path, int(stamp))
-    return table.cast(_schema(kind))
+    return table
+
+
+def check_id(sample: object) -> None:
+    """Raise ValueError unless ``sample`` is fit to be a file's path below a run folder."""
+    if not isinstance(sample, str):
+        raise ValueError(f"sample id {sample!r} is no text")
+    parts = sample.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in sample or sample[1:2] == ":":
+        raise ValueError(f"sample id {sample!r} is no plain relative path")
+    if any(unicodedata.category(c) == "Cc" for c in sample):
+        raise ValueError(f"sample id {sample!r} holds control characters")
 
 
 def _refuse_newer(path: Path, schema: int) -> None:
@@ -129,8 +148,9 @@ def append(run: Path, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     folder = run / kind
     number = max((number for number, _ in _parts(folder)), default=0) + 1
-    name = f"part-{number:08d}-{uuid.uuid4().hex}.parquet"
-    atomic.write_bytes(folder / name, _to_parquet(kind, rows))
+    data = _to_parquet(kind, rows)
+    name = f"part-{number:08d}-{provenance.sha256_bytes(data)[:32]}.parquet"
+    atomic.write_bytes(folder / name, data)
 
 
 def _parts(folder: Path) -> list[tuple[int, Path]]:
@@ -200,10 +220,36 @@ def read_run(run: Path) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError):
         raise InputError(f"{path}: damaged; delete it and run the same command again") from None
     _refuse_newer(path, schema)
-    missing = {"label", "enhancer", "dataset"} - content.keys()
-    if missing:
-        raise InputError(f"{path}: lacks {', '.join(sorted(missing))}; delete it and run again")
+    _check_head(path, content)
     return dict(content)
+
+
+def _check_head(path: Path, content: dict[str, Any]) -> None:
+    """Raise InputError unless what readers rely on is there and of the right type."""
+    dataset = content.get("dataset")
+    dataset = dataset if isinstance(dataset, dict) else {}
+    right = {
+        "label": isinstance(content.get("label"), str),
+        "enhancer": isinstance(content.get("enhancer"), str),
+        "fingerprint": isinstance(content.get("fingerprint", ""), str),
+        "dataset.name": isinstance(dataset.get("name"), str),
+        "dataset.revision": isinstance(dataset.get("revision"), str),
+        "dataset.note": isinstance(dataset.get("note", ""), str),
+        "dataset.options": isinstance(dataset.get("options", {}), dict),
+        "versions": isinstance(content.get("versions", {}), dict),
+        "metrics": isinstance(content.get("metrics", {}), dict),
+        "seed": isinstance(content.get("seed", 0), int),
+        "device": isinstance(content.get("device", ""), str),
+        "platform": isinstance(content.get("platform", ""), str),
+        "created": isinstance(content.get("created", ""), str),
+        "command": isinstance(content.get("command", ""), str),
+    }
+    wrong = [name for name, fine in right.items() if not fine]
+    if wrong:
+        raise InputError(
+            f"{path}: {', '.join(wrong)} missing or of the wrong kind; delete the file and run "
+            "the same command again"
+        )
 
 
 def find_runs(path: Path) -> list[Path]:
@@ -227,8 +273,9 @@ def load_scores(path: Path | str) -> pd.DataFrame:
 
     Columns: run, label, dataset, revision, note, then those of the store: sample, metric,
     metric_version, value, extras, image_sha256, reference_sha256, seed, seconds. Rows of
-    samples that have left the data set, of results that were made anew and not scored yet,
-    and of changed references are left out: they speak of files that are gone.
+    samples that have left the data set, of results that are not `current_results`, that were
+    made anew and not scored yet, and of changed references are left out: they speak of what
+    is gone.
     """
     import pandas as pd
 
@@ -241,7 +288,7 @@ def _scores_of(run: Path, root: Path) -> pd.DataFrame:
     content = read_run(run)
     scores = load(run, "scores")
     samples = load_samples(run).set_index("sample")
-    images = load(run, "enhanced").set_index("sample")["image_sha256"]
+    images = current_results(run, content, samples)["image_sha256"]
     current = scores["sample"].map(images) == scores["image_sha256"]
     references = scores["sample"].map(samples["reference_sha256"])
     same = (references == scores["reference_sha256"]) | scores["reference_sha256"].isna()
@@ -257,6 +304,22 @@ def _scores_of(run: Path, root: Path) -> pd.DataFrame:
     for position, (column, value) in enumerate(head.items()):
         scores.insert(position, column, value)
     return scores.reset_index(drop=True)
+
+
+def current_results(run: Path, head: Mapping[str, Any], samples: pd.DataFrame) -> pd.DataFrame:
+    """The rows of "enhanced" that are results of today's enhancer on today's photos, by sample.
+
+    A row of another fingerprint than run.json's, of other input bytes than ``samples``
+    (indexed by sample) lists, or overtaken by a failure is not among them.
+    """
+    rows = load(run, "enhanced").set_index("sample")
+    failures = load_failures(run)
+    failed = failures.loc[failures["stage"] == "enhance", "sample"]
+    made_by = rows["fingerprint"].str.partition("|")[0] if len(rows) else rows["fingerprint"]
+    inputs = rows.index.to_series().map(samples["sha256"])
+    same = (made_by == head.get("fingerprint", "")) & (rows["input_sha256"] == inputs)
+    valid: pd.DataFrame = rows[same & ~rows.index.isin(failed)]
+    return valid
 
 
 def load_failures(run: Path) -> pd.DataFrame:

@@ -37,7 +37,7 @@ DEMO = Suite(
 )
 CLASSICAL = Suite(
     "classical",
-    "Classical enhancers on any photos (give --input)",
+    "Classical enhancers on photos of your own",
     (),
     _CLASSICAL,
     _METRICS,
@@ -54,28 +54,29 @@ class RunSuite:
       wespe-bench run --enhancers identity results:their_outputs/ --input photos/ --reference truth/
     """
 
-    suite: str = ""
+    suite: str | None = None
     """A suite's name (wespe-bench list suites)."""
     enhancers: tuple[str, ...] = ()
-    """What to run, besides the suite's: NAME, LABEL=NAME, file.py:function, results:FOLDER."""
-    dataset: str = ""
+    """What to run, besides the suite's: NAME, LABEL=NAME, file.py:function, results:FOLDER
+    and more (wespe-bench list enhancers)."""
+    dataset: str | None = None
     """A data set's name, instead of the suite's (wespe-bench list datasets)."""
-    input: str = ""
+    input: str | None = None
     """A folder of photos, instead of a named data set."""
-    reference: str = ""
+    reference: str | None = None
     """A folder of references for --input, paired by file name."""
-    input_suffix: str = ""
-    """What the photos' names end in, before the extension, beyond the pair's name."""
-    reference_suffix: str = ""
-    """What the references' names end in."""
-    name: str = ""
+    input_suffix: str | None = None
+    """The end of the photos' names that is not part of the pair's name, e.g. _phone."""
+    reference_suffix: str | None = None
+    """The same for the references, e.g. _dslr."""
+    name: str | None = None
     """What to call the photos of --input in tables (default: the folder's name)."""
-    data: str = ""
+    data: str | None = None
     """Where data sets live (default: $WESPE_DATA, else data/)."""
     metrics: tuple[str, ...] = ()
-    """Which metrics, instead of the suite's (wespe-bench list metrics)."""
-    out: str = ""
-    """Where the runs and the page go (default: runs/SUITE)."""
+    """Which metrics, instead of the suite's: NAME or file.py:METRIC (wespe-bench list metrics)."""
+    out: str | None = None
+    """Where the runs and the page go (default: runs/SUITE, or runs/NAME of the photos)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
     shard: str = "1/1"
@@ -98,7 +99,7 @@ class Demo:
 
     out: str = "runs/demo"
     """Where the runs and the page go."""
-    data: str = ""
+    data: str | None = None
     """Where the sample photos are written (default: $WESPE_DATA, else data/)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
@@ -114,9 +115,9 @@ class Report:
 
     runs: str
     """A run folder, or a folder of runs."""
-    out: str = ""
+    out: str | None = None
     """Where the two files go (default: the same folder)."""
-    title: str = ""
+    title: str | None = None
     """The page's title."""
     common: bool = False
     """Where photos are missing, compare on those that every method has."""
@@ -148,6 +149,7 @@ def report(argv: list[str]) -> int:
 
 def run_suite(config: RunSuite) -> int:
     """Enhance, score, report; returns the exit code."""
+    from wespe_bench import store
     from wespe_bench.engines import parse_shard
     from wespe_bench.enhancing import Plan, enhance_runs
     from wespe_bench.registry import SUITES, load_metric, parse_named, resolve, unknown
@@ -168,10 +170,11 @@ def run_suite(config: RunSuite) -> int:
     _refuse_twins(
         [item.label for item in named], "enhancers", "give one another label: LABEL=ENHANCER"
     )
-    out = Path(config.out or f"runs/{config.suite or 'run'}")
+    datasets = _datasets(config, suite)
+    out = Path(config.out or Path("runs", config.suite or folder_name(datasets[0][0].name)))
     plans = [
         Plan(out / folder_name(dataset.name) / item.label, item.label, item.spec, dataset, options)
-        for dataset, options in _datasets(config, suite)
+        for dataset, options in datasets
         for item in named
     ]
     made = enhance_runs(
@@ -201,14 +204,20 @@ def run_suite(config: RunSuite) -> int:
     if shard == (1, 1):
         scored_any = any(run.done + run.kept for run in scored)
         if scored_any:
-            _write_report(out, "", suite.title if suite else "", bool(failures))
+            asked = {plan.folder for plan in plans}
+            others = [run for run in store.find_runs(out) if run not in asked]
+            if others:
+                names = ", ".join(str(run) for run in others[:3])
+                more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+                print(f"the page also shows what was there before: {names}{more}")
+            _write_report(out, None, suite.title if suite else None, bool(failures))
     return tell(failures)
 
 
 def _datasets(config: RunSuite, suite: Suite | None) -> list[tuple[Dataset, dict[str, Any]]]:
     from wespe_bench.datasets.choice import choose
 
-    own = bool(config.dataset or config.input)
+    own = config.dataset is not None or config.input is not None
     names = (config.dataset,) if own or suite is None else suite.datasets
     if not names:
         raise InputError(
@@ -234,19 +243,32 @@ def _datasets(config: RunSuite, suite: Suite | None) -> list[tuple[Dataset, dict
 def _refuse_twins(names: list[str], what: str, remedy: str) -> None:
     seen: dict[str, str] = {}
     for name in names:
+        if name.casefold() in ("report.md", "report.html", "scores.csv"):
+            raise InputError(f"{name!r} is the name of a file that is written there; {remedy}")
         if name.casefold() in seen:
             raise InputError(f"two {what} are called {name!r}; {remedy}")
         seen[name.casefold()] = name
 
 
-def _write_report(runs: Path, out: str, title: str, common: bool) -> None:
+def _write_report(runs: Path, out: str | None, title: str | None, common: bool) -> None:
     from wespe_bench import registry
 
     write = registry.resolve(registry.REPORT)
-    paths = write(runs, out=Path(out) if out else None, title=title, common=common)
+    paths = write(runs, out=Path(out) if out else None, title=title or "", common=common)
     for path in paths:
         if path.suffix == ".md":
-            table = [line for line in path.read_text("utf-8").splitlines() if line.startswith("|")]
-            print("\n".join(["", *table, ""]))
+            print(_tables_of(path.read_text("utf-8")))
     for path in paths:
         print(path)
+
+
+def _tables_of(markdown: str) -> str:
+    """The score tables of a report with the remarks right below them."""
+    shown: list[str] = [""]
+    below = False
+    for line in markdown.splitlines():
+        table = line.startswith("|")
+        below = table or (below and (not line or line.startswith(("- ", "1. "))))
+        if below and not (line == "" and shown[-1] == ""):
+            shown.append(line)
+    return "\n".join(shown)

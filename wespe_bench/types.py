@@ -58,7 +58,9 @@ class Enhancer(Protocol):
       enhancers that need to know which photo it is;
     - ``fingerprint``: a string that changes when the enhancer would answer differently
       (by default the SHA-256 of its source file and the versions of its libraries);
-    - ``fingerprint_for(sample)``: the same for one sample.
+    - ``fingerprint_for(sample)``: the same for one sample;
+    - ``check(dataset)``: called before a run, to warn (``warnings.warn``) or raise InputError
+      when the data set does not suit.
     """
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray: ...
@@ -72,7 +74,9 @@ class Metric:
     and returns the score, or a dict whose "value" is the score and whose other numbers are
     stored with the row. ``version`` changes whenever the numbers do; tables refuse to mix
     two versions. ``aggregate`` turns the rows of one table cell into its number (default:
-    the mean of ``value``); ``batch`` scores same-sized images at once.
+    the mean of ``value``), or raises `wespe_bench.errors.Missing` with the reason why there
+    is none. ``batch(images, references, *, sample_ids, seed)`` scores uint8 (N, H, W, 3) pairs
+    of one size at once, with the same numbers to the last bit.
     """
 
     name: str

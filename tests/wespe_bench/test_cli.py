@@ -98,6 +98,8 @@ def test_top_level_help_and_version(command: Command) -> None:
         (["score", "nowhere"], ["no such folder: nowhere"]),
         (["score", "."], ["no runs below ."]),
         (["run"], ["nothing to run"]),
+        (["run", "--enhancers", "identity", "--input", ""], ["--input is empty"]),
+        (["run", "--enhancers", "identity", "--input"], ["--input needs a value"]),
         (["run", "--suite", "dmeo"], ["did you mean 'demo'?"]),
         (["run", "--suite", "classical"], ["give --input"]),
         (["run", "--suite", "demo", "--metrics", "pnsr"], ["did you mean 'psnr'?"]),
@@ -240,3 +242,65 @@ def test_output_closed_early(photos: Path, tmp_path: Path) -> None:
         check=True,
     )
     assert "Traceback" not in result.stderr
+
+
+def test_own_metric_keeps_its_direction_in_the_table(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from wespe_bench.types import Metric\n"
+        "def compute(image, **_):\n"
+        "    return float(image.mean())\n"
+        "DARK = Metric('dark', '3', 'level', False, False, compute, title='Darkness')\n"
+        "def darker(image):\n"
+        "    return image // 2\n"
+    )
+    arguments = ["run", "--enhancers", "identity", "Half=mine.py:darker", "--input", photos]
+    arguments += ["--metrics", "mine.py:DARK", "entropy", "--out", "out"]
+    result = command(*arguments)
+    assert result.returncode == 0, result.stderr
+    header, _, _, half = (line for line in result.stdout.splitlines() if line.startswith("|"))
+    assert "Darkness (level) ↓" in header
+    assert half.split("|")[4].strip().startswith("**")
+    # A resumed run forgets nothing of it.
+    assert command(*arguments, "--force").returncode == 0
+    assert "Darkness (level) ↓" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_merge_heals_and_mends(command: Command, photos: Path, tmp_path: Path) -> None:
+    arguments = ["run", "--enhancers", "identity", "--input", photos, "--jobs", "1"]
+    good = (photos / "img1.png").read_bytes()
+    assert command(*arguments, "--shard", "2/2", "--out", "s2").returncode == 0
+    assert command(*arguments, "--shard", "1/2", "--out", "s1").returncode == 0
+    # A merge that was killed between its first two files.
+    head = tmp_path / "m" / "photos" / "identity" / "run.json"
+    head.parent.mkdir(parents=True)
+    head.write_bytes((tmp_path / "s1" / "photos" / "identity" / "run.json").read_bytes())
+    assert command("merge", "s1", "s2", "--out", "m").returncode == 0
+    result = command("report", "m")
+    assert result.returncode == 0, result.stderr
+    assert "| identity | 6 |" in result.stdout
+    assert good == (photos / "img1.png").read_bytes()
+
+
+def test_streams_of_other_encodings_and_none(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    import os
+
+    from tests.conftest import entry_point
+
+    arguments = ["run", "--enhancers", "identity", "--input", str(photos), "--out", "out"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    result = command(*arguments, env=environment)
+    assert result.returncode == 0, result.stderr
+    line = " ".join([entry_point()[0], *arguments])
+    closed = subprocess.run(f"{line} >&- 2>&-", shell=True, cwd=tmp_path, check=False)
+    assert closed.returncode == 0
+
+
+def test_other_photos_of_the_same_name(command: Command, photos: Path, tmp_path: Path) -> None:
+    write_png(tmp_path / "b" / "photos" / "img1.png", np.zeros((24, 32, 3), np.uint8))
+    arguments = ["run", "--enhancers", "identity", "--out", "out", "--input"]
+    assert command(*arguments, photos).returncode == 0
+    one_line(command(*arguments, "b/photos"), "holds results of other photos", "--name")

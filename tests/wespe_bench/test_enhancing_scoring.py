@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,19 @@ METRICS = ("psnr", "ssim", "entropy", "bpp")
 
 def brighter(image: np.ndarray) -> np.ndarray:
     return image / np.float32(255) * 1.5
+
+
+class UnsayableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def unsayable() -> None:
+    raise UnsayableError
+
+
+def surrogate() -> None:
+    raise ValueError("\udcff")
 
 
 def rows(scores: pd.DataFrame) -> list[list[object]]:
@@ -63,9 +77,9 @@ def test_changed_photo_is_redone_alone(photos: Path, references: Path, tmp_path:
     enhance("identity", load_dataset("folder", **options), tmp_path / "run", quiet=True)
     before = score(tmp_path / "run", METRICS, quiet=True)
     write_png(photos / "img2.png", np.full((24, 32, 3), 9, np.uint8))
-    # The old result speaks of a photo that is gone: not scored, and said.
+    # The old result speaks of a photo that is gone: in no table any more, and said.
     stale = score(tmp_path / "run", METRICS, quiet=True)
-    assert len(stale) == len(before)
+    assert set(stale["sample"]) == {f"img{n}" for n in (1, 3, 4, 5, 6)}
     assert before["revision"].unique() != stale["revision"].unique()
     run = enhance("identity", load_dataset("folder", **options), tmp_path / "run", quiet=True)
     assert (run.done, run.kept) == (1, 5)
@@ -156,8 +170,13 @@ def test_reference_of_another_size(photos: Path, references: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (lambda image: image[:-1], "returned 32x23 for a photo of 32x24"),
+        (lambda image: image[:-1], "returned 32x23x3 for a photo of 32x24x3"),
         (lambda image: image[..., 0], r"expected shape \(H, W, 3\)"),
+        (lambda image: np.broadcast_to(np.float32(0), (10**6, 10**6, 3)), "1000000x1000000x3"),
+        (lambda image: image * 1.1, "floats up to .*; return floats on \\[0, 1\\]"),
+        (lambda image: sys.exit("usage: tool"), "SystemExit: usage: tool"),
+        (lambda image: unsayable(), "failed: UnsayableError"),
+        (lambda image: surrogate(), "failed"),
         (lambda image: image.astype(np.int32), "expected uint8, or floating point"),
         (lambda image: np.full(image.shape, np.nan), "NaN"),
         (lambda image: None, "expected a numpy array"),
@@ -297,3 +316,144 @@ def test_order_and_shards_do_not_matter(
         enhance("unsharp", shuffled, folder / "b", shard=(index, shards), quiet=True)
         score(folder / "b", METRICS, shard=(index, shards), quiet=True)
     assert rows(load_scores(folder / "b")) == straight
+
+
+def test_metric_batches_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wespe_bench import scoring
+
+    rng = np.random.default_rng(4)
+    for number in range(70):
+        side = 20 if number % 4 else 23
+        for folder in ("in", "ref"):
+            image = rng.integers(0, 256, (20, side, 3), np.uint8)
+            write_png(tmp_path / folder / f"{number}.png", image)
+    dataset = load_dataset("folder", input=tmp_path / "in", reference=tmp_path / "ref")
+    run = enhance("identity", dataset, tmp_path / "run", quiet=True)
+    names = ("psnr", "ssim", "ms_ssim", "ssim_rgb", "entropy")
+    monkeypatch.setattr(scoring, "_chunk", lambda items: 16)
+    batched = rows(score(run, names, quiet=True))
+    monkeypatch.setattr(scoring, "_chunk", lambda items: 1)
+    scoring.score_runs([run.folder], names, jobs=0, force=True, quiet=True)
+    assert rows(load_scores(run.folder)) == batched
+    assert len(batched) == 70 * len(names)
+
+
+def test_results_of_an_earlier_enhancer_are_in_no_table(photos: Path, tmp_path: Path) -> None:
+    class Graded:
+        def __init__(self, level: int, fails_on: str = "") -> None:
+            self.level, self.fails_on = level, fails_on
+
+        def __call__(self, image: np.ndarray) -> np.ndarray:
+            raise AssertionError
+
+        def for_sample(self, sample: Sample, image: np.ndarray) -> np.ndarray:
+            if sample.id == self.fails_on:
+                raise ValueError("boom")
+            return np.full_like(image, self.level)
+
+    dataset = load_dataset("folder", input=photos)
+    enhance(Graded(0), dataset, tmp_path / "run", quiet=True)
+    assert len(score(tmp_path / "run", ["entropy"], quiet=True)) == 6
+    # Another setting is another enhancer, although no line of code has changed.
+    run = enhance(Graded(9, "img2"), dataset, tmp_path / "run", quiet=True)
+    assert (run.done, run.kept) == (5, 0)
+    scores = score(run, ["entropy"], quiet=True)
+    assert "img2" not in set(scores["sample"])
+    assert len(scores) == 5
+    # Half of the work done by a third one: the rest waits, and is not taken from before.
+    enhance(Graded(7), dataset, tmp_path / "run", shard=(1, 2), quiet=True)
+    assert len(score(run, ["entropy"], quiet=True)) == 3
+
+
+def test_fingerprint_sees_what_an_enhancer_holds(tmp_path: Path) -> None:
+    import functools
+
+    from wespe_bench.provenance import fingerprint
+
+    def power(image: np.ndarray, gamma: float = 1.0) -> np.ndarray:
+        return image**gamma
+
+    def closure(gamma: float) -> object:
+        return lambda image: image**gamma
+
+    class Network:
+        def __init__(self, weights: np.ndarray) -> None:
+            self.weights = weights
+
+        def __call__(self, image: np.ndarray) -> np.ndarray:
+            return image
+
+    kinds = (
+        lambda g: functools.partial(power, gamma=g),
+        closure,
+        lambda g: Network(np.full(3, g)),
+        lambda g: Network(np.full(3, g)).__call__,
+    )
+    for kind in kinds:
+        assert fingerprint(kind(0.5)) == fingerprint(kind(0.5))
+        assert fingerprint(kind(0.5)) != fingerprint(kind(0.8))
+
+
+def test_fingerprint_sees_modules_beside_the_enhancer(tmp_path: Path) -> None:
+    import subprocess
+
+    (tmp_path / "mine.py").write_text("import helper_of_mine\ndef f(image): return image\n")
+    code = (
+        "from wespe_bench.provenance import fingerprint\n"
+        "from wespe_bench import load_enhancer\n"
+        "print(fingerprint(load_enhancer('mine.py:f')))"
+    )
+    prints = []
+    for version in (1, 2):
+        (tmp_path / "helper_of_mine.py").write_text(f"VERSION = {version}\n")
+        result = subprocess.run(
+            [sys.executable, "-B", "-c", code],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        prints.append(result.stdout)
+    assert prints[0] != prints[1]
+
+
+def test_unreadable_photo_fails_alone(photos: Path, tmp_path: Path) -> None:
+    (photos / "loop.png").symlink_to(photos / "loop.png")
+    (photos / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    run = enhance("identity", load_dataset("folder", input=photos), tmp_path / "run", quiet=True)
+    assert run.done == 6
+    assert {failure.sample for failure in run.failures} == {"loop", "gone"}
+
+
+def test_our_own_results_are_nobodys_photos(photos: Path) -> None:
+    for _ in range(2):
+        dataset = load_dataset("folder", input=photos)
+        assert len(dataset) == 6
+        enhance("identity", dataset, photos / "runs" / "identity", quiet=True)
+        load_dataset("samples", data=photos / "data")
+
+
+def test_lost_run_json_is_written_anew(photos: Path, tmp_path: Path) -> None:
+    dataset = load_dataset("folder", input=photos)
+    enhance("identity", dataset, tmp_path / "run", quiet=True)
+    (tmp_path / "run" / "run.json").unlink()
+    again = enhance("identity", dataset, tmp_path / "run", quiet=True)
+    assert (again.done, again.kept) == (0, 6)
+
+
+def test_photo_replaced_under_its_size_and_time(photos: Path, tmp_path: Path) -> None:
+    import os
+
+    from wespe_bench import provenance
+
+    target = photos / "img1.png"
+    os.utime(target, (1_600_000_000, 1_600_000_000))
+    load_dataset("folder", input=photos)
+    data = bytearray(target.read_bytes())
+    data[-20] ^= 1  # inside the check sum of the end: unreadable, of the same size
+    target.write_bytes(data)
+    os.utime(target, (1_600_000_000, 1_600_000_000))
+    stale = load_dataset("folder", input=photos).revision
+    provenance._hash_cache().save()
+    assert load_dataset("folder", input=photos).revision == stale
+    assert load_dataset("folder", input=photos, verify=True).revision != stale

@@ -280,3 +280,27 @@ def test_write_png_leaves_no_trace_of_failure(
         write_png(path, 255 - PHOTO)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["photo.png"]
+
+
+def test_16_bit_tiff_white_is_zero() -> None:
+    samples = deep_samples(1)
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, samples[..., 0], photometric="miniswhite")
+    expected = scaled(65535 - samples).repeat(3, axis=2)
+    np.testing.assert_array_equal(read_rgb(buffer.getvalue()), expected)
+
+
+@pytest.mark.parametrize(
+    ("channels", "options", "words"),
+    [
+        (4, {"photometric": "separated"}, "has to be RGB or grey"),
+        (4, {"photometric": "rgb", "extrasamples": ["assocalpha"]}, "premultiplied"),
+    ],
+)
+def test_16_bit_tiffs_that_are_refused(
+    channels: int, options: dict[str, object], words: str
+) -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, deep_samples(channels), **options)
+    with pytest.raises(InputError, match=words):
+        read_rgb(buffer.getvalue(), name="deep.tif")

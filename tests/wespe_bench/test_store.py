@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from wespe_bench import store
 from wespe_bench.errors import InputError
@@ -61,11 +65,36 @@ def test_damaged_part_is_named(tmp_path: Path) -> None:
         store.load(tmp_path, "scores")
 
 
+@given(data=st.data())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_flipped_byte_goes_unseen(tmp_path: Path, data: st.DataObject) -> None:
+    if not (tmp_path / "scores").exists():
+        store.append(tmp_path, "scores", [row(), row("b", "entropy", 2.0)])
+    (part,) = (tmp_path / "scores").iterdir()
+    good = part.read_bytes()
+    bad = bytearray(good)
+    bad[data.draw(st.integers(0, len(bad) - 1))] ^= data.draw(st.integers(1, 255))
+    part.write_bytes(bad)
+    with pytest.raises(InputError, match="damaged"):
+        store.load(tmp_path, "scores")
+    part.write_bytes(good)
+
+
+@pytest.mark.parametrize("sample", ["../x", "/x", "a//b", "a/../b", "C:/x", "a\\b", "a\nb", ""])
+def test_ids_that_leave_the_folder_are_refused(tmp_path: Path, sample: str) -> None:
+    store.append(tmp_path, "scores", [row(sample)])
+    with pytest.raises(InputError, match="sample id"):
+        store.load(tmp_path, "scores")
+
+
 def test_part_of_a_newer_version(tmp_path: Path) -> None:
     schema = store._schema("scores").with_metadata({"wespe_bench.schema": "99"})
     (tmp_path / "scores").mkdir()
-    path = tmp_path / "scores" / f"part-00000001-{'0' * 32}.parquet"
-    pq.write_table(pa.Table.from_pylist([row()], schema=schema), path)
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([row()], schema=schema), sink)
+    data = sink.getvalue()
+    name = f"part-00000001-{hashlib.sha256(data).hexdigest()[:32]}.parquet"
+    (tmp_path / "scores" / name).write_bytes(data)
     with pytest.raises(InputError, match="newer wespe-bench"):
         store.load(tmp_path, "scores")
 
@@ -76,7 +105,21 @@ def test_run_json_of_a_newer_version(tmp_path: Path) -> None:
         store.read_run(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": "x"}', '{"schema": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"schema": "x"}',
+        '{"schema": 1}',
+        '{"schema": 1, "label": 5, "enhancer": "e", "dataset": {"name": "d", "revision": "r"}}',
+        '{"schema": 1, "label": "l", "enhancer": "e", "dataset": "x"}',
+        '{"schema": 1, "label": "l", "enhancer": "e", "dataset": {}}',
+        '{"schema": 1, "label": "l", "enhancer": "e", "versions": 3, '
+        '"dataset": {"name": "d", "revision": "r", "options": 7}}',
+    ],
+)
 def test_damaged_run_json(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(InputError, match=r"run\.json"):

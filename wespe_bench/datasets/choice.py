@@ -10,14 +10,14 @@ from wespe_bench.types import Dataset
 
 
 def choose(
-    dataset: str,
+    dataset: str | None,
     *,
-    input: str = "",
-    reference: str = "",
-    input_suffix: str = "",
-    reference_suffix: str = "",
-    name: str = "",
-    data: str = "",
+    input: str | None = None,
+    reference: str | None = None,
+    input_suffix: str | None = None,
+    reference_suffix: str | None = None,
+    name: str | None = None,
+    data: str | None = None,
     verify: bool = False,
 ) -> tuple[Dataset, dict[str, Any]]:
     """The data set a user means, and the options it was loaded with.
@@ -25,6 +25,9 @@ def choose(
     ``input`` alone means the folder data set. Raises InputError for options that do not go
     together.
     """
+    for option, text in (("--input", input), ("--reference", reference), ("--data", data)):
+        if text == "":
+            raise InputError(f"{option} is empty; is a variable unset?")
     dataset = dataset or ("folder" if input else "samples")
     options: dict[str, Any] = {}
     if dataset == "folder":

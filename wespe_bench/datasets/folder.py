@@ -19,6 +19,9 @@ from wespe_bench.errors import InputError
 from wespe_bench.images import EXTENSIONS
 from wespe_bench.types import Dataset, Sample
 
+#: A folder that holds a file of this name is not looked into for photos.
+MARKER = ".wespe-bench"
+
 
 def load(
     input: Path | str,
@@ -71,7 +74,8 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
 def find_photos(folder: Path, suffix: str = "") -> dict[str, Path]:
     """Id -> path of every photo below ``folder`` whose id ends in ``suffix`` (taken off).
 
-    Hidden files are skipped. Raises InputError: no such folder, no photo in it, an
+    Hidden files are skipped, and so are run folders and `MARKER` folders; links to folders
+    are not followed, with a warning. Raises InputError: no such folder, no photo in it, an
     unreadable subfolder, two files with one id.
     """
     if not folder.is_dir():
@@ -83,11 +87,20 @@ def find_photos(folder: Path, suffix: str = "") -> dict[str, Path]:
     found: dict[str, Path] = {}
     folded: dict[str, str] = {}
     other = 0
+    linked: list[str] = []
+    special: list[str] = []
     for parent, subfolders, files in os.walk(folder, onerror=refuse):
+        if "run.json" in files or MARKER in files:
+            subfolders.clear()  # our own results and samples are nobody's photos
+            continue
+        linked += [str(Path(parent, s)) for s in subfolders if Path(parent, s).is_symlink()]
         subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
         for file in sorted(files):
             path = Path(parent, file)
             if file.startswith(".") or path.suffix.lower() not in EXTENSIONS:
+                continue
+            if path.exists() and not path.is_file():
+                special.append(str(path))  # a pipe would keep us waiting for ever
                 continue
             id_ = path.relative_to(folder).with_suffix("").as_posix()
             if suffix and not (id_.endswith(suffix) and len(path.stem) > len(suffix)):
@@ -102,6 +115,17 @@ def find_photos(folder: Path, suffix: str = "") -> dict[str, Path]:
                     f"{found[same]} and {path} have one id, {id_!r}; rename or remove one of them"
                 )
             found[id_] = path
+    for id_ in found:
+        for parent_id in Path(id_).parents:
+            if parent_id.suffix == ".png" and parent_id.with_suffix("").as_posix() in found:
+                raise InputError(
+                    f"{found[id_]} lies in a folder named like the result of "
+                    f"{found[parent_id.with_suffix('').as_posix()]}; rename one of them"
+                )
+    if linked:
+        warnings.warn(f"linked folders are not followed: {_some(linked)}", stacklevel=3)
+    if special:
+        warnings.warn(f"neither file nor folder, left out: {_some(special)}", stacklevel=3)
     if not found:
         wanted = f" ending in {suffix!r}" if suffix else ""
         hint = f"; {other} photos there end otherwise" if other else f" ({', '.join(EXTENSIONS)})"

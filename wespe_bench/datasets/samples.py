@@ -15,6 +15,7 @@ from pathlib import Path
 
 from wespe_bench import atomic, provenance
 from wespe_bench.datasets.camera import VERSION, Camera, photograph
+from wespe_bench.datasets.folder import MARKER
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
 from wespe_bench.types import Dataset, Sample
@@ -71,6 +72,7 @@ def _load(
     settings = hashlib.sha256(camera.describe().encode()).hexdigest()[:8]
     root = Path(data) if data else data_folder()
     folder = root / name / f"camera-v{VERSION}-{settings}"
+    _mark(root / name)
     samples = []
     for photo, (package, file) in sorted(photos.items()):
         phone, scene = folder / "phone" / f"{photo}.jpg", folder / "scene" / f"{photo}.png"
@@ -92,6 +94,15 @@ def _load(
         samples=tuple(samples),
         note=NOTE,
     )
+
+
+def _mark(folder: Path) -> None:
+    """Keep the samples out of a photo folder that happens to hold the data folder."""
+    try:
+        if not (folder / MARKER).exists():
+            atomic.write_text(folder / MARKER, "sample photos of wespe-bench\n")
+    except OSError:
+        pass  # writing the photos fails next, and says so
 
 
 def _packaged(package: str, file: str) -> Path:

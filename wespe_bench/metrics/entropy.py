@@ -67,7 +67,7 @@ ENTROPY = Metric(
     full_reference=False,
     compute=entropy,
     title="Entropy",
-    summary="256-bin grey histogram; the paper reads more as better",
+    summary="256-bin grey histogram; the paper reads more as better, noise raises it",
 )
 
 ENTROPY_RGB = Metric(

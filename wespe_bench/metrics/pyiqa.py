@@ -23,7 +23,7 @@ from wespe_bench.types import Metric
 
 @functools.cache
 def load(name: str) -> Metric:
-    """The record of pyiqa's metric ``name``.
+    """Any metric of pyiqa, when that is installed, under its own name and version.
 
     Raises InputError when pyiqa is not installed, has no such metric, or has one that
     compares sets of photos.

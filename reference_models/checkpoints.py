@@ -1,0 +1,110 @@
+"""Generator checkpoints: a safetensors file that carries its own card.
+
+The card is one JSON text under the metadata key ``card``. One key, because safetensors
+writes several in random order and the same weights would then hash differently each time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wespe_bench import atomic
+from wespe_bench.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from reference_models.wespe.networks import Generator
+
+FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What a generator checkpoint is.
+
+    ``camera`` is the camera whose photos it enhances, empty when unknown. ``sources`` maps
+    the names of the files it was made from to their SHA-256.
+    """
+
+    model: str
+    camera: str
+    parameters: int
+    width: int = 64
+    blocks: int = 4
+    norm: str = "instance"
+    padding: str = "zero"
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    note: str = ""
+    format_version: int = FORMAT_VERSION
+
+
+def write(path: Path, tensors: Mapping[str, np.ndarray], card: Card) -> str:
+    """Write the tensors and their card atomically; returns the file's SHA-256."""
+    from safetensors.numpy import save
+
+    data = save(
+        {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
+        metadata={"card": json.dumps(dataclasses.asdict(card), sort_keys=True)},
+    )
+    atomic.write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(path: Path) -> tuple[Generator, Card, str]:
+    """The generator (evaluation mode, CPU), its card, and the file's SHA-256.
+
+    Raises InputError when the file is missing, not a checkpoint of a generator, of a later
+    format, or holds tensors that do not fit its card.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    card = _card(path, data)
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from reference_models.wespe.networks import Generator
+
+    try:
+        state = load(data)
+        with torch.device("meta"):  # shapes first: nothing is allocated on a card's word
+            generator = Generator(card.width, card.blocks, card.norm, card.padding)
+        generator.load_state_dict(state, assign=True)
+    except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: not a generator checkpoint ({one_line(error)[:300]})") from None
+    for name, tensor in generator.state_dict().items():
+        if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path}: {name} is not finite float32; the checkpoint is damaged")
+    return generator.eval().requires_grad_(False), card, hashlib.sha256(data).hexdigest()
+
+
+def _card(path: Path, data: bytes) -> Card:
+    """The card alone, from the header: 8 bytes of length, then JSON."""
+    length = int.from_bytes(data[:8], "little")
+    try:
+        if not 2 <= length <= len(data) - 8:
+            raise ValueError("the header is cut short")
+        text = json.loads(data[8 : 8 + length])["__metadata__"]["card"]
+        fields: dict[str, Any] = json.loads(text)
+        version = fields.get("format_version")
+        if version != FORMAT_VERSION:
+            raise InputError(
+                f"{path}: checkpoint format {version!r}, this version reads {FORMAT_VERSION}"
+            )
+        known = {field.name for field in dataclasses.fields(Card)}
+        return Card(**{key: value for key, value in fields.items() if key in known})
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError(
+            f"{path}: not a generator checkpoint with a card; "
+            "make one with `wespe-bench import dped PREFIX --out FILE`"
+        ) from None

@@ -1,0 +1,147 @@
+"""Any program as an enhancer: ``cmd:tool --flag {input} {output}``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from wespe_bench.errors import InputError
+from wespe_bench.images import check_rgb, read_rgb, write_png
+
+#: Seconds a program may take over one photo.
+TIME_LIMIT = 600.0
+
+
+class Command:
+    """A program that reads one picture file and writes another.
+
+    ``{input}`` and ``{output}`` stand for the paths of a PNG to read and a PNG to write. The
+    text is split into arguments as a shell would quote them, but no shell runs: there are no
+    pipes, variables or wildcards. The program gets nothing on its standard input.
+
+    A program that fails, takes longer than ``time_limit`` seconds (it and its children are
+    then ended), writes no picture or one of another size raises InputError with the end of what
+    it said on stderr.
+
+    The fingerprint is the command and the SHA-256 of each file named in it; libraries the
+    program loads are not seen.
+    """
+
+    def __init__(self, command: str, time_limit: float = TIME_LIMIT) -> None:
+        try:
+            self.arguments = shlex.split(command)
+        except ValueError as error:
+            raise InputError(f"cmd:{command}: {error}") from None
+        for place in ("{input}", "{output}"):
+            if not any(place in argument for argument in self.arguments):
+                raise InputError(
+                    f"cmd:{command}: {place} is missing; expected cmd:tool {{input}} {{output}}"
+                )
+        program = shutil.which(self.arguments[0])
+        if program is None:
+            raise InputError(f"cmd:{command}: no program {self.arguments[0]!r} here")
+        self.arguments[0] = program
+        self.time_limit = time_limit
+        self.name = Path(program).name
+        digest = hashlib.sha256(command.encode())
+        for argument in self.arguments:
+            if Path(argument).is_file():
+                digest.update(Path(argument).read_bytes())
+        self.fingerprint = f"cmd:{digest.hexdigest()}"
+
+    def __call__(self, image: np.ndarray, /) -> np.ndarray:
+        """uint8 (H, W, 3) to uint8 of the same shape."""
+        check_rgb(image)
+        with tempfile.TemporaryDirectory(prefix="wespe-bench-") as folder:
+            source, target = Path(folder, "input.png"), Path(folder, "output.png")
+            write_png(source, image)
+            places = {"{input}": str(source), "{output}": str(target)}
+            said = self._run([_filled(argument, places) for argument in self.arguments])
+            if not target.is_file():
+                raise InputError(f"{self.name} wrote no picture at {{output}}{said}")
+            result = read_rgb(target.read_bytes(), name=f"the picture {self.name} wrote")
+        if result.shape != image.shape:
+            raise InputError(
+                f"{self.name} wrote {result.shape[1]}x{result.shape[0]} for a photo of "
+                f"{image.shape[1]}x{image.shape[0]}{said}"
+            )
+        return result
+
+    def _run(self, arguments: list[str]) -> str:
+        """Run the program; what it said on stderr, ready to be appended to a message."""
+        with tempfile.TemporaryFile() as stderr:
+            try:
+                process = subprocess.Popen(
+                    arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise InputError(f"{self.name} cannot be started: {error.strerror}") from None
+            try:
+                code = process.wait(self.time_limit)
+            except subprocess.TimeoutExpired:
+                raise InputError(
+                    f"{self.name} took longer than {self.time_limit:g} s and was ended"
+                    f"{_said(stderr)}"
+                ) from None
+            finally:
+                if process.poll() is None:
+                    _end(process)
+            said = _said(stderr)
+        if code < 0:
+            raise InputError(f"{self.name} was ended by signal {-code}{said}")
+        if code:
+            raise InputError(f"{self.name} failed with exit code {code}{said}")
+        return said
+
+
+def command(argument: str) -> Command:
+    """Any program, no shell: cmd:tool {input} {output}.
+
+    A time limit other than ten minutes goes after a question mark at the end:
+    ``cmd:tool {input} {output}?time_limit=30``.
+    """
+    text, mark, option = argument.rpartition("?time_limit=")
+    if not mark:
+        return Command(argument)
+    try:
+        seconds = float(option)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e9:
+        raise InputError(f"cmd:{argument}: time_limit={option}: expected seconds")
+    return Command(text, seconds)
+
+
+def _filled(argument: str, places: dict[str, str]) -> str:
+    for place, path in places.items():
+        argument = argument.replace(place, path)
+    return argument
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The program with whatever it started: a wrapper script must not leave its tool behind."""
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def _said(stderr: IO[bytes]) -> str:
+    """The last 300 characters of stderr in one line."""
+    stderr.seek(max(stderr.seek(0, os.SEEK_END) - 4000, 0))
+    text = " ".join(stderr.read().decode(errors="replace").split())
+    return f"; it said: {'...' if len(text) > 300 else ''}{text[-300:]}" if text else ""

@@ -1,0 +1,125 @@
+"""DPED's generator as an enhancer: ``dped:CHECKPOINT``.
+
+    wespe-bench import dped models_orig/iphone_orig --out iphone.safetensors
+    wespe-bench enhance dped:iphone.safetensors --input photos/
+
+Options go after a question mark: ``dped:CHECKPOINT?device=cpu&precision=fp16&max_memory=2GB``.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reference_models import banded
+from reference_models.dped import CAMERAS
+from reference_models.options import split_options
+from wespe_bench.errors import InputError
+from wespe_bench.images import check_rgb
+
+if TYPE_CHECKING:
+    from wespe_bench.types import Dataset
+
+#: Raised when this code's numbers change.
+VERSION = 1
+
+
+class GeneratorEnhancer:
+    """A generator's checkpoint, applied to photos of any size.
+
+    ``device`` is "auto" (CUDA when there), "cpu" or "cuda"; ``precision`` "fp32", "fp16" or
+    "bf16" and ``max_memory`` (bytes) as in `reference_models.banded.infer`.
+
+    Raises InputError for a file that is no such checkpoint, an unknown option, or a device
+    that is not there.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        device: str = "auto",
+        precision: banded.Precision = "fp32",
+        max_memory: int | None = None,
+    ) -> None:
+        from reference_models import checkpoints
+
+        self.generator, self.card, sha256 = checkpoints.read(checkpoint)
+        self.checkpoint = checkpoint
+        self.device = _device(device)
+        self.precision = precision
+        self.max_memory = max_memory
+        #: What decides the pixels. Where the stores lie does not, so memory is not in it.
+        self.fingerprint = f"{self.card.model}:{sha256}:{precision}:{VERSION}"
+
+    def __call__(self, image: np.ndarray, /) -> np.ndarray:
+        """uint8 (H, W, 3) to float32 of the same shape on [-0.08, 1.08]."""
+        return banded.infer(
+            self.generator,
+            image,
+            device=self.device,
+            precision=self.precision,
+            max_memory=self.max_memory,
+        )
+
+    def batch(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (N, H, W, 3) to float32 of that shape: the network applied to each patch.
+
+        One by one: on a processor a batch is no faster, and so a patch's result cannot
+        depend on its neighbours.
+        """
+        for image in images:
+            check_rgb(image)
+        return np.stack([self(image) for image in images])
+
+    def check(self, dataset: Dataset) -> None:
+        """Warn when the photos name another camera than the checkpoint's."""
+        if not self.card.camera:
+            return
+        names = [dataset.name, *(sample.id for sample in dataset.samples)]
+        words = {word for name in names for word in re.split(r"[^a-z]+", name.lower())}
+        others = sorted(words.intersection(CAMERAS) - {self.card.camera})
+        if others:
+            warnings.warn(
+                f"{self.checkpoint.name} was trained for {self.card.camera} photos, data set "
+                f"{dataset.name!r} holds {' and '.join(others)} photos: expect over-correction",
+                stacklevel=2,
+            )
+
+
+def dped(argument: str) -> GeneratorEnhancer:
+    """A DPED or WESPE generator, photos of any size: dped:CHECKPOINT?precision=fp32&max_memory=2GB.
+
+    ``device`` is auto, cpu or cuda; ``precision`` fp32, fp16 or bf16; see `GeneratorEnhancer`.
+    """
+    path, options = split_options(
+        "dped",
+        argument,
+        {
+            "device": ["auto", "cpu", "cuda"],
+            "precision": ["fp32", "fp16", "bf16"],
+            "max_memory": [""],
+        },
+    )
+    memory = options["max_memory"]
+    return GeneratorEnhancer(
+        Path(path),
+        options["device"],
+        options["precision"],  # type: ignore[arg-type]
+        banded.parse_size(memory) if memory else None,
+    )
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device=cuda: no CUDA device here; use device=cpu")
+    if name not in ("cpu", "cuda"):
+        raise InputError(f"device {name!r}: expected auto, cpu or cuda")
+    return name

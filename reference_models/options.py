@@ -1,0 +1,38 @@
+"""Options of an enhancer's spec: ``PATH?name=value&name=value``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from wespe_bench.errors import InputError
+from wespe_bench.registry import did_you_mean
+
+
+def split_options(
+    spec: str, argument: str, known: Mapping[str, Sequence[str]]
+) -> tuple[str, dict[str, str]]:
+    """The path before the "?", and the options after it with their defaults filled in.
+
+    ``known`` maps each option to its values, the default first; a lone default means that any
+    value will do. Raises InputError for an unknown option or value and an empty path.
+
+    >>> split_options("onnx", "a.onnx?layout=nhwc", {"layout": ["nchw", "nhwc"], "x": ["1"]})
+    ('a.onnx', {'layout': 'nhwc', 'x': '1'})
+    """
+    path, _, query = argument.partition("?")
+    if not path:
+        raise InputError(f"{spec}: nothing after the colon; expected {spec}:PATH")
+    options = {name: values[0] for name, values in known.items()}
+    for item in query.split("&") if query else []:
+        name, equals, value = item.partition("=")
+        if name not in known or not equals:
+            names = ", ".join(f"{name}=..." for name in known)
+            raise InputError(
+                f"{spec}:{argument}: no option {item!r}{did_you_mean(name, known)}; known: {names}"
+            )
+        if len(known[name]) > 1 and value not in known[name]:
+            raise InputError(
+                f"{spec}:{argument}: {name}={value}: expected one of {', '.join(known[name])}"
+            )
+        options[name] = value
+    return path, options

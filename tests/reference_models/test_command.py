@@ -1,0 +1,113 @@
+import os
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from wespe_bench.errors import InputError
+from wespe_bench.registry import load_enhancer
+
+
+@pytest.fixture
+def tool(tmp_path):
+    """Write a script with the given body; the spec that calls it."""
+
+    def write(body: str, name: str = "tool.py", options: str = "") -> str:
+        script = tmp_path / name
+        script.write_text(f"import sys, time\nfrom PIL import Image\n{body}\n")
+        return f"cmd:{sys.executable} '{script}' {{input}} {{output}}{options}"
+
+    return write
+
+
+def _photo(height=14, width=19):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+INVERT = """
+from PIL import ImageOps
+ImageOps.invert(Image.open(sys.argv[1])).save(sys.argv[2])
+"""
+
+
+def test_a_pillow_script(tool):
+    image = _photo()
+    np.testing.assert_array_equal(load_enhancer(tool(INVERT))(image), 255 - image)
+
+
+def test_names_with_spaces_and_no_shell(tool, tmp_path):
+    spec = tool(INVERT, name="my $HOME; tool.py")
+    np.testing.assert_array_equal(load_enhancer(spec)(_photo()), 255 - _photo())
+    body = "assert sys.argv[3] == '$(touch x)', sys.argv"
+    spec = tool(f"{body}\n{INVERT}") + " '$(touch x)' > /dev/null"
+    load_enhancer(spec)(_photo())
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("print('no licence', file=sys.stderr); sys.exit(3)", "exit code 3; it said: no licence"),
+        ("1 / 0", "exit code 1; it said: .*ZeroDivisionError"),
+        ("pass", "wrote no picture"),
+        ("Image.new('RGB', (4, 5)).save(sys.argv[2])", "wrote 4x5 for a photo of 19x14"),
+        ("open(sys.argv[2], 'w').write('hello')", "not a photo"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "signal 15"),
+    ],
+)
+def test_failures_are_said(tool, body, complaint):
+    with pytest.raises(InputError, match=complaint) as error:
+        load_enhancer(tool(body))(_photo())
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+def test_a_flood_on_stderr_is_cut(tool):
+    body = "print('x' * 10_000_000, 'the end', file=sys.stderr); sys.exit(1)"
+    with pytest.raises(InputError, match=r"the end$") as error:
+        load_enhancer(tool(body))(_photo())
+    assert len(str(error.value)) < 500
+
+
+def test_a_tool_that_hangs_is_ended_with_its_children(tool, tmp_path):
+    children = tmp_path / "children"
+    body = f"""
+import subprocess
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+open({str(children)!r}, "w").write(str(child.pid))
+time.sleep(600)
+"""
+    with pytest.raises(InputError, match="longer than 4 s"):
+        load_enhancer(tool(body, options="?time_limit=4"))(_photo())
+    pid = int(children.read_text())
+    for _ in range(100):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.05)
+    pytest.fail("the tool's child is still running")
+
+
+@pytest.mark.parametrize(
+    ("spec", "complaint"),
+    [
+        ("cmd:", "{input} is missing"),
+        ("cmd:cp {input}", "{output} is missing"),
+        ("cmd:cp {output}", "{input} is missing"),
+        ("cmd:no-such-tool {input} {output}", "no program 'no-such-tool'"),
+        ("cmd:cp '{input} {output}", "No closing quotation"),
+        ("cmd:cp {input} {output}?time_limit=soon", "expected seconds"),
+        ("cmd:cp {input} {output}?time_limit=0", "expected seconds"),
+    ],
+)
+def test_commands_that_are_none(spec, complaint):
+    with pytest.raises(InputError, match=complaint):
+        load_enhancer(spec)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="cp")
+def test_fingerprint_follows_command_and_script(tool):
+    assert load_enhancer("cmd:cp {input} {output}")(_photo()).shape == (14, 19, 3)
+    first = load_enhancer(tool(INVERT)).fingerprint
+    assert load_enhancer(tool(INVERT)).fingerprint == first
+    assert load_enhancer(tool(INVERT + "#")).fingerprint != first
