@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,7 +136,16 @@ def demo(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(Demo, argv, "demo")
-    return run_suite(RunSuite(suite="demo", out=config.out, data=config.data, jobs=config.jobs))
+    out = config.out or "runs/demo"
+    code = run_suite(RunSuite(suite="demo", out=out, data=config.data, jobs=config.jobs))
+    mine = f"wespe-bench run --suite demo --out {shlex.quote(out)} --enhancers"
+    print(
+        "\nOpen the page in a browser. Put your own function beside them, or a network, a program, "
+        "a folder of results:\n"
+        f"  {mine} Mine=my_model.py:enhance\n"
+        f"  {mine} onnx:model.onnx 'cmd:tool {{input}} {{output}}' results:outputs/"
+    )
+    return code
 
 
 def report(argv: list[str]) -> int:
