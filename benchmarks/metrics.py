@@ -400,6 +400,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullFormatter
 
     tasks = ["psnr", "ssim", "ms_ssim", "entropy", "bpp"]
     sizes = [size for size in SIZES if any(row["size"] == size for row in rows)]
@@ -410,14 +411,20 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         for axis, size in zip(line, sizes, strict=True):
             shown = [r for r in rows if (r["task"], r["size"]) == (task, size) and "seconds" in r]
             shown.sort(key=lambda r: -r["seconds"])
-            colours = ["#0b6e4f" if r["who"] == "wespe-bench" else "#9aa5b1" for r in shown]
-            bars = axis.barh(
-                [r["who"] for r in shown], [r["seconds"] for r in shown], color=colours
-            )
-            labels = [f" {r['seconds']:.2g} s" for r in shown]
-            axis.bar_label(bars, labels, fontsize=7)
+            # Points, not bars: a bar's length means nothing on a logarithmic axis.
+            for height, row in enumerate(shown):
+                colour = "#0b6e4f" if row["who"] == "wespe-bench" else "#7b8794"
+                axis.plot(row["seconds"], height, "o", color=colour)
+                label = (
+                    f"  {row['seconds']:.2g} s"
+                    if row["seconds"] < 10
+                    else (f"  {row['seconds']:.0f} s")
+                )
+                axis.annotate(label, (row["seconds"], height), fontsize=7, va="center")
+            axis.set_yticks(range(len(shown)), [row["who"] for row in shown])
             axis.set_xscale("log")
-            axis.margins(x=0.25)
+            axis.xaxis.set_minor_formatter(NullFormatter())
+            axis.margins(x=0.3, y=0.25)
             axis.tick_params(labelsize=7)
             axis.set_title(f"{task}, {size}", fontsize=8, loc="left")
             for side in ("top", "right"):
