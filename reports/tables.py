@@ -23,6 +23,7 @@ import numpy as np
 
 from wespe_bench import registry
 from wespe_bench.errors import InputError, Missing
+from wespe_bench.store import SCORE_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,18 +39,9 @@ POOLED_RESAMPLES = 1000
 #: Below this many photos an interval by resampling is known to be too narrow.
 SMALL_N = 10
 
+# The hashes are the store's business: by the time rows come here they are the current ones.
 _COLUMNS = [
-    "run",
-    "label",
-    "dataset",
-    "revision",
-    "note",
-    "sample",
-    "metric",
-    "metric_version",
-    "value",
-    "extras",
-    "seed",
+    name for name in SCORE_COLUMNS if name not in ("image_sha256", "reference_sha256", "seconds")
 ]
 _LEVEL = 0.95
 _SEED = 2018

@@ -19,6 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from wespe_bench.errors import InputError, one_line
@@ -63,6 +64,15 @@ def parse_shard(text: str) -> tuple[int, int]:
     ):
         return int(index), int(count)
     raise InputError(f"--shard {text!r}: expected i/n with 1 <= i <= n, for instance 1/4")
+
+
+def chunk_of(files: Sequence[Path]) -> int:
+    """Items per task: small files travel together, big ones alone."""
+    if len(files) < 64:
+        return 1
+    sizes = [file.stat().st_size for file in files[:16] if file.is_file()]
+    typical = sum(sizes) / max(len(sizes), 1)
+    return max(1, min(32, len(files) // 32, int(1_000_000 // (typical + 1))))
 
 
 def local(

@@ -7,6 +7,7 @@ run is resumed by the same command, and a changed photo or enhancer is done anew
 from __future__ import annotations
 
 import errno
+import shlex
 import sys
 import time
 from collections import defaultdict
@@ -91,16 +92,14 @@ def enhance_runs(
     shard: tuple[int, int] = (1, 1),
     force: bool = False,
     stretch: bool = False,
-    verify: bool = False,
     quiet: bool = False,
     engine: str = "local",
 ) -> list[Run]:
     """Run several plans through one pool of workers; one Run per plan, in order."""
     from wespe_bench import progress, provenance, store
+    from wespe_bench.engines import chunk_of
     from wespe_bench.registry import ENGINES, resolve
 
-    if verify:
-        provenance.forget()
     todo: list[_Item] = []
     kept: list[int] = []
     for number, plan in enumerate(plans):
@@ -125,7 +124,13 @@ def enhance_runs(
     with progress.bar(len(todo), "enhance", quiet=quiet) as bar:
         try:
             outcome: Outcome
-            for outcome in run_engine(_open_worker, context, todo, jobs=jobs, chunk=_chunk(todo)):
+            for outcome in run_engine(
+                _open_worker,
+                context,
+                todo,
+                jobs=jobs,
+                chunk=chunk_of([item.sample.path for item in todo]),
+            ):
                 item: _Item = outcome.item
                 if outcome.fatal:
                     fatal = outcome.error
@@ -196,7 +201,7 @@ def _prepare(
         ) from None
     atomic.remove_leftovers(plan.folder)
     enhanced = store.load(plan.folder, "enhanced").set_index("sample")
-    failed = set(store.load_failures(plan.folder)["sample"])
+    failed = set(store.load_failures(plan.folder).query("stage == 'enhance'")["sample"])
     inputs = store.load_samples(plan.folder).set_index("sample")["sha256"]
     known = enhanced.to_dict("index")
     images = plan.folder / "images"
@@ -240,7 +245,7 @@ def _write_head(plan: Plan, fingerprint: str, stretch: bool) -> None:
     options = {name: _option(name, value) for name, value in plan.options.items()}
     created = datetime.now(UTC).isoformat(timespec="seconds")
     metrics: dict[str, Any] = {}  # what `score` noted of its metrics outlives a resumed enhance
-    spec = plan.enhancer if isinstance(plan.enhancer, str) else fingerprint.partition(":")[0]
+    spec = plan.enhancer if isinstance(plan.enhancer, str) else provenance.name_of(plan.enhancer)
     if (plan.folder / "run.json").exists():
         before = store.read_run(plan.folder)
         same = (before["enhancer"], before["dataset"]["name"]) == (spec, plan.dataset.name)
@@ -281,7 +286,7 @@ def _write_head(plan: Plan, fingerprint: str, stretch: bool) -> None:
             "device": provenance.device(),
             "platform": provenance.machine(),
             "created": created,
-            "command": " ".join(["wespe-bench", *sys.argv[1:]]) if sys.argv else "",
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "metrics": metrics,
         },
     )
@@ -309,14 +314,6 @@ def _may_become_a_run(folder: Path) -> bool:
     """Empty but for temporary files, or a run whose run.json was lost."""
     names = {path.name for path in folder.iterdir() if path.suffix != ".tmp"}
     return not names or "samples.parquet" in names
-
-
-def _chunk(items: Sequence[_Item]) -> int:
-    """Photos per task: small files travel together, big ones alone."""
-    if len(items) < 64:
-        return 1
-    sizes = [item.sample.path.stat().st_size for item in items[:16]]
-    return max(1, min(32, len(items) // 32, int(1_000_000 // (sum(sizes) / len(sizes) + 1))))
 
 
 def _failure_row(item: _Item, error: str) -> dict[str, Any]:
@@ -509,6 +506,7 @@ class Enhance:
 
 def main(argv: list[str]) -> int:
     """The verb ``enhance``."""
+    from wespe_bench import provenance
     from wespe_bench.arguments import parse
     from wespe_bench.datasets.choice import choose
     from wespe_bench.engines import parse_shard
@@ -517,18 +515,11 @@ def main(argv: list[str]) -> int:
     config = parse(Enhance, argv, "enhance")
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
+    if config.verify:
+        provenance.forget()
     named = parse_named(config.enhancer)
     load_enhancer(named.spec)  # a wrong name is said before a data set is hashed
-    dataset, options = choose(
-        config.dataset,
-        input=config.input,
-        reference=config.reference,
-        input_suffix=config.input_suffix,
-        reference_suffix=config.reference_suffix,
-        name=config.name,
-        data=config.data,
-        verify=config.verify,
-    )
+    dataset, options = choose(config.dataset, config)
     out = Path(config.out) if config.out else Path("runs", folder_name(dataset.name), named.label)
     run = enhance_runs(
         [Plan(out, named.label, named.spec, dataset, options)],
@@ -536,7 +527,6 @@ def main(argv: list[str]) -> int:
         shard=shard,
         force=config.force,
         stretch=config.stretch,
-        verify=config.verify,
     )[0]
     kept = f", {run.kept} were there already" if run.kept else ""
     print(f"{run.done} photos enhanced with {named.label}{kept} -> {out}")

@@ -11,22 +11,6 @@ from wespe_bench.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = (
-    "run",
-    "label",
-    "dataset",
-    "revision",
-    "note",
-    "sample",
-    "metric",
-    "metric_version",
-    "value",
-    "extras",
-    "image_sha256",
-    "reference_sha256",
-    "seed",
-)
-
 
 @dataclass(frozen=True)
 class Export:
@@ -70,7 +54,7 @@ def export(runs: Path, out: Path, format: str = "csv") -> int:
     if out.is_dir():
         raise InputError(f"{out} is a folder; give a file name with --out")
     frame = store.load_scores(runs).sort_values(["run", "sample", "metric", "seed"])
-    frame = frame[list(COLUMNS)].reset_index(drop=True)
+    frame = frame.drop(columns="seconds").reset_index(drop=True)
     if format == "csv":
         data = _disarmed(frame).to_csv(index=False, lineterminator="\n").encode()
     elif format == "json":

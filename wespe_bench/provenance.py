@@ -1,7 +1,7 @@
 """Where a number comes from: hashes of files, revisions, code fingerprints, versions.
 
 File hashes are cached by path, size and modification time in
-``$WESPE_CACHE`` (default ``~/.cache/wespe-bench``); ``verify=True`` ignores the cache.
+``$WESPE_CACHE`` (default ``~/.cache/wespe-bench``); `forget` (--verify) hashes all anew.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from wespe_bench.types import Sample
 # changed this recently is never trusted from the cache.
 _SETTLED_NS = 2_000_000_000
 _MOST_ENTRIES = 1_000_000
+
+#: Stands for the hash of a file that cannot be read.
+UNREADABLE = "unreadable"
 
 #: Libraries whose version can change a number; run.json records them.
 LIBRARIES = (
@@ -105,8 +108,8 @@ def _hash_cache() -> _HashCache:
     return _HashCache()
 
 
-def sha256_file(path: Path, *, verify: bool = False) -> str:
-    """SHA-256 of a file's bytes; ``verify`` reads it even when the cache knows it.
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, from the cache while size and time are the same.
 
     Raises InputError when the file cannot be read.
     """
@@ -115,7 +118,7 @@ def sha256_file(path: Path, *, verify: bool = False) -> str:
         cache = _hash_cache()
         key = str(path.absolute())
         known = cache.entries.get(key)
-        if not verify and known and known[:2] == [status.st_size, status.st_mtime_ns]:
+        if known and known[:2] == [status.st_size, status.st_mtime_ns]:
             return str(known[2])
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -150,28 +153,21 @@ def revision(rows: Iterable[tuple[str, str, str | None]]) -> str:
     return digest.hexdigest()
 
 
-def hash_samples(
-    samples: Iterable[Sample], *, verify: bool = False
-) -> list[tuple[str, str, str | None]]:
-    """(id, SHA-256 of the photo, SHA-256 of the reference or None) of each sample.
+def content_of(path: Path) -> str:
+    """`sha256_file`, or "unreadable": such a file fails on its own when its turn comes."""
+    try:
+        return sha256_file(path)
+    except InputError:
+        return UNREADABLE
 
-    A file that cannot be read counts as "unreadable": it fails on its own when its turn
-    comes, and the others go on.
-    """
-    if verify:
-        forget()
 
-    def content(path: Path) -> str:
-        try:
-            return sha256_file(path)
-        except InputError:
-            return "unreadable"
-
+def hash_samples(samples: Iterable[Sample]) -> list[tuple[str, str, str | None]]:
+    """(id, `content_of` the photo, that of the reference or None) of each sample."""
     return [
         (
             sample.id,
-            content(sample.path),
-            None if sample.reference is None else content(sample.reference),
+            content_of(sample.path),
+            None if sample.reference is None else content_of(sample.reference),
         )
         for sample in samples
     ]
@@ -189,12 +185,7 @@ def fingerprint(enhancer: Any) -> str:
     stated = getattr(enhancer, "fingerprint", None)
     if stated is not None:
         return str(stated() if callable(stated) else stated)
-    target = inspect.unwrap(enhancer)
-    if isinstance(target, functools.partial):
-        target = target.func
-    if not (inspect.isfunction(target) or inspect.ismethod(target)):
-        target = type(target)
-    name = getattr(target, "__qualname__", repr(target))
+    target, name = _definition(enhancer), name_of(enhancer)
     total = hashlib.sha256(name.encode())
     for source in _sources(target):
         total.update(source)
@@ -202,6 +193,21 @@ def fingerprint(enhancer: Any) -> str:
     digest = total.hexdigest()
     stack = [f"{n}{_version(n)}" for n in ("numpy", "scipy", "scikit-image", "pillow")]
     return f"{name}:{digest[:16]}:{'+'.join(stack)}"
+
+
+def name_of(enhancer: Any) -> str:
+    """What its author called the function or class."""
+    return str(getattr(_definition(enhancer), "__qualname__", type(enhancer).__name__))
+
+
+def _definition(enhancer: Any) -> Any:
+    """The function, or the class, that source code defines."""
+    target = inspect.unwrap(enhancer)
+    if isinstance(target, functools.partial):
+        target = target.func
+    if not (inspect.isfunction(target) or inspect.ismethod(target)):
+        target = type(target)
+    return target
 
 
 def _sources(target: Any) -> list[bytes]:
@@ -270,6 +276,7 @@ def _filled(cell: Any) -> bool:
         return False
 
 
+@functools.cache
 def _version(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)
@@ -284,6 +291,7 @@ def versions() -> dict[str, str]:
     return {name: version for name, version in found.items() if version != "-"}
 
 
+@functools.cache
 def machine() -> str:
     """Operating system, architecture and processor model; never the host's name."""
     model = platform.processor()

@@ -58,7 +58,6 @@ def score_runs(
     jobs: int,
     shard: tuple[int, int] = (1, 1),
     force: bool = False,
-    verify: bool = False,
     quiet: bool = False,
     engine: str = "local",
 ) -> list[Run]:
@@ -68,10 +67,9 @@ def score_runs(
     all rows there already.
     """
     from wespe_bench import progress, provenance, store
+    from wespe_bench.engines import chunk_of
     from wespe_bench.registry import ENGINES, load_metric, resolve
 
-    if verify:
-        provenance.forget()
     records = {name: load_metric(name) for name in dict.fromkeys(metrics)}
     if not records:
         raise InputError("no metrics to compute")
@@ -104,7 +102,9 @@ def score_runs(
     with progress.bar(len(todo), "score", quiet=quiet) as bar:
         try:
             outcome: Outcome
-            for outcome in run_engine(_open_worker, None, todo, jobs=jobs, chunk=_chunk(todo)):
+            for outcome in run_engine(
+                _open_worker, None, todo, jobs=jobs, chunk=chunk_of([item.image for item in todo])
+            ):
                 item: _Item = outcome.item
                 if outcome.fatal:
                     fatal = outcome.error
@@ -275,7 +275,7 @@ def _refreshed(
         for path, sha256 in (("path", "sha256"), ("reference", "reference_sha256")):
             if row[path] is None or not Path(row[path]).is_file():
                 continue
-            now = provenance.sha256_file(Path(row[path]))
+            now = provenance.content_of(Path(row[path]))
             changed |= now != row[sha256]
             row[sha256] = now
     if changed:
@@ -286,13 +286,6 @@ def _refreshed(
         content = content | {"dataset": content["dataset"] | {"revision": revision}}
         store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
     return rows, content
-
-
-def _chunk(items: Sequence[_Item]) -> int:
-    if len(items) < 64:
-        return 1
-    sizes = [item.image.stat().st_size for item in items[:16]]
-    return max(1, min(32, len(items) // 32, int(1_000_000 // (sum(sizes) / len(sizes) + 1))))
 
 
 def _failure_row(sample: str, metric: str, error: str) -> dict[str, Any]:
@@ -443,13 +436,15 @@ class Score:
 
 def main(argv: list[str]) -> int:
     """The verb ``score``."""
-    from wespe_bench import store
+    from wespe_bench import provenance, store
     from wespe_bench.arguments import parse
     from wespe_bench.engines import parse_shard
 
     config = parse(Score, argv, "score")
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
+    if config.verify:
+        provenance.forget()
     folders = store.find_runs(Path(config.runs))
     runs = score_runs(
         folders,
@@ -457,7 +452,6 @@ def main(argv: list[str]) -> int:
         jobs=config.jobs,
         shard=shard,
         force=config.force,
-        verify=config.verify,
     )
     kept = sum(run.kept for run in runs)
     more = f", {kept} were complete already" if kept else ""

@@ -69,6 +69,9 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "error": "string",
     },
 }
+#: The columns of `load_scores`.
+SCORE_COLUMNS = ("run", "label", "dataset", "revision", "note", *_COLUMNS["scores"])
+
 _KEYS = {
     "enhanced": ["sample"],
     "scores": ["sample", "metric", "seed"],

@@ -159,7 +159,7 @@ def report(argv: list[str]) -> int:
 
 def run_suite(config: RunSuite) -> int:
     """Enhance, score, report; returns the exit code."""
-    from wespe_bench import store
+    from wespe_bench import provenance, store
     from wespe_bench.engines import parse_shard
     from wespe_bench.enhancing import Plan, enhance_runs
     from wespe_bench.registry import SUITES, load_metric, parse_named, resolve, unknown
@@ -176,6 +176,8 @@ def run_suite(config: RunSuite) -> int:
         load_metric(metric)
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
+    if config.verify:
+        provenance.forget()
     named = [parse_named(spec) for spec in specs]
     _refuse_twins(
         [item.label for item in named], "enhancers", "give one another label: LABEL=ENHANCER"
@@ -193,7 +195,6 @@ def run_suite(config: RunSuite) -> int:
         shard=shard,
         force=config.force,
         stretch=config.stretch,
-        verify=config.verify,
     )
     scored = score_runs(
         [plan.folder for plan in plans],
@@ -201,7 +202,6 @@ def run_suite(config: RunSuite) -> int:
         jobs=config.jobs,
         shard=shard,
         force=config.force,
-        verify=config.verify,
     )
     failures = [failure for run in (*made, *scored) for failure in run.failures]
     kept = sum(run.kept for run in made)
@@ -233,19 +233,7 @@ def _datasets(config: RunSuite, suite: Suite | None) -> list[tuple[Dataset, dict
         raise InputError(
             f"suite {config.suite!r} takes any photos: give --input FOLDER or --dataset NAME"
         )
-    chosen = [
-        choose(
-            name,
-            input=config.input,
-            reference=config.reference,
-            input_suffix=config.input_suffix,
-            reference_suffix=config.reference_suffix,
-            name=config.name,
-            data=config.data,
-            verify=config.verify,
-        )
-        for name in names
-    ]
+    chosen = [choose(name, config) for name in names]
     _refuse_twins([folder_name(d.name) for d, _ in chosen], "data sets", "give one another --name")
     return chosen
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wespe_bench.engines import Outcome, local, parse_shard
+from wespe_bench.engines import Outcome, chunk_of, local, parse_shard
 from wespe_bench.errors import InputError
 
 
@@ -99,3 +99,15 @@ def test_shards_partition(count: int, total: int) -> None:
 def test_bad_shards(text: str) -> None:
     with pytest.raises(InputError, match="expected i/n"):
         parse_shard(text)
+
+
+def test_small_files_travel_together(tmp_path: Path) -> None:
+    for number in range(200):
+        (tmp_path / str(number)).write_bytes(bytes(1000))
+    files = [tmp_path / str(number) for number in range(200)]
+    assert chunk_of(files[:63]) == 1
+    assert chunk_of(files) == 6
+    (tmp_path / "big").write_bytes(bytes(2_000_000))
+    assert chunk_of([tmp_path / "big"] * 200) == 1
+    # What cannot be read fails when its turn comes, not here.
+    assert chunk_of([tmp_path / "gone", *files]) == 6

@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from wespe_bench.errors import InputError
 from wespe_bench.registry import load_dataset
 from wespe_bench.types import Dataset
 
 
-def choose(
-    dataset: str | None,
-    *,
-    input: str | None = None,
-    reference: str | None = None,
-    input_suffix: str | None = None,
-    reference_suffix: str | None = None,
-    name: str | None = None,
-    data: str | None = None,
-    verify: bool = False,
-) -> tuple[Dataset, dict[str, Any]]:
+class Options(Protocol):
+    """The fields by which a verb's config says which photos it means."""
+
+    @property
+    def input(self) -> str | None: ...
+    @property
+    def reference(self) -> str | None: ...
+    @property
+    def input_suffix(self) -> str | None: ...
+    @property
+    def reference_suffix(self) -> str | None: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def data(self) -> str | None: ...
+
+
+def choose(dataset: str | None, config: Options) -> tuple[Dataset, dict[str, Any]]:
     """The data set a user means, and the options it was loaded with.
 
-    ``input`` alone means the folder data set. Raises InputError for options that do not go
-    together.
+    ``dataset`` is its name; without one, ``config.input`` means the folder data set, and
+    nothing at all the samples. Raises InputError for options that do not go together.
     """
-    for option, text in (("--input", input), ("--reference", reference), ("--data", data)):
-        if text == "":
-            raise InputError(f"{option} is empty; is a variable unset?")
-    dataset = dataset or ("folder" if input else "samples")
-    options: dict[str, Any] = {}
+    for option in ("input", "reference", "data"):
+        if getattr(config, option) == "":
+            raise InputError(f"--{option} is empty; is a variable unset?")
+    dataset = dataset or ("folder" if config.input else "samples")
+    names = ("input", "reference", "input_suffix", "reference_suffix", "name")
+    options = {name: value for name in names if (value := getattr(config, name))}
     if dataset == "folder":
-        if not input:
+        if not config.input:
             raise InputError("the folder data set needs --input FOLDER")
-        options["input"] = input
-        if reference:
-            options["reference"] = reference
-        for option, value in (
-            ("input_suffix", input_suffix),
-            ("reference_suffix", reference_suffix),
-            ("name", name),
-        ):
-            if value:
-                options[option] = value
-        if reference_suffix and not reference:
+        if config.reference_suffix and not config.reference:
             raise InputError("--reference-suffix needs --reference FOLDER")
-    else:
-        if input or reference or input_suffix or reference_suffix or name:
-            raise InputError(
-                f"--input, --reference and their suffixes go with --dataset folder, not {dataset!r}"
-            )
-        if data:
-            options["data"] = data
-    return load_dataset(dataset, verify=verify, **options), options
+    elif options:
+        raise InputError(
+            f"--input, --reference and their suffixes go with --dataset folder, not {dataset!r}"
+        )
+    elif config.data:
+        options["data"] = config.data
+    return load_dataset(dataset, **options), options

@@ -31,7 +31,6 @@ def load(
     reference_suffix: str = "",
     name: str = "",
     note: str = "",
-    verify: bool = False,
 ) -> Dataset:
     """The photos below ``input``, paired with those below ``reference`` when it is given.
 
@@ -54,7 +53,7 @@ def load(
     )
     return Dataset(
         name=name or Path(input).resolve().name or "folder",
-        revision=provenance.revision(provenance.hash_samples(samples, verify=verify)),
+        revision=provenance.revision(provenance.hash_samples(samples)),
         paired=reference is not None,
         samples=samples,
         note=note,

@@ -51,22 +51,22 @@ def data_folder() -> Path:
     return Path(os.environ.get("WESPE_DATA") or "data")
 
 
-def load(*, data: Path | str | None = None, seed: int = 0, verify: bool = False) -> Dataset:
+def load(*, data: Path | str | None = None, seed: int = 0) -> Dataset:
     """The test half: five colour photos, paired with what the simulated camera made of them.
 
     ``data`` is where the pairs are written (default `data_folder`). Raises InputError when a
     packaged photo is missing or the folder cannot be written.
     """
-    return _load("samples", TEST, data, seed, verify)
+    return _load("samples", TEST, data, seed)
 
 
-def load_fit(*, data: Path | str | None = None, seed: int = 0, verify: bool = False) -> Dataset:
+def load_fit(*, data: Path | str | None = None, seed: int = 0) -> Dataset:
     """The half that may be fitted and trained on: four colour and six grey photos."""
-    return _load("samples_fit", FIT, data, seed, verify)
+    return _load("samples_fit", FIT, data, seed)
 
 
 def _load(
-    name: str, photos: dict[str, tuple[str, str]], data: Path | str | None, seed: int, verify: bool
+    name: str, photos: dict[str, tuple[str, str]], data: Path | str | None, seed: int
 ) -> Dataset:
     camera = Camera(seed=seed)
     settings = hashlib.sha256(camera.describe().encode()).hexdigest()[:8]
@@ -89,7 +89,7 @@ def _load(
         samples.append(Sample(photo, phone, scene))
     return Dataset(
         name=name,
-        revision=provenance.revision(provenance.hash_samples(samples, verify=verify)),
+        revision=provenance.revision(provenance.hash_samples(samples)),
         paired=True,
         samples=tuple(samples),
         note=NOTE,
