@@ -1,12 +1,16 @@
-"""Run and Failure: what `enhance` and `score` give back, and how it is told."""
+"""Plan, Run and Failure: what `enhance` and `score` take and give back, and how it is told."""
 
 from __future__ import annotations
 
 import sys
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wespe_bench.types import Dataset, Enhancer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,21 @@ class Run:
     done: int = 0
     kept: int = 0
     failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One enhancer on one data set into one folder.
+
+    ``enhancer`` is a spec that every worker resolves for itself, or, without workers, the
+    function. ``options`` are what `load_dataset` was given, kept for run.json.
+    """
+
+    folder: Path
+    label: str
+    enhancer: str | Enhancer
+    dataset: Dataset
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def tell(failures: Sequence[Failure]) -> int:

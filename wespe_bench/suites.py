@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.errors import InputError
-from wespe_bench.runs import folder_name, tell
+from wespe_bench.runs import Plan, folder_name, tell
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
@@ -161,7 +161,7 @@ def run_suite(config: RunSuite) -> int:
     """Enhance, score, report; returns the exit code."""
     from wespe_bench import provenance, store
     from wespe_bench.engines import parse_shard
-    from wespe_bench.enhancing import Plan, enhance_runs
+    from wespe_bench.enhancing import enhance_runs
     from wespe_bench.registry import SUITES, load_metric, parse_named, resolve, unknown
     from wespe_bench.scoring import DEFAULT_METRICS, score_runs
 

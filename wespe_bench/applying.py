@@ -1,0 +1,192 @@
+"""One enhancer on some photos -> PNGs: the work that `enhance` hands to its processes.
+
+A photo is decoded once; a float result is quantised once, here, and written under a
+temporary name. Whatever goes wrong with one photo is that photo's fate alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench.engines import Outcome
+from wespe_bench.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from wespe_bench.types import Sample
+
+# Nobody's enhancer overshoots 1 as far as this; who gets here has forgotten to divide by 255.
+_FARTHEST = 4.0
+
+# Errors that no other photo can escape either.
+_FATAL = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One photo to do: which plan's enhancer, where the PNG goes, what its row will say.
+
+    ``sha256`` is the photo's as the data set knows it; ``failed_before`` that a failure of
+    it stands in the store.
+    """
+
+    plan: int
+    sample: Sample
+    target: Path
+    fingerprint: str
+    sha256: str
+    failed_before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every worker is told: each plan's enhancer (a spec or the function), and --stretch."""
+
+    enhancers: tuple[Any, ...]
+    stretch: bool
+
+
+def open_worker(context: Context) -> Callable[[Sequence[Item]], list[Outcome]]:
+    """In each worker: resolve an enhancer when its first photo comes, keep it."""
+    from wespe_bench.registry import load_enhancer
+
+    loaded: dict[int, Any] = {}
+
+    def work(items: Sequence[Item]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for plan in dict.fromkeys(item.plan for item in items):
+            if plan not in loaded:
+                enhancer = context.enhancers[plan]
+                loaded[plan] = load_enhancer(enhancer) if isinstance(enhancer, str) else enhancer
+            some = [item for item in items if item.plan == plan]
+            outcomes.extend(_enhance_items(loaded[plan], some, context.stretch))
+        return outcomes
+
+    return work
+
+
+def _enhance_items(enhancer: Any, items: Sequence[Item], stretch: bool) -> Iterable[Outcome]:
+    from wespe_bench import images, provenance
+
+    batch = getattr(enhancer, "batch", None)
+    decoded: list[tuple[Item, np.ndarray, str]] = []
+    outcomes: list[Outcome] = []
+    for item in items:
+        try:
+            data = _read(item.sample.path)
+            image = images.read_rgb(data, name=str(item.sample.path))
+        except (Exception, MemoryError) as error:
+            outcomes.append(Outcome(item, error=one_line(error)))
+            continue
+        sha256 = provenance.sha256_bytes(data)
+        if batch is None or len(items) == 1:
+            outcomes.append(_one(enhancer, item, image, sha256, stretch))
+        else:
+            decoded.append((item, image, sha256))
+    groups: dict[tuple[int, ...], list[tuple[Item, np.ndarray, str]]] = defaultdict(list)
+    for entry in decoded:
+        groups[entry[1].shape].append(entry)
+    for group in groups.values():
+        outcomes.extend(_many(enhancer, group, stretch))
+    return outcomes
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _one(enhancer: Any, item: Item, image: np.ndarray, sha256: str, stretch: bool) -> Outcome:
+
+    begun = time.perf_counter()
+    try:
+        for_sample = getattr(enhancer, "for_sample", None)
+        result = enhancer(image) if for_sample is None else for_sample(item.sample, image)
+    except BaseException as error:
+        # Ctrl-C reaches this process only when there are no workers; anything else that is
+        # raised here, sys.exit() included, is the enhancer's doing and one photo's fate.
+        if isinstance(error, KeyboardInterrupt) and parent_process() is None:
+            raise
+        return Outcome(item, error=f"the enhancer failed: {one_line(error)}")
+    return _keep(item, image, result, sha256, stretch, time.perf_counter() - begun)
+
+
+def _many(
+    enhancer: Any, group: Sequence[tuple[Item, np.ndarray, str]], stretch: bool
+) -> Iterable[Outcome]:
+    import numpy as np
+
+    begun = time.perf_counter()
+    try:
+        results = enhancer.batch(np.stack([image for _, image, _ in group]))
+        if len(results) != len(group):
+            raise InputError(f"batch() gave {len(results)} results for {len(group)} photos")
+    except (Exception, SystemExit):
+        # One photo may spoil the batch for its neighbours: each gets its own chance.
+        return [_one(enhancer, *entry, stretch) for entry in group]
+    seconds = (time.perf_counter() - begun) / len(group)
+    return [
+        _keep(item, image, np.asarray(result), sha256, stretch, seconds)
+        for (item, image, sha256), result in zip(group, results, strict=True)
+    ]
+
+
+def _keep(
+    item: Item, image: np.ndarray, result: Any, sha256: str, stretch: bool, seconds: float
+) -> Outcome:
+    """Check, quantise and write one result."""
+    import numpy as np
+
+    from wespe_bench import images, provenance
+
+    try:
+        # Before anything is computed from it: a wrong result may be of any size.
+        if isinstance(result, np.ndarray) and result.ndim == 3 and result.shape != image.shape:
+            raise ValueError(
+                f"returned {result.shape[1]}x{result.shape[0]}x{result.shape[2]} for a photo of "
+                f"{image.shape[1]}x{image.shape[0]}x3"
+            )
+        if stretch and isinstance(result, np.ndarray) and np.issubdtype(result.dtype, np.floating):
+            result = stretched(result)
+        if isinstance(result, np.ndarray) and np.issubdtype(result.dtype, np.floating):
+            largest = float(result.max()) if result.size else 0.0
+            if largest > _FARTHEST:
+                raise ValueError(
+                    f"floats up to {largest:.4g}; return floats on [0, 1], or uint8 on 0..255"
+                )
+        pixels = images.quantize(result)
+    except (ValueError, MemoryError) as error:
+        return Outcome(item, error=f"the enhancer's result is unusable: {error}")
+    try:
+        data = images.write_png(item.target, pixels)
+    except OSError as error:
+        reason = f"cannot write {item.target}: {error.strerror or error}"
+        return Outcome(item, error=reason, fatal=error.errno in _FATAL)
+    row = {
+        "sample": item.sample.id,
+        "input_sha256": sha256,
+        "fingerprint": item.fingerprint,
+        "image_sha256": provenance.sha256_bytes(data),
+        "seconds": seconds,
+    }
+    return Outcome(item, rows=(row,))
+
+
+def stretched(image: np.ndarray) -> np.ndarray:
+    """A float result stretched from its own minimum and maximum to [0, 1].
+
+    What the first DPED release did when it saved test pictures (SPEC 1.4); moves a number
+    by decibels, so it is off unless asked for and is part of the fingerprint.
+    """
+    low, high = float(image.min()), float(image.max())
+    return (image - low) / ((high - low) or 1.0)

@@ -1,0 +1,155 @@
+"""What a run says of itself: run.json and samples.parquet, written, described, kept up to date."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench.errors import InputError
+from wespe_bench.runs import Plan
+
+if TYPE_CHECKING:
+    from wespe_bench.types import Metric
+
+
+def write(plan: Plan, fingerprint: str, stretch: bool) -> None:
+    """Begin a run, or go on with it: write run.json and samples.parquet.
+
+    Raises InputError when the folder holds another run, or something that is none, and
+    OSError when it cannot be written.
+    """
+    from datetime import UTC, datetime
+
+    from wespe_bench import provenance, store
+
+    rows = provenance.hash_samples(plan.dataset.samples)
+    revision = provenance.revision(rows)
+    options = {name: _option(name, value) for name, value in plan.options.items()}
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    metrics: dict[str, Any] = {}  # what `score` noted of its metrics outlives a resumed enhance
+    spec = plan.enhancer if isinstance(plan.enhancer, str) else provenance.name_of(plan.enhancer)
+    if (plan.folder / "run.json").exists():
+        before = store.read_run(plan.folder)
+        same = (before["enhancer"], before["dataset"]["name"]) == (spec, plan.dataset.name)
+        if not same:
+            raise InputError(
+                f"{plan.folder} holds {before['enhancer']!r} on {before['dataset']['name']!r}, "
+                f"not {spec!r} on {plan.dataset.name!r}; choose another --out"
+            )
+        source = before["dataset"].get("options", {}).get("input")
+        moved = source is not None and source != options.get("input")
+        if moved and before["dataset"]["revision"] != revision:
+            raise InputError(
+                f"{plan.folder} holds results of other photos, those in {source}; "
+                "give these another --name, or choose another --out"
+            )
+        created = before.get("created", created)
+        metrics = before.get("metrics", {})
+    elif plan.folder.is_dir() and not _may_become_a_run(plan.folder):
+        raise InputError(f"{plan.folder} is not empty and is no run folder; choose another --out")
+    # run.json first: it is what tells a second shard that the folder is a run's.
+    store.write_run(
+        plan.folder,
+        {
+            "label": plan.label,
+            "enhancer": spec,
+            "fingerprint": fingerprint,
+            "stretch": stretch,
+            "seed": 0,
+            "dataset": {
+                "name": plan.dataset.name,
+                "revision": revision,
+                "paired": plan.dataset.paired,
+                "note": plan.dataset.note,
+                "n": len(plan.dataset),
+                "options": options,
+            },
+            "versions": provenance.versions(),
+            "device": provenance.device(),
+            "platform": provenance.machine(),
+            "created": created,
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "metrics": metrics,
+        },
+    )
+    store.write_samples(
+        plan.folder,
+        [
+            {
+                "sample": sample.id,
+                "path": str(sample.path.absolute()),
+                "sha256": content,
+                "reference": None if sample.reference is None else str(sample.reference.absolute()),
+                "reference_sha256": reference,
+            }
+            for sample, (_, content, reference) in zip(plan.dataset.samples, rows, strict=True)
+        ],
+    )
+
+
+def _option(name: str, value: Any) -> str:
+    """A data set's option as run.json keeps it; folders in full, so that they can be compared."""
+    return str(Path(value).absolute()) if name in ("input", "reference", "data") else str(value)
+
+
+def _may_become_a_run(folder: Path) -> bool:
+    """Empty but for temporary files, or a run whose run.json was lost."""
+    names = {path.name for path in folder.iterdir() if path.suffix != ".tmp"}
+    return not names or "samples.parquet" in names
+
+
+def describe(folder: Path, records: dict[str, Metric]) -> dict[str, Any]:
+    """Note title, unit and direction of each metric in run.json; returns its content.
+
+    For those who show the rows and must not run code that a data file names.
+    """
+    from wespe_bench import store
+
+    content = store.read_run(folder)
+    told = {
+        metric.name: {
+            "version": metric.version,
+            "title": metric.title or metric.name,
+            "unit": metric.unit,
+            "higher_is_better": metric.higher_is_better,
+            "full_reference": metric.full_reference,
+            "summary": metric.summary,
+        }
+        for metric in records.values()
+    }
+    known = content.get("metrics", {})
+    if known | told != known:
+        content = content | {"metrics": known | told}
+        store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
+    return content
+
+
+def refresh(folder: Path, content: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The rows of samples.parquet with today's hashes, and run.json's content.
+
+    Both are written back, with the new revision, when a hash moved.
+
+    A file that cannot be found keeps its recorded hash: no-reference scores need only the
+    run's own images.
+    """
+    from wespe_bench import provenance, store
+
+    rows = store.records(store.load_samples(folder))
+    changed = False
+    for row in rows:
+        for path, sha256 in (("path", "sha256"), ("reference", "reference_sha256")):
+            if row[path] is None or not Path(row[path]).is_file():
+                continue
+            now = provenance.content_of(Path(row[path]))
+            changed |= now != row[sha256]
+            row[sha256] = now
+    if changed:
+        revision = provenance.revision(
+            (row["sample"], row["sha256"], row["reference_sha256"]) for row in rows
+        )
+        store.write_samples(folder, rows)
+        content = content | {"dataset": content["dataset"] | {"revision": revision}}
+        store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
+    return rows, content

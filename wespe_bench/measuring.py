@@ -1,0 +1,161 @@
+"""Some metrics on some photos -> rows: the work that `score` hands to its processes.
+
+Each photo, and its reference, is decoded once for all metrics; the hashes in a row are
+those of the very bytes that were decoded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench.engines import Outcome
+from wespe_bench.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from wespe_bench.types import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One result to score: of which run, with which reference, by which metrics (specs)."""
+
+    run: int
+    sample: str
+    image: Path
+    reference: Path | None
+    reference_sha256: str | None
+    metrics: tuple[str, ...]
+
+
+def failure_row(sample: str, metric: str, error: str) -> dict[str, Any]:
+    """A row of the store's "failures"; told from a score's by its "error"."""
+    return {"sample": sample, "stage": "score", "metric": metric, "error": error}
+
+
+def open_worker(context: None) -> Callable[[Sequence[Item]], list[Outcome]]:
+    """The engine's setup: nothing to prepare, metrics load when they are first named."""
+    return _score_items
+
+
+@dataclass(slots=True)
+class _Photo:
+    """One decoded photo on its way through the metrics."""
+
+    item: Item
+    image: np.ndarray
+    image_sha256: str
+    reference: np.ndarray | None = None
+    reference_sha256: str | None = None
+    reference_error: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _score_items(items: Sequence[Item]) -> list[Outcome]:
+    """All asked-for metrics of some photos, each of which is decoded once."""
+    from wespe_bench.registry import load_metric
+
+    outcomes: list[Outcome] = []
+    photos: list[_Photo] = []
+    for item in items:
+        try:
+            photos.append(_decode(item))
+        except Exception as error:
+            outcomes.append(Outcome(item, error=one_line(error)))
+    for name in dict.fromkeys(name for item in items for name in item.metrics):
+        metric = load_metric(name)
+        groups: dict[tuple[int, ...], list[_Photo]] = defaultdict(list)
+        for photo in photos:
+            if name not in photo.item.metrics:
+                continue
+            if metric.full_reference and photo.reference_error:
+                row = failure_row(photo.item.sample, metric.name, photo.reference_error)
+                photo.rows.append(row)
+            else:
+                groups[photo.image.shape].append(photo)
+        for group in groups.values():
+            _score_group(metric, group)
+    return outcomes + [Outcome(photo.item, rows=tuple(photo.rows)) for photo in photos]
+
+
+def _decode(item: Item) -> _Photo:
+    from wespe_bench import images, provenance
+
+    data = item.image.read_bytes()
+    image = images.read_rgb(data, name=str(item.image))
+    photo = _Photo(item, image, provenance.sha256_bytes(data))
+    if item.reference is not None:
+        try:
+            data = item.reference.read_bytes()
+            photo.reference = images.read_rgb(data, name=str(item.reference))
+            photo.reference_sha256 = provenance.sha256_bytes(data)
+        except OSError as error:
+            photo.reference_error = f"{item.reference}: cannot be read ({error.strerror})"
+        except InputError as error:
+            photo.reference_error = str(error)
+    return photo
+
+
+def _score_group(metric: Metric, group: Sequence[_Photo]) -> None:
+    """One metric over photos of one size, at once where it can; rows go to the photos."""
+    import numpy as np
+
+    begun = time.perf_counter()
+    results: list[Any] = []
+    if metric.batch is not None and metric.full_reference and len(group) > 1:
+        try:
+            batches = [
+                np.stack([photo.image for photo in group]),
+                np.stack([photo.reference for photo in group if photo.reference is not None]),
+            ]
+            ids = [photo.item.sample for photo in group]
+            results = list(metric.batch(*batches, sample_ids=ids, seed=0))
+        except Exception:
+            results = []  # one photo may spoil the batch for its neighbours
+    if len(results) == len(group):
+        seconds = (time.perf_counter() - begun) / len(group)
+        for photo, result in zip(group, results, strict=True):
+            photo.rows.append(_row(metric, photo, result, seconds))
+        return
+    for photo in group:
+        begun = time.perf_counter()
+        pair = (photo.image, photo.reference) if metric.full_reference else (photo.image,)
+        try:
+            result = metric.compute(*pair, sample_id=photo.item.sample, seed=0)
+        except Exception as error:
+            message = str(error) if isinstance(error, ValueError) else one_line(error)
+            photo.rows.append(failure_row(photo.item.sample, metric.name, message))
+            continue
+        photo.rows.append(_row(metric, photo, result, time.perf_counter() - begun))
+
+
+def _row(metric: Metric, photo: _Photo, result: Any, seconds: float) -> dict[str, Any]:
+    """A row of the store, or the reason why the result cannot be one."""
+    try:
+        extras = dict(result) if isinstance(result, dict) else {"value": result}
+        value = float(extras.pop("value"))
+        if math.isnan(value):
+            raise ValueError("the result is NaN")
+        text = json.dumps({str(key): float(extra) for key, extra in sorted(extras.items())})
+    except Exception as error:
+        message = f"the metric's result is unusable: {one_line(error)}"
+        return failure_row(photo.item.sample, metric.name, message)
+    return {
+        "sample": photo.item.sample,
+        "metric": metric.name,
+        "metric_version": metric.version,
+        "value": value,
+        "extras": text,
+        "image_sha256": photo.image_sha256,
+        "reference_sha256": photo.reference_sha256 if metric.full_reference else None,
+        "seed": 0,
+        "seconds": seconds,
+    }
