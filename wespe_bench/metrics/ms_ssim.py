@@ -53,20 +53,22 @@ def window(height: int, width: int) -> np.ndarray:
 
 def _terms(images: np.ndarray, references: np.ndarray) -> np.ndarray:
     """(SSIM, contrast-structure) means of N pairs at each scale: float64 (N, SCALES, 2)."""
-    from wespe_bench.metrics.kernels import frozen, halve, rows_of, structure
+    from wespe_bench.metrics.kernels import frozen, halve, rows_of
+    from wespe_bench.metrics.structure import structure
+    from wespe_bench.metrics.threads import side_by_side
+
+    def half(photos: np.ndarray) -> np.ndarray:
+        return frozen(halve(photos, 3))
 
     terms = np.zeros((len(images), SCALES, 2))
-    # One channel after the other, so that only one is held at half size and below.
-    for colour in range(3):
-        x, y = rows_of(images), rows_of(references)
-        channels, channel = 3, colour
-        for scale in range(SCALES):
-            # Halving adds up blocks of four and leaves the division to here: integers are exact.
-            taps = window(x.shape[1], x.shape[2] // channels)
-            terms[:, scale] += structure(x, y, channels, channel, 0.25**scale, taps) / 3
-            if scale < SCALES - 1:
-                x, y = (frozen(halve(photos, channels, channel)) for photos in (x, y))
-                channels, channel = 1, 0
+    x, y = rows_of(images), rows_of(references)
+    for scale in range(SCALES):
+        taps = window(x.shape[1], x.shape[2] // 3)
+        # Halving adds up blocks of four and leaves the division to here: integers are exact.
+        red, green, blue = structure(x, y, 3, taps, scale=0.25**scale).swapaxes(0, 1) / 3
+        terms[:, scale] = red + green + blue
+        if scale < SCALES - 1:
+            x, y = side_by_side(half, (x, y), samples=x.size)
     return terms
 
 

@@ -23,15 +23,13 @@ RADIUS = 5
 _taps = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / 1.5) ** 2)
 TAPS = _taps / _taps.sum()
 
-_GREY = -1
 
+def _means(images: np.ndarray, references: np.ndarray, *, grey: bool) -> np.ndarray:
+    """SSIM of each of N pairs: float64 (N, 3), or (N, 1) of their grey versions."""
+    from wespe_bench.metrics.kernels import rows_of
+    from wespe_bench.metrics.structure import structure
 
-def _means(images: np.ndarray, references: np.ndarray, channel: int) -> np.ndarray:
-    """SSIM of one channel, or of the grey version, of each of N pairs: float64 (N,)."""
-    from wespe_bench.metrics.kernels import rows_of, structure
-
-    full: np.ndarray = structure(rows_of(images), rows_of(references), 3, channel, 1.0, TAPS)[:, 0]
-    return full
+    return structure(rows_of(images), rows_of(references), 3, TAPS, grey=grey)[..., 0]
 
 
 def ssim(image: np.ndarray, reference: np.ndarray, *, sample_id: str = "", seed: int = 0) -> float:
@@ -46,7 +44,7 @@ def ssim(image: np.ndarray, reference: np.ndarray, *, sample_id: str = "", seed:
     1.0
     """
     check_pair(image, reference, smallest=2 * RADIUS + 1)
-    return float(_means(image[None], reference[None], _GREY)[0])
+    return float(_means(image[None], reference[None], grey=True)[0, 0])
 
 
 def ssim_batch(
@@ -63,7 +61,7 @@ def ssim_batch(
     [1.0, 1.0]
     """
     check_batch(images, references, smallest=2 * RADIUS + 1)
-    return [float(value) for value in _means(images, references, _GREY)]
+    return [float(value) for value in _means(images, references, grey=True)[:, 0]]
 
 
 def ssim_rgb(
@@ -95,7 +93,7 @@ def ssim_rgb_batch(
 
 
 def _rgb(images: np.ndarray, references: np.ndarray) -> np.ndarray:
-    red, green, blue = (_means(images, references, channel) for channel in range(3))
+    red, green, blue = _means(images, references, grey=False).T
     return np.asarray((red + green + blue) / 3)
 
 
