@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -39,10 +41,21 @@ def _compiled(function: _Function, **options: Any) -> _Function:
     global _cached
     options |= {"nogil": True, "error_model": "numpy"}
     try:
-        return numba.njit(function, cache=True, **options)  # type: ignore[no-any-return]
+        dispatcher = numba.njit(function, cache=True, **options)
     except RuntimeError:  # numba's "no locator available": no folder can be written
         _cached = False
         return numba.njit(function, **options)  # type: ignore[no-any-return]
+    # numba looks at one file's date and keeps code that was inlined from another file for ever.
+    dispatcher._cache._cache_file._source_stamp = _stamp()
+    return dispatcher  # type: ignore[no-any-return]
+
+
+@cache
+def _stamp() -> tuple[tuple[str, int, int], ...]:
+    """Name, date and size of every file that may hold a loop: what kept code is valid for."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    states = [(file.name, file.stat()) for file in files]
+    return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
 
 
 class _Announcement(event.Listener):

@@ -161,6 +161,17 @@ def test_the_first_compilation_is_announced_in_one_line_and_kept(tmp_path: objec
     assert second.stdout == first.stdout
 
 
+def test_code_is_kept_only_while_no_file_with_loops_changes(tmp_path: object) -> None:
+    """A loop is inlined into loops of other files, which numba does not look at."""
+    from wespe_bench.metrics import compiled
+
+    assert {"kernels.py", "structure.py", "huffman.py"} <= {name for name, *_ in compiled._stamp()}
+    compile_in(tmp_path)
+    assert compile_in(tmp_path).stderr == ""
+    changed = "from wespe_bench.metrics import compiled; compiled._stamp = lambda: (('a.py', 1, 1),)"
+    assert "compiling" in compile_in(tmp_path, changed).stderr
+
+
 def test_without_a_folder_to_write_it_compiles_all_the_same(tmp_path: object) -> None:
     """As a read-only installation of a user without a home: numba finds no place for its cache."""
     nowhere = (

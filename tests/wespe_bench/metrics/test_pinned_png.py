@@ -18,8 +18,8 @@ from PIL import Image
 from tests.wespe_bench.metrics.conftest import noisy, rgb
 from wespe_bench.doctor import golden_pair
 from wespe_bench.images import encode_png, read_rgb
-from wespe_bench.metrics import pinned_png
 from wespe_bench.metrics.bpp import bpp_pinned
+from wespe_bench.metrics.huffman import code_lengths
 from wespe_bench.metrics.pinned_png import encode
 
 
@@ -124,7 +124,7 @@ def huffman(counts: list[int]) -> tuple[int, int]:
 @example([1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2000, 2000])
 def test_codes_are_optimal_where_the_limit_does_not_bind(counts: list[int]) -> None:
     lengths = np.zeros(len(counts), np.int64)
-    pinned_png._code_lengths(np.array(counts, np.int64), 15, lengths)
+    code_lengths(np.array(counts, np.int64), 15, lengths)
     used = sum(count > 0 for count in counts)
     if used < 2:
         assert sorted(lengths[lengths > 0]) == [1, 1]
@@ -146,7 +146,7 @@ def test_codes_keep_the_limit(limit: int, symbols: int) -> None:
     while len(fibonacci) < symbols:
         fibonacci.append(fibonacci[-1] + fibonacci[-2])
     lengths = np.zeros(symbols, np.int64)
-    pinned_png._code_lengths(np.array(fibonacci, np.int64), limit, lengths)
+    code_lengths(np.array(fibonacci, np.int64), limit, lengths)
     assert lengths.max() <= limit
     assert sum(2.0 ** -int(length) for length in lengths) == 1
 
