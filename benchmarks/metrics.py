@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import csv
 import gc
-import importlib
 import importlib.metadata
 import json
 import math
@@ -28,14 +27,14 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from peers import CASES, Case, Photos
 
-from wespe_bench.images import encode_png, luma, read_rgb
+from wespe_bench.images import read_rgb
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = {"1920x1080": (1080, 1920), "4000x3000": (3000, 4000), "256 patches": (100, 100)}
@@ -61,169 +60,6 @@ AIMS = {
     ("bpp", "4000x3000"): 8,
     ("bpp", PHOTOS): 8,
 }
-
-Photos = list[np.ndarray]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One package doing one task: ``prepare(images, references)`` gives the timed function."""
-
-    task: str
-    who: str
-    prepare: Callable[[Photos, Photos], Callable[[], float]]
-    package: str = ""
-    largest: float = math.inf  # pixels, above which it is not run
-
-    def runs(self) -> bool:
-        if not self.package:
-            return True
-        try:
-            importlib.metadata.version(self.package)
-        except importlib.metadata.PackageNotFoundError:
-            return False
-        return True
-
-
-def ours(*names: str) -> Callable[[Photos, Photos], Callable[[], float]]:
-    from wespe_bench.registry import load_metric
-
-    def prepare(images: Photos, references: Photos) -> Callable[[], float]:
-        metrics = [load_metric(name) for name in names]
-        several = len(images) > 1 and all(metric.batch for metric in metrics)
-        x, y = (np.stack(images), np.stack(references)) if several else (None, None)
-
-        def one(metric: Any) -> float:
-            if several:
-                results = metric.batch(x, y)
-            elif metric.full_reference:
-                results = [metric.compute(a, b) for a, b in zip(images, references, strict=True)]
-            else:
-                results = [metric.compute(a) for a in images]
-            return sum(r["value"] if isinstance(r, dict) else r for r in results) / len(results)
-
-        return lambda: sum(one(metric) for metric in metrics)
-
-    return prepare
-
-
-def skimage_psnr(images: Photos, references: Photos) -> Callable[[], float]:
-    from skimage.metrics import peak_signal_noise_ratio as psnr
-
-    return lambda: mean(psnr(b, a) for a, b in zip(images, references, strict=True))
-
-
-def skimage_ssim(images: Photos, references: Photos) -> Callable[[], float]:
-    from skimage.metrics import structural_similarity
-
-    x, y = [luma(a) for a in images], [luma(b) for b in references]
-    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    return lambda: mean(
-        structural_similarity(b, a, data_range=255, **wang) for a, b in zip(x, y, strict=True)
-    )
-
-
-def skimage_both(images: Photos, references: Photos) -> Callable[[], float]:
-    first, second = skimage_psnr(images, references), skimage_ssim(images, references)
-    return lambda: first() + second()
-
-
-def skimage_entropy(images: Photos, references: Photos) -> Callable[[], float]:
-    from skimage.measure import shannon_entropy
-
-    x = [luma(a) for a in images]
-    return lambda: mean(shannon_entropy(a) for a in x)
-
-
-def torch_batch(
-    module: str, name: str, scale: float = 255, **options: Any
-) -> Callable[[Photos, Photos], Callable[[], float]]:
-    def prepare(images: Photos, references: Photos) -> Callable[[], float]:
-        import torch
-
-        function = getattr(importlib.import_module(module), name)
-        x, y = (torch.from_numpy(np.stack(photos)) for photos in (images, references))
-
-        def run() -> float:
-            with torch.no_grad():
-                a, b = (t.permute(0, 3, 1, 2).float() / scale for t in (x, y))
-                return float(function(a, b, **options).mean())
-
-        return run
-
-    return prepare
-
-
-def pyiqa_batch(name: str, pair: bool = True) -> Callable[[Photos, Photos], Callable[[], float]]:
-    def prepare(images: Photos, references: Photos) -> Callable[[], float]:
-        import pyiqa
-        import torch
-
-        metric = pyiqa.create_metric(name, device="cpu")
-        x, y = (torch.from_numpy(np.stack(photos)) for photos in (images, references))
-
-        def run() -> float:
-            tensors = (x, y) if pair else (x,)
-            return float(metric(*(t.permute(0, 3, 1, 2).float() / 255 for t in tensors)).mean())
-
-        return run
-
-    return prepare
-
-
-def pillow_bpp(images: Photos, references: Photos) -> Callable[[], float]:
-    return lambda: mean(8 * len(encode_png(a, 6)) / (a.size / 3) for a in images)
-
-
-def mean(values: Iterator[float]) -> float:
-    numbers = [float(value) for value in values]
-    return sum(numbers) / len(numbers)
-
-
-_TM = "torchmetrics.functional.image"
-CASES = [
-    Case("psnr", "wespe-bench", ours("psnr")),
-    Case("psnr", "scikit-image", skimage_psnr),
-    Case("psnr", "piq", torch_batch("piq", "psnr"), "piq"),
-    Case(
-        "psnr",
-        "torchmetrics",
-        torch_batch(_TM, "peak_signal_noise_ratio", data_range=1.0),
-        "torchmetrics",
-    ),
-    Case("psnr", "pyiqa", pyiqa_batch("psnr"), "pyiqa"),
-    Case("ssim", "wespe-bench", ours("ssim")),
-    Case("ssim", "scikit-image", skimage_ssim),
-    Case("ssim", "piq", torch_batch("piq", "ssim", downsample=False), "piq"),
-    Case(
-        "ssim",
-        "torchmetrics",
-        torch_batch(_TM, "structural_similarity_index_measure", data_range=1.0),
-        "torchmetrics",
-    ),
-    Case("ssim", "pytorch-msssim", torch_batch("pytorch_msssim", "ssim", 1), "pytorch-msssim"),
-    Case("ssim", "pyiqa", pyiqa_batch("ssim"), "pyiqa"),
-    Case("psnr+ssim", "wespe-bench", ours("psnr", "ssim")),
-    Case("psnr+ssim", "scikit-image", skimage_both),
-    Case("ms_ssim", "wespe-bench", ours("ms_ssim")),
-    Case("ms_ssim", "piq", torch_batch("piq", "multi_scale_ssim"), "piq"),
-    Case(
-        "ms_ssim",
-        "torchmetrics",
-        torch_batch(_TM, "multiscale_structural_similarity_index_measure", data_range=1.0),
-        "torchmetrics",
-    ),
-    Case(
-        "ms_ssim", "pytorch-msssim", torch_batch("pytorch_msssim", "ms_ssim", 1), "pytorch-msssim"
-    ),
-    Case("ms_ssim", "pyiqa", pyiqa_batch("ms_ssim"), "pyiqa"),
-    Case("entropy", "wespe-bench", ours("entropy")),
-    Case("entropy", "scikit-image", skimage_entropy),
-    # 256 64-bit numbers for each pixel
-    Case("entropy", "pyiqa", pyiqa_batch("entropy", pair=False), "pyiqa", largest=1e6),
-    Case("bpp", "wespe-bench", ours("bpp_pinned")),
-    Case("bpp", "pillow level 6", pillow_bpp),
-]
 
 
 def packaged() -> Photos:
@@ -285,14 +121,19 @@ def extra_memory(size: str, case: Case) -> float:
     return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else math.nan
 
 
-def measure_memory(size: str, case: Case) -> float:
-    """In the fresh process: warm up, reset the peak, run once."""
-    images, references = photos(size)
-    small = [a[:200, :200] for a in images[:1]], [b[:200, :200] for b in references[:1]]
+def warm_up(case: Case, images: Photos, references: Photos) -> None:
+    """Once on small photos, so that libraries are loaded and kernels compiled before the count."""
+    small = [[photo[:200, :200] for photo in photos[:2]] for photos in (images, references)]
     try:
         case.prepare(*small)()
     except Exception:  # too small for this one: then its libraries load within the count
         pass
+
+
+def measure_memory(size: str, case: Case) -> float:
+    """In the fresh process: warm up, reset the peak, run once."""
+    images, references = photos(size)
+    warm_up(case, images, references)
     function = case.prepare(images, references)
     gc.collect()
     status = Path("/proc/self/status")
@@ -307,6 +148,13 @@ def _status(path: Path, name: str) -> float:
     return float(line.split()[1])
 
 
+def timed(function: Callable[[], float]) -> tuple[float, float, float]:
+    """Its value, seconds and seconds of processor time."""
+    begun, worked = time.perf_counter(), time.process_time()
+    value = function()
+    return value, time.perf_counter() - begun, time.process_time() - worked
+
+
 def measure(size: str, rounds: int, memory: bool) -> list[dict[str, Any]]:
     """All cases of one size: value, fastest of ``rounds`` turns, extra memory."""
     images, references = photos(size)
@@ -318,26 +166,21 @@ def measure(size: str, rounds: int, memory: bool) -> list[dict[str, Any]]:
     refusals: dict[int, str] = {}
     for n, case in enumerate(cases):
         try:
-            functions[n] = case.prepare(images, references)
-            begun, worked = time.perf_counter(), time.process_time()
-            values[n] = functions[n]()  # also the warm-up
-            seconds[n] = time.perf_counter() - begun
-            processor[n] = time.process_time() - worked
+            warm_up(case, images, references)
+            function = case.prepare(images, references)
+            values[n], seconds[n], processor[n] = timed(function)
+            functions[n] = function
         except Exception as error:
             refusals[n] = f"{type(error).__name__}: {error}".split("\n")[0][:100]
         print(f"  {size}: {case.task} {case.who}", file=sys.stderr, flush=True)
     for turn in range(rounds):
         for n, function in functions.items():
-            if n not in values:
-                continue
             if seconds[n] > 30:
                 continue  # half a minute's work is not decided by a moment's interruption
             # The fast ones get several chances a turn: one interruption would double them.
             for _ in range(5 if seconds[n] < 0.3 else 1):
-                begun, worked = time.perf_counter(), time.process_time()
-                function()
-                seconds[n] = min(seconds[n], time.perf_counter() - begun)
-                processor[n] = min(processor[n], time.process_time() - worked)
+                _, elapsed, worked = timed(function)
+                seconds[n], processor[n] = min(seconds[n], elapsed), min(processor[n], worked)
         print(f"  {size}: turn {turn + 1} of {rounds}", file=sys.stderr, flush=True)
     functions.clear()
     gc.collect()
@@ -415,11 +258,8 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
             for height, row in enumerate(shown):
                 colour = "#0b6e4f" if row["who"] == "wespe-bench" else "#7b8794"
                 axis.plot(row["seconds"], height, "o", color=colour)
-                label = (
-                    f"  {row['seconds']:.2g} s"
-                    if row["seconds"] < 10
-                    else (f"  {row['seconds']:.0f} s")
-                )
+                digits = ".2g" if row["seconds"] < 10 else ".0f"
+                label = f"  {row['seconds']:{digits}} s"
                 axis.annotate(label, (row["seconds"], height), fontsize=7, va="center")
             axis.set_yticks(range(len(shown)), [row["who"] for row in shown])
             axis.set_xscale("log")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from reports.tables import Table, summarize
+from reports.cells import Table
+from reports.tables import summarize
 from reports.text import plain
 from wespe_bench.errors import InputError
 
@@ -28,9 +29,6 @@ class Run:
     enhancer: str = ""
     fingerprint: str = ""
     dataset: str = ""
-    revision: str = ""
-    note: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str = ""
     platform: str = ""
@@ -82,6 +80,24 @@ class Contents:
     def date(self) -> str:
         """The day of the newest run, so that the same runs give the same report."""
         return max((run.created[:10] for run in self.runs), default="")
+
+    @property
+    def facts(self) -> dict[str, tuple[str, ...]]:
+        """What the runs rest on: name -> its distinct values in plain words, none empty."""
+        told = {
+            "Command": [run.command for run in self.runs],
+            "Platform": [run.platform for run in self.runs],
+            "Device": [run.device for run in self.runs],
+            "Seed": [str(run.seed) for run in self.runs],
+            "Versions": [
+                ", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in self.runs
+            ],
+        }
+        distinct = {
+            name: tuple(dict.fromkeys(filter(None, map(plain, values))))
+            for name, values in told.items()
+        }
+        return {name: values for name, values in distinct.items() if values}
 
 
 def read_contents(path: Path, *, title: str = "", common: bool = False) -> Contents:
@@ -168,7 +184,6 @@ def _read_run(root: Path, folder: Path) -> Run:
     from wespe_bench import store
 
     record = store.read_run(folder)
-    dataset = record.get("dataset", {})
     failures = store.load_failures(folder)
     return Run(
         folder=folder,
@@ -176,10 +191,7 @@ def _read_run(root: Path, folder: Path) -> Run:
         label=str(record.get("label", folder.name)),
         enhancer=str(record.get("enhancer", "")),
         fingerprint=str(record.get("fingerprint", "")),
-        dataset=str(dataset.get("name", "")),
-        revision=str(dataset.get("revision", "")),
-        note=str(dataset.get("note", "")),
-        options=dict(dataset.get("options", {})),
+        dataset=str(record.get("dataset", {}).get("name", "")),
         versions={str(k): str(v) for k, v in record.get("versions", {}).items()},
         device=str(record.get("device", "")),
         platform=str(record.get("platform", "")),

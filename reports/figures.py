@@ -11,12 +11,15 @@ import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from reports.tables import Column, Table
+from reports.cells import Column, Table
 from reports.text import plain, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Up to this many photos a row shows each of them; above, evenly spaced order statistics.
 MOST_POINTS = 150
@@ -166,7 +169,7 @@ def describe(table: Table, column: Column) -> str:
 
 
 def _row(
-    axes: object,
+    axes: Axes,
     row: int,
     values: np.ndarray,
     table: Table,
@@ -174,10 +177,8 @@ def _row(
     label: str,
     colours: Theme,
 ) -> None:
-    from matplotlib.axes import Axes
     from matplotlib.patches import Rectangle
 
-    assert isinstance(axes, Axes)
     cell = table.cell(label, column.metric)
     finite = np.sort(values[np.isfinite(values)])
     infinite = len(values) - len(finite)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reports.cells import Cell, Column, Table
 from reports.contents import Contents, Section
 from reports.notes import BEST, READING, notes, row_n
-from reports.tables import Cell, Column, Table
 from reports.text import markdown, plural
 
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
@@ -88,20 +88,17 @@ def _provenance(contents: Contents) -> str:
         lines.append(f"- **{markdown(run.name)}**: {', '.join(map(markdown, made))}")
     facts = [
         *((f"Data set {s.table.dataset}, revision", s.table.revision) for s in contents.sections),
-        *_distinct("Command", [run.command for run in contents.runs]),
-        *_distinct("Platform", [run.platform for run in contents.runs]),
-        *_distinct(
-            "Versions",
-            [", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in contents.runs],
+        # Each run's line has its device and seed already.
+        *(
+            (name, value)
+            for name, values in contents.facts.items()
+            if name not in ("Device", "Seed")
+            for value in values
         ),
     ]
     lines.append("")
     lines += [f"- {markdown(name)}: {markdown(value)}" for name, value in facts if value]
     return "\n".join(lines)
-
-
-def _distinct(name: str, values: list[str]) -> list[tuple[str, str]]:
-    return [(name, value) for value in dict.fromkeys(values)]
 
 
 def _head(column: Column) -> str:
@@ -111,15 +108,9 @@ def _head(column: Column) -> str:
 
 
 def _cell(cell: Cell, column: Column, marks: tuple[int, ...]) -> str:
-    mark = _superscript(*marks)
-    if not cell.has_value:
-        return f"{'∞' if cell.n_infinite else '–'}{mark}"
-    mean = column.show(cell.mean)
+    mean, interval = column.show_cell(cell)
     mean = f"**{mean}**" if cell.best else mean
-    interval = (
-        "" if cell.low != cell.low else f" [{column.show(cell.low)}, {column.show(cell.high)}]"
-    )
-    return f"{mean}{interval}{mark}"
+    return f"{mean} {interval}".rstrip() + _superscript(*marks)
 
 
 def _superscript(*numbers: int) -> str:

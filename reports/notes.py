@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.tables import RESAMPLES, SMALL_N, Table
+from reports.cells import Table
+from reports.intervals import RESAMPLES, SMALL_N
 from reports.text import plain, plural
 
 #: How to read any table, in the words that both the page and the Markdown use.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports import figures, pictures
-from reports.contents import Contents, Run, Section, read_contents
+from reports.contents import Contents, Section, read_contents
 from reports.markdown import markdown_report
 from reports.notes import BEST, READING, Notes, notes, row_n
 from reports.text import plain, plural
@@ -17,7 +17,7 @@ from wespe_bench import atomic
 from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
-    from reports.tables import Cell, Column
+    from reports.cells import Cell, Column
 
 #: Bytes of inlined photos a page may hold, so that it can be sent by mail.
 PICTURE_BYTES = 4_800_000
@@ -84,7 +84,7 @@ def html_report(contents: Contents) -> str:
         sections=[_view(section, share) for section in contents.sections],
         reading=READING,
         best=BEST,
-        facts=_facts(contents),
+        facts=contents.facts.items(),
         runs=contents.runs,
         policy=policy,
         style=style,
@@ -143,12 +143,9 @@ def _view(section: Section, budget: int) -> _View:
             plain(label),
             row_n(table, label),
             tuple(
-                _table_cell(
-                    table.cell(label, column.metric),
-                    column,
-                    found.marks[label, column.metric],
-                )
+                _TableCell(cell, *column.show_cell(cell), found.marks[label, column.metric])
                 for column in table.columns
+                for cell in (table.cell(label, column.metric),)
             ),
         )
         for label in table.methods
@@ -205,15 +202,6 @@ def _first_choice(section: Section, choices: tuple[tuple[str, str], ...]) -> int
     return min(1, len(choices) - 1)
 
 
-def _table_cell(cell: Cell, column: Column, marks: tuple[int, ...]) -> _TableCell:
-    if not cell.has_value:
-        return _TableCell(cell, "∞" if cell.n_infinite else "–", "", marks)
-    interval = ""
-    if cell.low == cell.low:
-        interval = f"[{column.show(cell.low)}, {column.show(cell.high)}]"
-    return _TableCell(cell, column.show(cell.mean), interval, marks)
-
-
 def _plot(section: Section, column: Column) -> _Plot:
     values = section.values(column.metric)
     light, dark = (
@@ -227,26 +215,6 @@ def _plot(section: Section, column: Column) -> _Plot:
         width=figures.WIDTH,
         height=figures.height(section.table),
     )
-
-
-def _facts(contents: Contents) -> list[tuple[str, tuple[str, ...]]]:
-    """What the whole page rests on: (name, its distinct values)."""
-
-    def distinct(values: list[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(plain(value) for value in values if value))
-
-    runs: tuple[Run, ...] = contents.runs
-    facts = [
-        ("Command", distinct([run.command for run in runs])),
-        ("Platform", distinct([run.platform for run in runs])),
-        ("Device", distinct([run.device for run in runs])),
-        ("Seed", distinct([str(run.seed) for run in runs])),
-        (
-            "Versions",
-            distinct([", ".join(f"{k} {v}" for k, v in run.versions.items()) for run in runs]),
-        ),
-    ]
-    return [(name, values) for name, values in facts if values]
 
 
 def _hash(text: str) -> str:

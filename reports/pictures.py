@@ -104,30 +104,28 @@ def _scene(section: Section, sample: str, width: int) -> Scene | None:
     row = section.samples.set_index("sample").loc[sample]
     size: tuple[int, int] | None = None
     shots: list[Shot] = []
-    wanted: list[tuple[str, str, object]] = [("Input", "input", row["path"])]
+    # An unprocessed result is the input, which shows it with its scores.
+    unprocessed = [run.label for run in section.runs if run.enhancer == "identity"]
+    wanted: list[tuple[str, str, str, object]] = [
+        ("Input", "input", next(iter(unprocessed), ""), row["path"])
+    ]
     wanted += [
-        (plain(run.label), "method", run.folder / "images" / f"{sample}.png")
+        (plain(run.label), "method", run.label, run.folder / "images" / f"{sample}.png")
         for run in section.runs
+        if run.label not in unprocessed
     ]
     if isinstance(row.get("reference"), str):
-        wanted.append(("Reference", "reference", row["reference"]))
-    identity = {run.label for run in section.runs if run.enhancer == "identity"}
-    for name, kind, path in wanted:
-        if kind == "method" and name in identity:
-            continue  # the input shows it already
+        wanted.append(("Reference", "reference", "", row["reference"]))
+    for name, kind, label, path in wanted:
         try:
             image = Image.fromarray(read_rgb(Path(str(path)), name=sample))
         except InputError:
             continue
         if size is None:
             scale = min(1.0, width / image.width, 1.5 * width / image.height)
-            size = (
-                max(1, round(image.width * scale)),
-                max(1, round(image.height * scale)),
-            )
+            size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         if image.size != size:
             image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        label = name if kind == "method" else next(iter(identity), "") if kind == "input" else ""
         shots.append(Shot(name, kind, _uri(image), _values(section, label, sample)))
     if size is None or len(shots) < 2:
         return None

@@ -1,26 +1,25 @@
 """The one place where scores become a table.
 
 A cell is the mean of one metric over the photos of one data set for one method, with the
-number of photos, the standard error and a 95% interval from resampling the photos. What
+number of photos, the standard error and a 95% interval (`reports.intervals`). What
 would make a cell lie (two versions, two revisions, two seeds, a missing photo, NaN) is an
-error with a remedy, never a footnote.
-
-Source of the interval: Efron and Tibshirani, An Introduction to the Bootstrap (1993),
-chapter 13, the percentile interval.
+error with a remedy (`reports.checks`), never a footnote.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reports.cells import Cell, Column, Table
+from reports.checks import Remedy, check_column, check_complete, check_runs
+from reports.intervals import bootstrap_interval, pooled_interval
 from wespe_bench import registry
 from wespe_bench.errors import InputError, Missing
 from wespe_bench.store import SCORE_COLUMNS
@@ -30,126 +29,10 @@ if TYPE_CHECKING:
 
     from wespe_bench.types import Metric
 
-#: Bootstrap resamples of each cell.
-RESAMPLES = 5000
-
-#: The same for a metric that aggregates for itself, in Python.
-POOLED_RESAMPLES = 1000
-
-#: Below this many photos an interval by resampling is known to be too narrow.
-SMALL_N = 10
-
 # The hashes are the store's business: by the time rows come here they are the current ones.
 _COLUMNS = [
     name for name in SCORE_COLUMNS if name not in ("image_sha256", "reference_sha256", "seconds")
 ]
-_LEVEL = 0.95
-_SEED = 2018
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One number of a table and what it rests on.
-
-    ``n`` photos enter the mean; ``n_infinite`` more had an infinite value (identical
-    images) and are only counted; ``n_expected`` is what the data set offers this metric;
-    ``n_clamped`` photos had a negative MS-SSIM term that was taken as 0.
-    ``mean``, ``low``, ``high`` (95% interval) and ``standard_error`` are NaN where there is
-    none: in a cell without value (``reason`` says why), and, but for the mean, at n = 1.
-    ``best`` marks the best mean of the column.
-    """
-
-    label: str
-    dataset: str
-    metric: str
-    n: int = 0
-    n_infinite: int = 0
-    n_expected: int = 0
-    n_clamped: int = 0
-    mean: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    standard_error: float = math.nan
-    best: bool = False
-    reason: str = ""
-
-    @property
-    def has_value(self) -> bool:
-        return not math.isnan(self.mean)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One metric as a table shows it; ``higher_is_better`` is None where nobody says.
-
-    ``remark`` says why no cell of the column is marked best although several have values.
-    """
-
-    metric: str
-    title: str
-    unit: str = ""
-    higher_is_better: bool | None = None
-    summary: str = ""
-    version: str = ""
-    seed: int | None = None
-    decimals: int = 3
-    remark: str = ""
-
-    @property
-    def arrow(self) -> str:
-        """Which way is better: "↑", "↓" or nothing."""
-        return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
-
-    def show(self, value: float) -> str:
-        """``value`` as every table of this column prints it.
-
-        >>> Column("psnr", "PSNR", decimals=2).show(-0.004)
-        '0.00'
-        """
-        if math.isinf(value):
-            return "∞" if value > 0 else "−∞"
-        text = f"{value:.{self.decimals}f}"
-        return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Methods x metrics on one data set.
-
-    ``used`` are the photos every cell is about; ``left_out`` those that ``common`` dropped
-    because some method lacks them. Rows come in the order of ``methods``.
-    """
-
-    dataset: str
-    revision: str
-    note: str
-    methods: tuple[str, ...]
-    columns: tuple[Column, ...]
-    n_expected: int
-    used: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
-    cells: Mapping[tuple[str, str], Cell] = field(default_factory=dict)
-
-    def cell(self, label: str, metric: str) -> Cell:
-        return self.cells[label, metric]
-
-    def frame(self) -> pd.DataFrame:
-        """One row a cell: the fields of `Cell`, then metric version, seed and revision."""
-        import pandas as pd
-
-        rows = [
-            {
-                **{name: getattr(cell, name) for name in Cell.__slots__},
-                "metric_version": column.version,
-                "seed": column.seed,
-                "revision": self.revision,
-            }
-            for label in self.methods
-            for column in self.columns
-            for cell in (self.cell(label, column.metric),)
-        ]
-        names = [*Cell.__slots__, "metric_version", "seed", "revision"]
-        return pd.DataFrame(rows, columns=names)
 
 
 def table(tables: Iterable[Table]) -> pd.DataFrame:
@@ -199,31 +82,11 @@ def summarize(
             samples.get(name),
             (methods or {}).get(name, ()),
             common,
-            _Remedy(root),
+            Remedy(root),
             described or {},
         )
         for name in names
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Remedy:
-    """The commands that messages recommend."""
-
-    root: Path | None
-
-    def _path(self, run: str = "") -> str:
-        path = (self.root or Path("RUNS")) / run
-        return shlex.quote(str(path))
-
-    def score(self, run: str, metric: str) -> str:
-        return f"wespe-bench score {self._path(run)} --metrics {shlex.quote(metric)}"
-
-    def common(self) -> str:
-        return f"wespe-bench report {self._path()} --common"
-
-    def report(self, run: str) -> str:
-        return f"wespe-bench report {self._path(run)}"
 
 
 def _one_table(
@@ -232,10 +95,10 @@ def _one_table(
     samples: pd.DataFrame | Iterable[str] | None,
     extra_methods: Sequence[str],
     common: bool,
-    remedy: _Remedy,
+    remedy: Remedy,
     described: Mapping[str, Metric],
 ) -> Table:
-    _check_runs(scores, dataset, remedy)
+    check_runs(scores, dataset, remedy)
     if samples is None:
         raise InputError(f"no list of photos for the data set {dataset!r}")
     everything, referenced = _expected(samples)
@@ -259,19 +122,14 @@ def _one_table(
         groups = {key: rows[rows["sample"].isin(used)] for key, rows in groups.items()}
     else:
         for (_, name), rows in groups.items():
-            _check_complete(rows, name, expected[name], remedy)
+            check_complete(rows, name, expected[name], remedy)
 
     cells: dict[tuple[str, str], Cell] = {}
     shown: list[Column] = []
     for column, metric in columns:
         filled = {
             label: _fill(
-                Cell(
-                    label,
-                    dataset,
-                    column.metric,
-                    n_expected=len(expected[column.metric]),
-                ),
+                Cell(label, dataset, column.metric, n_expected=len(expected[column.metric])),
                 groups.get((label, column.metric)),
                 metric,
                 bool(referenced),
@@ -296,33 +154,6 @@ def _one_table(
     )
 
 
-def _check_runs(scores: pd.DataFrame, dataset: str, remedy: _Remedy) -> None:
-    revisions = scores.groupby("revision")["run"].unique()
-    if len(revisions) > 1:
-        told = "; ".join(f"{str(r)[:12]} in {_some(runs)}" for r, runs in revisions.items())
-        raise InputError(
-            f"data set {dataset!r} has {len(revisions)} revisions ({told}), which cannot share a "
-            f"table; make the older ones again with the commands in their run.json, or report each "
-            f"alone: {remedy.report(str(revisions.iloc[0][0]))}"
-        )
-    for label, runs in scores.groupby("label")["run"].unique().items():
-        if len(runs) > 1:
-            raise InputError(
-                f"{len(runs)} runs on {dataset!r} are called {str(label)!r} ({_some(runs)}); "
-                "give them different labels (LABEL=ENHANCER), merge them if they are shards, "
-                "or keep one"
-            )
-    lost = scores[scores["value"].isna()]
-    if len(lost):
-        first = lost.iloc[0]
-        rows = lost[(lost["run"] == first["run"]) & (lost["metric"] == first["metric"])]
-        raise InputError(
-            f"run {first['run']!r}: {first['metric']} is not a number for "
-            f"{_some(rows['sample'])}; correct the metric, raise its version and score again: "
-            f"{remedy.score(first['run'], first['metric'])}"
-        )
-
-
 def _expected(samples: pd.DataFrame | Iterable[str]) -> tuple[list[str], list[str]]:
     """All ids, and those with a reference, both sorted."""
     import pandas as pd
@@ -337,25 +168,9 @@ def _expected(samples: pd.DataFrame | Iterable[str]) -> tuple[list[str], list[st
 
 
 def _column(
-    name: str, rows: pd.DataFrame, dataset: str, remedy: _Remedy, described: Mapping[str, Metric]
+    name: str, rows: pd.DataFrame, dataset: str, remedy: Remedy, described: Mapping[str, Metric]
 ) -> tuple[Column, Metric | None]:
-    for what, key, advice in (
-        ("versions", "metric_version", f"score the older ones again: {remedy.score('', name)}"),
-        ("seeds", "seed", "report one seed at a time, from a folder of its own"),
-    ):
-        runs = rows.groupby(key)["run"].unique()
-        if len(runs) > 1:
-            told = "; ".join(f"{value} in {_some(of)}" for value, of in runs.items())
-            raise InputError(
-                f"{name} on {dataset!r} has {len(runs)} {what} ({told}), which cannot share a "
-                f"column; {advice}"
-            )
-    doubled = rows[rows.duplicated(["run", "sample"])]
-    if len(doubled):
-        raise InputError(
-            f"run {doubled['run'].iloc[0]!r}: {name} stands twice for {_some(doubled['sample'])}; "
-            "merge the run again"
-        )
+    check_column(rows, name, dataset, remedy)
     metric = _known_metric(name, described)
     version, seed = str(rows["metric_version"].iloc[0]), int(rows["seed"].iloc[0])
     if metric is None:
@@ -381,25 +196,6 @@ def _known_metric(name: str, described: Mapping[str, Metric]) -> Metric | None:
     return registry.load_metric(name) if name in registry.METRICS else described.get(name)
 
 
-def _check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy: _Remedy) -> None:
-    run = str(rows["run"].iloc[0])
-    have = set(rows["sample"])
-    missing = [sample for sample in expected if sample not in have]
-    if missing:
-        raise InputError(
-            f"run {run!r}: {metric} lacks {len(missing)} of {len(expected)} photos "
-            f"({_some(missing)}); score them (enhance first what has no result): "
-            f"{remedy.score(run, metric)}, or compare only what all methods have: "
-            f"{remedy.common()}"
-        )
-    foreign = sorted(have.difference(expected))
-    if foreign:
-        raise InputError(
-            f"run {run!r}: {metric} has scores of photos the data set does not list "
-            f"({_some(foreign)}); run it again on the data set as it is now"
-        )
-
-
 def _common(
     groups: Mapping[tuple[str, str], pd.DataFrame], everything: list[str], dataset: str
 ) -> list[str]:
@@ -422,14 +218,13 @@ def _fill(
             return replace(cell, reason="needs a reference photo, and this data set has none")
         return replace(cell, reason="not scored")
     cell = replace(cell, n_clamped=_clamped(rows))
+    if metric is not None and metric.aggregate is not None:
+        return _fill_pooled(cell, rows, metric.aggregate)
     values = rows["value"].to_numpy(np.float64)
     finite = values[np.isfinite(values)]
     infinite = len(values) - len(finite)
-    if metric is not None and metric.aggregate is not None:
-        return _fill_pooled(cell, rows, metric.aggregate)
     if not len(finite):
-        reason = "infinite on every photo" if infinite else "not scored"
-        return replace(cell, n_infinite=infinite, reason=reason)
+        return replace(cell, n_infinite=infinite, reason="infinite on every photo")
     low, high = bootstrap_interval(finite)
     return replace(
         cell,
@@ -460,21 +255,8 @@ def _fill_pooled(
         raise InputError(f"{cell.metric}: its aggregate gives NaN for {cell.label!r}; correct it")
     if math.isinf(value):
         return replace(cell, n_infinite=len(rows), reason="infinite on every photo")
-    cell = replace(cell, n=len(rows), mean=value)
-    if len(rows) < 2:
-        return cell
-    rng = np.random.default_rng(_SEED)
-    draws = np.array(
-        [
-            aggregate(rows.iloc[rng.integers(0, len(rows), len(rows))])
-            for _ in range(POOLED_RESAMPLES)
-        ]
-    )
-    # A resample of identical photos alone may be infinite; it counts as the largest.
-    tail = (1 - _LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="inverted_cdf")
-    error = float(np.std(draws, ddof=1)) if np.isfinite(draws).all() else math.nan
-    return replace(cell, low=float(low), high=float(high), standard_error=error)
+    low, high, error = pooled_interval(rows, aggregate)
+    return replace(cell, n=len(rows), mean=value, low=low, high=high, standard_error=error)
 
 
 def mean(values: np.ndarray) -> float:
@@ -495,35 +277,6 @@ def standard_error(values: np.ndarray) -> float:
     return float(np.std(np.sort(values), ddof=1) / math.sqrt(len(values)))
 
 
-def bootstrap_interval(
-    values: np.ndarray, *, resamples: int = RESAMPLES, level: float = _LEVEL
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of float64 (n,): (low, high).
-
-    Photos are drawn with replacement ``resamples`` times from a fixed seed; the result
-    depends on the values, not on their order. (NaN, NaN) at n = 1, where nothing can be
-    resampled.
-
-    >>> bootstrap_interval(np.array([3.0, 3.0, 3.0]))
-    (3.0, 3.0)
-    """
-    n = len(values)
-    if n < 2:
-        return math.nan, math.nan
-    ordered = np.sort(values)
-    if ordered[0] == ordered[-1]:
-        return float(ordered[0]), float(ordered[0])
-    rng = np.random.default_rng(_SEED)
-    means = np.empty(resamples)
-    step = max(1, 2**20 // n)
-    for start in range(0, resamples, step):
-        stop = min(start + step, resamples)
-        means[start:stop] = ordered[rng.integers(0, n, (stop - start, n))].mean(axis=1)
-    tail = (1 - level) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
-
-
 def _best(
     filled: Mapping[str, Cell],
     groups: Mapping[tuple[str, str], pd.DataFrame],
@@ -542,10 +295,7 @@ def _best(
             rows = groups[cell.label, column.metric]
             photos.add(frozenset(rows.loc[np.isfinite(rows["value"]), "sample"]))
         if len(photos) > 1:
-            return (
-                set(),
-                "no best marked: infinite values leave means over different photos",
-            )
+            return set(), "no best marked: infinite values leave means over different photos"
     rivals = [cell for cell in rivals if cell.has_value]
     if len(rivals) < 2:
         return set(), ""
@@ -567,10 +317,3 @@ def _method_order(label: str) -> tuple[bool, str, str]:
 def _metric_order(name: str) -> tuple[int, str]:
     known = list(registry.METRICS)
     return (known.index(name) if name in registry.METRICS else len(known)), name
-
-
-def _some(names: Iterable[object]) -> str:
-    """The first few names, for a message."""
-    found = [str(name) for name in names]
-    shown = ", ".join(found[:3])
-    return f"{shown} and {len(found) - 3} more" if len(found) > 3 else shown

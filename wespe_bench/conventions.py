@@ -102,25 +102,19 @@ def _torch(module: str, name: str, scale: float, **options: Any) -> Any:
     return compute
 
 
-def _pyiqa(name: str) -> Callable[[np.ndarray, np.ndarray], float]:
+def _torchmetrics(name: str) -> Any:
+    return _torch("torchmetrics.functional.image", name, 255, data_range=1.0)
+
+
+def _pyiqa(name: str, pair: bool = True) -> Callable[[np.ndarray, np.ndarray], float]:
     def compute(image: np.ndarray, reference: np.ndarray) -> float:
         from wespe_bench.metrics.pyiqa import load
 
-        return float(cast(float, load(name).compute(image, reference)))
+        photos = (image, reference) if pair else (image,)
+        return float(cast(float, load(name).compute(*photos)))
 
     return compute
 
-
-def _pyiqa_alone(name: str) -> Callable[[np.ndarray, np.ndarray], float]:
-    def compute(image: np.ndarray, reference: np.ndarray) -> float:
-        from wespe_bench.metrics.pyiqa import load
-
-        return float(cast(float, load(name).compute(image)))
-
-    return compute
-
-
-_TM = "torchmetrics.functional.image"
 
 #: What others give by default, by the same quantities.
 PEERS = {
@@ -135,7 +129,7 @@ PEERS = {
         Peer(
             "torchmetrics",
             "psnr",
-            _torch(_TM, "peak_signal_noise_ratio", 255, data_range=1.0),
+            _torchmetrics("peak_signal_noise_ratio"),
             "float32; over a batch it pools the errors, like psnr_pooled",
         ),
         Peer(
@@ -173,7 +167,7 @@ PEERS = {
         Peer(
             "torchmetrics",
             "ssim",
-            _torch(_TM, "structural_similarity_index_measure", 255, data_range=1.0),
+            _torchmetrics("structural_similarity_index_measure"),
             "RGB, and the mean includes the border, filled by reflection",
         ),
         Peer(
@@ -199,7 +193,7 @@ PEERS = {
         Peer(
             "torchmetrics",
             "ms_ssim",
-            _torch(_TM, "multiscale_structural_similarity_index_measure", 255, data_range=1.0),
+            _torchmetrics("multiscale_structural_similarity_index_measure"),
             "float32; the coarsest scale's mean includes the reflected border",
         ),
         Peer(
@@ -212,7 +206,7 @@ PEERS = {
     ),
     "Entropy of A": (
         Peer("scikit-image", "shannon_entropy", _skimage_entropy, "equal to entropy_rgb on RGB"),
-        Peer("pyiqa", "entropy", _pyiqa_alone("entropy"), "luma of YIQ"),
+        Peer("pyiqa", "entropy", _pyiqa("entropy", pair=False), "luma of YIQ"),
     ),
 }
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from reference_models import banded
 from reference_models.dped import CAMERAS
+from reference_models.memory import parse_size
 from reference_models.options import split_options
 from wespe_bench.errors import InputError
 from wespe_bench.images import check_rgb
@@ -109,7 +110,7 @@ def dped(argument: str) -> GeneratorEnhancer:
         Path(path),
         options["device"],
         options["precision"],  # type: ignore[arg-type]
-        banded.parse_size(memory) if memory else None,
+        parse_size(memory) if memory else None,
     )
 
 

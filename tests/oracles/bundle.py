@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+MAGIC = bytes.fromhex("57fb808b247547db")
 FIXTURE = Path(__file__).parents[1] / "reference_models" / "fixtures" / "tiny_iphone"
 
 
@@ -48,7 +49,7 @@ def table(entries: list[tuple[bytes, bytes]]) -> bytes:
     index = sealed(handles, interval=1)
     index_handle = varint(len(out)) + varint(len(index) - 5)
     out += index
-    return out + (meta_handle + index_handle).ljust(40, b"\0") + bytes.fromhex("57fb808b247547db")
+    return out + (meta_handle + index_handle).ljust(40, b"\0") + MAGIC
 
 
 def sealed(entries: list[tuple[bytes, bytes]], interval: int = 16) -> bytes:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.cells import Table
+from reports.tables import summarize
 from wespe_bench import provenance, store
 from wespe_bench.images import write_png
 
@@ -44,6 +46,12 @@ def scores(values: Values, dataset: str = "photos", **columns: object) -> pd.Dat
         for sample, value in zip(ids(len(of)), of, strict=True)
     ]
     return pd.DataFrame(rows)
+
+
+def one(frame: pd.DataFrame, count: int, **options: Any) -> Table:
+    """The table of `scores` of one data set with ``count`` photos."""
+    (found,) = summarize(frame, {"photos": ids(count)}, **options)
+    return found
 
 
 def make_run(

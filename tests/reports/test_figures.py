@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reports.cells import Table
 from reports.contents import read_contents
 from reports.figures import MOST_POINTS, THEMES, WIDTH, describe, distribution, height
-from reports.tables import Table, summarize
-from tests.reports.runs import ids, make_run, scores
+from tests.reports.runs import make_run, one, scores
 from tests.reports.test_markdown import HOSTILE
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -22,7 +22,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def drawn(values: dict[str, list[float]], theme: str = "light") -> tuple[Table, bytes]:
     count = len(next(iter(values.values())))
     frame = scores({label: {"psnr": of} for label, of in values.items()})
-    (table,) = summarize(frame, {"photos": ids(count)})
+    table = one(frame, count)
     arrays = {label: np.array(of, float) for label, of in values.items()}
     return table, distribution(table, table.columns[0], arrays, theme)  # type: ignore[arg-type]
 

@@ -127,8 +127,9 @@ def test_provenance_is_complete(runs: Path) -> None:
     contents = read_contents(runs)
     text = Elements(html_report(contents)).text
     for run in contents.runs:
-        assert run.fingerprint in text and run.revision in text and run.command in text
+        assert run.fingerprint in text and run.command in text
         assert run.platform in text and run.device in text and run.name in text
+    assert all(section.table.revision in text for section in contents.sections)
     assert "numpy 2.0.0" in text and "2026-11-22" in text and "(version 1)" in text
 
 
@@ -155,6 +156,18 @@ def test_best_method_stands_beside_the_input_even_if_the_input_is_better(tmp_pat
         make_run(tmp_path, label, {"psnr": [value] * 3})
     html = html_report(read_contents(tmp_path))
     assert re.findall(r"<option [^>]*selected>([^<]*)<", html) == ["Input", "b"]
+
+
+def test_a_picture_has_its_scores_whatever_its_label(tmp_path: Path) -> None:
+    for label, enhancer in (("as\u202eis", "identity"), ("b\u202ec", "clahe")):
+        make_run(tmp_path, label, {"psnr": [1, 2, 3]}, folder=enhancer, enhancer=enhancer)
+    (section,) = read_contents(tmp_path).sections
+    for scene in pictures.scenes(section, 10**6):
+        assert [(shot.name, len(shot.values)) for shot in scene.shots] == [
+            ("Input", 1),
+            ("bc", 1),
+            ("Reference", 0),
+        ]
 
 
 def test_ids_are_unique_and_labels_refer_to_them(runs: Path) -> None:

@@ -1,4 +1,4 @@
-"""Aggregation against plain pandas and scipy, and every error with its remedy."""
+"""Aggregation against plain pandas: means, what is best, what is left out."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.tables import RESAMPLES, bootstrap_interval, mean, standard_error, summarize, table
-from tests.reports.runs import ids, scores
+from reports.notes import notes
+from reports.tables import summarize, table
+from tests.reports.runs import ids, one, scores
 from wespe_bench import registry
 from wespe_bench.errors import InputError
 from wespe_bench.types import Metric
 
 INF = math.inf
-
-
-def one(frame: pd.DataFrame, count: int, **options: object):
-    (found,) = summarize(frame, {"photos": ids(count)}, **options)
-    return found
 
 
 def same(left: object, right: object) -> bool:
@@ -45,38 +40,6 @@ def test_mean_and_error_are_those_of_pandas() -> None:
         assert (cell.n, cell.n_infinite, cell.n_expected) == (31, 0, 31)
 
 
-@pytest.mark.parametrize("n", [5, 40])
-def test_interval_is_the_percentile_interval_of_scipy(n: int) -> None:
-    values = np.random.default_rng(n).gamma(2.0, 3.0, n)
-    oracle = scipy.stats.bootstrap(
-        (values,), np.mean, method="percentile", n_resamples=40_000, rng=np.random.default_rng(9)
-    ).confidence_interval
-    low, high = bootstrap_interval(values)
-    width = oracle.high - oracle.low
-    # The ends of two independent intervals differ by the noise of their resamples: a
-    # standard error of about 1% of the width at 5,000.
-    assert low == pytest.approx(oracle.low, abs=0.05 * width)
-    assert high == pytest.approx(oracle.high, abs=0.05 * width)
-
-
-def test_interval_covers_about_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(3)
-    hits = 0
-    for _ in range(300):
-        low, high = bootstrap_interval(rng.normal(0, 1, 40), resamples=1000)
-        hits += low <= 0 <= high
-    assert 0.88 <= hits / 300 <= 0.98  # a percentile interval at n = 40 covers about 0.94
-
-
-def test_large_samples_are_drawn_in_steps() -> None:
-    values = np.random.default_rng(4).normal(0, 1, 3000)
-    low, high = bootstrap_interval(values)
-    half = 1.96 * standard_error(values)
-    assert low == pytest.approx(values.mean() - half, abs=0.1 * half)
-    assert high == pytest.approx(values.mean() + half, abs=0.1 * half)
-    assert RESAMPLES >= 2000
-
-
 @given(
     values=st.lists(
         st.lists(st.floats(-1e6, 1e6, width=32), min_size=4, max_size=4), min_size=1, max_size=3
@@ -88,19 +51,6 @@ def test_row_order_does_not_matter(values: list[list[float]], seed: int) -> None
     frame = scores({f"m{i}": {"psnr": v, "entropy": v} for i, v in enumerate(values)})
     shuffled = frame.sample(frac=1, random_state=seed % 2**32)
     assert same(one(frame, 4), one(shuffled, 4))
-
-
-@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=30))
-@settings(max_examples=100, deadline=None)
-def test_interval_holds_within_the_values(values: list[float]) -> None:
-    array = np.array(values)
-    low, high = bootstrap_interval(array)
-    if len(values) == 1:
-        assert math.isnan(low) and math.isnan(high)
-        return
-    slack = 1e-9 * max(1.0, float(np.abs(array).max()))
-    assert array.min() - slack <= low <= high <= array.max() + slack
-    assert array.min() <= mean(array) <= array.max() or mean(array) == pytest.approx(array.mean())
 
 
 @given(
@@ -219,68 +169,6 @@ def changed(name: str, **changes: object) -> Iterator[None]:
 _CHANGED: Metric | None = None
 
 
-def refused(frame: pd.DataFrame, count: int = 3, **options: object) -> str:
-    with pytest.raises(InputError) as caught:
-        one(frame, count, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
-
-
-def test_nan_is_refused() -> None:
-    message = refused(scores({"a": {"psnr": [1, math.nan, 3]}}))
-    assert "photos/a" in message and "psnr" in message and "s01" in message
-    assert "wespe-bench score RUNS/photos/a --metrics psnr" in message
-
-
-def test_two_metric_versions_are_refused_in_a_cell_and_in_a_column() -> None:
-    frame = scores({"a": {"psnr": [1, 2, 3]}, "b": {"psnr": [1, 2, 3]}})
-    for rows in (frame["sample"] == "s01", frame["label"] == "b"):
-        changed = frame.copy()
-        changed.loc[rows, "metric_version"] = "2"
-        message = refused(changed)
-        assert "2 versions" in message and "wespe-bench score RUNS --metrics psnr" in message
-
-
-def test_two_seeds_are_refused() -> None:
-    frame = scores({"a": {"psnr": [1, 2, 3]}})
-    message = refused(pd.concat([frame, frame.assign(seed=1)]))
-    assert "2 seeds" in message and "folder of its own" in message
-
-
-def test_two_revisions_are_refused() -> None:
-    frame = scores({"a": {"psnr": [1, 2, 3]}, "b": {"psnr": [1, 2, 3]}})
-    frame.loc[frame["label"] == "b", "revision"] = "r2"
-    message = refused(frame)
-    assert "2 revisions" in message and "photos/a" in message and "photos/b" in message
-
-
-def test_two_runs_with_one_label_are_refused() -> None:
-    frame = scores({"a": {"psnr": [1, 2, 3]}})
-    message = refused(pd.concat([frame, frame.assign(run="elsewhere")]))
-    assert "elsewhere" in message and "LABEL=ENHANCER" in message
-
-
-def test_a_doubled_row_is_refused() -> None:
-    frame = scores({"a": {"psnr": [1, 2, 3]}})
-    assert "twice" in refused(pd.concat([frame, frame.iloc[:1]]))
-
-
-def test_a_missing_photo_is_refused_with_the_commands_that_mend_it() -> None:
-    frame = scores({"a b": {"psnr": [1, 2, 3]}, "b": {"psnr": [1, 2]}})
-    message = refused(frame)
-    assert "photos/b" in message and "lacks 1 of 3 photos (s02)" in message
-    assert "wespe-bench score RUNS/photos/b --metrics psnr" in message
-    assert "wespe-bench report RUNS --common" in message
-    many = refused(scores({"a b": {"psnr": [1]}}), 9)
-    assert "lacks 8 of 9 photos (s01, s02, s03 and 5 more)" in many
-    assert "'RUNS/photos/a b'" in many
-
-
-def test_a_photo_the_data_set_does_not_list_is_refused() -> None:
-    assert "does not list (s03)" in refused(scores({"a": {"psnr": [1, 2, 3, 4]}}))
-
-
 def test_common_restricts_every_method_to_what_all_have() -> None:
     frame = scores(
         {
@@ -297,7 +185,8 @@ def test_common_restricts_every_method_to_what_all_have() -> None:
     assert (found.cell("c", "psnr").n, found.cell("c", "psnr").n_expected) == (2, 4)
     assert found.cell("c", "ssim").reason == "not scored"
     frame = scores({"a": {"psnr": [1]}, "b": {"psnr": [1, 2]}})
-    assert "no photo" in refused(frame.drop(index=1), 2, common=True)
+    with pytest.raises(InputError, match="no photo"):
+        one(frame.drop(index=1), 2, common=True)
 
 
 def test_methods_without_any_score_get_a_row() -> None:
@@ -317,46 +206,15 @@ def test_long_frame_has_a_row_a_cell() -> None:
 
 
 def test_clamped_terms_are_counted_and_told() -> None:
-    from reports.notes import notes
-
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "run": "r",
-            "label": "m",
-            "dataset": "d",
-            "revision": "x",
-            "note": "",
-            "sample": [f"s{i}" for i in range(12)],
-            "metric": "ms_ssim",
-            "metric_version": "1",
-            "value": rng.random(12),
-            "extras": ['{"clamped": 1.0}' if i < 2 else '{"clamped": 0.0}' for i in range(12)],
-            "seed": 0,
-        }
-    )
-    (made,) = summarize(frame, {"d": list(frame["sample"])})
+    frame = scores({"m": {"ms_ssim": np.linspace(0, 1, 12)}})
+    frame["extras"] = ['{"clamped": 1.0}' if i < 2 else '{"clamped": 0.0}' for i in range(12)]
+    made = one(frame, 12)
     assert made.cell("m", "ms_ssim").n_clamped == 2
     assert any("on 2 photos a negative contrast term" in text for text in notes(made).numbered)
 
 
 def test_a_metric_may_have_no_number_for_its_rows() -> None:
-    frame = pd.DataFrame(
-        {
-            "run": "r",
-            "label": "m",
-            "dataset": "d",
-            "revision": "x",
-            "note": "",
-            "sample": [f"s{i}" for i in range(11)],
-            "metric": "psnr_dped",
-            "metric_version": "1",
-            "value": 20.0,
-            "extras": '{"mse": 650.25}',
-            "seed": 0,
-        }
-    )
-    (made,) = summarize(frame, {"d": list(frame["sample"])})
+    made = one(scores({"m": {"psnr_dped": [20.0] * 11}}, extras='{"mse": 650.25}'), 11)
     cell = made.cell("m", "psnr_dped")
     assert not cell.has_value
     assert cell.reason == "needs 50 photos to fill a batch, has 11"

@@ -1,0 +1,63 @@
+"""Sizes of memory, and how much of it this process may take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from wespe_bench.errors import InputError
+
+
+def parse_size(text: str) -> int:
+    """Bytes from a size with a unit.
+
+    >>> parse_size("2GB"), parse_size("1.5 GiB"), parse_size("800M")
+    (2000000000, 1610612736, 800000000)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text, re.IGNORECASE)
+    if not match or float(match[1]) == 0:
+        raise InputError(f"size {text!r}: expected a number with a unit, such as 2GB or 800MB")
+    power = " kmgt".index(match[2].lower() or " ")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+
+
+def free_memory(max_memory: int | None) -> int:
+    """Bytes this process may still take: its share of four fifths of what is free.
+
+    With ``max_memory``, the bound of the whole process, no more than that leaves.
+    """
+    import psutil
+
+    free = int(min(psutil.virtual_memory().available, _group_limit()) * 0.8) // _workers()
+    if max_memory is None:
+        return free
+    return min(free, max_memory - int(psutil.Process().memory_info().rss))
+
+
+def _workers() -> int:
+    """Processes of the pool this one belongs to: they share what is free."""
+    import multiprocessing
+
+    import psutil
+
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None:
+        return 1
+    try:
+        return max(len(psutil.Process(parent.pid).children()), 1)
+    except psutil.Error:
+        return 1
+
+
+def _group_limit() -> int:
+    """What a container's limit leaves; psutil sees the machine only."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        used = int((group / "memory.current").read_text())
+        cache = re.search(r"^inactive_file (\d+)", (group / "memory.stat").read_text(), re.M)
+    except (OSError, ValueError):
+        return 1 << 62
+    if limit == "max":
+        return 1 << 62
+    return int(limit) - used + (int(cache[1]) if cache else 0)

@@ -1,0 +1,128 @@
+"""What a table is made of: cells, the columns they stand in, the table of one data set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One number of a table and what it rests on.
+
+    ``n`` photos enter the mean; ``n_infinite`` more had an infinite value (identical
+    images) and are only counted; ``n_expected`` is what the data set offers this metric;
+    ``n_clamped`` photos had a negative MS-SSIM term that was taken as 0.
+    ``mean``, ``low``, ``high`` (95% interval) and ``standard_error`` are NaN where there is
+    none: in a cell without value (``reason`` says why), and, but for the mean, at n = 1.
+    ``best`` marks the best mean of the column.
+    """
+
+    label: str
+    dataset: str
+    metric: str
+    n: int = 0
+    n_infinite: int = 0
+    n_expected: int = 0
+    n_clamped: int = 0
+    mean: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    standard_error: float = math.nan
+    best: bool = False
+    reason: str = ""
+
+    @property
+    def has_value(self) -> bool:
+        return not math.isnan(self.mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One metric as a table shows it; ``higher_is_better`` is None where nobody says.
+
+    ``remark`` says why no cell of the column is marked best although several have values.
+    """
+
+    metric: str
+    title: str
+    unit: str = ""
+    higher_is_better: bool | None = None
+    summary: str = ""
+    version: str = ""
+    seed: int | None = None
+    decimals: int = 3
+    remark: str = ""
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better: "↑", "↓" or nothing."""
+        return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
+
+    def show(self, value: float) -> str:
+        """``value`` as every table of this column prints it.
+
+        >>> Column("psnr", "PSNR", decimals=2).show(-0.004)
+        '0.00'
+        """
+        if math.isinf(value):
+            return "∞" if value > 0 else "−∞"
+        text = f"{value:.{self.decimals}f}"
+        return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+    def show_cell(self, cell: Cell) -> tuple[str, str]:
+        """The mean as every table prints it, and its interval in brackets, empty without one.
+
+        >>> Column("psnr", "PSNR").show_cell(Cell("a", "d", "psnr", mean=3, low=-1, high=7))
+        ('3.000', '[−1.000, 7.000]')
+        """
+        if not cell.has_value:
+            return "∞" if cell.n_infinite else "–", ""
+        if math.isnan(cell.low):
+            return self.show(cell.mean), ""
+        return self.show(cell.mean), f"[{self.show(cell.low)}, {self.show(cell.high)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Methods x metrics on one data set.
+
+    ``used`` are the photos every cell is about; ``left_out`` those that ``common`` dropped
+    because some method lacks them. Rows come in the order of ``methods``.
+    """
+
+    dataset: str
+    revision: str
+    note: str
+    methods: tuple[str, ...]
+    columns: tuple[Column, ...]
+    n_expected: int
+    used: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    cells: Mapping[tuple[str, str], Cell] = field(default_factory=dict)
+
+    def cell(self, label: str, metric: str) -> Cell:
+        return self.cells[label, metric]
+
+    def frame(self) -> pd.DataFrame:
+        """One row a cell: the fields of `Cell`, then metric version, seed and revision."""
+        import pandas as pd
+
+        rows = [
+            {
+                **{name: getattr(cell, name) for name in Cell.__slots__},
+                "metric_version": column.version,
+                "seed": column.seed,
+                "revision": self.revision,
+            }
+            for label in self.methods
+            for column in self.columns
+            for cell in (self.cell(label, column.metric),)
+        ]
+        names = [*Cell.__slots__, "metric_version", "seed", "revision"]
+        return pd.DataFrame(rows, columns=names)

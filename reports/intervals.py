@@ -1,0 +1,74 @@
+"""How far a mean would move with other photos: intervals from drawing the photos again.
+
+Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, the
+percentile interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Bootstrap resamples of each cell.
+RESAMPLES = 5000
+
+#: The same for a metric that aggregates for itself, in Python.
+POOLED_RESAMPLES = 1000
+
+#: Below this many photos an interval by resampling is known to be too narrow.
+SMALL_N = 10
+
+# The middle 95% of what the resamples give lies between these quantiles.
+_ENDS = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)
+_SEED = 2018
+
+
+def bootstrap_interval(values: np.ndarray, *, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """95% percentile bootstrap interval of the mean of float64 (n,): (low, high).
+
+    Photos are drawn with replacement ``resamples`` times from a fixed seed; the result
+    depends on the values, not on their order. (NaN, NaN) at n = 1, where nothing can be
+    resampled.
+
+    >>> bootstrap_interval(np.array([3.0, 3.0, 3.0]))
+    (3.0, 3.0)
+    """
+    n = len(values)
+    if n < 2:
+        return math.nan, math.nan
+    ordered = np.sort(values)
+    if ordered[0] == ordered[-1]:
+        return float(ordered[0]), float(ordered[0])
+    rng = np.random.default_rng(_SEED)
+    means = np.empty(resamples)
+    step = max(1, 2**20 // n)
+    for start in range(0, resamples, step):
+        stop = min(start + step, resamples)
+        means[start:stop] = ordered[rng.integers(0, n, (stop - start, n))].mean(axis=1)
+    low, high = np.quantile(means, _ENDS)
+    return float(low), float(high)
+
+
+def pooled_interval(
+    rows: pd.DataFrame, aggregate: Callable[[pd.DataFrame], float]
+) -> tuple[float, float, float]:
+    """The same of a number that is no mean: (low, high, standard error).
+
+    ``aggregate`` is computed on resamples of ``rows``, which are drawn from a fixed seed. The
+    error is NaN where a resample is infinite; all three are at n = 1.
+    """
+    n = len(rows)
+    if n < 2:
+        return math.nan, math.nan, math.nan
+    rng = np.random.default_rng(_SEED)
+    draws = np.array([aggregate(rows.iloc[rng.integers(0, n, n)]) for _ in range(POOLED_RESAMPLES)])
+    # A resample of identical photos alone may be infinite; it counts as the largest.
+    low, high = np.quantile(draws, _ENDS, method="inverted_cdf")
+    error = float(np.std(draws, ddof=1)) if np.isfinite(draws).all() else math.nan
+    return float(low), float(high), error

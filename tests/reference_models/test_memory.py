@@ -1,0 +1,10 @@
+import pytest
+
+from reference_models.memory import parse_size
+from wespe_bench.errors import InputError
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "2XB", "0", "1e9"])
+def test_sizes_that_are_none(text):
+    with pytest.raises(InputError, match="such as 2GB"):
+        parse_size(text)
