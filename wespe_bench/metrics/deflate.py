@@ -204,17 +204,17 @@ def _choose(
             distant = np.uint64(pairs[x])
             if distant > np.uint64(0):
                 far = by_distance[distance_symbol(distant)]
-                n = np.uint64(reach[x])
+                longest = np.uint64(reach[x])
                 # Not a loop of min(n, _TRIED) steps: how many would be hard to predict.
                 for k in range(2, _TRIED + 1):
                     cost = far + by_length[k] + after[x + np.uint64(k)]
-                    is_match = (np.uint64(k) <= n) & (cost < least)
+                    is_match = (np.uint64(k) <= longest) & (cost < least)
                     step = 2 * k + 1 if is_match else step
                     least = cost if is_match else least
-                if n > np.uint64(_TRIED):
-                    cost = far + by_length[n] + after[x + n]
+                if longest > np.uint64(_TRIED):
+                    cost = far + by_length[longest] + after[x + longest]
                     if cost < least:
-                        least, step = cost, 2 * int(np.int64(n)) + 1
+                        least, step = cost, 2 * int(np.int64(longest)) + 1
             after[x] = least
             ways[x] = step
 
