@@ -11,8 +11,9 @@ import io
 import os
 import re
 import sys
-from dataclasses import fields
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, fields
+from typing import Any, TypeVar
 
 from wespe_bench.errors import InputError
 
@@ -28,6 +29,10 @@ def parse(config: type[Config], argv: list[str], verb: str) -> Config:
     import tyro
 
     command = f"wespe-bench {verb}"
+    known = [*_options(config), "--help"]
+    for word in argv:
+        if word.startswith("--") and word.partition("=")[0].replace("_", "-") not in known:
+            raise InputError(_unknown(word, config, command))
     stdout, stderr = _Captured(), _Captured()
     try:
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -46,7 +51,12 @@ def parse(config: type[Config], argv: list[str], verb: str) -> Config:
             encoding = sys.stdout.encoding or "utf-8"
             print(text.encode(encoding, "replace").decode(encoding), end="")
             raise
-        raise InputError(f"{_in_one_line(stderr.getvalue())}; see {command} --help") from None
+        complaint = _in_one_line(stderr.getvalue())
+        if complaint.startswith("Missing from "):
+            needed = [field.name.upper() for field in _fields(config) if _is_required(field)]
+            lacking = needed[-complaint.count("(required)") :]
+            complaint = f"missing {' and '.join(lacking)}"
+        raise InputError(f"{complaint}; see {command} --help") from None
     if unknown:
         raise InputError(_unknown(unknown[0], config, command))
     return parsed
@@ -75,12 +85,24 @@ def _without_idle_words(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _fields(config: type) -> Sequence[Field[Any]]:
+    return fields(config)
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _options(config: type) -> list[str]:
+    return ["--" + field.name.replace("_", "-") for field in _fields(config)]
+
+
 def _unknown(word: str, config: type, command: str) -> str:
     from wespe_bench.registry import did_you_mean
 
     if not word.startswith("-"):
         return f"unexpected argument {word!r}; see {command} --help"
-    names = ["--" + field.name.replace("_", "-") for field in fields(config)]
+    names = _options(config)
     bare = {name.lstrip("-").replace("-", "_"): name for name in names}
     hint = did_you_mean(word.partition("=")[0].lstrip("-"), bare)
     for plain, name in bare.items():
@@ -104,7 +126,6 @@ def _in_one_line(box: str) -> str:
             break
         words.append(text)
     text = " ".join(words) or "the arguments cannot be read"
-    text = re.sub(r"^Missing from .*?: \S+ (.*?)( \(required\))?$", r"missing: \1", text)
     return re.sub(r"^Missing value for argument '(.*?)'\..*", r"\1 needs a value", text)
 
 

@@ -108,6 +108,11 @@ def test_top_level_help_and_version(command: Command) -> None:
         (["export", "scores", "nowhere"], ["no such folder: nowhere"]),
         (["export", "scores", ".", "--format", "xls"], ["xls"]),
         (["merge", "nowhere", "--out", "x"], ["no such folder: nowhere"]),
+        (["conventions"], ["missing IMAGE and REFERENCE"]),
+        (["conventions", "a.png"], ["missing REFERENCE;"]),
+        (["conventions", "--nope"], ["unknown option '--nope'"]),
+        (["conventions", "a.png", "b.png"], ["a.png: no such file"]),
+        (["doctor", "now"], ["unexpected argument 'now'"]),
         (["list", "metrix"], ["did you mean 'metrics'?"]),
     ],
 )
