@@ -75,6 +75,26 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
         raise InputError(f"{name}: damaged or unsupported image ({one_line(error)})") from None
 
 
+def read_size(path: Path | str) -> tuple[int, int]:
+    """(height, width) of what `read_rgb` would give, from the head of the file alone.
+
+    Raises InputError when there is no photo there; a photo cut short is not noticed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_FORMATS) as image:
+                width, height = image.size
+                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not a photo in a known format") from None
+    except Exception as error:  # decoders raise nearly anything on damaged input
+        raise InputError(f"{path}: damaged or unsupported image ({one_line(error)})") from None
+    return (width, height) if turned else (height, width)
+
+
 def _decode(data: bytes, name: str) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

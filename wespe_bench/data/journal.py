@@ -1,0 +1,99 @@
+"""What a long verb over a data set has done so far, so that a killed one is resumed.
+
+A journal is a folder of JSON-lines parts. A part appears by a rename and is never changed;
+of two rows of one sample the later one counts. The verb removes the journal once what it
+says stands in the verb's own index.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wespe_bench import atomic
+from wespe_bench.engines import Setup
+from wespe_bench.errors import InputError
+from wespe_bench.runs import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The journal in ``folder``, which need not exist yet."""
+
+    folder: Path
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Sample id -> its latest row. A part that is damaged counts for nothing: redone."""
+        found: dict[str, dict[str, Any]] = {}
+        for path in sorted(self.folder.glob("part-*.jsonl")):
+            try:
+                rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+                found |= {row["sample"]: row for row in rows}
+            except (OSError, ValueError, TypeError, KeyError):
+                continue
+        return found
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write rows, each with a "sample", as one part."""
+        numbers = [int(path.stem.partition("-")[2]) for path in self.folder.glob("part-*.jsonl")]
+        lines = "".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+        atomic.write_text(self.folder / f"part-{max(numbers, default=0) + 1:08d}.jsonl", lines)
+
+    def remove(self) -> None:
+        """Delete it, with whatever a killed process left in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def work_through(
+    setup: Setup,
+    context: Any,
+    items: Sequence[Any],
+    journal: Journal,
+    *,
+    title: str,
+    jobs: int,
+    chunk: int,
+    sample_of: Callable[[Any], str],
+    before_writing: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, dict[str, Any]], list[Failure]]:
+    """Do the items with `wespe_bench.engines.local`, journalling every row.
+
+    Returns sample id -> row of what was done now, and what failed (stage ``title``).
+    ``before_writing`` is called before a part is written. Raises InputError for what would
+    meet every other item too, a full disk for instance; what was done by then is in the
+    journal.
+    """
+    from wespe_bench import progress
+    from wespe_bench.engines import local
+
+    done: dict[str, dict[str, Any]] = {}
+    failures: list[Failure] = []
+    fatal = ""
+
+    def write(rows: Sequence[dict[str, Any]]) -> None:
+        before_writing()
+        journal.add(rows)
+
+    pending = progress.Flushing(write)
+    with progress.bar(len(items), title) as bar:
+        try:
+            for outcome in local(setup, context, items, jobs=jobs, chunk=chunk):
+                if outcome.fatal:
+                    fatal = outcome.error
+                    break
+                if outcome.error:
+                    sample = sample_of(outcome.item)
+                    failures.append(Failure(journal.folder.parent, sample, title, outcome.error))
+                else:
+                    done |= {row["sample"]: row for row in outcome.rows}
+                    pending.add(outcome.rows)
+                bar.update()
+        finally:
+            pending.flush()
+    if fatal:
+        raise InputError(f"{fatal}; what is done is kept, the same command resumes")
+    return done, failures
