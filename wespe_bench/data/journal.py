@@ -18,6 +18,7 @@ from wespe_bench import atomic
 from wespe_bench.engines import Setup
 from wespe_bench.errors import InputError
 from wespe_bench.runs import Failure
+from wespe_bench.store import check_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,31 @@ class Journal:
 
     folder: Path
 
+    def claim(self, otherwise: str) -> None:
+        """Make the journal's folder inside the verb's, which has to be new or ours.
+
+        Raises InputError when that holds anything else, or was begun ``otherwise``, with
+        another journal; OSError when it cannot be written.
+        """
+        out = self.folder.parent
+        if out.exists() and not out.is_dir():
+            raise InputError(f"{out} is a file; choose another --out")
+        there = sorted(path.name for path in out.glob("*") if not path.name.startswith("."))
+        if self.folder.name not in there and there:
+            begun = any(name.startswith("journal-") for name in there)
+            what = f"was begun with {otherwise}" if begun else f"holds {there[0]}, not made here"
+            raise InputError(f"{out} {what}; choose another --out")
+        self.folder.mkdir(parents=True, exist_ok=True)
+
     def rows(self) -> dict[str, dict[str, Any]]:
         """Sample id -> its latest row. A part that is damaged counts for nothing: redone."""
         found: dict[str, dict[str, Any]] = {}
         for path in sorted(self.folder.glob("part-*.jsonl")):
             try:
                 rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-                found |= {row["sample"]: row for row in rows}
+                for row in rows:
+                    check_id(row["sample"])  # verbs make file names of it
+                    found[row["sample"]] = row
             except (OSError, ValueError, TypeError, KeyError):
                 continue
         return found
@@ -46,6 +65,13 @@ class Journal:
     def remove(self) -> None:
         """Delete it, with whatever a killed process left in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def refuse_inside(out: Path, *inputs: str | None) -> None:
+    """Raise InputError when ``out`` lies in a folder that is read: its files would be too."""
+    for folder in inputs:
+        if folder and out.resolve().is_relative_to(Path(folder).resolve()):
+            raise InputError(f"--out {out} lies inside {folder}; choose a folder outside of it")
 
 
 def work_through(

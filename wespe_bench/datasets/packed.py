@@ -53,6 +53,8 @@ class Packed:
     ids: tuple[str, ...]
     offsets: np.ndarray
     sizes: np.ndarray
+    _smallest: tuple[int, int]
+    _largest: tuple[int, int]
     _input: np.ndarray
     _reference: np.ndarray | None
 
@@ -63,12 +65,15 @@ class Packed:
         head = read_head(folder)
         index = read_index(folder, head)
         sides = {side: _mapped(folder / name, index) for side, name in head["files"].items()}
+        sizes = np.stack([np.asarray(index[edge], np.int64) for edge in ("height", "width")], 1)
         return Packed(
             folder,
             head,
             tuple(index["sample"]),
             np.asarray(index["offset"], np.int64),
-            np.stack([np.asarray(index[name], np.int64) for name in ("height", "width")], axis=1),
+            sizes,
+            (int(sizes[:, 0].min()), int(sizes[:, 1].min())),
+            (int(sizes[:, 0].max()), int(sizes[:, 1].max())),
             sides["input"],
             sides.get("reference"),
         )
@@ -143,27 +148,25 @@ class Packed:
         self, count: int, rng: np.random.Generator, size: tuple[int, int] | None
     ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
         """Which photos, the crops' corners (count, 2), and the crops' size."""
-        height, width = size or self._one_size()
-        large = np.all(self.sizes >= (height, width), axis=1)
-        if height < 1 or width < 1 or not large.any():
-            raise InputError(f"{self.folder}: no photo is as large as {width}x{height}")
-        if large.all():
+        if size is None and self._smallest != self._largest:
+            raise InputError(f"{self.folder}: the photos' sizes differ; give a size to crop")
+        height, width = size or self._smallest
+        if height < 1 or width < 1:
+            raise InputError(f"crops of {width}x{height} pixels: expected positive numbers")
+        if height <= self._smallest[0] and width <= self._smallest[1]:
             numbers = rng.integers(0, len(self.ids), count)
         else:
+            large = np.flatnonzero((self.sizes[:, 0] >= height) & (self.sizes[:, 1] >= width))
+            if not len(large):
+                raise InputError(f"{self.folder}: no photo is as large as {width}x{height}")
             warnings.warn(
-                f"{self.folder}: {(~large).sum()} of {len(large)} photos are smaller than "
-                f"{width}x{height} and are not drawn",
+                f"{self.folder}: {len(self.ids) - len(large)} of {len(self.ids)} photos are "
+                f"smaller than {width}x{height} and are not drawn",
                 stacklevel=3,
             )
-            numbers = rng.choice(np.flatnonzero(large), count)
+            numbers = rng.choice(large, count)
         room = self.sizes[numbers] - np.array([height, width]) + 1
         return numbers, rng.integers(0, room), (height, width)
-
-    def _one_size(self) -> tuple[int, int]:
-        height, width = (int(edge) for edge in self.sizes[0])
-        if not (self.sizes == self.sizes[0]).all():
-            raise InputError(f"{self.folder}: the photos' sizes differ; give a size to crop")
-        return height, width
 
     def _gather(
         self,
