@@ -130,7 +130,8 @@ class _Opened:
             yield info.filename, info.file_size, what, lambda info=info: file.open(info)  # type: ignore[misc]
 
     def _tar(self, raw: Any) -> Iterator[tuple[str, int, str, Callable[[], IO[bytes]]]]:
-        file = tarfile.open(fileobj=_Guarded(_decompressed(raw)), mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
+        stream = _Guarded(_decompressed(raw))
+        file = tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
         self.files.append(file)
         for info in file:
             what = ""
@@ -143,6 +144,11 @@ class _Opened:
             elif info.issparse():
                 what = "a sparse file"
             yield info.name, info.size, what, lambda info=info: file.extractfile(info)  # type: ignore[misc]
+        # Only at its end does a compressed stream say whether all of it was right.
+        for _ in range(_MOST_AT_ONCE // _CHUNK):
+            if not stream.read(_CHUNK):
+                return
+        raise InputError("more than 64 MB after the last file")
 
 
 def _decompressed(raw: Any) -> Any:

@@ -77,6 +77,7 @@ def download(archive: Archive, into: Path, lock: Path) -> Path:
     import pooch
     import requests
 
+    pooch.get_logger().setLevel("WARNING")  # our bar says it
     name = _file_name(archive.url)
     known = archive.sha256 or read_lock(lock).get(archive.url, "")
     into.mkdir(parents=True, exist_ok=True)
@@ -223,6 +224,8 @@ def _unreachable(url: str, error: BaseException) -> str:
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"{url}: the server says {error.response.status_code} {error.response.reason}"
+    if isinstance(error, (requests.exceptions.ChunkedEncodingError, _BrokenOff)):
+        return f"{url}: the connection broke off, again and again"
     if isinstance(error, requests.ConnectionError) and not isinstance(error, requests.Timeout):
         return f"{url}: cannot be reached; is there a network?"
     return f"{url}: {one_line(error)[:160]}"
