@@ -127,7 +127,7 @@ def _decode(data: bytes, name: str) -> np.ndarray:
 def _without_alpha(image: Image.Image) -> Image.Image:
     """The same picture in mode L, RGB or CMYK; colour under transparency is kept."""
     if image.mode in ("L", "RGB", "CMYK"):
-        return image.copy()
+        return image  # loaded already, so it outlives its file; a copy takes a third of the time
     if image.mode in ("1", "LA", "La"):
         return image.convert("LA").convert("L") if image.mode != "1" else image.convert("L")
     return image.convert("RGBA").convert("RGB")
@@ -199,7 +199,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         transform = _transform(profile, image.mode)
         if transform is not None:
             return _apply(transform, image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @functools.lru_cache(maxsize=8)

@@ -38,7 +38,7 @@ from wespe_bench.images import check_rgb, luma
 COARSE_PIXELS = 700_000
 
 _TILE = 128  # px; phase correlation sees displacements of up to half of it
-_GRID = 8  # tiles along each side at most
+_GRID = 6  # tiles along each side at most
 _LEAST_MATCHES = 16
 _LEAST_TILES = 6
 _LEAST_DETAIL = 1.0  # levels^2, as `_detail` measures it
@@ -147,12 +147,12 @@ def _coarse(
         ProjectiveTransform,
         min_samples=4,
         residual_threshold=3 * factors[1],
-        max_trials=3000,
+        max_trials=2000,
         stop_probability=0.9999,
         rng=np.random.default_rng(seed),
     )
     agreeing = 0 if inliers is None else int(inliers.sum())
-    if agreeing < _LEAST_MATCHES or agreeing < 0.15 * len(pairs):
+    if agreeing < _LEAST_MATCHES or agreeing < 0.2 * len(pairs):
         raise Unregistered(
             f"{agreeing} of {len(pairs)} matched features agree; the photos show different things"
         )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 from skimage.transform import ProjectiveTransform, warp
 
 from wespe_bench.datasets.homography import (
@@ -84,13 +85,12 @@ def test_a_reference_of_another_size(shared: Path) -> None:
 
 @pytest.mark.shared_data
 def test_unrelated_photos_are_refused(shared: Path) -> None:
-    names = ("01", "02", "05", "10")
-    photos = [read_rgb(shared / "hq" / "kodak24" / f"{name}.png") for name in names]
-    for one, other in zip(photos, photos[1:] + photos[:1], strict=True):
+    one, other = (read_rgb(shared / "hq" / "kodak24" / f"{name}.png") for name in ("01", "10"))
+    for features in ("sift", "orb"):
         with pytest.raises(Unregistered, match=r"features|agree"):
-            register(one, other, features="orb")
+            register(one, other, features=features)  # type: ignore[arg-type]
     with pytest.raises(Unregistered, match=r"mirror|agree|match"):
-        register(photos[0], photos[0][:, ::-1].copy(), features="orb")
+        register(one, one[:, ::-1].copy())
 
 
 def test_photos_without_detail_are_refused() -> None:
@@ -107,11 +107,11 @@ def test_photos_without_detail_are_refused() -> None:
 def test_a_bad_fit_is_refused_with_its_error(shared: Path) -> None:
     photo = read_rgb(shared / "hq/kodak24/05.png")
     y, x = np.mgrid[: photo.shape[0], : photo.shape[1]].astype(float)
-    # Waves of 6 px, which no homography follows.
-    waves = np.stack([y + 6 * np.sin(x / 40), x + 6 * np.sin(y / 40)])
-    wavy = np.rint(warp(photo / 255.0, waves) * 255).astype(np.uint8)
+    # Waves of 2 px, which no homography follows.
+    waves = np.stack([y + 2 * np.sin(x / 80), x + 2 * np.sin(y / 80)])
+    wavy = np.stack([map_coordinates(photo[..., c], waves, order=1) for c in range(3)], axis=2)
     with pytest.raises(Unregistered, match=r"residual error \d|tiles"):
-        register(photo, wavy)
+        register(photo, wavy, max_error=0.3)
     with pytest.raises(Unregistered, match=r"valid area \d+% of the photo"):
         register(photo, photo[:300, :400].copy(), min_overlap=0.5)
 
