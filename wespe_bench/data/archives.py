@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from wespe_bench.data.journal import make_folder
 from wespe_bench.errors import InputError, one_line
 
 #: Photos hardly compress; above this many bytes for one, an archive is a bomb.
@@ -61,7 +62,7 @@ def unpack(archive: Path, into: Path, *, folder: str = "") -> tuple[Path, int]:
         if target.exists():
             raise InputError(f"{target} is there already; move it away to unpack {archive.name}")
         total = sum(member.size for member in listed)
-        into.mkdir(parents=True, exist_ok=True)
+        make_folder(into)
         free = shutil.disk_usage(into).free
         if total > free:
             raise InputError(f"{into}: {total / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free")

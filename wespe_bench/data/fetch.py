@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from wespe_bench import atomic, provenance
 from wespe_bench.data.archives import is_archive, unpack
+from wespe_bench.data.journal import make_folder
 from wespe_bench.data.sources import SOURCES, Archive
 from wespe_bench.errors import InputError, one_line
 
@@ -80,7 +81,7 @@ def download(archive: Archive, into: Path, lock: Path) -> Path:
     pooch.get_logger().setLevel("WARNING")  # our bar says it
     name = _file_name(archive.url)
     known = archive.sha256 or read_lock(lock).get(archive.url, "")
-    into.mkdir(parents=True, exist_ok=True)
+    make_folder(into)
     if not known:
         print(f"{archive.url}: no published SHA-256; what comes now is kept in {lock}")
     try:
@@ -146,15 +147,14 @@ class Resuming:
             try:
                 self._go_on(url)
                 break
-            except requests.HTTPError:
-                raise  # the server has spoken
+            except (requests.HTTPError, requests.exceptions.InvalidURL):
+                raise  # the server has spoken, or there is none
             except (requests.RequestException, _BrokenOff) as error:
-                tries = 0 if self._have() > before else tries + 1
+                have = self._have()
+                tries = 0 if have > before else tries + 1
                 if tries >= _TRIES:
-                    raise InputError(
-                        f"{_unreachable(url, error)}; {self._have()} bytes are kept, the same "
-                        "command goes on"
-                    ) from None
+                    kept = f"; {have} bytes are kept, the same command goes on"
+                    raise InputError(_unreachable(url, error) + kept * bool(have)) from None
                 time.sleep(min(2**tries * 0.25, 8))
         self.partial.replace(output_file)
         self._stamp_path().unlink(missing_ok=True)
@@ -227,7 +227,7 @@ def _unreachable(url: str, error: BaseException) -> str:
     if isinstance(error, (requests.exceptions.ChunkedEncodingError, _BrokenOff)):
         return f"{url}: the connection broke off, again and again"
     if isinstance(error, requests.ConnectionError) and not isinstance(error, requests.Timeout):
-        return f"{url}: cannot be reached; is there a network?"
+        return f"{url}: cannot be reached (no network, or a wrong address)"
     return f"{url}: {one_line(error)[:160]}"
 
 
@@ -260,6 +260,10 @@ def main(argv: list[str]) -> int:
         print(f"{name}: {source.title}; terms: {source.terms}")
         archives = tuple(archive.at(config.mirror) for archive in source.archives)
         into = Path(config.out) if config.out else root / name
+    elif "://" in name:
+        raise InputError(f"{name}: only http:// and https:// addresses can be fetched")
+    elif not name:
+        raise InputError("the name is empty; is a variable unset?")
     elif Path(name).exists() or "/" in name or Path(name).suffix:
         return _unpack_local(config, root)
     else:

@@ -30,8 +30,8 @@ class Journal:
     def claim(self, otherwise: str) -> None:
         """Make the journal's folder inside the verb's, which has to be new or ours.
 
-        Raises InputError when that holds anything else, or was begun ``otherwise``, with
-        another journal; OSError when it cannot be written.
+        Raises InputError when that holds anything else, was begun ``otherwise``, with
+        another journal, or cannot be written.
         """
         out = self.folder.parent
         if out.exists() and not out.is_dir():
@@ -41,7 +41,7 @@ class Journal:
             begun = any(name.startswith("journal-") for name in there)
             what = f"was begun with {otherwise}" if begun else f"holds {there[0]}, not made here"
             raise InputError(f"{out} {what}; choose another --out")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """Sample id -> its latest row. A part that is damaged counts for nothing: redone."""
@@ -65,6 +65,16 @@ class Journal:
     def remove(self) -> None:
         """Delete it, with whatever a killed process left in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents. Raises InputError when that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {folder} ({error.strerror}); choose another --out"
+        ) from None
 
 
 def refuse_inside(out: Path, *inputs: str | None) -> None:

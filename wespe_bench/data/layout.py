@@ -114,7 +114,6 @@ def allocate(path: Path, shape: tuple[int, ...]) -> None:
     description = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, description)
     size = len(header.getvalue()) + int(np.prod(shape, dtype=np.int64))
-    path.parent.mkdir(parents=True, exist_ok=True)
     there = getattr(path.stat(), "st_blocks", 0) * 512 if path.exists() else 0
     free = shutil.disk_usage(path.parent).free
     if size - there > free:

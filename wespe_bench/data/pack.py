@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wespe_bench.arguments import check_jobs, cores
-from wespe_bench.data.journal import Journal, work_through
+from wespe_bench.data.journal import Journal, make_folder, work_through
 from wespe_bench.data.layout import Item, Layout, allocate, lay_out
 from wespe_bench.engines import Outcome
 from wespe_bench.errors import InputError, one_line
@@ -87,6 +87,7 @@ def pack(
     from wespe_bench.datasets import packed
 
     _check_folder(out)
+    make_folder(out)
     hashes = {row[0]: row[1:] for row in provenance.hash_samples(dataset.samples)}
     revision = provenance.revision((id_, *pair) for id_, pair in hashes.items())
     layout = lay_out(dataset, kind)

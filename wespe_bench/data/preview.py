@@ -259,6 +259,9 @@ def main(argv: list[str]) -> int:
     sheet, failures = preview(dataset, count=config.count, columns=config.columns, size=config.size)
     buffer = io.BytesIO()
     sheet.save(buffer, format=kind, **({"quality": 90} if kind == "JPEG" else {}))
-    atomic.write_bytes(out, buffer.getvalue())
+    try:
+        atomic.write_bytes(out, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"cannot write {out} ({error.strerror}); choose another --out") from None
     print(f"{min(config.count, len(dataset))} of {len(dataset)} shown -> {out}")
     return tell(failures)
