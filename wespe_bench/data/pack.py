@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,15 +174,11 @@ def _check_folder(out: Path) -> None:
     """Refuse a folder that holds anything that is not a pack's."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose another --out")
-    known = (
-        "pack.json",
-        "index-*.parquet",
-        "input-*.npy",
-        "reference-*.npy",
-        "journal-*",
-        ".*.tmp",
+    ours = re.compile(
+        r"pack\.json|index-[0-9a-f]{12}\.parquet|(input|reference)-[0-9a-f]{12}\.npy"
+        r"|journal-[0-9a-f]{12}|\..*\.tmp"
     )
-    strange = [p for p in out.glob("*") if not any(p.match(pattern) for pattern in known)]
+    strange = [path for path in sorted(out.glob("*")) if not ours.fullmatch(path.name)]
     if strange:
         raise InputError(f"{out} holds {strange[0].name}, so it is no pack; choose another --out")
 
