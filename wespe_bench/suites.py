@@ -162,7 +162,8 @@ def run_suite(config: RunSuite) -> int:
     from wespe_bench import provenance, store
     from wespe_bench.engines import parse_shard
     from wespe_bench.enhancing import enhance_runs
-    from wespe_bench.registry import SUITES, load_metric, parse_named, resolve, unknown
+    from wespe_bench.labels import parse_named
+    from wespe_bench.registry import SUITES, load_metric, resolve, unknown
     from wespe_bench.scoring import DEFAULT_METRICS, score_runs
 
     if config.suite and config.suite not in SUITES:
