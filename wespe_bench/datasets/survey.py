@@ -85,7 +85,7 @@ def photos(survey: Survey, wanted: set[str] | None = None) -> list[Photo]:
         if part.reference is not None:
             pairs = find_photos(part.reference, part.suffix, survey.root)
             _check_pairs(survey, part, listed.keys() - pairs.keys(), wanted)
-        groups = _groups(part, listed)
+        groups = groups_of(part, listed)
         for id_ in sorted(listed, key=natural_key):
             full = part.prefix + id_
             if full in found:
@@ -96,7 +96,8 @@ def photos(survey: Survey, wanted: set[str] | None = None) -> list[Photo]:
     return list(found.values())
 
 
-def _groups(part: Part, listed: Mapping[str, Path]) -> dict[str, str]:
+def groups_of(part: Part, listed: Mapping[str, Path]) -> dict[str, str]:
+    """Id -> the name of what it must not be parted from, for the photos listed in a part."""
     if part.group == CAPTURE:
         return captures.group(listed)
     if part.group == FOLDER:
@@ -154,12 +155,14 @@ def load(
     split = split or survey.split
     if split not in ("train", "test", "all"):
         raise InputError(f"{survey.name}: split={split}: expected one of train, test, all")
+    note = survey.note
     if manifest_file:
         if seed not in (0, "0", "") or train or test:
             raise InputError("a manifest says what the split is; leave out seed, train and test")
         pinned = manifest.read(Path(manifest_file))
         listed = photos(survey, {row.id for row in pinned.rows})
         chosen: Sequence[Photo] = manifest.choose(pinned, listed, split, survey.root)
+        note = f"{note}, split by manifest" if note else "split by manifest"
     elif split == "all":
         chosen = photos(survey)
     else:
@@ -167,6 +170,9 @@ def load(
         chosen = divided_.test if split == "test" else divided_.train
         if not chosen:
             raise InputError(f"{survey.name} has no {split} photos; see split=")
+        if not all(part.side for part in survey.parts):
+            drawn = f"split drawn by seed {whole('seed', seed)}"
+            note = f"{note}, {drawn}" if note else drawn
     samples = tuple(Sample(photo.id, photo.path, photo.reference) for photo in chosen)
     if survey.halve:
         samples = halved.prepare(samples, survey.data)
@@ -175,7 +181,7 @@ def load(
         revision=provenance.revision(provenance.hash_samples(samples)),
         paired=survey.paired,
         samples=samples,
-        note=survey.note,
+        note=note,
     )
 
 
