@@ -176,7 +176,7 @@ def _decode(name: str, report: Report, jobs: int) -> None:
         for photo, other, bits in pixels.alike(train, test, looks):
             if str(photo) in told_already:
                 continue
-            told = f"looks like {other} ; {bits} of 64 bits differ"
+            told = f"looks like {other}; {bits} of 64 bits differ"
             report.faults.append(Fault(label, kinds.LIKENESS, str(photo), told))
 
 

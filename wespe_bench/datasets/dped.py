@@ -4,10 +4,11 @@
     dped/PHONE/test_data/patches/{PHONE,canon}/N.jpg
     dped/PHONE/test_data/full_size_test_images/*.jpg        phone only
     dped/PHONE/originals/{PHONE,canon}/*                    the full-size photos, not aligned
-    dped/PHONE/registered/{PHONE,canon}/*                   pairs aligned by registration
+    dped/PHONE/registered/{input,reference}/*               what data register makes of them
 
 PHONE is iphone, blackberry or sony. The release names the last two folders differently or not
-at all: ``pairs=FOLDER`` takes any folder with subfolders PHONE and canon. Patches were aligned
+at all: ``pairs=FOLDER`` takes any folder with subfolders PHONE and canon, or input and
+reference. Patches were aligned
 by the authors to a few pixels; full-size photos were not, and have no pixel-exact reference
 until they are registered.
 """
@@ -145,7 +146,8 @@ def parts(root: Path, phone: str = "", pairs: str = "") -> tuple[Part, ...]:
 def _pairs(
     label: str, folder: Path, phone: str, prefix: str, side: str, size: tuple[int, int] | None
 ) -> Part:
-    return Part(label, folder / phone, prefix, reference=folder / "canon", side=side, size=size)
+    names = ("input", "reference") if (folder / "input").is_dir() else (phone, "canon")
+    return Part(label, folder / names[0], prefix, "", folder / names[1], side=side, size=size)
 
 
 def _prefix(prefix: str, side: str) -> str:

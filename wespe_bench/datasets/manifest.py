@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench import atomic, provenance
-from wespe_bench.datasets.folder import some
+from wespe_bench.datasets.folder import natural_key, some
 from wespe_bench.datasets.splits import Photo, Split
 from wespe_bench.datasets.tree import usable
 from wespe_bench.errors import InputError
@@ -135,7 +135,9 @@ def choose(
         )
     if not chosen:
         raise InputError(f"{manifest.path} has no photos of split={split}")
-    extra = sorted(there.keys() - known - moved)
+    contents = {(row.sha256, row.reference_sha256) for row in manifest.rows}
+    unknown = sorted(there.keys() - known - moved, key=natural_key)
+    extra = [id_ for id_ in unknown if _hashes(there[id_]) not in contents]
     if extra:
         warnings.warn(
             f"{len(extra)} photos are not in {manifest.path} and are left out: {some(extra)}",

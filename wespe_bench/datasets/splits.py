@@ -72,7 +72,7 @@ def counts(total: int, train: int | None, test: int | None) -> tuple[int | None,
     """
     if train is None or test is None or total >= train + test:
         return train, test
-    return None, max(1, round(total * test / (train + test)))
+    return None, min(test, max(1, round(total * test / (train + test))))
 
 
 def rank(seed: int, name: str) -> bytes:
