@@ -212,7 +212,8 @@ class Enhance:
     enhancer: str
     """NAME, LABEL=NAME, file.py:function, results:FOLDER and more (wespe-bench list enhancers)."""
     dataset: str | None = None
-    """A data set's name (default: samples, or folder when --input is given)."""
+    """NAME, NAME:ARGUMENT, either with ?option=value&option=value (wespe-bench data list);
+    default: samples, or folder when --input is given."""
     input: str | None = None
     """A folder of photos, instead of a named data set."""
     reference: str | None = None

@@ -61,7 +61,8 @@ class RunSuite:
     """What to run, besides the suite's: NAME, LABEL=NAME, file.py:function, results:FOLDER
     and more (wespe-bench list enhancers)."""
     dataset: str | None = None
-    """A data set's name, instead of the suite's (wespe-bench list datasets)."""
+    """A data set instead of the suite's: NAME, NAME:ARGUMENT, either with ?option=value
+    (wespe-bench data list)."""
     input: str | None = None
     """A folder of photos, instead of a named data set."""
     reference: str | None = None
