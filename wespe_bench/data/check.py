@@ -70,7 +70,10 @@ def main(argv: list[str]) -> int:
     report = check(config.dataset, config.data, verify=config.verify, jobs=config.jobs)
     print("\n".join(_lines(config, report)))
     if config.out:
-        atomic.write_text(Path(config.out), _csv(report))
+        try:
+            atomic.write_text(Path(config.out), _csv(report))
+        except OSError as error:
+            raise InputError(f"cannot write {config.out} ({error.strerror})") from None
         print(f"{len(report.faults) + len(report.remarks)} lines -> {config.out}")
     return 3 if report.faults else 0
 
@@ -98,7 +101,7 @@ def check(
         report.remarks += remarks
         if len(places) == 2:
             pairs.append((places[0], places[1]))
-    total = sum(len(place.photos) for place in report.places)
+    total = sum(len(place.endings) for place in report.places)
     with progress.bar(total, "look", "file") as bar:
         for place in report.places:
             report.faults += kinds.headers(place, bar.update)
@@ -147,7 +150,7 @@ def _counts(report: Report) -> Iterator[Fault]:
     folders: dict[str, Path] = {}
     for place in report.places:
         if place.label == place.part.label and place.part.expected is not None:
-            found[place.label] += len(place.photos)
+            found[place.label] += len(place.endings)
             expected[place.label] = place.part.expected
             folders[place.label] = place.folder
     for label, number in expected.items():
@@ -165,7 +168,7 @@ def _decode(name: str, report: Report, jobs: int) -> None:
     with progress.bar(total, "decode") as bar:
         looks, broken = pixels.decode(report.places, jobs, bar.update)
     for place in report.places:
-        for path in place.photos.values():
+        for path in place.paths():
             if path in broken:
                 report.faults.append(Fault(place.label, kinds.UNREADABLE, path, broken[path]))
     split = sides.of(name, report.places)
@@ -224,7 +227,7 @@ def _rows(report: Report) -> list[list[str]]:
         rows.append(
             [
                 label,
-                str(sum(len(place.photos) for place in mine)) if mine else "not there",
+                str(sum(len(place.endings) for place in mine)) if mine else "not there",
                 str(expected) if expected is not None else "-",
                 _sizes(sizes),
                 str(wrong[label]) if mine else "-",

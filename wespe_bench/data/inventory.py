@@ -76,13 +76,12 @@ def _own(name: str, folder: Path) -> Iterator[str]:
 
 def _here(name: str, data: str | None) -> str:
     """How many photos there are and where, or where none were found."""
-    from wespe_bench.datasets.locations import candidates
+    from wespe_bench.datasets.locations import FILE, candidates
 
-    places = candidates(name, data)
-    for _, path in places:
-        if path.is_dir():
-            return _count(name, "", path, data)
-    return f"no; looked for {' and '.join(str(path) for _, path in places)}"
+    why, path = candidates(name, data)[0]
+    if path.is_dir():
+        return _count(name, "", path, data)
+    return f"no; {FILE} says {path}, no folder" if why == FILE else f"no; looked for {path}"
 
 
 def _count(name: str, argument: str, folder: Path, data: str | None) -> str:

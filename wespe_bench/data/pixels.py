@@ -56,7 +56,7 @@ def decode(
     ``jobs`` processes work at once, none besides this one for 0. Raises InputError when
     workers die whatever they are given.
     """
-    paths = [path for place in places for id_, path in place.photos.items() if id_ in place.sizes]
+    paths = [place.path(id_) for place in places for id_ in place.sizes]
     looks: dict[str, int] = {}
     broken: dict[str, str] = {}
     chunk = max(1, min(32, len(paths) // (4 * max(jobs, 1))))

@@ -32,12 +32,7 @@ def of(name: str, places: Sequence[Place]) -> Sides:
         for family in dict.fromkeys(_family(name, place) for place in decided):
             mine = [place for place in decided if _family(name, place) == family]
             sides = {
-                side: [
-                    Path(p)
-                    for place in mine
-                    if place.part.side == side
-                    for p in place.photos.values()
-                ]
+                side: [Path(p) for place in mine if place.part.side == side for p in place.paths()]
                 for side in ("train", "test")
             }
             label = next(place.label for place in mine)
@@ -46,9 +41,10 @@ def of(name: str, places: Sequence[Place]) -> Sides:
         return Sides(tuple(pairs), "" if pairs else "only one of the two is there")
     photos = []
     for place in inputs:
-        groups = groups_of(place.part, {id_: Path(p) for id_, p in place.photos.items()})
-        for id_, path in place.photos.items():
-            photos.append(Photo(place.part.prefix + id_, Path(path), None, groups.get(id_, "")))
+        groups = groups_of(place.part, {id_: Path(place.path(id_)) for id_ in place.endings})
+        for id_ in place.endings:
+            path = Path(place.path(id_))
+            photos.append(Photo(place.part.prefix + id_, path, None, groups.get(id_, "")))
     counts = FACTS[name].counts[0] if FACTS[name].counts else None
     try:
         wanted = splits.counts(

@@ -170,3 +170,6 @@ def test_the_table_and_its_file(command: Command, tmp_path: Path) -> None:
     assert len((tmp_path / "faults.csv").read_text().splitlines()) == 1 + 12 + 1
     everything = command("data", "check", "camera:set", "--all")
     assert everything.stdout.count("text") == 12
+    result = command("data", "check", "camera:set", "--out", "set")
+    assert result.returncode == 2
+    assert "cannot write set" in result.stderr.splitlines()[-1]

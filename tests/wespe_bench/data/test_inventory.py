@@ -74,6 +74,7 @@ def test_split_writes_a_manifest_that_run_takes(command: Command, tmp_path: Path
         (["split", "camera:photos?seed=3"], ["seed is not for a split; say it with --seed"]),
         (["split", "samples"], ["'samples' has no split", "camera:FOLDER"]),
         (["split", "camera:photos", "--test", "99"], ["99 test photos"]),
+        (["split", "camera:photos", "--test", "nan"], ["test=nan: expected a number"]),
         (["split", "camera:photos", "--train", "x"], ["train=x: expected a number"]),
         (["split", "camera:photos", "--out", "photos/sub/größer/IMG_0.png/x"], ["cannot write"]),
         (["check", "folder:photos"], ["'folder' has no layout", "camera:FOLDER"]),
