@@ -89,6 +89,8 @@ def _list(place: Place, root: Path) -> Iterator[Fault]:
         if place.folder == place.part.reference:
             yield Fault(place.label, tree.UNREADABLE, str(place.folder), "no such folder")
         return
+    if not tree.inside(os.path.realpath(place.folder), os.path.realpath(root)):
+        yield Fault(place.label, tree.LINKED, str(place.folder))
     folded: dict[str, str] = {}
     suffix = place.part.suffix
     for thing in tree.walk(place.folder, root):
@@ -105,6 +107,8 @@ def _list(place: Place, root: Path) -> Iterator[Fault]:
             kind = SAME_ID if same == id_ else CASE
             yield Fault(place.label, kind, thing.path, f"as {place.path(same)}")
             continue
+        if thing.linked:
+            yield Fault(place.label, tree.LINKED, thing.path)
         place.endings[id_] = sys.intern(thing.path[len(str(place.folder)) + 1 + len(id_) :])
 
 

@@ -1,9 +1,9 @@
 """What lies below a folder: its photos, and everything there that is not one, with the reason.
 
 Nothing is left out in silence: whatever is not listed as a photo is yielded as something else,
-for the caller to refuse, to warn of or to count. Links to files are files. A link to a folder
-is followed when it stays inside the data set and leads to what is not listed anyway, so no
-chain of links can make a walk endless or a photo count twice.
+for the caller to refuse, to warn of or to count. Links to files are files, and say so when they
+lead elsewhere. A link to a folder is followed when it stays inside the data set and leads to
+what is not listed anyway, so no chain of links can make a walk endless or a photo count twice.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ OURS = "a folder of wespe-bench's own"
 AGAIN = "link to a folder that is listed already"
 OUTSIDE = "link to a folder outside of the data set, not followed"
 DANGLING = "link to nothing"
+LINKED = "linked from outside of the data set"
 SPECIAL = "neither file nor folder"
 UNREADABLE = "folder that cannot be listed"
 UNUSABLE = "name with control characters, a backslash or bytes that are not UTF-8"
 HEIC = "HEIC, which needs pip install 'wespe-bench[heic]'"
 
 #: Kinds that are remarks; every other kind but `PHOTO` is a fault.
-REMARKS = (OTHER, HIDDEN, OURS, AGAIN)
+REMARKS = (OTHER, HIDDEN, OURS, AGAIN, LINKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,13 @@ class Found:
     """One thing below a folder: what it is, its path, and for a photo its id.
 
     The id is the path below the folder with "/" between folders, without extension.
+    ``linked`` says that a photo is a link to a file outside of the data set.
     """
 
     kind: str
     path: str
     id: str = ""
+    linked: bool = False
 
 
 def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found]:
@@ -67,7 +70,7 @@ def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found
             # under its real name.
             path, prefix = linked.pop(0)
             target = os.path.realpath(path)
-            if os.path.commonpath([root, target]) != root:
+            if not inside(target, root):
                 yield Found(OUTSIDE, path)
                 continue
         try:
@@ -94,11 +97,11 @@ def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found
             elif entry.is_symlink() and entry.is_dir():
                 linked.append((entry.path, f"{prefix}{entry.name}/"))
             else:
-                yield _file(entry, prefix)
+                yield _file(entry, prefix, root)
         real.extend(reversed(folders))
 
 
-def _file(entry: os.DirEntry[str], prefix: str) -> Found:
+def _file(entry: os.DirEntry[str], prefix: str, root: str) -> Found:
     stem, dot, ending = entry.name.rpartition(".")
     extension = f".{ending.lower()}" if dot else ""
     if extension not in EXTENSIONS:
@@ -106,7 +109,13 @@ def _file(entry: os.DirEntry[str], prefix: str) -> Found:
     id_ = prefix + stem
     if not entry.is_file():
         return Found(DANGLING if entry.is_symlink() else SPECIAL, entry.path, id_)
-    return Found(PHOTO if usable(id_) else UNUSABLE, entry.path, id_)
+    linked = entry.is_symlink() and not inside(os.path.realpath(entry.path), root)
+    return Found(PHOTO if usable(id_) else UNUSABLE, entry.path, id_, linked)
+
+
+def inside(path: str, root: str) -> bool:
+    """Whether a real path is ``root`` or below it."""
+    return os.path.commonpath([root, path]) == root
 
 
 def usable(id_: str) -> bool:

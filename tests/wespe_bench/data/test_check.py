@@ -93,6 +93,19 @@ def test_names_that_collide(tmp_path: Path) -> None:
     }
 
 
+def test_links_from_outside_are_remarked(tmp_path: Path) -> None:
+    root = trees.dped(tmp_path, train=0, test=2)
+    patches = root / "iphone/test_data/patches"
+    shutil.move(patches / "canon", tmp_path / "canon")
+    (patches / "canon").symlink_to(tmp_path / "canon")
+    shutil.move(patches / "iphone/1.png", tmp_path / "1.png")
+    (patches / "iphone/1.png").symlink_to(tmp_path / "1.png")
+    report = check("dped:iphone", tmp_path)
+    assert {kind for _, kind, _ in told(report.faults, root)} == {kinds.COUNT}
+    found = {(kind, name) for _, kind, name in told(report.remarks, patches)}
+    assert found == {(tree.LINKED, "canon"), (tree.LINKED, "iphone/1.png")}
+
+
 def test_counts_of_the_release(tmp_path: Path) -> None:
     trees.cityscapes(tmp_path)
     found = [f for f in check("cityscapes", tmp_path).faults if f.kind == kinds.COUNT]
