@@ -16,6 +16,18 @@ VERBS = {
     "score": ("wespe_bench.scoring:main", "metrics over what was enhanced -> rows"),
     "report": ("wespe_bench.suites:report", "rows -> a Markdown table and an HTML page"),
     "export scores": ("wespe_bench.export:main", "rows -> CSV, JSON or Parquet"),
+    "data list": (
+        "wespe_bench.data.inventory:main",
+        "the data sets: where they are, how to get them, what the paper used",
+    ),
+    "data check": (
+        "wespe_bench.data.check:main",
+        "a data set's files against what they should be: every fault named",
+    ),
+    "data split": (
+        "wespe_bench.data.split:main",
+        "training and test photos drawn by seed -> a manifest to share",
+    ),
     "data pack": (
         "wespe_bench.data.pack:main",
         "a data set -> one memory-mapped block of pixels, for training",

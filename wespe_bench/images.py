@@ -7,6 +7,7 @@ Everything an enhancer makes passes through `quantize` and `write_png`.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import io
 import warnings
 from pathlib import Path
@@ -18,8 +19,13 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from wespe_bench import atomic
 from wespe_bench.errors import InputError, one_line
 
+#: Endings of phones' HEIC photos, which need the extra ``heic`` (pillow-heif).
+HEIC_EXTENSIONS = (".heic", ".heif")
+
 #: File name endings (lower case) that count as photos when a folder is listed.
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp") + (
+    HEIC_EXTENSIONS if importlib.util.find_spec("pillow_heif") else ()
+)
 
 #: Photos with more pixels than this are refused before they are decoded: 2**28, about
 #: 268 megapixels, above every camera of today and 0.8 GB as RGB.
@@ -28,6 +34,7 @@ MAX_PIXELS = 2**28
 # Pillow's own formats that can hold a photo; PostScript and friends stay closed because
 # opening them starts other programs.
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 # Pillow's guard would refuse a 200-megapixel phone photo; ours stands in its place.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -75,30 +82,10 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
         raise InputError(f"{name}: damaged or unsupported image ({one_line(error)})") from None
 
 
-def read_size(path: Path | str) -> tuple[int, int]:
-    """(height, width) of what `read_rgb` would give, from the head of the file alone.
-
-    Raises InputError when there is no photo there; a photo cut short is not noticed.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as image:
-                width, height = image.size
-                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: not a photo in a known format") from None
-    except Exception as error:  # decoders raise nearly anything on damaged input
-        raise InputError(f"{path}: damaged or unsupported image ({one_line(error)})") from None
-    return (width, height) if turned else (height, width)
-
-
 def _decode(data: bytes, name: str) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=formats(data[:32], name)) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise InputError(
@@ -122,6 +109,23 @@ def _decode(data: bytes, name: str) -> np.ndarray:
         upright = _turn(upright, int(orientation))
     rgb = _to_srgb(upright, profile)
     return np.array(rgb, dtype=np.uint8)  # a copy: Pillow's own memory is read-only
+
+
+def formats(start: bytes, name: str) -> tuple[str, ...]:
+    """Pillow's names of the formats that a file with these first bytes is tried as.
+
+    HEIF only for a file that says so. Raises InputError where that needs pillow-heif.
+    """
+    if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS:
+        return _FORMATS
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InputError(
+            f"{name}: a HEIC photo; pip install 'wespe-bench[heic]' (or pillow-heif) to read it"
+        ) from None
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:

@@ -18,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 from wespe_bench import atomic, provenance
 from wespe_bench.data.archives import is_archive, unpack
 from wespe_bench.data.journal import make_folder
-from wespe_bench.data.sources import SOURCES, Archive
+from wespe_bench.data.sources import ARCHIVES, Archive
+from wespe_bench.datasets.facts import FACTS
 from wespe_bench.errors import InputError, one_line
 
 #: Where hashes are kept, in the folder where data sets live.
@@ -239,7 +240,7 @@ def _file_name(url: str) -> str:
 def main(argv: list[str]) -> int:
     """The verb ``data fetch``."""
     from wespe_bench.arguments import parse
-    from wespe_bench.datasets.samples import data_folder
+    from wespe_bench.datasets.locations import data_folder
     from wespe_bench.registry import unknown
 
     config = parse(Fetch, argv, "data fetch")
@@ -250,15 +251,15 @@ def main(argv: list[str]) -> int:
     if re.match(r"https?://", name):
         archives: tuple[Archive, ...] = (Archive(name, (config.sha256 or "").lower()),)
         into = Path(config.out) if config.out else root
-    elif name in SOURCES:
-        source = SOURCES[name]
-        if not source.archives:
-            print(source.steps(name, root))
+    elif name in FACTS:
+        facts = FACTS[name]
+        if name not in ARCHIVES:
+            print(_steps(name, root))
             return 0
         if config.sha256:
             raise InputError("--sha256 goes with an address or a path; a named set has its own")
-        print(f"{name}: {source.title}; terms: {source.terms}")
-        archives = tuple(archive.at(config.mirror) for archive in source.archives)
+        print(f"{name}: {facts.title}; terms: {facts.licence}; page: {facts.page}")
+        archives = tuple(archive.at(config.mirror) for archive in ARCHIVES[name])
         into = Path(config.out) if config.out else root / name
     elif "://" in name:
         raise InputError(f"{name}: only http:// and https:// addresses can be fetched")
@@ -267,11 +268,22 @@ def main(argv: list[str]) -> int:
     elif Path(name).exists() or "/" in name or Path(name).suffix:
         return _unpack_local(config, root)
     else:
-        raise unknown("data set", name, SOURCES)
+        raise unknown("data set", name, FACTS)
     for archive in archives:
         folder, files = fetch(archive, into, root / LOCK, keep=config.keep)
         print(f"{files} files -> {folder}" if files else f"{folder} is there already")
     return 0
+
+
+def _steps(name: str, root: Path) -> str:
+    """What to do by hand, as text."""
+    facts = FACTS[name]
+    lines = [f"{name}: {facts.title}", f"  terms: {facts.licence}"]
+    lines += [f"  page:  {facts.page}"] if facts.page else []
+    lines += [f"  how:   {facts.get}"]
+    if facts.page:
+        lines += [f"  unpack: wespe-bench data fetch ARCHIVE --out {root / name}"]
+    return "\n".join(lines)
 
 
 def _unpack_local(config: Fetch, root: Path) -> int:

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wespe_bench.datasets.headers import upright_size
 from wespe_bench.errors import InputError
-from wespe_bench.images import read_size
 from wespe_bench.types import Dataset, Sample
 
 #: Photos with a longer side than this are not taken for patches, even if all are of one size.
@@ -64,7 +64,7 @@ def lay_out(dataset: Dataset, kind: str) -> Layout:
     items, unreadable, end = [], [], 0
     for sample in samples:
         try:
-            height, width = read_size(sample.path)
+            height, width = upright_size(sample.path)
         except InputError as error:
             unreadable.append((sample.id, str(error)))
             continue
@@ -83,7 +83,7 @@ def _kind(samples: Sequence[Sample]) -> str:
     sizes = set()
     for sample in samples[:: max(1, len(samples) // 32)]:
         try:
-            sizes.add(read_size(sample.path))
+            sizes.add(upright_size(sample.path))
         except InputError:
             continue
     small = all(max(size) <= LARGEST_PATCH for size in sizes)
@@ -96,7 +96,7 @@ def _first_size(dataset: Dataset) -> tuple[int, int]:
     reason = "no photos"
     for sample in dataset.samples:
         try:
-            sizes[read_size(sample.path)] += 1
+            sizes[upright_size(sample.path)] += 1
         except InputError as error:
             reason = str(error)
         if sizes.total() == 9:

@@ -14,9 +14,10 @@ import pytest
 
 from tests.conftest import Command, entry_point
 from wespe_bench import load_dataset
+from wespe_bench.datasets.headers import upright_size
 from wespe_bench.datasets.packed import Packed
 from wespe_bench.errors import InputError
-from wespe_bench.images import read_rgb, read_size, write_png
+from wespe_bench.images import read_rgb, write_png
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -217,4 +218,4 @@ def test_size_from_the_head_is_the_decoded_one(orientation: int, tmp_path: Path)
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
-    assert read_size(tmp_path / "a.jpg") == read_rgb(tmp_path / "a.jpg").shape[:2]
+    assert upright_size(tmp_path / "a.jpg") == read_rgb(tmp_path / "a.jpg").shape[:2]
