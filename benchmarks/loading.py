@@ -313,7 +313,7 @@ def line(row: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--small", type=int, default=10_000, help="how many 100x100 JPEGs")
-    parser.add_argument("--big", type=int, default=8, help="how many 12-megapixel JPEGs")
+    parser.add_argument("--big", type=int, default=24, help="how many 12-megapixel JPEGs")
     parser.add_argument("--rounds", type=int, default=3, help="turns; each case keeps its fastest")
     parser.add_argument("--photos", default="", help="a folder of photos to cut from")
     parser.add_argument("--memory", nargs=2, metavar=("DIR", "COUNT"), help=argparse.SUPPRESS)

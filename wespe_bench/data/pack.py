@@ -86,6 +86,7 @@ def pack(
     """
     from wespe_bench import atomic, provenance
     from wespe_bench.datasets import packed
+    from wespe_bench.engines import chunk_of
 
     _check_folder(out)
     make_folder(out)
@@ -119,7 +120,7 @@ def pack(
         journal,
         title="pack",
         jobs=jobs,
-        chunk=_chunk(todo),
+        chunk=chunk_of([sample.path for sample in dataset.samples]),
         sample_of=lambda item: str(item.sample),
         before_writing=flush,
     )
@@ -209,12 +210,6 @@ def _believed(
         if digests == [row.get(p + "pixels_sha256") for p in ("", "reference_")[: len(maps)]]:
             kept[item.sample] = row
     return kept
-
-
-def _chunk(items: Sequence[Item]) -> int:
-    from wespe_bench.engines import chunk_of
-
-    return chunk_of([Path(item.paths[0]) for item in items])
 
 
 def _changed(
