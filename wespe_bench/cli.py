@@ -16,6 +16,38 @@ VERBS = {
     "score": ("wespe_bench.scoring:main", "metrics over what was enhanced -> rows"),
     "report": ("wespe_bench.suites:report", "rows -> a Markdown table and an HTML page"),
     "export scores": ("wespe_bench.export:main", "rows -> CSV, JSON or Parquet"),
+    "data list": (
+        "wespe_bench.data.inventory:main",
+        "the data sets: where they are, how to get them, what the paper used",
+    ),
+    "data check": (
+        "wespe_bench.data.check:main",
+        "a data set's files against what they should be: every fault named",
+    ),
+    "data split": (
+        "wespe_bench.data.split:main",
+        "training and test photos drawn by seed -> a manifest to share",
+    ),
+    "data pack": (
+        "wespe_bench.data.pack:main",
+        "a data set -> one memory-mapped block of pixels, for training",
+    ),
+    "data fetch": (
+        "wespe_bench.data.fetch:main",
+        "download and unpack a data set where its terms allow; else say how to get it",
+    ),
+    "data make": (
+        "wespe_bench.data.make:main",
+        "a simulated camera over clean photos -> a paired data set",
+    ),
+    "data preview": (
+        "wespe_bench.data.preview:main",
+        "a contact sheet: what is in a data set, pairs side by side",
+    ),
+    "data register": (
+        "wespe_bench.data.register:main",
+        "two cameras' photos of the same scenes -> aligned pairs",
+    ),
     "conventions": (
         "wespe_bench.conventions:main",
         "one pair of photos under every convention: why numbers differ",

@@ -43,7 +43,7 @@ def enhance(
 
     Raises InputError when the enhancer, the data set or the folder is unusable.
     """
-    from wespe_bench.registry import parse_named
+    from wespe_bench.labels import parse_named
 
     if isinstance(enhancer, str):
         named = parse_named(enhancer)
@@ -212,7 +212,8 @@ class Enhance:
     enhancer: str
     """NAME, LABEL=NAME, file.py:function, results:FOLDER and more (wespe-bench list enhancers)."""
     dataset: str | None = None
-    """A data set's name (default: samples, or folder when --input is given)."""
+    """NAME, NAME:ARGUMENT, either with ?option=value&option=value (wespe-bench data list);
+    default: samples, or folder when --input is given."""
     input: str | None = None
     """A folder of photos, instead of a named data set."""
     reference: str | None = None
@@ -245,7 +246,8 @@ def main(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
     from wespe_bench.datasets.choice import choose
     from wespe_bench.engines import parse_shard
-    from wespe_bench.registry import load_enhancer, parse_named
+    from wespe_bench.labels import parse_named
+    from wespe_bench.registry import load_enhancer
 
     config = parse(Enhance, argv, "enhance")
     shard = parse_shard(config.shard)

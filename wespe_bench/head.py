@@ -91,7 +91,8 @@ def write(plan: Plan, fingerprint: str, stretch: bool) -> None:
 
 def _option(name: str, value: Any) -> str:
     """A data set's option as run.json keeps it; folders in full, so that they can be compared."""
-    return str(Path(value).absolute()) if name in ("input", "reference", "data") else str(value)
+    folders = ("input", "reference", "data", "folder", "pairs", "manifest")
+    return str(Path(value).absolute()) if name in folders and value else str(value)
 
 
 def _may_become_a_run(folder: Path) -> bool:

@@ -27,7 +27,12 @@ def main(argv: list[str]) -> int:
         argv = ["--kind", *argv]
     config = parse(List, argv, "list")
     kinds = {
-        "datasets": _described(registry.DATASETS, registry.first_line),
+        "datasets": _described(registry.DATASETS, registry.first_line)
+        | {
+            name: f"Your own photos, in {folder} (wespe-data.toml)."
+            for name, folder in registry.resolve(registry.OWN_DATASETS)(None).items()
+            if name not in registry.DATASETS
+        },
         "enhancers": _described(registry.ENHANCERS, registry.first_line)
         | {
             f"{name}:...": _first_line(target)

@@ -5,7 +5,9 @@ accept anybody's ``module:function`` or ``file.py:function``.
 
 Specs
 -----
-- data sets: a name of `DATASETS`;
+- data sets: ``NAME``, ``NAME:ARGUMENT``, ``NAME:ARGUMENT?option=value&option=value`` with a
+  name of `DATASETS`; the argument is the loader's first parameter. A name that a user's
+  wespe-data.toml gives a folder is ``camera:NAME``;
 - metrics: a name of `METRICS`; ``prefix:argument`` with a prefix of `METRIC_PREFIXES`;
   or ``module:METRIC`` (a `wespe_bench.types.Metric`);
 - enhancers: a name of `ENHANCERS`; ``prefix:argument`` with a prefix of
@@ -14,13 +16,11 @@ Specs
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import hashlib
 import importlib
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -36,7 +36,19 @@ DATASETS = {
     "samples": "wespe_bench.datasets.samples:load",
     "samples_fit": "wespe_bench.datasets.samples:load_fit",
     "folder": "wespe_bench.datasets.folder:load",
+    "dped": "wespe_bench.datasets.dped:load",
+    "kitti": "wespe_bench.datasets.kitti:load",
+    "cityscapes": "wespe_bench.datasets.cityscapes:load",
+    "div2k": "wespe_bench.datasets.div2k:load",
+    "htc_m9": "wespe_bench.datasets.phones:htc_m9",
+    "huawei_p9": "wespe_bench.datasets.phones:huawei_p9",
+    "iphone6": "wespe_bench.datasets.phones:iphone6",
+    "ffs": "wespe_bench.datasets.ffs:load",
+    "camera": "wespe_bench.datasets.any_camera:load",
 }
+
+#: What gives a user's own names of folders (wespe-data.toml): ``(data) -> name -> folder``.
+OWN_DATASETS = "wespe_bench.datasets.locations:named"
 
 #: name -> enhancer, callable as it is
 ENHANCERS = {
@@ -136,20 +148,68 @@ def _attribute(module: Any, attribute: str, target: str) -> Any:
     return value
 
 
+def parse_dataset(spec: str, data: Path | str | None = None) -> tuple[str, dict[str, Any]]:
+    """A data set's spec as its name in `DATASETS` and its loader's options.
+
+    ``data`` is where data sets live, for the names of a wespe-data.toml there. Raises
+    InputError for an unknown name, and for options that are not ``option=value``.
+
+    >>> parse_dataset("dped:iphone?protocol=full&halve=no")
+    ('dped', {'phone': 'iphone', 'protocol': 'full', 'halve': 'no'})
+    """
+    address, _, query = spec.partition("?")
+    name, colon, argument = address.partition(":")
+    if name not in DATASETS:
+        own = resolve(OWN_DATASETS)(data)
+        if name not in own:
+            raise unknown("data set", name, [*DATASETS, *own])
+        if colon:
+            raise InputError(f"{spec!r}: nothing goes after {name}; expected {name} or {name}?...")
+        name, colon, argument = "camera", ":", name
+    options: dict[str, Any] = {}
+    parameters = list(inspect.signature(resolve(DATASETS[name])).parameters.values())
+    if colon:
+        if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
+            raise InputError(f"{spec!r}: nothing goes after {name}; say its place with --data")
+        if not argument:
+            raise InputError(f"{spec!r}: nothing after the colon; expected {name}:...")
+        options[parameters[0].name] = argument
+    for item in query.split("&") if query else []:
+        option, equals, value = item.partition("=")
+        if not equals or option in options:
+            raise InputError(
+                f"{spec!r}: {item!r} is no option=value, or is given twice; its options: "
+                f"{', '.join(parameter.name for parameter in parameters)}"
+            )
+        options[option] = value
+    return name, options
+
+
 def load_dataset(name: str, /, **options: Any) -> Dataset:
-    """The data set called ``name``; ``options`` go to its loader.
+    """The data set of a spec, or of a name with ``options`` for its loader.
 
     Raises InputError for an unknown name, an option the loader lacks, and whatever the
     loader finds wrong with the files.
     """
-    if name not in DATASETS:
-        raise unknown("data set", name, DATASETS)
+    spec = name
+    name, told = parse_dataset(spec, options.get("data"))
+    double = sorted(told.keys() & options.keys())
+    if double:
+        raise InputError(f"{spec!r}: {double[0]} is given twice")
+    options = told | options
     loader = resolve(DATASETS[name])
-    try:
-        inspect.signature(loader).bind(**options)
-    except TypeError as error:
-        known = ", ".join(inspect.signature(loader).parameters)
-        raise InputError(f"data set {name!r}: {error}; its options: {known}") from None
+    parameters = inspect.signature(loader).parameters
+    for option in options:
+        if option not in parameters:
+            raise InputError(
+                f"data set {name!r} has no option {option!r}{did_you_mean(option, parameters)}; "
+                f"its options: {', '.join(parameters)}"
+            )
+    missing = [
+        p.name for p in parameters.values() if p.default is p.empty and p.name not in options
+    ]
+    if missing:
+        raise InputError(f"data set {name!r} needs {missing[0]}: {name}:{missing[0].upper()}")
     dataset: Dataset = loader(**options)
     return dataset
 
@@ -247,53 +307,6 @@ def _import_file(path: Path, spec: str) -> Any:
         del sys.modules[name]
         raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
     return module
-
-
-_LABEL = re.compile(r"[^\W_][\w .+@()\[\]-]{0,99}")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Named:
-    """An enhancer spec with the label that tables show: ``LABEL=SPEC``, or a spec alone."""
-
-    label: str
-    spec: str
-
-
-def parse_named(text: str) -> Named:
-    """Split ``LABEL=SPEC``; without a label one is made from the spec.
-
-    >>> parse_named("clahe"), parse_named("Ours=my_model.py:enhance").label
-    (Named(label='clahe', spec='clahe'), 'Ours')
-    >>> parse_named("results:outputs/deep-photo").label
-    'deep-photo'
-    >>> parse_named("dped:iphone.safetensors?device=cpu").label
-    'iphone'
-    """
-    label, equals, spec = text.partition("=")
-    if not equals or ":" in label or "/" in label:
-        spec = text
-        prefix, colon, argument = text.partition(":")
-        if not colon:
-            label = prefix
-        elif prefix == "cmd":
-            label = Path(argument.split()[0]).name if argument.split() else prefix
-        elif prefix in ENHANCER_PREFIXES:
-            path = Path(argument.partition("?")[0])
-            label = (path.name if prefix == "results" else path.stem) or prefix
-        else:
-            module_name, _, attribute = text.rpartition(":")
-            label = f"{Path(module_name).stem}.{attribute}" if attribute else text
-        label = re.sub(r"[^\w .+@()\[\]-]", "_", label).lstrip("._ -") or "enhancer"
-        label = label[:100]
-    if not spec:
-        raise InputError(f"{text!r}: nothing after the '='; expected LABEL=ENHANCER")
-    if not _LABEL.fullmatch(label) or label.endswith((" ", ".")):
-        raise InputError(
-            f"label {label!r}: use letters, digits and . _ + @ ( ) [ ] - "
-            "(at most 100, starting with a letter or digit)"
-        )
-    return Named(label, spec)
 
 
 def first_line(record: Callable[..., Any] | Any) -> str:

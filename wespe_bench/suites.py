@@ -61,7 +61,8 @@ class RunSuite:
     """What to run, besides the suite's: NAME, LABEL=NAME, file.py:function, results:FOLDER
     and more (wespe-bench list enhancers)."""
     dataset: str | None = None
-    """A data set's name, instead of the suite's (wespe-bench list datasets)."""
+    """A data set instead of the suite's: NAME, NAME:ARGUMENT, either with ?option=value
+    (wespe-bench data list)."""
     input: str | None = None
     """A folder of photos, instead of a named data set."""
     reference: str | None = None
@@ -162,7 +163,8 @@ def run_suite(config: RunSuite) -> int:
     from wespe_bench import provenance, store
     from wespe_bench.engines import parse_shard
     from wespe_bench.enhancing import enhance_runs
-    from wespe_bench.registry import SUITES, load_metric, parse_named, resolve, unknown
+    from wespe_bench.labels import parse_named
+    from wespe_bench.registry import SUITES, load_metric, resolve, unknown
     from wespe_bench.scoring import DEFAULT_METRICS, score_runs
 
     if config.suite and config.suite not in SUITES:

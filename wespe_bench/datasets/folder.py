@@ -8,19 +8,15 @@ both folders may be one and the same.
 
 from __future__ import annotations
 
-import os
 import re
-import unicodedata
 import warnings
 from pathlib import Path
 
 from wespe_bench import provenance
+from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError
 from wespe_bench.images import EXTENSIONS
 from wespe_bench.types import Dataset, Sample
-
-#: A folder that holds a file of this name is not looked into for photos.
-MARKER = ".wespe-bench"
 
 
 def load(
@@ -70,50 +66,39 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
     return [(1, int(p), "") if p.isdecimal() else (0, 0, p) for p in parts]
 
 
-def find_photos(folder: Path, suffix: str = "") -> dict[str, Path]:
+def find_photos(folder: Path, suffix: str = "", within: Path | None = None) -> dict[str, Path]:
     """Id -> path of every photo below ``folder`` whose id ends in ``suffix`` (taken off).
 
-    Hidden files are skipped, and so are run folders and `MARKER` folders; links to folders
-    are not followed, with a warning. Raises InputError: no such folder, no photo in it, an
-    unreadable subfolder, two files with one id.
+    Hidden files are skipped, and so are run folders and `tree.MARKER` folders. Links to folders
+    are followed inside of ``within`` (default: ``folder``); what lies elsewhere, or is no file,
+    is left out with a warning. Raises InputError: no such folder, no photo in it, an unreadable
+    subfolder, an unusable name, two files with one id.
     """
     if not folder.is_dir():
         raise InputError(f"no such folder: {folder}")
-
-    def refuse(error: OSError) -> None:
-        raise InputError(f"{error.filename}: cannot be listed ({error.strerror})")
-
     found: dict[str, Path] = {}
     folded: dict[str, str] = {}
     other = 0
-    linked: list[str] = []
-    special: list[str] = []
-    for parent, subfolders, files in os.walk(folder, onerror=refuse):
-        if "run.json" in files or MARKER in files:
-            subfolders.clear()  # our own results and samples are nobody's photos
+    left_out: dict[str, list[str]] = {}
+    for thing in tree.walk(folder, within):
+        # A link to nothing fails on its own when its turn comes.
+        if thing.kind not in (tree.PHOTO, tree.DANGLING):
+            _refuse(thing)
+            if thing.kind not in (tree.OTHER, tree.HIDDEN, tree.OURS):
+                left_out.setdefault(thing.kind, []).append(thing.path)
             continue
-        linked += [str(Path(parent, s)) for s in subfolders if Path(parent, s).is_symlink()]
-        subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
-        for file in sorted(files):
-            path = Path(parent, file)
-            if file.startswith(".") or path.suffix.lower() not in EXTENSIONS:
-                continue
-            if path.exists() and not path.is_file():
-                special.append(str(path))  # a pipe would keep us waiting for ever
-                continue
-            id_ = path.relative_to(folder).with_suffix("").as_posix()
-            if suffix and not (id_.endswith(suffix) and len(path.stem) > len(suffix)):
-                other += 1
-                continue
-            id_ = id_[: len(id_) - len(suffix)]
-            _check_id(id_, path)
-            # Results are files named by id, and some file systems fold case and accents.
-            same = folded.setdefault(unicodedata.normalize("NFC", id_).casefold(), id_)
-            if same in found:
-                raise InputError(
-                    f"{found[same]} and {path} have one id, {id_!r}; rename or remove one of them"
-                )
-            found[id_] = path
+        id_ = thing.id
+        if suffix and not (id_.endswith(suffix) and len(id_.rpartition("/")[2]) > len(suffix)):
+            other += 1
+            continue
+        id_ = id_[: len(id_) - len(suffix)]
+        # Results are files named by id, and some file systems fold case and accents.
+        same = folded.setdefault(tree.folded(id_), id_)
+        if same in found:
+            raise InputError(
+                f"{found[same]} and {thing.path} have one id, {id_!r}; rename or remove one of them"
+            )
+        found[id_] = Path(thing.path)
     for id_ in found:
         for parent_id in Path(id_).parents:
             if parent_id.suffix == ".png" and parent_id.with_suffix("").as_posix() in found:
@@ -121,10 +106,8 @@ def find_photos(folder: Path, suffix: str = "") -> dict[str, Path]:
                     f"{found[id_]} lies in a folder named like the result of "
                     f"{found[parent_id.with_suffix('').as_posix()]}; rename one of them"
                 )
-    if linked:
-        warnings.warn(f"linked folders are not followed: {_some(linked)}", stacklevel=3)
-    if special:
-        warnings.warn(f"neither file nor folder, left out: {_some(special)}", stacklevel=3)
+    for kind, paths in left_out.items():
+        warnings.warn(f"{kind}: {some(paths)}", stacklevel=3)
     if not found:
         wanted = f" ending in {suffix!r}" if suffix else ""
         hint = f"; {other} photos there end otherwise" if other else f" ({', '.join(EXTENSIONS)})"
@@ -132,29 +115,28 @@ def find_photos(folder: Path, suffix: str = "") -> dict[str, Path]:
     return found
 
 
-def _check_id(id_: str, path: Path) -> None:
-    try:
-        id_.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(f"{str(path)!r}: the file name is not valid UTF-8; rename it") from None
-    if any(unicodedata.category(c) == "Cc" for c in id_) or "\\" in id_:
-        raise InputError(f"{str(path)!r}: control characters or backslashes in a name; rename it")
+def _refuse(thing: tree.Found) -> None:
+    if thing.kind == tree.UNREADABLE:
+        raise InputError(f"{thing.path}: cannot be listed; is it yours to read?")
+    if thing.kind == tree.UNUSABLE:
+        raise InputError(f"{thing.path!r}: a {tree.UNUSABLE}; rename it")
 
 
 def _check_pairs(photos: dict[str, Path], references: dict[str, Path], folder: Path) -> None:
     alone = sorted(photos.keys() - references.keys(), key=natural_key)
     if alone:
         raise InputError(
-            f"{len(alone)} of {len(photos)} photos have no reference in {folder}: {_some(alone)}; "
+            f"{len(alone)} of {len(photos)} photos have no reference in {folder}: {some(alone)}; "
             "pairs need the same name (see --input-suffix and --reference-suffix)"
         )
     unused = sorted(references.keys() - photos.keys(), key=natural_key)
     if unused:
         warnings.warn(
-            f"{len(unused)} references in {folder} have no photo and are not used: {_some(unused)}",
+            f"{len(unused)} references in {folder} have no photo and are not used: {some(unused)}",
             stacklevel=3,
         )
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """Names for a message: the first three, and how many more."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

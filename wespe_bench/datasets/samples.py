@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 from pathlib import Path
 
 from wespe_bench import atomic, provenance
 from wespe_bench.datasets.camera import VERSION, Camera, photograph
-from wespe_bench.datasets.folder import MARKER
+from wespe_bench.datasets.locations import data_folder
+from wespe_bench.datasets.tree import MARKER
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
 from wespe_bench.types import Dataset, Sample
@@ -44,11 +44,6 @@ FIT = {
     "motorcycle_left": ("skimage", "data/motorcycle_left.png"),
     "motorcycle_right": ("skimage", "data/motorcycle_right.png"),
 }
-
-
-def data_folder() -> Path:
-    """``$WESPE_DATA``, default ``data`` in the current folder."""
-    return Path(os.environ.get("WESPE_DATA") or "data")
 
 
 def load(*, data: Path | str | None = None, seed: int = 0) -> Dataset:

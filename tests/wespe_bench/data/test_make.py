@@ -1,0 +1,120 @@
+"""``data make``: a paired data set from clean photos, the same every time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Command
+from wespe_bench import load_dataset
+from wespe_bench.data.make import make
+from wespe_bench.datasets.camera import Camera, photograph
+from wespe_bench.images import read_rgb, write_png
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_pairs_and_manifest(command: Command, photos: Path, tmp_path: Path) -> None:
+    write_png(photos / "sub" / "Ünï.png", np.full((20, 20, 3), 99, np.uint8))
+    arguments = ["data", "make", "--input", photos, "--seed", "3", "--jpeg-quality", "70"]
+    result = command(*arguments, "--out", "out", "--jobs", "2")
+    assert result.returncode == 0, result.stderr
+    assert "7 pairs made -> out" in result.stdout
+    camera = Camera(seed=3, jpeg_quality=70)
+    clean = read_rgb(photos / "sub" / "Ünï.png")
+    taken = (tmp_path / "out" / "input" / "sub" / "Ünï.jpg").read_bytes()
+    assert taken == photograph(clean, "sub/Ünï", camera)
+    np.testing.assert_array_equal(
+        read_rgb(tmp_path / "out" / "reference" / "sub" / "Ünï.png"), clean
+    )
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["camera"] == camera.describe()
+    assert manifest["dataset"]["revision"] == load_dataset("folder", input=photos).revision
+    assert [row["sample"] for row in manifest["samples"]][-1] == "sub/Ünï"
+    pairs = load_dataset(
+        "folder", input=tmp_path / "out" / "input", reference=tmp_path / "out" / "reference"
+    )
+    assert len(pairs) == 7
+    # In one process, elsewhere: the same files. Another seed: others.
+    assert command(*arguments, "--out", "again", "--jobs", "0").returncode == 0
+    assert content(tmp_path / "again") == content(tmp_path / "out")
+    result = command(*arguments, "--seed", "4", "--out", "out")
+    assert result.returncode == 2
+    assert "out was made with other settings or another seed" in result.stderr
+
+
+def test_resumed_and_kept_up_to_date(photos: Path, tmp_path: Path) -> None:
+    out, camera = tmp_path / "out", Camera(seed=1)
+    assert make(load_dataset("folder", input=photos), out, camera) == (6, 0, [])
+    whole = content(out)
+    # Killed before the manifest: pairs without a row are made again, to the same bytes.
+    rows = json.loads((out / "manifest.json").read_text())["samples"]
+    (out / "manifest.json").unlink()
+    from wespe_bench import provenance
+    from wespe_bench.data.journal import Journal
+
+    key = provenance.sha256_bytes(camera.describe().encode())[:12]
+    Journal(out / f"journal-{key}").add(rows[:4])
+    (out / "input" / "img2.jpg").write_bytes(b"half")
+    assert make(load_dataset("folder", input=photos), out, camera) == (3, 3, [])
+    assert content(out) == whole
+    # A photo leaves, one changes, one breaks: no stale pair stays.
+    (photos / "img1.png").unlink()
+    write_png(photos / "img2.png", np.zeros((24, 32, 3), np.uint8))
+    (photos / "img3.png").write_bytes(b"no photo")
+    done, kept, failures = make(load_dataset("folder", input=photos), out, camera)
+    assert (done, kept, [failure.sample for failure in failures]) == (1, 3, ["img3"])
+    names = sorted(p.stem for p in (out / "input").iterdir())
+    assert names == sorted(p.stem for p in (out / "reference").iterdir())
+    assert names == ["img2", "img4", "img5", "img6"]
+
+
+def test_less_noise_is_less_noise(photos: Path, tmp_path: Path) -> None:
+    from wespe_bench.data.make import Make, camera_of
+
+    assert camera_of(Make()) == Camera()
+    quiet, loud = (camera_of(Make(noise=factor)) for factor in (0.0, 2.0))
+    assert (quiet.shot_noise, quiet.read_noise) == (0, 0)
+    assert loud.shot_noise == 4 * Camera().shot_noise
+    assert loud.read_noise == 2 * Camera().read_noise
+
+
+def test_broken_photos_are_named_and_the_others_made(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "img4.png").write_bytes((photos / "img4.png").read_bytes()[:200])
+    result = command("data", "make", "--input", photos, "--out", "out")
+    assert result.returncode == 3
+    assert "5 pairs made -> out" in result.stdout
+    assert "make out: img4: " in result.stderr
+    assert "Traceback" not in result.stderr
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert list(manifest["left_out"]) == ["img4"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "nothing to photograph"),
+        (["--input", "photos", "--out", "photos/made"], "lies inside photos"),
+        (["--input", "photos", "--out", "mine"], "mine holds input, not made here"),
+        (["--input", "photos", "--resolution", "0"], "--resolution 0.0"),
+        (["--input", "photos", "--blur", "nan"], "--blur nan"),
+        (["--input", "photos", "--jpeg-quality", "101"], "--jpeg-quality 101"),
+        (["--input", "photos", "--noise", "-1"], "--noise -1.0"),
+    ],
+)
+def test_mistakes_get_one_line(
+    command: Command, photos: Path, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    write_png(tmp_path / "mine" / "input" / "a.png", np.zeros((4, 4, 3), np.uint8))
+    result = command("data", "make", *arguments)
+    assert result.returncode == 2, result.stderr
+    (line,) = result.stderr.splitlines()
+    assert words in line

@@ -1,0 +1,282 @@
+"""The verb ``data check``: what is there against what should be, and everything that is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wespe_bench import atomic, provenance
+from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.data import faults as kinds
+from wespe_bench.data.faults import Fault, Place
+from wespe_bench.datasets.survey import Part
+from wespe_bench.errors import InputError
+
+#: Faults of one kind that are printed without --all.
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Check:
+    """Compare a data set with what it should hold; name every file that is wrong.
+
+    Names, pairs, sizes (from the headers), duplicates (by hash), counts. With --verify every
+    photo is decoded and every hash made anew: damaged and cut files, training photos that look
+    like test photos. Exit code 0 when nothing is wrong, 3 when something is.
+
+    Examples:
+      wespe-bench data check dped:iphone
+      wespe-bench data check camera:photos/ --verify
+    """
+
+    dataset: str
+    """NAME, NAME:ARGUMENT or a name of wespe-data.toml (wespe-bench data list)."""
+    data: str | None = None
+    """Where data sets live (default: $WESPE_DATA, else data/)."""
+    verify: bool = False
+    """Decode every photo, hash every file anew, look for likeness between training and test."""
+    jobs: int = field(default_factory=cores)
+    """Processes that decode."""
+    all: bool = False
+    """Print every fault, not the first ten of a kind."""
+    out: str | None = None
+    """A CSV file for all faults and remarks."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check found: the places looked at, their faults, and remarks on other files."""
+
+    root: Path
+    parts: tuple[Part, ...]
+    places: list[Place]
+    faults: list[Fault]
+    remarks: list[Fault]
+    unlooked: list[str]
+
+
+def main(argv: list[str]) -> int:
+    """Print the table; 3 when there are faults."""
+    from wespe_bench.arguments import parse
+
+    config = parse(Check, argv, "data check")
+    check_jobs(config.jobs)
+    if config.data == "":
+        raise InputError("--data is empty; is a variable unset?")
+    report = check(config.dataset, config.data, verify=config.verify, jobs=config.jobs)
+    print("\n".join(_lines(config, report)))
+    if config.out:
+        try:
+            atomic.write_text(Path(config.out), _csv(report))
+        except OSError as error:
+            raise InputError(f"cannot write {config.out} ({error.strerror})") from None
+        print(f"{len(report.faults) + len(report.remarks)} lines -> {config.out}")
+    return 3 if report.faults else 0
+
+
+def check(
+    dataset: str, data: Path | str | None = None, *, verify: bool = False, jobs: int = 0
+) -> Report:
+    """Look at every file of a data set; without ``verify`` no photo is decoded.
+
+    Raises InputError for an unknown data set, and when its folder or layout is not there at all.
+    """
+    from wespe_bench import progress
+
+    name, root, parts = parts_of(dataset, data)
+    if verify:
+        provenance.forget()
+    report = Report(root, parts, [], [], [], [])
+    pairs: list[tuple[Place, Place]] = []
+    for part in parts:
+        if not part.folder.is_dir():
+            continue
+        places, faults, remarks = kinds.look(part, root)
+        report.places += places
+        report.faults += faults
+        report.remarks += remarks
+        if len(places) == 2:
+            pairs.append((places[0], places[1]))
+    total = sum(len(place.endings) for place in report.places)
+    with progress.bar(total, "look", "file") as bar:
+        for place in report.places:
+            report.faults += kinds.headers(place, bar.update)
+    for photos, references in pairs:
+        report.faults += kinds.unpaired(photos, references)
+    report.faults += kinds.duplicates(report.places)
+    report.faults += _counts(report)
+    if verify:
+        _decode(name, report, jobs)
+    else:
+        report.unlooked.append(
+            "damage inside the files, and likeness between training and test (--verify)"
+        )
+    return report
+
+
+def parts_of(dataset: str, data: Path | str | None) -> tuple[str, Path, tuple[Part, ...]]:
+    """The name, the root and the parts of a data set that has an adapter with a layout."""
+    import importlib
+    import inspect
+
+    from wespe_bench.registry import DATASETS, parse_dataset
+
+    name, options = parse_dataset(dataset, data)
+    module = importlib.import_module(DATASETS[name].partition(":")[0])
+    if not hasattr(module, "check_parts"):
+        raise InputError(
+            f"{name!r} has no layout to compare with; check any folder as camera:FOLDER"
+        )
+    known = list(inspect.signature(module.check_parts).parameters)[3:]
+    argument = next((options.pop(o) for o in ("phone", "kind", "folder") if o in options), "")
+    for option in options:
+        if option not in known:
+            raise InputError(
+                f"{dataset!r}: check looks at everything, whatever {option} is; leave it out"
+                + (f" (options: {', '.join(known)})" if known else "")
+            )
+    root, parts = module.check_parts(name, argument, data, **options)
+    return name, root, parts
+
+
+def _counts(report: Report) -> Iterator[Fault]:
+    """Parts with fewer or more photos than the release has."""
+    found: Counter[str] = Counter()
+    expected: dict[str, int] = {}
+    folders: dict[str, Path] = {}
+    for place in report.places:
+        if place.label == place.part.label and place.part.expected is not None:
+            found[place.label] += len(place.endings)
+            expected[place.label] = place.part.expected
+            folders[place.label] = place.folder
+    for label, number in expected.items():
+        if found[label] != number:
+            told = f"{found[label]} photos instead of {number}"
+            yield Fault(label, kinds.COUNT, str(folders[label]), told)
+
+
+def _decode(name: str, report: Report, jobs: int) -> None:
+    """Add what only pixels tell."""
+    from wespe_bench import progress
+    from wespe_bench.data import pixels, sides
+
+    total = sum(len(place.sizes) for place in report.places)
+    with progress.bar(total, "decode") as bar:
+        looks, broken = pixels.decode(report.places, jobs, bar.update)
+    for place in report.places:
+        for path in place.paths():
+            if path in broken:
+                report.faults.append(Fault(place.label, kinds.UNREADABLE, path, broken[path]))
+    split = sides.of(name, report.places)
+    if split.reason:
+        report.unlooked.append(f"likeness between training and test: {split.reason}")
+    told_already = {fault.path for fault in report.faults if fault.kind == kinds.LEAK}
+    for label, train, test in split.pairs:
+        for photo, other, bits in pixels.alike(train, test, looks):
+            if str(photo) in told_already:
+                continue
+            told = f"looks like {other}; {bits} of 64 bits differ"
+            report.faults.append(Fault(label, kinds.LIKENESS, str(photo), told))
+
+
+def _lines(config: Check, report: Report) -> Iterator[str]:
+    from tabulate import tabulate
+
+    from wespe_bench.datasets.facts import FACTS
+
+    yield f"{config.dataset} in {report.root}"
+    yield ""
+    heads = ("part", "found", "expected", "size", "faults")
+    right = ("left", "right", "right", "right", "right")
+    yield tabulate(_rows(report), heads, tablefmt="simple", colalign=right, disable_numparse=True)
+    facts = FACTS.get(config.dataset.partition(":")[0].partition("?")[0])
+    for counts in facts.counts if facts else ():
+        size = f", {counts.width}x{counts.height}" if counts.width else ""
+        yield (
+            f"the paper's Table {counts.table}: {counts.camera}, {counts.train} training and "
+            f"{counts.test} test photos{size}"
+        )
+    yield ""
+    for title, found in (("faults", report.faults), ("remarks", report.remarks)):
+        if found:
+            yield f"{title}:"
+            yield from _told(found, report.root, config.all)
+            yield ""
+    for what in report.unlooked:
+        yield f"not looked at: {what}"
+    number = len(report.faults)
+    yield f"{number} {'fault' if number == 1 else 'faults'}" if number else "nothing is wrong"
+
+
+def _rows(report: Report) -> list[list[str]]:
+    """A line a label: parts with one label (the drives of KITTI) are counted together."""
+    wrong = Counter(fault.part for fault in report.faults)
+    places: dict[str, list[Place]] = defaultdict(list)
+    for place in report.places:
+        places[place.label].append(place)
+    rows = []
+    for label in dict.fromkeys([*(p.label for p in report.parts), *places]):
+        mine = places.get(label, [])
+        part = next((p for p in report.parts if label.removesuffix(", pairs") == p.label), None)
+        expected = part.expected if part and label == part.label else None
+        sizes = Counter(size for place in mine for size in place.sizes.values())
+        rows.append(
+            [
+                label,
+                str(sum(len(place.endings) for place in mine)) if mine else "not there",
+                str(expected) if expected is not None else "-",
+                _sizes(sizes),
+                str(wrong[label]) if mine else "-",
+            ]
+        )
+    return sorted(rows, key=lambda row: _place_of(row[0], report.parts))
+
+
+def _place_of(label: str, parts: Sequence[Part]) -> tuple[int, str]:
+    """Pairs come right after their photos."""
+    labels = list(dict.fromkeys(part.label for part in parts))
+    plain = label.removesuffix(", pairs")
+    return (labels.index(plain) if plain in labels else len(labels), label)
+
+
+def _sizes(sizes: Counter[tuple[int, int]]) -> str:
+    if not sizes:
+        return "-"
+    (width, height), _ = sizes.most_common(1)[0]
+    more = f" and {len(sizes) - 1} more" if len(sizes) > 1 else ""
+    return f"{width}x{height}{more}"
+
+
+def _told(found: Sequence[Fault], root: Path, everything: bool) -> Iterator[str]:
+    """Faults kind by kind, as many as fit."""
+    by_kind: dict[str, list[Fault]] = defaultdict(list)
+    for fault in found:
+        by_kind[fault.kind].append(fault)
+    for kind, some in by_kind.items():
+        yield f"  {kind}: {len(some)}"
+        for fault in some if everything else some[:SHOWN]:
+            detail = f" ({_plain(fault.detail, root)})" if fault.detail else ""
+            yield f"    {_plain(fault.path, root)}{detail}"
+        if len(some) > SHOWN and not everything:
+            yield f"    and {len(some) - SHOWN} more (--all prints them, --out FILE writes them)"
+
+
+def _plain(text: str, root: Path) -> str:
+    """A path below the root, in characters that can be printed."""
+    text = text.replace(f"{root}/", "")
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _csv(report: Report) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("what", "part", "kind", "path", "detail"))
+    for what, found in (("fault", report.faults), ("remark", report.remarks)):
+        for fault in found:
+            told = (fault.part, fault.kind, fault.path, fault.detail)
+            writer.writerow((what, *(_plain(text, report.root) for text in told)))
+    return buffer.getvalue()

@@ -1,0 +1,297 @@
+"""The verb ``data fetch``: download and unpack where the terms allow, else say how to get it.
+
+A download that broke off goes on where it stopped (HTTP Range); it counts once its SHA-256
+is right. Where nobody has published one, the hash of first sight is kept in
+``fetch.lock.json`` and holds from then on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from wespe_bench import atomic, provenance
+from wespe_bench.data.archives import is_archive, unpack
+from wespe_bench.data.journal import make_folder
+from wespe_bench.data.sources import ARCHIVES, Archive
+from wespe_bench.datasets.facts import FACTS
+from wespe_bench.errors import InputError, one_line
+
+#: Where hashes are kept, in the folder where data sets live.
+LOCK = "fetch.lock.json"
+
+_TRIES = 5  # in a row without a new byte
+_TIMEOUT = (15, 60)  # s, to connect and between two pieces
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Download a data set and unpack it below $WESPE_DATA, where its terms allow that.
+
+    For the others it prints the official page and the steps. An address, or an archive on
+    this machine, is unpacked with the same care: nothing is written outside its folder.
+
+    Examples:
+      wespe-bench data fetch div2k
+      wespe-bench data fetch dped
+      wespe-bench data fetch downloads/dped.tar.gz --out data/dped
+    """
+
+    source: str
+    """A data set's name, the address of an archive, or an archive's path."""
+    sha256: str | None = None
+    """What the archive at an address or path has to hash to."""
+    out: str | None = None
+    """The folder to unpack into (default: NAME where data sets live)."""
+    data: str | None = None
+    """Where data sets live (default: $WESPE_DATA, else data/)."""
+    mirror: str | None = None
+    """Another address to take a named set's archives from; their hashes stay the same."""
+    keep: bool = False
+    """Keep the downloaded archive."""
+
+
+def fetch(archive: Archive, into: Path, lock: Path, *, keep: bool = False) -> tuple[Path, int]:
+    """Download ``archive``, check it, unpack it below ``into``: its folder and number of files.
+
+    0 files when the folder was there already. Raises InputError when the server cannot be
+    reached or breaks off for good, the hash is wrong, or the archive is refused.
+    """
+    if archive.folder and (into / archive.folder).is_dir():
+        return into / archive.folder, 0
+    path = download(archive, into, lock)
+    if not is_archive(path):
+        raise InputError(f"{path}: what came from {archive.url} is no zip or tar file")
+    folder, files = unpack(path, into, folder=archive.folder)
+    if not keep:
+        path.unlink()
+    return folder, files
+
+
+def download(archive: Archive, into: Path, lock: Path) -> Path:
+    """The file at ``archive.url``, below ``into``; resumed, and checked against its hash."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")  # our bar says it
+    name = _file_name(archive.url)
+    known = archive.sha256 or read_lock(lock).get(archive.url, "")
+    make_folder(into)
+    if not known:
+        print(f"{archive.url}: no published SHA-256; what comes now is kept in {lock}")
+    try:
+        path = Path(
+            pooch.retrieve(
+                archive.url,
+                known_hash=f"sha256:{known}" if known else None,
+                fname=name,
+                path=into,
+                downloader=Resuming(into / f"{name}.partial", archive.size),
+            )
+        )
+    except requests.RequestException as error:
+        raise InputError(_unreachable(archive.url, error)) from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{archive.url}: what came does not have the SHA-256 {known}, so it was thrown away; "
+            "try again, and if it stays so, tell the maintainers"
+        ) from None
+    if not known:
+        digest = provenance.sha256_file(path)
+        entries = read_lock(lock) | {archive.url: digest}
+        atomic.write_text(lock, json.dumps(entries, indent=1, sort_keys=True) + "\n")
+        print(f"{archive.url}: sha256 {digest}, on first sight")
+    return path
+
+
+def read_lock(lock: Path) -> dict[str, str]:
+    """Address -> SHA-256 of first sight. Raises InputError when the file is damaged."""
+    try:
+        entries = json.loads(lock.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        entries = None
+    if not isinstance(entries, dict) or not all(
+        re.fullmatch("[0-9a-f]{64}", str(digest)) for digest in entries.values()
+    ):
+        raise InputError(f"{lock}: damaged; mend it, or delete it to trust what comes next")
+    return entries
+
+
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    """A downloader for pooch that goes on where an earlier one broke off.
+
+    The beginning lies in ``partial``; beside it, what the server said the whole file was.
+    ``size`` in bytes is checked when it is known (0: it is not).
+    """
+
+    partial: Path
+    size: int = 0
+
+    def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:
+        """Fetch ``url`` to the path ``output_file``; tried again while it gets on."""
+        import requests
+
+        tries = 0
+        while True:
+            before = self._have()
+            try:
+                self._go_on(url)
+                break
+            except (requests.HTTPError, requests.exceptions.InvalidURL):
+                raise  # the server has spoken, or there is none
+            except (requests.RequestException, _BrokenOff) as error:
+                have = self._have()
+                tries = 0 if have > before else tries + 1
+                if tries >= _TRIES:
+                    kept = f"; {have} bytes are kept, the same command goes on"
+                    raise InputError(_unreachable(url, error) + kept * bool(have)) from None
+                time.sleep(min(2**tries * 0.25, 8))
+        self.partial.replace(output_file)
+        self._stamp_path().unlink(missing_ok=True)
+
+    def _have(self) -> int:
+        return self.partial.stat().st_size if self.partial.exists() else 0
+
+    def _stamp_path(self) -> Path:
+        return self.partial.with_name(self.partial.name + ".json")
+
+    def _go_on(self, url: str) -> None:
+        import requests
+
+        from wespe_bench import progress
+
+        have, stamp = self._have(), self._stamp(url)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "wespe-bench"}
+        if have and stamp:
+            headers |= {"Range": f"bytes={have}-", "If-Range": stamp}
+        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+            if response.status_code == 416:  # past the end: what is here is another file
+                self.partial.unlink(missing_ok=True)
+                raise _BrokenOff("the server knows no such range")
+            response.raise_for_status()
+            resumed = response.status_code == 206
+            said = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+            if resumed and (said is None or int(said[1]) != have):
+                self.partial.unlink(missing_ok=True)
+                raise _BrokenOff("the server sent another range than was asked for")
+            begin = have if resumed else 0
+            length = int(response.headers.get("Content-Length") or 0)
+            total = int(said[2]) if said else length
+            if self.size and total and total != self.size:
+                self.partial.unlink(missing_ok=True)
+                raise InputError(f"{url}: {total} bytes there, expected {self.size}")
+            tag = response.headers.get("ETag", "")
+            strong = tag if tag and not tag.startswith("W/") else ""
+            stamp = strong or response.headers.get("Last-Modified", "")
+            atomic.write_text(self._stamp_path(), json.dumps({"url": url, "stamp": stamp}))
+            with (
+                open(self.partial, "ab" if resumed else "wb") as file,
+                progress.bar(total or 1, _file_name(url), "B") as bar,
+            ):
+                bar.unit_scale = True
+                bar.update(begin)
+                for piece in response.iter_content(_CHUNK):
+                    file.write(piece)
+                    bar.update(len(piece))
+        if total and self._have() != total:
+            raise _BrokenOff(f"the connection broke off after {self._have()} of {total} bytes")
+
+    def _stamp(self, url: str) -> str:
+        """What the server called the file whose beginning we have; empty when unknown."""
+        try:
+            noted = json.loads(self._stamp_path().read_text("utf-8"))
+            return str(noted["stamp"]) if noted["url"] == url else ""
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+
+class _BrokenOff(Exception):  # noqa: N818
+    """The transfer ended too early."""
+
+
+def _unreachable(url: str, error: BaseException) -> str:
+    import requests
+
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"{url}: the server says {error.response.status_code} {error.response.reason}"
+    if isinstance(error, (requests.exceptions.ChunkedEncodingError, _BrokenOff)):
+        return f"{url}: the connection broke off, again and again"
+    if isinstance(error, requests.ConnectionError) and not isinstance(error, requests.Timeout):
+        return f"{url}: cannot be reached (no network, or a wrong address)"
+    return f"{url}: {one_line(error)[:160]}"
+
+
+def _file_name(url: str) -> str:
+    name = re.sub(r"[^\w.-]", "_", unquote(urlsplit(url).path).rpartition("/")[2])
+    return name.lstrip(".") or "archive"
+
+
+def main(argv: list[str]) -> int:
+    """The verb ``data fetch``."""
+    from wespe_bench.arguments import parse
+    from wespe_bench.datasets.locations import data_folder
+    from wespe_bench.registry import unknown
+
+    config = parse(Fetch, argv, "data fetch")
+    root = Path(config.data) if config.data else data_folder()
+    name = config.source
+    if config.sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", config.sha256):
+        raise InputError(f"--sha256 {config.sha256!r}: expected 64 hexadecimal digits")
+    if re.match(r"https?://", name):
+        archives: tuple[Archive, ...] = (Archive(name, (config.sha256 or "").lower()),)
+        into = Path(config.out) if config.out else root
+    elif name in FACTS:
+        facts = FACTS[name]
+        if name not in ARCHIVES:
+            print(_steps(name, root))
+            return 0
+        if config.sha256:
+            raise InputError("--sha256 goes with an address or a path; a named set has its own")
+        print(f"{name}: {facts.title}; terms: {facts.licence}; page: {facts.page}")
+        archives = tuple(archive.at(config.mirror) for archive in ARCHIVES[name])
+        into = Path(config.out) if config.out else root / name
+    elif "://" in name:
+        raise InputError(f"{name}: only http:// and https:// addresses can be fetched")
+    elif not name:
+        raise InputError("the name is empty; is a variable unset?")
+    elif Path(name).exists() or "/" in name or Path(name).suffix:
+        return _unpack_local(config, root)
+    else:
+        raise unknown("data set", name, FACTS)
+    for archive in archives:
+        folder, files = fetch(archive, into, root / LOCK, keep=config.keep)
+        print(f"{files} files -> {folder}" if files else f"{folder} is there already")
+    return 0
+
+
+def _steps(name: str, root: Path) -> str:
+    """What to do by hand, as text."""
+    facts = FACTS[name]
+    lines = [f"{name}: {facts.title}", f"  terms: {facts.licence}"]
+    lines += [f"  page:  {facts.page}"] if facts.page else []
+    lines += [f"  how:   {facts.get}"]
+    if facts.page:
+        lines += [f"  unpack: wespe-bench data fetch ARCHIVE --out {root / name}"]
+    return "\n".join(lines)
+
+
+def _unpack_local(config: Fetch, root: Path) -> int:
+    path = Path(config.source)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; there is nothing to unpack")
+    if config.sha256 and provenance.sha256_file(path) != config.sha256.lower():
+        raise InputError(f"{path}: its SHA-256 is not {config.sha256}")
+    folder, files = unpack(path, Path(config.out) if config.out else root)
+    print(f"{files} files -> {folder}")
+    return 0

@@ -1,0 +1,135 @@
+"""What a long verb over a data set has done so far, so that a killed one is resumed.
+
+A journal is a folder of JSON-lines parts. A part appears by a rename and is never changed;
+of two rows of one sample the later one counts. The verb removes the journal once what it
+says stands in the verb's own index.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wespe_bench import atomic
+from wespe_bench.engines import Setup
+from wespe_bench.errors import InputError
+from wespe_bench.runs import Failure
+from wespe_bench.store import check_id
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The journal in ``folder``, which need not exist yet."""
+
+    folder: Path
+
+    def claim(self, otherwise: str) -> None:
+        """Make the journal's folder inside the verb's, which has to be new or ours.
+
+        Raises InputError when that holds anything else, was begun ``otherwise``, with
+        another journal, or cannot be written.
+        """
+        out = self.folder.parent
+        if out.exists() and not out.is_dir():
+            raise InputError(f"{out} is a file; choose another --out")
+        there = sorted(path.name for path in out.glob("*") if not path.name.startswith("."))
+        if self.folder.name not in there and there:
+            begun = any(name.startswith("journal-") for name in there)
+            what = f"was begun with {otherwise}" if begun else f"holds {there[0]}, not made here"
+            raise InputError(f"{out} {what}; choose another --out")
+        make_folder(self.folder)
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Sample id -> its latest row. A part that is damaged counts for nothing: redone."""
+        found: dict[str, dict[str, Any]] = {}
+        for path in sorted(self.folder.glob("part-*.jsonl")):
+            try:
+                rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+                for row in rows:
+                    check_id(row["sample"])  # verbs make file names of it
+                    found[row["sample"]] = row
+            except (OSError, ValueError, TypeError, KeyError):
+                continue
+        return found
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write rows, each with a "sample", as one part."""
+        numbers = [int(path.stem.partition("-")[2]) for path in self.folder.glob("part-*.jsonl")]
+        lines = "".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+        atomic.write_text(self.folder / f"part-{max(numbers, default=0) + 1:08d}.jsonl", lines)
+
+    def remove(self) -> None:
+        """Delete it, with whatever a killed process left in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents. Raises InputError when that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {folder} ({error.strerror}); choose another --out"
+        ) from None
+
+
+def refuse_inside(out: Path, *inputs: str | None) -> None:
+    """Raise InputError when ``out`` lies in a folder that is read: its files would be too."""
+    for folder in inputs:
+        if folder and out.resolve().is_relative_to(Path(folder).resolve()):
+            raise InputError(f"--out {out} lies inside {folder}; choose a folder outside of it")
+
+
+def work_through(
+    setup: Setup,
+    context: Any,
+    items: Sequence[Any],
+    journal: Journal,
+    *,
+    title: str,
+    jobs: int,
+    chunk: int,
+    sample_of: Callable[[Any], str],
+    before_writing: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, dict[str, Any]], list[Failure]]:
+    """Do the items with `wespe_bench.engines.local`, journalling every row.
+
+    Returns sample id -> row of what was done now, and what failed (stage ``title``).
+    ``before_writing`` is called before a part is written. Raises InputError for what would
+    meet every other item too, a full disk for instance; what was done by then is in the
+    journal.
+    """
+    from wespe_bench import progress
+    from wespe_bench.engines import local
+
+    done: dict[str, dict[str, Any]] = {}
+    failures: list[Failure] = []
+    fatal = ""
+
+    def write(rows: Sequence[dict[str, Any]]) -> None:
+        before_writing()
+        journal.add(rows)
+
+    pending = progress.Flushing(write)
+    with progress.bar(len(items), title) as bar:
+        try:
+            for outcome in local(setup, context, items, jobs=jobs, chunk=chunk):
+                if outcome.fatal:
+                    fatal = outcome.error
+                    break
+                if outcome.error:
+                    sample = sample_of(outcome.item)
+                    failures.append(Failure(journal.folder.parent, sample, title, outcome.error))
+                else:
+                    done |= {row["sample"]: row for row in outcome.rows}
+                    pending.add(outcome.rows)
+                bar.update()
+        finally:
+            pending.flush()
+    if fatal:
+        raise InputError(f"{fatal}; what is done is kept, the same command resumes")
+    return done, failures

@@ -1,0 +1,278 @@
+"""The verb ``data make``: a simulated camera over clean photos -> a paired data set.
+
+The folder it writes holds ``input/`` (what the camera makes of the photos, JPEG),
+``reference/`` (the clean photos as decoded, PNG) and ``manifest.json``: the camera's
+settings, where the photos came from, and every file's hash. The same photos, settings and
+seed give the same files, in any order and with any number of processes.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.data.journal import Journal, refuse_inside, work_through
+from wespe_bench.engines import Outcome
+from wespe_bench.errors import InputError, one_line
+from wespe_bench.runs import Failure, folder_name, tell
+from wespe_bench.store import check_id
+
+if TYPE_CHECKING:
+    from wespe_bench.datasets.camera import Camera
+    from wespe_bench.types import Dataset
+
+#: Layout number of manifest.json.
+SCHEMA = 1
+
+_FATAL = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
+
+
+@dataclass(frozen=True)
+class Make:
+    """Photograph clean photos with a simulated camera: pairs to train and test with.
+
+    Writes input/ (the camera's JPEGs), reference/ (the clean photos as PNGs) and
+    manifest.json. The settings left out here are the camera's own (wespe_bench.datasets.camera).
+
+    Example:
+      wespe-bench data make --input clean/ --out pairs/ --seed 1
+      wespe-bench run --suite classical --input pairs/input --reference pairs/reference
+    """
+
+    dataset: str | None = None
+    """A data set's name; its photos are taken as clean."""
+    input: str | None = None
+    """A folder of clean photos, instead of a named data set."""
+    name: str | None = None
+    """What to call the photos of --input (default: the folder's name)."""
+    data: str | None = None
+    """Where data sets live (default: $WESPE_DATA, else data/)."""
+    out: str | None = None
+    """The folder to write (default: made/NAME where data sets live)."""
+    seed: int = 0
+    """Of the noise and of how each shot deviates from the camera's own faults."""
+    exposure_stops: float | None = None
+    """Mean exposure error in stops."""
+    blur: float | None = None
+    """Sigma of the lens blur in pixels."""
+    resolution: float | None = None
+    """The sensor's share of the photo's width, above 0 to 1."""
+    noise: float | None = None
+    """Factor on the camera's shot and read noise; 0 is none."""
+    jpeg_quality: int | None = None
+    """1 to 95."""
+    jobs: int = field(default_factory=cores)
+    """Worker processes."""
+    verify: bool = False
+    """Hash every file anew instead of trusting size and time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One photo to take, and where its two files go."""
+
+    sample: str
+    path: Path
+    input: Path
+    reference: Path
+
+
+def make(
+    dataset: Dataset, out: Path, camera: Camera, *, jobs: int = 0
+) -> tuple[int, int, list[Failure]]:
+    """Photograph ``dataset``'s photos into the folder ``out``; resumes what is there.
+
+    Returns how many pairs are new, how many were there, and what failed. Raises InputError
+    when ``out`` holds something else or cannot be written.
+    """
+    from wespe_bench import atomic, provenance
+    from wespe_bench.engines import chunk_of
+
+    before = _read_manifest(out)
+    if before is not None and before["camera"] != camera.describe():
+        raise InputError(
+            f"{out} was made with other settings or another seed; choose another --out"
+        )
+    key = provenance.sha256_bytes(camera.describe().encode())[:12]
+    journal = Journal(out / f"journal-{key}")
+    if before is None:
+        journal.claim("other settings or another seed")
+    rows = {row["sample"]: row for row in (before or {"samples": []})["samples"]} | journal.rows()
+    atomic.remove_leftovers(out)
+    hashes = {id_: content for id_, content, _ in provenance.hash_samples(dataset.samples)}
+    todo, kept = [], {}
+    for sample in dataset.samples:
+        item = Item(
+            sample.id,
+            sample.path,
+            out / "input" / f"{sample.id}.jpg",
+            out / "reference" / f"{sample.id}.png",
+        )
+        row = rows.get(sample.id)
+        if row is not None and _stands(row, item, hashes[sample.id]):
+            kept[sample.id] = row
+        else:
+            todo.append(item)
+    done, failures = work_through(
+        open_worker,
+        camera,
+        todo,
+        journal,
+        title="make",
+        jobs=jobs,
+        chunk=chunk_of([item.path for item in todo]),
+        sample_of=lambda item: str(item.sample),
+    )
+    found = kept | done
+    if not found:
+        raise InputError(f"{dataset.name}: no photo could be taken; {failures[0].error}")
+    for gone in rows.keys() - found.keys():  # photos that have left the data set, or broken ones
+        for path in (out / "input" / f"{gone}.jpg", out / "reference" / f"{gone}.png"):
+            path.unlink(missing_ok=True)
+    content = {
+        "schema": SCHEMA,
+        "camera": camera.describe(),
+        "settings": asdict(camera),
+        "dataset": {"name": dataset.name, "revision": dataset.revision},
+        "note": "simulated camera",
+        "versions": provenance.versions(),
+        "left_out": {failure.sample: failure.error for failure in failures},
+        "samples": [found[s.id] for s in dataset.samples if s.id in found],
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    atomic.write_text(out / "manifest.json", text + "\n")
+    journal.remove()
+    return len(done), len(kept), failures
+
+
+def _read_manifest(out: Path) -> dict[str, Any] | None:
+    path = out / "manifest.json"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        if int(content["schema"]) > SCHEMA:
+            raise InputError(f"{path}: written by a newer wespe-bench; upgrade it")
+        fine = isinstance(content["camera"], str)
+        for row in content["samples"]:
+            check_id(row["sample"])
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except InputError:
+        raise
+    except (ValueError, TypeError, KeyError):
+        fine = False
+    if not fine:
+        raise InputError(f"{path}: damaged, or no manifest of data make; choose another --out")
+    return dict(content)
+
+
+def _stands(row: dict[str, Any], item: Item, source: str) -> bool:
+    """Whether the pair that ``row`` tells of is there, of today's photo, to the byte."""
+    from wespe_bench import provenance
+
+    if row.get("source_sha256") != source:
+        return False
+    try:
+        return provenance.sha256_file(item.input) == row.get(
+            "input_sha256"
+        ) and provenance.sha256_file(item.reference) == row.get("reference_sha256")
+    except InputError:
+        return False
+
+
+def open_worker(camera: Camera) -> Callable[[Sequence[Item]], list[Outcome]]:
+    """In each worker: take the photos with ``camera``."""
+    from wespe_bench import atomic, images, provenance
+    from wespe_bench.datasets.camera import photograph
+
+    def one(item: Item) -> Outcome:
+        try:
+            source = item.path.read_bytes()
+            scene = images.read_rgb(source, name=str(item.path))
+            taken = photograph(scene, item.sample, camera)
+        except OSError as error:
+            return Outcome(item, error=f"{item.path}: cannot be read ({error.strerror})")
+        except (InputError, MemoryError) as error:
+            return Outcome(item, error=one_line(error))
+        try:
+            clean = images.write_png(item.reference, scene)
+            atomic.write_bytes(item.input, taken)
+        except OSError as error:
+            reason = f"cannot write {item.input.parent}: {error.strerror or error}"
+            return Outcome(item, error=reason, fatal=error.errno in _FATAL)
+        row = {
+            "sample": item.sample,
+            "source_sha256": provenance.sha256_bytes(source),
+            "input_sha256": provenance.sha256_bytes(taken),
+            "reference_sha256": provenance.sha256_bytes(clean),
+        }
+        return Outcome(item, rows=(row,))
+
+    return lambda items: [one(item) for item in items]
+
+
+def camera_of(config: Make) -> Camera:
+    """The camera with the settings of ``config``. Raises InputError for one out of range."""
+    import math
+    from dataclasses import replace
+
+    from wespe_bench.datasets.camera import Camera
+
+    ranges = {
+        "exposure_stops": (-10.0, 10.0),
+        "blur": (0.0, 100.0),
+        "resolution": (0.01, 1.0),
+        "noise": (0.0, 1000.0),
+        "jpeg_quality": (1, 95),
+    }
+    chosen: dict[str, Any] = {}
+    for name, (low, high) in ranges.items():
+        value = getattr(config, name)
+        if value is None:
+            continue
+        if not (math.isfinite(value) and low <= value <= high):
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} {value}: expected a number from {low} to {high}")
+        chosen[name] = value
+    camera = Camera(seed=config.seed)
+    factor = chosen.pop("noise", 1.0)
+    noise = {
+        "shot_noise": camera.shot_noise * factor**2,  # a variance
+        "read_noise": camera.read_noise * factor,
+    }
+    return replace(camera, **noise, **chosen)
+
+
+def main(argv: list[str]) -> int:
+    """The verb ``data make``."""
+    from types import SimpleNamespace
+
+    from wespe_bench import provenance
+    from wespe_bench.arguments import parse
+    from wespe_bench.datasets.choice import choose
+    from wespe_bench.datasets.locations import data_folder
+
+    config = parse(Make, argv, "data make")
+    check_jobs(config.jobs)
+    camera = camera_of(config)
+    if not (config.dataset or config.input is not None):
+        raise InputError("nothing to photograph: give --input FOLDER, or --dataset NAME")
+    if config.out == "":
+        raise InputError("--out is empty; is a variable unset?")
+    if config.verify:
+        provenance.forget()
+    unpaired = {"reference": None, "input_suffix": None, "reference_suffix": None}
+    dataset, _ = choose(config.dataset, SimpleNamespace(**asdict(config), **unpaired))
+    root = Path(config.data) if config.data else data_folder()
+    out = Path(config.out) if config.out else root / "made" / folder_name(dataset.name)
+    refuse_inside(out, config.input)
+    done, kept, failures = make(dataset, out, camera, jobs=config.jobs)
+    there = f", {kept} were there already" if kept else ""
+    print(f"{done} pairs made{there} -> {out}")
+    return tell(failures)

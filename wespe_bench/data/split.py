@@ -1,0 +1,99 @@
+"""The verb ``data split``: training and test photos drawn by seed, written down to be shared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from wespe_bench.datasets.survey import Survey
+
+
+@dataclass(frozen=True)
+class SplitData:
+    """Draw training and test photos, whole drives and scenes at a time; write a manifest.
+
+    The counts are the paper's Table 4 where there are as many photos, the same share of fewer;
+    a tenth is the test for cameras of your own. Take the split with manifest=FILE:
+    wespe-bench run --dataset "kitti?manifest=kitti.json" --enhancers identity
+
+    Examples:
+      wespe-bench data split kitti --out kitti.json
+      wespe-bench data split camera:photos/ --test 0.2 --seed 7
+    """
+
+    dataset: str
+    """NAME, NAME:ARGUMENT, or either with ?option=value (wespe-bench data list)."""
+    data: str | None = None
+    """Where data sets live (default: $WESPE_DATA, else data/)."""
+    seed: int = 0
+    """Another seed draws another split."""
+    train: str = ""
+    """Training photos: a number, or a share below 1 (default: the paper's)."""
+    test: str = ""
+    """Test photos: a number, or a share below 1 (default: the paper's)."""
+    out: str | None = None
+    """The manifest to write (default: NAME-SEED.json here)."""
+    force: bool = False
+    """Replace a manifest of that name."""
+    verify: bool = False
+    """Hash every file anew instead of trusting size and time."""
+
+
+def main(argv: list[str]) -> int:
+    """Write the manifest; say how many photos are on each side."""
+    from wespe_bench import provenance
+    from wespe_bench.arguments import parse
+    from wespe_bench.datasets import manifest
+    from wespe_bench.datasets.any_camera import TEST_SHARE
+    from wespe_bench.datasets.survey import divided
+    from wespe_bench.runs import folder_name
+
+    config = parse(SplitData, argv, "data split")
+    if config.data == "":
+        raise InputError("--data is empty; is a variable unset?")
+    if config.verify:
+        provenance.forget()
+    survey = _survey(config.dataset, config.data)
+    undecided = survey.test is None and not all(part.side for part in survey.parts)
+    split = divided(
+        survey, config.seed, config.train, config.test or (str(TEST_SHARE) if undecided else "")
+    )
+    out = Path(config.out or f"{folder_name(survey.name)}-{config.seed}.json")
+    if out.exists() and not config.force:
+        raise InputError(f"{out} is there already; --force replaces it, --out names another")
+    try:
+        revisions = manifest.write(out, survey.name, config.seed, split)
+    except OSError as error:
+        raise InputError(f"cannot write {out} ({error.strerror}); choose another --out") from None
+    for side in ("train", "test"):
+        count = len(getattr(split, side))
+        print(f"{side:<6} {count:>6} photos, revision {revisions[side][:12]}")
+    if split.unused:
+        print(f"unused {len(split.unused):>6} photos, held back or beyond the counts")
+    print(out)
+    return 0
+
+
+def _survey(dataset: str, data: str | None) -> Survey:
+    """The survey of a spec, without the options that choose one side of a split."""
+    import importlib
+    import inspect
+
+    from wespe_bench.registry import DATASETS, parse_dataset
+
+    name, options = parse_dataset(dataset, data)
+    module = importlib.import_module(DATASETS[name].partition(":")[0])
+    if not hasattr(module, "survey"):
+        raise InputError(f"{name!r} has no split; split any folder as camera:FOLDER")
+    known = inspect.signature(module.survey).parameters
+    for option in options:
+        if option not in known:
+            raise InputError(
+                f"{dataset!r}: {option} is not for a split; say it with --{option}, or leave it out"
+            )
+    survey: Survey = module.survey(name, **options, data=data)
+    return survey

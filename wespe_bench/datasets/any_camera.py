@@ -1,0 +1,80 @@
+"""Anyone's camera: a folder of photos, nested or not, split by seed where a split is wanted.
+
+    --dataset camera:FOLDER             all of them
+    --dataset camera:FOLDER?split=test  a tenth, drawn by seed
+
+A line ``pixel8 = "/photos/pixel8"`` in wespe-data.toml gives the folder a name, and from then
+on ``--dataset pixel8`` is the same. Shots taken within seconds of each other stay on one side;
+``group=folder`` keeps each folder's photos together, ``group=none`` each photo alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wespe_bench.datasets import survey as surveys
+from wespe_bench.datasets.locations import named
+from wespe_bench.datasets.survey import CAPTURE, FOLDER, Part, Survey, one_of
+from wespe_bench.errors import InputError
+from wespe_bench.types import Dataset
+
+#: Photos with a shorter side than this (pixels) are too small for every metric here.
+SMALLEST = 100
+
+#: The share of the photos that ``split=test`` takes when nothing is said.
+TEST_SHARE = 0.1
+
+_GROUPS = {"capture": CAPTURE, "folder": FOLDER, "none": ""}
+
+
+def load(
+    folder: str = "",
+    *,
+    data: Path | str | None = None,
+    group: str = "capture",
+    split: str = "",
+    seed: int | str = 0,
+    train: str = "",
+    test: str = "",
+    manifest: str = "",
+) -> Dataset:
+    """Any camera's photos: camera:FOLDER, or a name that wespe-data.toml gives a folder.
+
+    ``group`` is capture, folder or none; the rest as in `survey.load`. Raises InputError.
+    """
+    found = survey("camera", folder, data=data, group=group)
+    if not manifest:
+        test = test or str(TEST_SHARE)
+    return surveys.load(
+        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
+    )
+
+
+def survey(
+    name: str, folder: str = "", *, data: Path | str | None = None, group: str = "capture"
+) -> Survey:
+    """One part, the folder. Raises InputError when there is none."""
+    _, own = find(folder, data)
+    root, parts = check_parts(name, folder, data, group=group)
+    return Survey(own or root.resolve().name or name, root, parts)
+
+
+def check_parts(
+    name: str, argument: str, data: Path | str | None, *, group: str = "capture"
+) -> tuple[Path, tuple[Part, ...]]:
+    """The root, and the folder as the one part. Raises InputError."""
+    one_of("group", group, _GROUPS)
+    root, own = find(argument, data)
+    return root, (Part(own or name, root, group=_GROUPS[group], smallest=SMALLEST),)
+
+
+def find(folder: str, data: Path | str | None) -> tuple[Path, str]:
+    """A folder, with the name that wespe-data.toml gives it if ``folder`` is such a name."""
+    if not folder:
+        raise InputError("camera: which folder? camera:FOLDER, or a name of wespe-data.toml")
+    own = named(data)
+    if folder in own:
+        if not own[folder].is_dir():
+            raise InputError(f"wespe-data.toml says that {folder} is in {own[folder]}, no folder")
+        return own[folder], folder
+    return surveys.folder_of("camera", folder), ""

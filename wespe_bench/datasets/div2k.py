@@ -1,0 +1,56 @@
+"""DIV2K: 900 sharp photos, about 2K wide (Agustsson and Timofte, CVPRW 2017).
+
+    div2k/DIV2K_train_HR/0001.png .. 0800.png
+    div2k/DIV2K_valid_HR/0801.png .. 0900.png
+
+The paper trains on all 900 as its high-quality side and tests on none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wespe_bench.datasets import survey as surveys
+from wespe_bench.datasets.facts import FACTS
+from wespe_bench.datasets.locations import locate, wrong_layout
+from wespe_bench.datasets.survey import Part, Survey
+from wespe_bench.types import Dataset
+
+#: Folder -> photos in it.
+FOLDERS = {"DIV2K_train_HR": 800, "DIV2K_valid_HR": 100}
+
+
+def load(
+    *,
+    data: Path | str | None = None,
+    split: str = "",
+    seed: int | str = 0,
+    train: str = "",
+    test: str = "",
+    manifest: str = "",
+) -> Dataset:
+    """DIV2K's 900 photos, the high-quality side of unpaired training.
+
+    The options are those of `survey.load`; all photos by default. Raises InputError.
+    """
+    found = survey("div2k", data=data)
+    return surveys.load(
+        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
+    )
+
+
+def survey(name: str, argument: str = "", *, data: Path | str | None = None) -> Survey:
+    """The two folders, of which one may be missing. Raises InputError."""
+    root, parts = check_parts(name, argument, data)
+    counts = FACTS["div2k"].counts[0]
+    return Survey(name, root, surveys.warn_absent(name, parts), counts.train, counts.test)
+
+
+def check_parts(name: str, argument: str, data: Path | str | None) -> tuple[Path, tuple[Part, ...]]:
+    """The root, and the two folders. Raises InputError when neither is there."""
+    surveys.no_argument(name, argument)
+    root = locate(name, data)
+    parts = tuple(Part(name, root / name, expected=count) for name, count in FOLDERS.items())
+    if not any(part.folder.is_dir() for part in parts):
+        raise wrong_layout(name, root, " and ".join(FOLDERS))
+    return root, parts

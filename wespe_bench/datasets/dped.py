@@ -1,0 +1,167 @@
+"""DPED: three phones and a DSLR, the same scenes (Ignatov et al., ICCV 2017).
+
+    dped/PHONE/training_data/{PHONE,canon}/N.jpg            100x100 patches, N the pair
+    dped/PHONE/test_data/patches/{PHONE,canon}/N.jpg
+    dped/PHONE/test_data/full_size_test_images/*.jpg        phone only
+    dped/PHONE/originals/{PHONE,canon}/*                    the full-size photos, not aligned
+    dped/PHONE/registered/{input,reference}/*               what data register makes of them
+
+PHONE is iphone, blackberry or sony. The release names the last two folders differently or not
+at all: ``pairs=FOLDER`` takes any folder with subfolders PHONE and canon, or input and
+reference. Patches were aligned
+by the authors to a few pixels; full-size photos were not, and have no pixel-exact reference
+until they are registered.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wespe_bench.datasets import survey as surveys
+from wespe_bench.datasets.facts import DPED
+from wespe_bench.datasets.locations import locate, wrong_layout
+from wespe_bench.datasets.survey import Part, Survey, one_of
+from wespe_bench.errors import InputError
+from wespe_bench.types import Dataset
+
+#: The phones, and the size of their photos.
+PHONES = {"iphone": (2048, 1536), "blackberry": (4160, 3120), "sony": (2592, 1944)}
+CANON = (3648, 2432)
+
+#: What is compared with what. Table 2: patches (the default) or registered; Tables 3, 6, 7
+#: and 8: full. Originals are for training.
+PROTOCOLS = ("patches", "full", "registered", "originals")
+
+_PATCH = (100, 100)
+
+
+def load(
+    phone: str = "",
+    *,
+    data: Path | str | None = None,
+    protocol: str = "patches",
+    side: str = "phone",
+    split: str = "",
+    halve: str = "",
+    pairs: str = "",
+    seed: int | str = 0,
+    train: str = "",
+    test: str = "",
+    manifest: str = "",
+) -> Dataset:
+    """DPED's phones: dped:iphone, dped:blackberry, dped:sony; patches, or protocol=full.
+
+    ``protocol`` is one of `PROTOCOLS`; a network is applied to each patch by itself. ``side``
+    "canon" gives the DSLR's photos, without references: the target of unpaired training.
+    BlackBerry's full-size photos are halved as in the released test script (halve=no keeps
+    them). ``split``, ``seed``, ``train``, ``test``, ``manifest`` as in `survey.load`. Raises
+    InputError.
+    """
+    found = survey("dped", phone, data=data, protocol=protocol, side=side, halve=halve, pairs=pairs)
+    return surveys.load(
+        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
+    )
+
+
+def survey(
+    name: str,
+    phone: str = "",
+    *,
+    data: Path | str | None = None,
+    protocol: str = "patches",
+    side: str = "phone",
+    halve: str = "",
+    pairs: str = "",
+) -> Survey:
+    """The parts that `load` takes for one protocol of one phone. Raises InputError."""
+    if not phone:
+        raise InputError("dped: which phone? " + ", ".join(f"dped:{name}" for name in PHONES))
+    one_of("dped", phone, PHONES)
+    one_of("protocol", protocol, PROTOCOLS)
+    one_of("side", side, ("phone", "canon"))
+    one_of("halve", halve, ("", "yes", "no"))
+    if protocol == "full" and side == "canon":
+        raise InputError("the full-size test photos have no Canon side; see protocol=originals")
+    if pairs and protocol not in ("registered", "originals"):
+        raise InputError("pairs=FOLDER goes with protocol=registered or originals")
+    root = locate(name, data)
+    wanted = [p for p in parts(root, phone, pairs) if protocol in p.label.split()]
+    if side == "canon":
+        wanted = [
+            Part(p.label, p.reference, _prefix(p.prefix, "canon"), side=p.side, expected=p.expected)
+            for p in wanted
+            if p.reference is not None
+        ]
+    elif protocol == "originals":
+        # Not aligned, so no reference: a score against the Canon photo would mean nothing.
+        wanted = [Part(p.label, p.folder, p.prefix, side=p.side) for p in wanted]
+    here = tuple(part for part in wanted if part.folder.is_dir())
+    if not here:
+        folders = [str(p.folder) if pairs else str(p.folder.relative_to(root)) for p in wanted]
+        raise wrong_layout(f"dped:{phone}", root, " and ".join(folders))
+    blackberry = phone == "blackberry" and side == "phone" and protocol == "full"
+    facts = DPED[phone]
+    camera = phone if side == "phone" else f"{phone}_canon"
+    sides = {part.side for part in here}
+    return Survey(
+        f"{name}_{camera}_{protocol}",
+        root if not pairs else Path(pairs),
+        here,
+        facts.train if protocol == "originals" else None,
+        facts.test if protocol == "originals" else None,
+        split="test" if "test" in sides and protocol != "full" else "all",
+        halve=blackberry and halve != "no",
+        note="halved to 2080x1560" if blackberry and halve != "no" else "",
+        data=data,
+    )
+
+
+def parts(root: Path, phone: str = "", pairs: str = "") -> tuple[Part, ...]:
+    """Every part of one phone, or of all three, whether it is there or not."""
+    if phone:
+        one_of("dped", phone, PHONES)
+    found = []
+    for name in (phone,) if phone else PHONES:
+        home = root / name
+        training, test = home / "training_data", home / "test_data"
+        originals = Path(pairs) if pairs else home / "originals"
+        registered = Path(pairs) if pairs else home / "registered"
+        found += [
+            _pairs(f"{name} patches train", training, name, f"{name}/train/", "train", _PATCH),
+            _pairs(f"{name} patches test", test / "patches", name, f"{name}/test/", "test", _PATCH),
+            Part(
+                f"{name} full test",
+                test / "full_size_test_images",
+                f"{name}/full/",
+                side="test",
+                size=PHONES[name],
+                expected=29,
+            ),
+            _pairs(f"{name} registered", registered, name, f"{name}/registered/", "test", None),
+            _pairs(f"{name} originals", originals, name, f"{name}/originals/", "", PHONES[name]),
+        ]
+    return tuple(found)
+
+
+def _pairs(
+    label: str, folder: Path, phone: str, prefix: str, side: str, size: tuple[int, int] | None
+) -> Part:
+    names = ("input", "reference") if (folder / "input").is_dir() else (phone, "canon")
+    return Part(label, folder / names[0], prefix, "", folder / names[1], side=side, size=size)
+
+
+def _prefix(prefix: str, side: str) -> str:
+    phone, _, rest = prefix.partition("/")
+    return f"{phone}/{side}/{rest}"
+
+
+def check_parts(
+    name: str, phone: str, data: Path | str | None, *, pairs: str = ""
+) -> tuple[Path, tuple[Part, ...]]:
+    """The root, and all that ``data check`` looks at. Raises InputError."""
+    root = locate(name, data)
+    found = parts(root, phone, pairs)
+    if not any(part.folder.is_dir() for part in found):
+        phones = phone or "PHONE"
+        raise wrong_layout(name, root, f"{phones}/training_data and {phones}/test_data")
+    return root, found

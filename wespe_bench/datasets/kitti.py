@@ -1,0 +1,116 @@
+"""KITTI: frames of a driving car (Geiger et al., IJRR 2013).
+
+    kitti/DATE/DATE_drive_NNNN_extract/image_02/data/0000000000.png    1392x512, the paper's
+    kitti/DATE/DATE_drive_NNNN_sync/image_02/data/0000000000.png       rectified, about 1242x375
+    kitti/training/image_2/000000.png, kitti/testing/image_2/          object
+
+The paper's 8458 + 124 frames fit no official split. Here the test frames are drawn by seed
+from whole drives, because the frames of a drive are near-duplicates; what these drives have
+besides is held back. Drives may lie at any depth: ids name the drive, not the folders above.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from wespe_bench.datasets import survey as surveys
+from wespe_bench.datasets.facts import FACTS
+from wespe_bench.datasets.locations import locate, wrong_layout
+from wespe_bench.datasets.survey import Part, Survey, one_of
+from wespe_bench.types import Dataset
+
+KINDS = ("extract", "sync", "object")
+CAMERAS = ("image_02", "image_03")
+
+#: Frames of the object benchmark's two folders.
+OBJECT = {"training": 7481, "testing": 7518}
+
+_DEPTH = 4
+
+
+def load(
+    kind: str = "extract",
+    *,
+    data: Path | str | None = None,
+    camera: str = "image_02",
+    split: str = "",
+    seed: int | str = 0,
+    train: str = "",
+    test: str = "",
+    manifest: str = "",
+) -> Dataset:
+    """KITTI's frames: kitti (unrectified, the paper's), kitti:sync or kitti:object.
+
+    ``camera`` is image_02 (left) or image_03; the rest as in `survey.load`. Raises InputError.
+    """
+    found = survey("kitti", kind, data=data, camera=camera)
+    return surveys.load(
+        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
+    )
+
+
+def survey(
+    name: str,
+    kind: str = "extract",
+    *,
+    data: Path | str | None = None,
+    camera: str = "image_02",
+) -> Survey:
+    """One part a drive; for object, one a folder. Raises InputError."""
+    root, parts = check_parts(name, kind, data, camera=camera)
+    counts = FACTS["kitti"].counts[0]
+    note = "object frames name no drive: near-duplicates can be on both sides"
+    return Survey(
+        f"{name}_{kind}",
+        root,
+        surveys.warn_absent(name, parts),
+        counts.train,
+        counts.test,
+        split="test",
+        note=note if kind == "object" else "",
+    )
+
+
+def check_parts(
+    name: str, argument: str, data: Path | str | None, *, camera: str = "image_02"
+) -> tuple[Path, tuple[Part, ...]]:
+    """The root, and the parts of one kind. Raises InputError when there are none."""
+    kind = one_of(name, argument or "extract", KINDS)
+    one_of("camera", camera, CAMERAS)
+    root = locate(name, data)
+    if kind == "object":
+        images = "image_2" if camera == "image_02" else "image_3"
+        folders = {part: root / part / images for part in OBJECT}
+        found = tuple(
+            Part(f"object {part}", folder, f"{part}/", expected=OBJECT[part])
+            for part, folder in folders.items()
+        )
+        if not any(part.folder.is_dir() for part in found):
+            raise wrong_layout("kitti:object", root, f"training/{images} and testing/{images}")
+        return root, found
+    size = (1392, 512) if kind == "extract" else None
+    drives = {drive.name: drive for drive in _drives(root) if drive.name.endswith(f"_{kind}")}
+    if not drives:
+        others = sorted({drive.name.rpartition("_")[2] for drive in _drives(root)} & set(KINDS))
+        hint = f" (there are {others[0]} drives: kitti:{others[0]})" if others else ""
+        raise wrong_layout(
+            f"kitti:{kind}", root, f"DATE/DATE_drive_NNNN_{kind}/{camera}/data{hint}"
+        )
+    return root, tuple(
+        Part(
+            f"{kind} {camera}", path / camera / "data", f"{drive}/{camera}/", size=size, group=drive
+        )
+        for drive, path in sorted(drives.items())
+    )
+
+
+def _drives(root: Path) -> list[Path]:
+    """The folders called ..._drive_..., a few levels deep at most."""
+    found = []
+    for parent, folders, _ in os.walk(root):
+        drives = [name for name in folders if "_drive_" in name]
+        found += [Path(parent, name) for name in drives]
+        deep = len(Path(parent).relative_to(root).parts) >= _DEPTH
+        folders[:] = [] if deep else [name for name in folders if name not in drives]
+    return found
