@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 
 #: verb -> (where its ``main(argv) -> exit code`` lives, one line for --help)
 VERBS = {
@@ -83,6 +84,9 @@ def main(argv: list[str] | None = None) -> int:
         longer = [verb for verb in VERBS if verb.startswith(argv[0] + " ")]
         if len(longer) == 1:  # "export --help" can only mean one verb
             argv = [*longer[0].split(), argv[1]]
+        elif longer and argv[0] not in VERBS:
+            print(f"usage: wespe-bench {argv[0]} ...\n\n{_lines(longer)}")
+            return 0
     for words in (2, 1):
         verb = " ".join(argv[:words])
         if verb in VERBS:
@@ -164,13 +168,11 @@ def _unknown(argv: list[str]) -> str:
 
 
 def _help() -> str:
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {verb:<{width}}  {line}" for verb, (_, line) in VERBS.items())
     return f"""usage: wespe-bench VERB [OPTIONS]
 
 Judge photo enhancers honestly: the benchmarking suite around WESPE.
 
-{verbs}
+{_lines(VERBS)}
 
 Each verb explains itself with an example: wespe-bench VERB --help
 Score your own enhancer, a function of a uint8 (H, W, 3) array:
@@ -178,3 +180,8 @@ Score your own enhancer, a function of a uint8 (H, W, 3) array:
 
 exit codes: 0 done, 2 your input is wrong, 3 done in part (what failed is listed last),
             130 interrupted (the same command resumes)"""
+
+
+def _lines(verbs: Collection[str]) -> str:
+    width = max(map(len, verbs))
+    return "\n".join(f"  {verb:<{width}}  {VERBS[verb][1]}" for verb in verbs)

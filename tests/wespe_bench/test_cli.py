@@ -120,6 +120,13 @@ def test_mistakes_get_one_line(command: Command, arguments: list[str], words: li
     one_line(command(*arguments), *words)
 
 
+def test_the_first_word_of_several_verbs_lists_them(command: Command) -> None:
+    result = command("data", "--help")
+    assert result.returncode == 0
+    assert all(f"  {verb} " in result.stdout for verb in VERBS if verb.startswith("data "))
+    assert "demo" not in result.stdout
+
+
 def test_list_names_everything(command: Command) -> None:
     result = command("list")
     for names in (registry.DATASETS, registry.ENHANCERS, registry.METRICS, registry.SUITES):
