@@ -94,7 +94,8 @@ def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found
                 yield Found(HIDDEN, entry.path)
             elif entry.is_dir(follow_symlinks=False):
                 folders.append((entry.path, f"{prefix}{entry.name}/"))
-            elif entry.is_symlink() and entry.is_dir():
+            # os.path answers "no" for a link to itself, where the entry would raise.
+            elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112
                 linked.append((entry.path, f"{prefix}{entry.name}/"))
             else:
                 yield _file(entry, prefix, root)
@@ -107,7 +108,7 @@ def _file(entry: os.DirEntry[str], prefix: str, root: str) -> Found:
     if extension not in EXTENSIONS:
         return Found(HEIC if extension in HEIC_EXTENSIONS else OTHER, entry.path)
     id_ = prefix + stem
-    if not entry.is_file():
+    if not os.path.isfile(entry.path):  # noqa: PTH113
         return Found(DANGLING if entry.is_symlink() else SPECIAL, entry.path, id_)
     linked = entry.is_symlink() and not inside(os.path.realpath(entry.path), root)
     return Found(PHOTO if usable(id_) else UNUSABLE, entry.path, id_, linked)
