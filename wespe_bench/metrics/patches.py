@@ -1,0 +1,87 @@
+r"""7x7 grey patches as CORNIA and HOSA see them: chosen, taken out, normalised, whitened.
+
+Ye, Kumar, Kang and Doermann, "Unsupervised Feature Learning Framework for No-reference Image
+Quality Assessment" (CVPR 2012); steps and constants as in the authors' release. Only pixels
+that lie in a chosen patch are looked at, so a photo's size costs no memory.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from wespe_bench.images import luma
+
+SIDE = 7
+LENGTH = SIDE * SIDE
+
+# Added to the variance of a patch, grey levels squared.
+_CONTRAST = 10.0
+
+
+def choose(total: int, count: int, key: bytes) -> np.ndarray:
+    """``count`` different numbers below ``total`` in random order, or all of them in order.
+
+    int64 (min(count, total),). The key alone decides: the bits of PCG64 are the same in every
+    version of numpy, which those of its `Generator.choice` need not be.
+
+    >>> choose(3, 5, b"key"), choose(1000, 4, b"key")
+    (array([0, 1, 2]), array([829, 485,  68, 904]))
+    """
+    if total <= count:
+        return np.arange(total)
+    bits = np.random.PCG64(int.from_bytes(key, "big"))
+    drawn = np.empty(0, np.int64)
+    while True:
+        # 53 bits make a double on [0, 1); repeats are passed over.
+        fresh = (bits.random_raw(2 * count) >> np.uint64(11)) * (total / 2.0**53)
+        drawn = np.concatenate([drawn, np.minimum(fresh.astype(np.int64), total - 1)])
+        first = np.unique(drawn, return_index=True)[1]
+        if len(first) >= count:
+            return np.asarray(drawn[np.sort(first)[:count]])
+
+
+def take(image: np.ndarray, y: np.ndarray, x: np.ndarray, order: str) -> np.ndarray:
+    """Grey patches whose top left pixels are (y, x): uint8 (n, 49) of uint8 (H, W, 3).
+
+    ``order`` is "column" (MATLAB's: down the columns) or "row".
+    """
+    width = image.shape[1]
+    step = np.arange(SIDE)
+    inside = step[:, None] * width + step  # (dy, dx)
+    offsets = inside.T.ravel() if order == "column" else inside.ravel()
+    pixels = image.reshape(-1, 3)[(y * width + x)[:, None] + offsets]
+    return luma(pixels)
+
+
+def normalise(patches: np.ndarray) -> np.ndarray:
+    """Each patch less its mean, over sqrt(variance + 10): float64 (n, 49).
+
+    The variance has 48 in the denominator; grey levels run from 0 to 255.
+    """
+    centred = patches - patches.mean(axis=1, dtype=np.float64, keepdims=True)
+    variance = np.einsum("ij,ij->i", centred, centred) / (patches.shape[1] - 1)
+    centred /= np.sqrt(variance + _CONTRAST)[:, None]
+    return centred
+
+
+def whiten(patches: np.ndarray, mean: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(normalised patches - mean) @ matrix: float64 (n, 49)."""
+    return np.asarray((normalise(patches) - mean) @ matrix)
+
+
+def one_thread() -> Any:
+    """A context in which BLAS keeps to one thread: more are no faster on blocks this small.
+
+    The workers of a pool and a lone process then do the same, to the last bit.
+    """
+    return _blas().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
