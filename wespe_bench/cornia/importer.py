@@ -148,9 +148,7 @@ def _whitening(path: Path) -> dict[str, np.ndarray]:
     }
 
 
-def _provenance(
-    name: str, folder: Path, files: Mapping[str, str]
-) -> tuple[str, dict[str, str]]:
+def _provenance(name: str, folder: Path, files: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The title that tables show, and the files' hashes; a warning when these are not theirs."""
     sources = {file: sha256_file(folder / file) for file in files}
     others = [file for file, start in files.items() if not sources[file].startswith(start)]

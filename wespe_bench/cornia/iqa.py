@@ -104,7 +104,9 @@ def _rows(path: Path) -> list[tuple[int, Mapping[str, str | None]]]:
                 f"{path}: expected a first line with the columns image,score[,group] "
                 f"(or dis_img_path,ref_img_path,score), found {', '.join(names) or 'nothing'}"
             )
-        rows = [(reader.line_num, row) for row in reader]
+        rows: list[tuple[int, Mapping[str, str | None]]] = [
+            (reader.line_num, row) for row in reader
+        ]
     except csv.Error as error:
         raise InputError(f"{path} line {reader.line_num}: not CSV ({error})") from None
     if not rows:

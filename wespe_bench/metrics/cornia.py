@@ -162,8 +162,9 @@ def _encode_cuda(whitened: np.ndarray, words: np.ndarray, device: str) -> np.nda
     block = torch.from_numpy(np.array(words)).to(device).T
     highest = torch.zeros(len(words), dtype=torch.float64, device=device)
     lowest = torch.zeros_like(highest)
-    for some in torch.from_numpy(whitened).to(device).split(_CUDA_CHUNK):
-        products = some @ block
+    patches = torch.from_numpy(whitened).to(device)
+    for start in range(0, len(patches), _CUDA_CHUNK):
+        products = patches[start : start + _CUDA_CHUNK] @ block
         highest = torch.maximum(highest, products.amax(dim=0))
         lowest = torch.minimum(lowest, products.amin(dim=0))
     return np.asarray(torch.cat([highest, -lowest]).cpu().numpy())

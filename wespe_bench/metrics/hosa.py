@@ -147,7 +147,7 @@ def features(model: Model, patches: np.ndarray) -> np.ndarray:
     found = np.concatenate([means.ravel(), variances.ravel(), skewnesses.ravel()])
     found = np.sign(found) * np.abs(found) ** 0.2
     length = math.sqrt(math.fsum(np.square(found).tolist()))
-    return found / length if length else found
+    return np.asarray(found / length if length else found)
 
 
 def hosa(

@@ -26,9 +26,7 @@ def models_folder() -> Path:
     return Path(os.environ.get("WESPE_DATA") or "data") / "models"
 
 
-def write(
-    path: Path, kind: str, tensors: Mapping[str, np.ndarray], card: Mapping[str, Any]
-) -> str:
+def write(path: Path, kind: str, tensors: Mapping[str, np.ndarray], card: Mapping[str, Any]) -> str:
     """Write tensors and card atomically; the SHA-256 of the file.
 
     ``kind`` ("cornia", "hosa") is noted in the card, for `read` to insist on. Raises

@@ -64,7 +64,7 @@ def normalise(patches: np.ndarray) -> np.ndarray:
     centred = patches - patches.mean(axis=1, dtype=np.float64, keepdims=True)
     variance = np.einsum("ij,ij->i", centred, centred) / (patches.shape[1] - 1)
     centred /= np.sqrt(variance + _CONTRAST)[:, None]
-    return centred
+    return np.asarray(centred)
 
 
 def whiten(patches: np.ndarray, mean: np.ndarray, matrix: np.ndarray) -> np.ndarray:
