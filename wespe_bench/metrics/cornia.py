@@ -65,7 +65,7 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
 }
 
 # A block of patches times a block of words: 2 MB of products, which stay in the cache.
-_CHUNK, _WORDS = 256, 1000
+PATCHES_AT_ONCE, WORDS_AT_ONCE = 256, 1000
 _CUDA_CHUNK = 2048
 
 
@@ -142,17 +142,17 @@ def encode(whitened: np.ndarray, words: np.ndarray, device: str = "cpu") -> np.n
         return _encode_cuda(whitened, words, device)
     highest, lowest = np.zeros(len(words)), np.zeros(len(words))
     with one_thread():
-        for first in range(0, len(words), _WORDS):
-            block = np.ascontiguousarray(words[first : first + _WORDS].T)
-            products = np.empty((_CHUNK, block.shape[1]))
-            high = highest[first : first + _WORDS]
-            low = lowest[first : first + _WORDS]
-            for start in range(0, len(whitened), _CHUNK):
-                some = whitened[start : start + _CHUNK]
+        for first in range(0, len(words), WORDS_AT_ONCE):
+            block = np.ascontiguousarray(words[first : first + WORDS_AT_ONCE].T)
+            products = np.empty((PATCHES_AT_ONCE, block.shape[1]))
+            high = highest[first : first + WORDS_AT_ONCE]
+            low = lowest[first : first + WORDS_AT_ONCE]
+            for start in range(0, len(whitened), PATCHES_AT_ONCE):
+                some = whitened[start : start + PATCHES_AT_ONCE]
                 found = np.matmul(some, block, out=products[: len(some)])
                 np.maximum(high, found.max(axis=0), out=high)
                 np.minimum(low, found.min(axis=0), out=low)
-    return np.concatenate([highest, -lowest])
+    return np.concatenate([highest, np.abs(lowest)])
 
 
 def _encode_cuda(whitened: np.ndarray, words: np.ndarray, device: str) -> np.ndarray:
@@ -167,7 +167,7 @@ def _encode_cuda(whitened: np.ndarray, words: np.ndarray, device: str) -> np.nda
         products = patches[start : start + _CUDA_CHUNK] @ block
         highest = torch.maximum(highest, products.amax(dim=0))
         lowest = torch.minimum(lowest, products.amin(dim=0))
-    return np.asarray(torch.cat([highest, -lowest]).cpu().numpy())
+    return np.asarray(torch.cat([highest, lowest.abs()]).cpu().numpy())
 
 
 def features(model: Model, patches: np.ndarray, device: str = "cpu") -> np.ndarray:

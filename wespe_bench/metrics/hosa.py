@@ -27,7 +27,7 @@ import numpy as np
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import models
 from wespe_bench.metrics.pairs import check_alone
-from wespe_bench.metrics.patches import LENGTH, SIDE, one_thread, take, whiten
+from wespe_bench.metrics.patches import LENGTH, SIDE, take, whiten
 from wespe_bench.types import Metric
 
 #: Changes when the same model and photo would give other numbers.
@@ -121,8 +121,7 @@ def features(model: Model, patches: np.ndarray) -> np.ndarray:
 
     Means of all centroids, then variances, then skewnesses.
     """
-    with one_thread():
-        whitened = whiten(patches, model.mean, model.whitening)
+    whitened = whiten(patches, model.mean, model.whitening)
     nearest, weights = assign(whitened, model.centroids)
     means, variances, skewnesses = (np.zeros((WORDS, LENGTH)) for _ in range(3))
     for word in range(WORDS):
