@@ -6,8 +6,9 @@ CORNIA cannot be faster than the product of its patches with its words. So the p
 in the same chunks, takes turns with the whole metric (grey, choice of patches, normalising,
 whitening, product, maxima, score), round after round on one thread; each keeps its fastest
 round, and the ratio is of these; processor time, which other work on the machine lengthens
-less, stands beside it. The default is five draws, of one decoded photo. Memory is what the peak of a fresh process grows by while it
-scores one photo of that size, which it holds, after a warm-up on a small one.
+less, stands beside it. The default is five draws, of one decoded photo. Memory is what the
+peak of a fresh process grows by while it scores one photo of that size, which it holds, after
+a warm-up on a small one.
 
 The words are random of length 1, which takes as long as fitted ones; HOSA's model too. Writes
 ``benchmarks/results/cornia.csv``.

@@ -20,6 +20,9 @@ LENGTH = SIDE * SIDE
 # Added to the variance of a patch, grey levels squared.
 _CONTRAST = 10.0
 
+# Patches that are worked on together: few enough for the processor's cache.
+_AT_ONCE = 500
+
 
 def choose(total: int, count: int, key: bytes) -> np.ndarray:
     """``count`` different numbers below ``total`` in random order, or all of them in order.
@@ -55,11 +58,12 @@ def take(image: np.ndarray, y: np.ndarray, x: np.ndarray, order: str) -> np.ndar
     runs = np.lib.stride_tricks.as_strided(
         values, (values.size // 3 - SIDE + 1, 3 * SIDE), (3, 1), writeable=False
     )
-    found = runs[(y * width + x)[:, None] + np.arange(SIDE) * width]
-    grey = luma(found.reshape(-1, SIDE, SIDE, 3))
-    if order == "column":
-        grey = grey.transpose(0, 2, 1)
-    return grey.reshape(-1, LENGTH)
+    starts = (y * width + x)[:, None] + np.arange(SIDE) * width
+    patches = np.empty((len(y), SIDE, SIDE), np.uint8)
+    for first in range(0, len(y), _AT_ONCE):
+        some = luma(runs[starts[first : first + _AT_ONCE]].reshape(-1, SIDE, SIDE, 3))
+        patches[first : first + _AT_ONCE] = some.transpose(0, 2, 1) if order == "column" else some
+    return patches.reshape(-1, LENGTH)
 
 
 def normalise(patches: np.ndarray) -> np.ndarray:
@@ -75,10 +79,13 @@ def normalise(patches: np.ndarray) -> np.ndarray:
 
 def whiten(patches: np.ndarray, mean: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """(normalised patches - mean) @ matrix: float64 (n, 49)."""
-    normal = normalise(patches)
-    normal -= mean
+    result = np.empty(patches.shape)
     with one_thread():
-        return np.asarray(normal @ matrix)
+        for first in range(0, len(patches), _AT_ONCE):
+            some = normalise(patches[first : first + _AT_ONCE])
+            some -= mean
+            np.matmul(some, matrix, out=result[first : first + _AT_ONCE])
+    return result
 
 
 def one_thread() -> Any:
