@@ -31,12 +31,16 @@ from wespe_bench.registry import ENGINES, resolve
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo to learn from. ``clean``: it is distorted, and its versions are measured."""
+    """One photo to learn from. A clean one is distorted by ``kinds``, and these are measured."""
 
     path: Path
     group: str
     sha256: str
-    clean: bool
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        return bool(self.kinds)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,7 +60,7 @@ class Extracted:
 def images(photo: Photo, seed: int) -> Iterator[synthetic.Version]:
     """The photo as it is, or as it is and distorted. Raises InputError as reading it does."""
     if photo.clean:
-        yield from synthetic.versions(synthetic.read_clean(photo.path), seed)
+        yield from synthetic.versions(synthetic.read_clean(photo.path), seed, photo.kinds)
         return
     image = read_rgb(photo.path)
     if min(image.shape[:2]) < SIDE:
@@ -69,8 +73,8 @@ def images(photo: Photo, seed: int) -> Iterator[synthetic.Version]:
 
 def sample_patches(photos: Sequence[Photo], count: int, seed: int, jobs: int) -> np.ndarray:
     """About ``count`` grey patches from the versions of the photos: uint8 (n, 49)."""
-    versions = 1 + sum(len(synthetic.LEVELS[kind]) for kind in synthetic.kinds())
-    each = -(-count // (len(photos) * (versions if photos[0].clean else 1)))
+    versions = 1 + sum(len(synthetic.LEVELS[kind]) for kind in photos[0].kinds)
+    each = -(-count // (len(photos) * versions))
     found = _over(partial(_open_sampling, seed, each), photos, jobs, "codebook")
     # In the photos' order, whichever process was first.
     return np.concatenate([found[photo][0]["patches"] for photo in photos])
@@ -99,7 +103,7 @@ def extract(
     equal rows.
     """
     settings = hashlib.sha256(
-        json.dumps([cornia.VERSION, synthetic.VERSION, synthetic.kinds(), draws, seed]).encode()
+        json.dumps([cornia.VERSION, synthetic.VERSION, photos[0].kinds, draws, seed]).encode()
     )
     for part in (codebook.words, codebook.mean, codebook.whitening):
         settings.update(part.tobytes())
@@ -198,6 +202,6 @@ def _over(
     return found
 
 
-def hashed(paths: Sequence[tuple[Path, str]], clean: bool) -> list[Photo]:
+def hashed(paths: Sequence[tuple[Path, str]], kinds: tuple[str, ...] = ()) -> list[Photo]:
     """Photos from (path, group). Raises InputError when one cannot be read."""
-    return [Photo(path, group, provenance.sha256_file(path), clean) for path, group in paths]
+    return [Photo(path, group, provenance.sha256_file(path), kinds) for path, group in paths]

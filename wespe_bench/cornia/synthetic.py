@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from wespe_bench.cornia.measures import SMALLEST
 from wespe_bench.datasets.camera import Camera, from_linear, photograph, to_linear
 from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb
+from wespe_bench.registry import unknown
 
 #: Changes when the same photo would be distorted otherwise.
 VERSION = 1
@@ -70,10 +71,21 @@ def read_clean(path: Path) -> np.ndarray:
     return np.ascontiguousarray(photo[top : top + LARGEST, left : left + LARGEST])
 
 
-def versions(photo: np.ndarray, seed: int) -> Iterator[Version]:
-    """The photo itself, then every kind at every level; all of uint8 (H, W, 3)."""
+def check_kinds(names: Sequence[str]) -> tuple[str, ...]:
+    """The kinds in the order of `LEVELS`; InputError for one that is not known or not possible."""
+    possible = kinds()
+    for name in names:
+        if name not in LEVELS:
+            raise unknown("distortion", name, LEVELS)
+        if name not in possible:
+            raise InputError(f"this Pillow cannot write {name}; leave it out of --kinds")
+    return tuple(kind for kind in possible if kind in names)
+
+
+def versions(photo: np.ndarray, seed: int, wanted: Sequence[str]) -> Iterator[Version]:
+    """The photo itself, then each wanted kind at every level; all of uint8 (H, W, 3)."""
     yield Version("pristine", 0, photo)
-    for kind in kinds():
+    for kind in wanted:
         for level in range(1, len(LEVELS[kind]) + 1):
             yield Version(kind, level, distort(photo, kind, level, seed))
 

@@ -135,6 +135,8 @@ def test_which_way_is_better_stays_with_the_model(photo: np.ndarray, tmp_path: P
         ({"synthetic": "nowhere"}, "no such folder: nowhere"),
         ({"synthetic": "clean", "better": "lower"}, "go with --iqa"),
         ({"synthetic": "clean", "words": 1}, "--words 1"),
+        ({"synthetic": "clean", "kinds": "blurr"}, "did you mean 'blur'"),
+        ({"iqa": "x.csv", "kinds": "blur"}, "--kinds goes with --synthetic"),
         ({"synthetic": "clean", "samples": 0}, "--samples 0"),
         ({"synthetic": "clean", "held-out": 1}, "--held-out 1"),
         ({"synthetic": "clean", "held-out": "nan"}, "--held-out nan"),

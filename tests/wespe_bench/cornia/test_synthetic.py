@@ -21,7 +21,7 @@ def small(photo: np.ndarray) -> np.ndarray:
 
 def test_every_kind_gets_worse_level_by_level(small: np.ndarray) -> None:
     found: dict[str, list[np.ndarray]] = {}
-    for version in synthetic.versions(small, 0):
+    for version in synthetic.versions(small, 0, synthetic.kinds()):
         assert version.image.shape == small.shape
         assert version.image.dtype == np.uint8
         found.setdefault(version.kind, []).append(measure(version.image, small))
@@ -47,6 +47,11 @@ def test_without_jpeg_2000_the_kind_is_left_out(monkeypatch: pytest.MonkeyPatch)
     assert "jpeg2000" in synthetic.kinds()
     monkeypatch.setattr(features, "check", lambda name: False)
     assert synthetic.kinds() == ("jpeg", "blur", "noise", "resample", "exposure", "camera")
+    assert synthetic.check_kinds(("noise", "jpeg")) == ("jpeg", "noise")
+    with pytest.raises(InputError, match="this Pillow cannot write jpeg2000"):
+        synthetic.check_kinds(["jpeg2000"])
+    with pytest.raises(InputError, match=r"unknown distortion 'blurr' \(did you mean 'blur'"):
+        synthetic.check_kinds(["blurr"])
 
 
 def test_big_photos_are_cut_and_small_ones_refused(tmp_path: Path) -> None:
