@@ -27,7 +27,7 @@ import numpy as np
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import models
 from wespe_bench.metrics.pairs import check_alone
-from wespe_bench.metrics.patches import LENGTH, SIDE, take, whiten
+from wespe_bench.metrics.patches import LENGTH, SIDE, one_thread, take, whiten
 from wespe_bench.types import Metric
 
 #: Changes when the same model and photo would give other numbers.
@@ -49,7 +49,7 @@ _CROP = 2
 _GRID = 10_000
 #: The smallest side: a patch, and the border that the release leaves out.
 SMALLEST = SIDE + 2 * _CROP
-_CHUNK = 64
+_CHUNK = 500
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -104,9 +104,12 @@ def assign(whitened: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.
     """
     nearest = np.empty((len(whitened), _NEIGHBOURS), np.int64)
     distances = np.empty((len(whitened), _NEIGHBOURS))
+    lengths = np.square(centroids).sum(axis=1)
     for start in range(0, len(whitened), _CHUNK):
         some = whitened[start : start + _CHUNK]
-        squared = np.square(some[:, None, :] - centroids).sum(axis=2)
+        with one_thread():
+            squared = lengths - 2 * (some @ centroids.T)
+        squared += np.square(some).sum(axis=1, keepdims=True)
         few = np.argpartition(squared, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
         order = np.argsort(np.take_along_axis(squared, few, axis=1), axis=1, kind="stable")
         few = np.take_along_axis(few, order, axis=1)
