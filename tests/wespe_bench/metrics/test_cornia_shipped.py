@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import shlex
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.oracles import cornia as oracle
 from wespe_bench.cornia import synthetic
+from wespe_bench.cornia.cards import readable
 from wespe_bench.cornia.regression import srocc
 from wespe_bench.datasets.samples import FIT, TEST
 from wespe_bench.doctor import GOLDEN, golden_pair
@@ -20,17 +20,23 @@ from wespe_bench.metrics import cornia, hosa
 from wespe_bench.registry import load_metric
 
 
+FOLDER = Path(cornia.__file__).parent
+
+
 def test_card_and_record_agree_with_the_file() -> None:
     model = cornia.shipped()
     record = load_metric("cornia")
     card = model.card
     assert len(model.words) == card["words"] == 1000
-    assert (importlib.resources.files(cornia.__package__) / cornia.SHIPPED).stat().st_size < 2**20  # type: ignore[attr-defined]
+    assert (FOLDER / cornia.SHIPPED).stat().st_size < 2**20
     assert record.title == card["title"] == "own CORNIA model"
     assert (record.unit, record.higher_is_better) == (card["unit"], card["higher_is_better"])
     assert record.summary == card["summary"]
     assert f"on {card['photos']} photos" in record.summary
     assert record.version == f"1+draws5+{model.sha256[:12]}"
+    known = {key: card[key] for key in card if key not in ("kind", "format_version")}
+    told = readable(cornia.SHIPPED, known, model.sha256, "")
+    assert set(told.splitlines()) <= set((FOLDER / "cornia.md").read_text().splitlines())
     # Only the half that may be fitted on was seen.
     names = {Path(name).stem for name in card["sources"]}
     assert names == set(FIT)
