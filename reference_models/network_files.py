@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference_models.options import split_options
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.images import check_rgb
+from wespe_bench.options import split_options
 
 if TYPE_CHECKING:
     import torch

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,3 +102,14 @@ def command(tmp_path: Path) -> Command:
 def entry_point() -> list[str]:
     """The installed ``wespe-bench`` of this environment."""
     return [str(Path(sys.executable).with_name("wespe-bench"))]
+
+
+@pytest.fixture(scope="session")
+def hosa_model(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The authors' HOSA model, imported."""
+    from wespe_bench.cornia.importer import convert_hosa
+    from wespe_bench.metrics import hosa
+
+    path = tmp_path_factory.mktemp("hosa") / "hosa.safetensors"
+    convert_hosa(shared / "cornia" / "hosa", path)
+    return hosa.read(path)

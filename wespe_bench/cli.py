@@ -58,6 +58,18 @@ VERBS = {
         "reference_models.dped.importer:main",
         "DPED's (or WESPE's) released TensorFlow generator -> safetensors",
     ),
+    "import cornia": (
+        "wespe_bench.cornia.importer:main_cornia",
+        "the authors' CORNIA files (.mat) -> a model for cornia:FILE",
+    ),
+    "import hosa": (
+        "wespe_bench.cornia.importer:main_hosa",
+        "the authors' HOSA files (.mat) -> the model of hosa",
+    ),
+    "cornia fit": (
+        "wespe_bench.cornia.fit:main",
+        "a CORNIA model from human scores, or from clean photos alone",
+    ),
     "merge": ("wespe_bench.merge:main", "shards made on several machines -> one folder"),
 }
 

@@ -35,6 +35,7 @@ GOLDEN: dict[str, tuple[str, float]] = {
     "entropy_rgb": ("1", 7.691974962572238),
     "bpp": ("1+pillow13.0.0+zlib-ng2.3.3", 12.703150912106135),
     "bpp_pinned": ("1", 14.90547263681592),
+    "cornia": ("1+draws5+5762d21b4324", 110.71279701391714),
 }
 
 # Fused multiply-adds differ between processors in the last bits, and nothing else may.

@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
         }
         | {"file.py:function": "Your own function of a uint8 (H, W, 3) array; or module:function."},
         "metrics": _described(registry.METRICS, _metric)
-        | {f"{name}:NAME": _first_line(target) for name, target in registry.METRIC_PREFIXES.items()}
+        | {_form(name): _first_line(target) for name, target in registry.METRIC_PREFIXES.items()}
         | {"file.py:METRIC": "Your own wespe_bench.Metric; or module:METRIC."},
         "suites": _described(registry.SUITES, lambda suite: suite.title),
     }
@@ -59,6 +59,14 @@ def _described(names: dict[str, str], describe: Any) -> dict[str, str]:
     from wespe_bench.registry import resolve
 
     return {name: describe(resolve(target)) for name, target in names.items()}
+
+
+def _form(prefix: str) -> str:
+    """How the metrics of a prefix are written."""
+    from wespe_bench.registry import METRIC_PREFIXES, resolve, stands_alone
+
+    alone = stands_alone(resolve(METRIC_PREFIXES[prefix]))
+    return f"{prefix}[:...]" if alone else f"{prefix}:..."
 
 
 def _first_line(target: str) -> str:

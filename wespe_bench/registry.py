@@ -8,8 +8,9 @@ Specs
 - data sets: ``NAME``, ``NAME:ARGUMENT``, ``NAME:ARGUMENT?option=value&option=value`` with a
   name of `DATASETS`; the argument is the loader's first parameter. A name that a user's
   wespe-data.toml gives a folder is ``camera:NAME``;
-- metrics: a name of `METRICS`; ``prefix:argument`` with a prefix of `METRIC_PREFIXES`;
-  or ``module:METRIC`` (a `wespe_bench.types.Metric`);
+- metrics: a name of `METRICS`; ``prefix:argument`` with a prefix of `METRIC_PREFIXES`, or a
+  prefix alone where its factory has a default; or ``module:METRIC`` (a
+  `wespe_bench.types.Metric`);
 - enhancers: a name of `ENHANCERS`; ``prefix:argument`` with a prefix of
   `ENHANCER_PREFIXES`; ``module:function`` or ``path/to/file.py:function``.
 """
@@ -88,10 +89,13 @@ METRICS = {
     "entropy_rgb": "wespe_bench.metrics.entropy:ENTROPY_RGB",
     "bpp": "wespe_bench.metrics.bpp:BPP",
     "bpp_pinned": "wespe_bench.metrics.bpp:BPP_PINNED",
+    "cornia": "wespe_bench.metrics.cornia:CORNIA",
 }
 
-#: prefix -> factory ``(argument) -> Metric``
+#: prefix -> factory ``(argument) -> Metric``; one that needs no argument is a name as well
 METRIC_PREFIXES = {
+    "cornia": "wespe_bench.metrics.cornia:load",
+    "hosa": "wespe_bench.metrics.hosa:load",
     "pyiqa": "wespe_bench.metrics.pyiqa:load",
 }
 
@@ -226,12 +230,21 @@ def load_metric(name: str) -> Metric:
     elif colon:
         metric = _load_foreign(name)
     elif name in METRIC_PREFIXES:
-        raise InputError(f"{name!r} needs an argument: {name}:NAME")
+        factory = resolve(METRIC_PREFIXES[name])
+        if not stands_alone(factory):
+            raise InputError(f"{name!r} needs an argument: {name}:NAME")
+        metric = factory()
     else:
         raise unknown("metric", name, [*METRICS, *(f"{p}:..." for p in METRIC_PREFIXES)])
     if not isinstance(metric, Metric):
         raise InputError(f"{name!r} is a {type(metric).__name__}, not a wespe_bench.types.Metric")
     return metric
+
+
+def stands_alone(factory: Callable[..., Any]) -> bool:
+    """Whether a prefix's factory can do without an argument."""
+    parameters = inspect.signature(factory).parameters.values()
+    return all(parameter.default is not inspect.Parameter.empty for parameter in parameters)
 
 
 def load_enhancer(spec: str) -> Enhancer:

@@ -18,9 +18,9 @@ import numpy as np
 from reference_models import banded
 from reference_models.dped import CAMERAS
 from reference_models.memory import parse_size
-from reference_models.options import split_options
 from wespe_bench.errors import InputError
 from wespe_bench.images import check_rgb
+from wespe_bench.options import split_options
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset

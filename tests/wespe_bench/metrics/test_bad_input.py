@@ -19,7 +19,7 @@ FULL_REFERENCE = [
     "ms_ssim",
     "ms_ssim_dped",
 ]
-NO_REFERENCE = ["entropy", "entropy_rgb", "bpp", "bpp_pinned"]
+NO_REFERENCE = ["entropy", "entropy_rgb", "bpp", "bpp_pinned", "cornia"]
 
 BAD = {
     "2-D grey": GOOD[..., 0],

@@ -1,4 +1,4 @@
-"""Options of an enhancer's spec: ``PATH?name=value&name=value``."""
+"""Options of a spec: ``PATH?name=value&name=value``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Models for the metrics CORNIA and HOSA: imported from the authors' files, or fitted."""

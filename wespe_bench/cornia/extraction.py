@@ -1,0 +1,207 @@
+"""Photos -> patches for the codebook, and features for the regression, over processes.
+
+The features of each photo (with those of its distorted versions, and what the full-reference
+measures say of them) are kept in a file of their own, under a name that follows from all they
+depend on: a fit that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wespe_bench import atomic, progress, provenance
+from wespe_bench.cornia import synthetic
+from wespe_bench.cornia.codebook import Codebook
+from wespe_bench.cornia.measures import measure
+from wespe_bench.engines import Outcome
+from wespe_bench.errors import InputError, one_line
+from wespe_bench.images import read_rgb
+from wespe_bench.metrics import cornia
+from wespe_bench.metrics.patches import SIDE, whiten
+from wespe_bench.registry import ENGINES, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo to learn from. A clean one is distorted by ``kinds``, and these are measured."""
+
+    path: Path
+    group: str
+    sha256: str
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        return bool(self.kinds)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Extracted:
+    """Of one photo and its versions: n rows of features (n, 2K) and measures (n, 5) or (n, 0).
+
+    ``kinds`` and ``levels`` name the version of each row; a rated photo has one, ("rated", 0).
+    Every version has as many rows as there were draws.
+    """
+
+    features: np.ndarray
+    measures: np.ndarray
+    kinds: tuple[str, ...]
+    levels: tuple[int, ...]
+
+
+def images(photo: Photo, seed: int) -> Iterator[synthetic.Version]:
+    """The photo as it is, or as it is and distorted. Raises InputError as reading it does."""
+    if photo.clean:
+        yield from synthetic.versions(synthetic.read_clean(photo.path), seed, photo.kinds)
+        return
+    image = read_rgb(photo.path)
+    if min(image.shape[:2]) < SIDE:
+        raise InputError(
+            f"{photo.path}: {image.shape[1]}x{image.shape[0]}; CORNIA needs at least "
+            f"{SIDE} pixels on each side"
+        )
+    yield synthetic.Version("rated", 0, image)
+
+
+def sample_patches(photos: Sequence[Photo], count: int, seed: int, jobs: int) -> np.ndarray:
+    """About ``count`` grey patches from the versions of the photos: uint8 (n, 49)."""
+    versions = 1 + sum(len(synthetic.LEVELS[kind]) for kind in photos[0].kinds)
+    each = -(-count // (len(photos) * versions))
+    found = _over(partial(_open_sampling, seed, each), photos, jobs, "codebook")
+    # In the photos' order, whichever process was first.
+    return np.concatenate([found[photo][0]["patches"] for photo in photos])
+
+
+def _open_sampling(seed: int, each: int, context: None) -> Callable[..., list[Outcome]]:
+    def work(photos: Sequence[Photo]) -> list[Outcome]:
+        return [_attempt(photo, sample) for photo in photos]
+
+    def sample(photo: Photo) -> dict[str, Any]:
+        patches = []
+        for version in images(photo, seed):
+            digest = cornia.digest_of(version.image)
+            patches.append(cornia.draw(version.image, digest, seed, 0)[:each])
+        return {"patches": np.concatenate(patches)}
+
+    return work
+
+
+def extract(
+    photos: Sequence[Photo], codebook: Codebook, draws: int, seed: int, cache: Path, jobs: int
+) -> list[Extracted]:
+    """What is known of each photo, in their order; computed where ``cache`` lacks it.
+
+    Patches are drawn ``draws`` times; a version with no more than one draw's patches has
+    equal rows.
+    """
+    settings = hashlib.sha256(
+        json.dumps([cornia.VERSION, synthetic.VERSION, photos[0].kinds, draws, seed]).encode()
+    )
+    for part in (codebook.words, codebook.mean, codebook.whitening):
+        settings.update(part.tobytes())
+    folder = cache / settings.hexdigest()[:16]
+    atomic.remove_leftovers(folder)
+    todo = [photo for photo in photos if _read(_place(folder, photo)) is None]
+    _over(partial(_open_extraction, draws, seed, folder, codebook), todo, jobs, "features")
+    found = [_read(_place(folder, photo)) for photo in photos]
+    if None in found:
+        raise InputError(f"{folder}: features written there are gone; run the command again")
+    return [one for one in found if one is not None]
+
+
+def _open_extraction(
+    draws: int, seed: int, folder: Path, codebook: Codebook, context: None
+) -> Callable[..., list[Outcome]]:
+    from safetensors.numpy import save
+
+    def work(photos: Sequence[Photo]) -> list[Outcome]:
+        return [_attempt(photo, extract_one) for photo in photos]
+
+    def extract_one(photo: Photo) -> dict[str, Any]:
+        features, measures, names = [], [], []
+        reference: np.ndarray | None = None
+        for version in images(photo, seed):
+            image = version.image
+            digest = cornia.digest_of(image)
+            reference = image if reference is None else reference
+            measured = measure(image, reference) if photo.clean else np.empty(0)
+            for number in range(draws):
+                patches = cornia.draw(image, digest, seed, number)
+                whitened = whiten(patches, codebook.mean, codebook.whitening)
+                features.append(cornia.encode(whitened, codebook.words))
+                measures.append(measured)
+                names.append((version.kind, version.level))
+        tensors = {"features": np.stack(features), "measures": np.stack(measures)}
+        data = save(tensors, metadata={"versions": json.dumps(names)})
+        atomic.write_bytes(_place(folder, photo), data)
+        return {}
+
+    return work
+
+
+def _place(folder: Path, photo: Photo) -> Path:
+    return folder / f"{photo.sha256}{'' if photo.clean else '-rated'}.safetensors"
+
+
+def _read(path: Path) -> Extracted | None:
+    """What was kept of a photo; None where there is nothing, or nothing whole."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        data = path.read_bytes()
+        tensors = load(data)
+        length = int.from_bytes(data[:8], "little")
+        names = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["versions"])
+        kinds, levels = zip(*names, strict=True)
+        return Extracted(tensors["features"], tensors["measures"], tuple(kinds), tuple(levels))
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _attempt(photo: Photo, work: Callable[[Photo], dict[str, Any]]) -> Outcome:
+    try:
+        return Outcome(photo, rows=(work(photo),))
+    except OSError as error:
+        # A full disk meets every other photo too.
+        where = f"{error.filename}: " if error.filename else ""
+        return Outcome(photo, error=f"{where}{error.strerror or error}", fatal=True)
+    except Exception as error:
+        return Outcome(photo, error=one_line(error))
+
+
+def _over(
+    setup: Callable[[None], Callable[..., list[Outcome]]],
+    photos: Sequence[Photo],
+    jobs: int,
+    title: str,
+) -> dict[Photo, tuple[dict[str, Any], ...]]:
+    """The rows of each photo. Raises InputError when photos fail, after all others are done."""
+    found: dict[Photo, tuple[dict[str, Any], ...]] = {}
+    errors: list[str] = []
+    engine = resolve(ENGINES["local"])
+    with progress.bar(len(photos), title) as bar:
+        for outcome in engine(setup, None, list(photos), jobs=jobs):
+            if outcome.fatal:
+                raise InputError(f"{outcome.error}; what is done is kept, the same command resumes")
+            if outcome.error:
+                errors.append(outcome.error)
+            found[outcome.item] = outcome.rows
+            bar.update()
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise InputError(f"{errors[0]}{more}; take such photos out and run the command again")
+    return found
+
+
+def hashed(paths: Sequence[tuple[Path, str]], kinds: tuple[str, ...] = ()) -> list[Photo]:
+    """Photos from (path, group). Raises InputError when one cannot be read."""
+    return [Photo(path, group, provenance.sha256_file(path), kinds) for path, group in paths]

@@ -1,0 +1,172 @@
+"""Lists of rated photos: our own CSV, and those of LIVE, TID2013, CSIQ, KADID-10k, KonIQ-10k.
+
+Ours has the columns ``image``, ``score`` and, if photos belong together (distortions of one
+scene), ``group``. The five databases' lists have ``dis_img_path``, ``score`` and mostly
+``ref_img_path``, and paths that begin with the database's name; which way their scores run is
+known. Nothing of them is part of wespe-bench.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from wespe_bench.errors import InputError
+
+#: database -> whether more is better, and what its scores are called
+DATABASES = {
+    "LIVE": (False, "LIVE DMOS"),
+    "CSIQ": (False, "CSIQ DMOS"),
+    "TID2013": (True, "TID2013 MOS"),
+    "KADID-10k": (True, "KADID-10k MOS"),
+    "KonIQ-10k": (True, "KonIQ-10k MOS"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A photo with its score; photos of one group stay on one side of the split."""
+
+    path: Path
+    score: float
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """The photos of a list, and what their scores mean."""
+
+    photos: tuple[Rated, ...]
+    scale: str
+    higher_is_better: bool
+
+
+def read_list(path: Path, images: Path | None = None, better: str = "") -> Ratings:
+    """The rated photos in ``path``; their own paths are taken below ``images``.
+
+    ``images`` defaults to the list's folder; for a database it may also be the database's own
+    folder. ``better`` ("higher", "lower") says which way unknown scores run. Raises
+    InputError, with the line, for columns or values that are wrong, an empty list, a photo
+    listed twice and photos that are not there.
+    """
+    rows = _rows(path)
+    columns = set(rows[0][1]) if rows else set()
+    theirs = "dis_img_path" in columns
+    image, group = ("dis_img_path", "ref_img_path") if theirs else ("image", "group")
+    folder = path.parent if images is None else images
+    if not folder.is_dir():
+        raise InputError(f"no such folder: {folder}")
+    found: list[Rated] = []
+    missing: list[str] = []
+    seen: dict[str, int] = {}
+    places = _Places(folder)
+    for line, row in rows:
+        name = (row[image] or "").strip()
+        where = f"{path} line {line}"
+        if not name:
+            raise InputError(f"{where}: no {image}")
+        if name in seen:
+            raise InputError(f"{where}: {name} is listed twice (line {seen[name]} has it too)")
+        seen[name] = line
+        score = _score(row["score"], where)
+        place = places.find(name)
+        if place is None:
+            missing.append(name)
+            continue
+        found.append(Rated(place, score, (row.get(group) or "").strip() or name))
+    if missing:
+        raise InputError(
+            f"{path}: {len(missing)} of {len(rows)} photos are not below {folder}, for instance "
+            f"{missing[0]}; give their folder with --images, or take them off the list"
+        )
+    database = PurePosixPath(rows[0][1][image] or "").parts[0] if theirs else ""
+    return Ratings(tuple(found), *_scale(database, better, path))
+
+
+def _rows(path: Path) -> list[tuple[int, Mapping[str, str | None]]]:
+    """(line, row) of each row, the needed columns checked."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8") from None
+    reader = csv.DictReader(text.splitlines())
+    try:
+        names = reader.fieldnames or []
+        if not ({"image", "score"} <= set(names) or {"dis_img_path", "score"} <= set(names)):
+            raise InputError(
+                f"{path}: expected a first line with the columns image,score[,group] "
+                f"(or dis_img_path,ref_img_path,score), found {', '.join(names) or 'nothing'}"
+            )
+        rows: list[tuple[int, Mapping[str, str | None]]] = [
+            (reader.line_num, row) for row in reader
+        ]
+    except csv.Error as error:
+        raise InputError(f"{path} line {reader.line_num}: not CSV ({error})") from None
+    if not rows:
+        raise InputError(f"{path}: no photos, only the line of column names")
+    return rows
+
+
+def _score(text: str | None, where: str) -> float:
+    try:
+        score = float(text or "")
+    except ValueError:
+        raise InputError(f"{where}: the score {text or ''!r} is not a number") from None
+    if not math.isfinite(score):
+        raise InputError(f"{where}: the score is {score}; leave the photo out")
+    return score
+
+
+def _scale(database: str, better: str, path: Path) -> tuple[str, bool]:
+    if better not in ("", "higher", "lower"):
+        raise InputError(f"--better {better!r}: expected higher or lower")
+    if database in DATABASES:
+        higher, scale = DATABASES[database]
+        if better and (better == "higher") != higher:
+            raise InputError(
+                f"--better {better}: {database}'s scores are better when they are "
+                f"{'higher' if higher else 'lower'}"
+            )
+        return scale, higher
+    if not better:
+        raise InputError(
+            f"{path}: say which way its scores run with --better higher (MOS) or lower (DMOS)"
+        )
+    return f"scale of {path.stem}", better == "higher"
+
+
+class _Places:
+    """Finds listed photos below a folder, also where its files are written in other case."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._names: dict[Path, dict[str, str]] = {}
+
+    def find(self, name: str) -> Path | None:
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        for few in (parts, parts[1:]):  # a database's own folder, or the one above
+            if few and (place := self._descend(few)) is not None and place.is_file():
+                return place
+        return None
+
+    def _descend(self, parts: tuple[str, ...]) -> Path | None:
+        place = self.folder.joinpath(*parts)
+        if place.exists():
+            return place
+        place = self.folder
+        for part in parts:
+            if place not in self._names:
+                there = place.iterdir() if place.is_dir() else ()
+                self._names[place] = {entry.name.casefold(): entry.name for entry in there}
+            known = self._names[place].get(part.casefold())
+            if known is None:
+                return None
+            place = place / known
+        return place

@@ -1,0 +1,135 @@
+"""Files of fitted metrics: safetensors with a card, and where an imported one is looked for.
+
+The card is one JSON text under the metadata key ``card``. One key, because safetensors
+writes several in random order and the same numbers would then hash differently each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wespe_bench import atomic
+from wespe_bench.errors import InputError, one_line
+
+FORMAT_VERSION = 1
+
+
+def models_folder() -> Path:
+    """Where imported models are kept: ``models`` below ``$WESPE_DATA`` (default ``data/``)."""
+    return Path(os.environ.get("WESPE_DATA") or "data") / "models"
+
+
+def write(path: Path, kind: str, tensors: Mapping[str, np.ndarray], card: Mapping[str, Any]) -> str:
+    """Write tensors and card atomically; the SHA-256 of the file.
+
+    ``kind`` ("cornia", "hosa") is noted in the card, for `read` to insist on. Raises
+    InputError when ``path`` does not end in .safetensors.
+    """
+    from safetensors.numpy import save
+
+    check_name(path)
+    told = {"kind": kind, "format_version": FORMAT_VERSION, **card}
+    data = save(
+        {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
+        metadata={"card": json.dumps(told, sort_keys=True)},
+    )
+    atomic.write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_name(path: Path) -> None:
+    """Raise InputError unless ``path`` ends in .safetensors."""
+    if path.suffix != ".safetensors":
+        raise InputError(f"--out {path}: expected a name that ends in .safetensors")
+
+
+def read(
+    path: Path, kind: str, shapes: Mapping[str, tuple[int | str, ...]]
+) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
+    """The tensors as float64, the card, and the SHA-256 of the file.
+
+    ``shapes`` names every tensor with its shape; a letter in a shape stands for any one
+    length of at least 1, and "2K" for twice K. Raises InputError when the file is missing,
+    no model of this kind, of a later format, or holds other, misshapen or non-finite tensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    card = _card(path, kind, data)
+    try:
+        stored = load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: damaged ({one_line(error)[:200]})") from None
+    lengths: dict[str, int] = {}
+    tensors = {}
+    for name, shape in shapes.items():
+        if name not in stored:
+            raise InputError(f"{path}: the tensor {name!r} is missing; not a {kind} model")
+        tensor = stored[name].astype(np.float64)
+        if not _fits(tensor.shape, shape, lengths):
+            raise InputError(f"{path}: {name} has shape {tensor.shape}; the model is damaged")
+        if not np.isfinite(tensor).all():
+            raise InputError(f"{path}: {name} holds values that are not finite; it is damaged")
+        tensor.setflags(write=False)
+        tensors[name] = tensor
+    return tensors, card, hashlib.sha256(data).hexdigest()
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of a file, to tell whether what was read of it still holds."""
+    try:
+        status = path.stat()
+    except OSError:  # `read` says what is wrong with it
+        return (0, 0)
+    return (status.st_size, status.st_mtime_ns)
+
+
+def _fits(found: tuple[int, ...], shape: tuple[int | str, ...], lengths: dict[str, int]) -> bool:
+    """Whether a shape is as described; letters get their lengths on the way.
+
+    >>> lengths = {}
+    >>> _fits((5, 49), ("K", 49), lengths), _fits((10,), ("2K",), lengths), lengths
+    (True, True, {'K': 5})
+    """
+    if len(found) != len(shape) or 0 in found:
+        return False
+    for length, wanted in zip(found, shape, strict=True):
+        if isinstance(wanted, str):
+            factor = 2 if wanted.startswith("2") else 1
+            wanted = factor * lengths.setdefault(wanted[-1], length // factor)
+        if length != wanted:
+            return False
+    return True
+
+
+def _card(path: Path, kind: str, data: bytes) -> dict[str, Any]:
+    """The card alone, from the header: 8 bytes of length, then JSON."""
+    length = int.from_bytes(data[:8], "little")
+    try:
+        if not 2 <= length <= len(data) - 8:
+            raise ValueError("the header is cut short")
+        card = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["card"])
+        found, version = card["kind"], card["format_version"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError(
+            f"{path}: not a {kind} model with a card; make one with `wespe-bench import {kind}`"
+            + (" or `wespe-bench cornia fit`" if kind == "cornia" else "")
+        ) from None
+    if found != kind:
+        raise InputError(f"{path}: a model of {found!r}, not of {kind!r}")
+    if version != FORMAT_VERSION:
+        raise InputError(f"{path}: model format {version!r}, this version reads {FORMAT_VERSION}")
+    return dict(card)
