@@ -19,7 +19,6 @@ from wespe_bench.images import read_rgb
 from wespe_bench.metrics import cornia, hosa
 from wespe_bench.registry import load_metric
 
-
 FOLDER = Path(cornia.__file__).parent
 
 
