@@ -72,12 +72,18 @@ def images(photo: Photo, seed: int) -> Iterator[synthetic.Version]:
 
 
 def sample_patches(photos: Sequence[Photo], count: int, seed: int, jobs: int) -> np.ndarray:
-    """About ``count`` grey patches from the versions of the photos: uint8 (n, 49)."""
+    """About ``count`` grey patches from the versions of the photos: uint8 (n, 49).
+
+    Photos that fail are passed over; InputError when all do.
+    """
     versions = 1 + sum(len(synthetic.LEVELS[kind]) for kind in photos[0].kinds)
     each = -(-count // (len(photos) * versions))
-    found = _over(partial(_open_sampling, seed, each), photos, jobs, "codebook")
+    outcomes = _over(partial(_open_sampling, seed, each), photos, jobs, "codebook")
     # In the photos' order, whichever process was first.
-    return np.concatenate([found[photo][0]["patches"] for photo in photos])
+    found = [outcomes[photo].rows[0]["patches"] for photo in photos if not outcomes[photo].error]
+    if not found:
+        raise InputError(outcomes[photos[0]].error)
+    return np.concatenate(found)
 
 
 def _open_sampling(seed: int, each: int, context: None) -> Callable[..., list[Outcome]]:
@@ -96,11 +102,11 @@ def _open_sampling(seed: int, each: int, context: None) -> Callable[..., list[Ou
 
 def extract(
     photos: Sequence[Photo], codebook: Codebook, draws: int, seed: int, cache: Path, jobs: int
-) -> list[Extracted]:
+) -> tuple[list[Extracted | None], dict[Photo, str]]:
     """What is known of each photo, in their order; computed where ``cache`` lacks it.
 
-    Patches are drawn ``draws`` times; a version with no more than one draw's patches has
-    equal rows.
+    None for a photo that fails, with the reason in the second result. Patches are drawn
+    ``draws`` times; a version with no more than one draw's patches has equal rows.
     """
     settings = hashlib.sha256(
         json.dumps([cornia.VERSION, synthetic.VERSION, photos[0].kinds, draws, seed]).encode()
@@ -110,11 +116,15 @@ def extract(
     folder = cache / settings.hexdigest()[:16]
     atomic.remove_leftovers(folder)
     todo = [photo for photo in photos if _read(_place(folder, photo)) is None]
-    _over(partial(_open_extraction, draws, seed, folder, codebook), todo, jobs, "features")
+    outcomes = _over(
+        partial(_open_extraction, draws, seed, folder, codebook), todo, jobs, "features"
+    )
+    errors = {photo: outcome.error for photo, outcome in outcomes.items() if outcome.error}
     found = [_read(_place(folder, photo)) for photo in photos]
-    if None in found:
-        raise InputError(f"{folder}: features written there are gone; run the command again")
-    return [one for one in found if one is not None]
+    for photo, one in zip(photos, found, strict=True):
+        if one is None and photo not in errors:
+            raise InputError(f"{folder}: features written there are gone; run the command again")
+    return found, errors
 
 
 def _open_extraction(
@@ -183,22 +193,16 @@ def _over(
     photos: Sequence[Photo],
     jobs: int,
     title: str,
-) -> dict[Photo, tuple[dict[str, Any], ...]]:
-    """The rows of each photo. Raises InputError when photos fail, after all others are done."""
-    found: dict[Photo, tuple[dict[str, Any], ...]] = {}
-    errors: list[str] = []
+) -> dict[Photo, Outcome]:
+    """What became of each photo. Raises InputError for what would meet every other one too."""
+    found: dict[Photo, Outcome] = {}
     engine = resolve(ENGINES["local"])
     with progress.bar(len(photos), title) as bar:
         for outcome in engine(setup, None, list(photos), jobs=jobs):
             if outcome.fatal:
                 raise InputError(f"{outcome.error}; what is done is kept, the same command resumes")
-            if outcome.error:
-                errors.append(outcome.error)
-            found[outcome.item] = outcome.rows
+            found[outcome.item] = outcome
             bar.update()
-    if errors:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise InputError(f"{errors[0]}{more}; take such photos out and run the command again")
     return found
 
 

@@ -11,6 +11,7 @@ fused, and the fused order is what the model learns, on a scale from 0 (pristine
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,9 @@ def main(argv: list[str]) -> int:
 
     out = Path(config.out)
     models.check_name(out)
-    card = fit(config, command=shlex.join(["wespe-bench", "cornia", "fit", *argv]))
-    print(f"{out}: {card['title']}, {card['words']} words from {card['photos']} photos")
+    card, errors = fit(config, command=shlex.join(["wespe-bench", "cornia", "fit", *argv]))
+    count = f"{card['photos']} photo" + "s" * (card["photos"] != 1)
+    print(f"{out}: {card['title']}, {card['words']} words from {count}")
     for name, found in card["held_out"].items():
         if isinstance(found, list):
             interval = f" [{found[1]:.3f}, {found[2]:.3f}]" if len(found) > 1 else ""
@@ -103,11 +105,18 @@ def main(argv: list[str]) -> int:
     if card["held_out"]:
         print(f"on {card['held_out']['images']} images of {card['held_out']['groups']} groups")
     print(f"score with --metrics cornia:{out}")
-    return 0
+    if errors:
+        print(f"wespe-bench: {len(errors)} photos could not be used:", file=sys.stderr)
+        for error in errors:
+            print(f"  {error}", file=sys.stderr)
+    return 3 if errors else 0
 
 
-def fit(config: Fit, command: str = "") -> dict[str, Any]:
-    """Do what ``config`` says; returns the card. Raises InputError for unusable photos."""
+def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
+    """Do what ``config`` says; returns the card, and why photos were left out.
+
+    Raises InputError when too few are left.
+    """
     from wespe_bench.cornia import codebook as codebooks
     from wespe_bench.cornia import extraction, figure, regression
     from wespe_bench.cornia.cards import readable
@@ -123,7 +132,10 @@ def fit(config: Fit, command: str = "") -> dict[str, Any]:
     patches = extraction.sample_patches(some, config.samples, config.seed, config.jobs)
     book = codebooks.learn(patches, config.words, config.seed)
     cache = Path(config.cache) if config.cache else out.with_suffix(".features")
-    found = extraction.extract(photos, book, config.draws, config.seed, cache, config.jobs)
+    extracted, errors = extraction.extract(
+        photos, book, config.draws, config.seed, cache, config.jobs
+    )
+    photos, held, found, scores = _without_failures(photos, held, extracted, scores)
     data = _assemble(photos, found, scores)
     away = np.repeat(held, [len(one.features) for one in found])
     model = regression.regress(data.features[~away], data.labels[~away], config.cost)
@@ -165,7 +177,18 @@ def fit(config: Fit, command: str = "") -> dict[str, Any]:
     }
     digest = models.write(out, "cornia", tensors, card)
     atomic.write_text(out.with_suffix(".md"), readable(out.name, card, digest, _TERMS))
-    return card
+    return card, list(errors.values())
+
+
+def _without_failures(
+    photos: list[Any], held: np.ndarray, found: list[Any], scores: list[float] | None
+) -> tuple[list[Any], np.ndarray, list[Any], list[float] | None]:
+    """What is left when photos without features are taken out of all four."""
+    there = [number for number, one in enumerate(found) if one is not None]
+    if not there or held[there].all():
+        raise InputError("no photo is left to learn from; none of them could be used")
+    left = None if scores is None else [scores[number] for number in there]
+    return [photos[n] for n in there], held[there], [found[n] for n in there], left
 
 
 def _check(config: Fit) -> None:

@@ -271,7 +271,7 @@ def _load(argument: str, path: Path, stamp: object, draws: int, device: str) -> 
         higher_is_better=model.card["higher_is_better"],
         full_reference=False,
         compute=compute,
-        title=f"{model.card['title']} {path.stem}",
+        title=f"{model.card['title']} {path.stem}" + _unusual(draws, device),
         summary=model.card["summary"],
     )
 
@@ -280,6 +280,13 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1000):
         raise InputError(f"cornia: draws={text}: expected a number from 1 to 1000")
     return int(text)
+
+
+def _unusual(draws: int, device: str) -> str:
+    """Options that are not the usual ones, for the title: two columns never look alike."""
+    told = [f"{draws} draws"] if draws != DRAWS else []
+    told += [device] if device != "cpu" else []
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _version(sha256: str, draws: int) -> str:

@@ -45,7 +45,9 @@ def write(path: Path, kind: str, tensors: Mapping[str, np.ndarray], card: Mappin
 
 
 def check_name(path: Path) -> None:
-    """Raise InputError unless ``path`` ends in .safetensors."""
+    """Raise InputError unless ``path`` ends in .safetensors and is no folder."""
+    if path.is_dir():
+        raise InputError(f"--out {path}: is a folder, expected a file to write")
     if path.suffix != ".safetensors":
         raise InputError(f"--out {path}: expected a name that ends in .safetensors")
 

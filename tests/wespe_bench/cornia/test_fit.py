@@ -181,12 +181,27 @@ def test_photos_that_teach_nothing(clean: Path, tmp_path: Path) -> None:
     for name in "abc":
         write_png(flat / f"{name}.png", np.full((60, 60, 3), ord(name), np.uint8))
     assert "too few different patches" in _fails(flat, words=3000, samples=8000)
-    damaged = tmp_path / "damaged"
-    write_png(damaged / "a.png", read_rgb(clean / "p0.png"))
-    write_png(damaged / "b.png", read_rgb(clean / "p1.png"))
-    (damaged / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    assert "c.png: " in _fails(damaged)
     assert "too few for 5000 words" in _fails(clean, words=5000)
+
+
+def test_a_damaged_photo_is_left_out_and_named(
+    clean: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from wespe_bench.cli import main
+
+    for name in ("p0.png", "p1.png", "p2.png"):
+        write_png(tmp_path / "some" / name, read_rgb(clean / name))
+    (tmp_path / "some" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    out = tmp_path / "x.safetensors"
+    options = ["--words", "12", "--samples", "4000", "--held-out", "0", "--jobs", "0"]
+    options += ["--kinds", "blur", "jpeg"]
+    argv = ["cornia", "fit", "--synthetic", str(tmp_path / "some"), "--out", str(out), *options]
+    assert main(argv) == 3
+    told = capsys.readouterr()
+    assert "12 words from 3 photos" in told.out
+    assert "1 photos could not be used" in told.err
+    assert told.err.splitlines()[-1].startswith(f"  {tmp_path / 'some' / 'x.png'}: ")
+    assert cornia.read(out).card["images"] == 3 * 11
 
 
 def test_scores_that_teach_nothing(photo: np.ndarray, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ def test_specs(tmp_path: Path, photo: np.ndarray) -> None:
         f"1+draws5+{sha256[:12]}",
         f"1+draws3+{sha256[:12]}",
     )
+    assert three.title == "own CORNIA model mine (3 draws)"
     assert three.compute(photo)["draws"] == 3
     write_cornia(path, seed=5)
     assert load_metric(f"cornia:{path}").version != metric.version
