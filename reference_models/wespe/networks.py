@@ -263,7 +263,7 @@ class Discriminator(nn.Module):
         self.hidden = nn.Linear(into * size * size, hidden)
         self.out = nn.Linear(hidden, outputs)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
+            if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
                 initialise(module.weight, module.bias, init_std)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -276,7 +276,8 @@ class Discriminator(nn.Module):
             x = convolution(F.pad(x, [0, odd, 0, odd]) if odd else x)
             x = norm(F.leaky_relu(x, 0.2))
         x = F.leaky_relu(self.hidden(x.flatten(1)), 0.2)
-        return self.out(x)
+        logits: Tensor = self.out(x)
+        return logits
 
 
 def spectral_norm(network: Discriminator) -> Discriminator:
