@@ -29,7 +29,8 @@ class Card:
     """What a generator checkpoint is.
 
     ``camera`` is the camera whose photos it enhances, empty when unknown. ``sources`` maps
-    the names of the files it was made from to their SHA-256.
+    the names of the files it was made from to their SHA-256. ``training`` says how our own
+    were trained: settings, photos, features, versions, a summary of the curve.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Card:
     padding: str = "zero"
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     note: str = ""
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
 

@@ -1,0 +1,87 @@
+"""What makes training fast on an accelerator, and changes nothing on a CPU.
+
+bf16 for convolutions only: autocast surrounds the networks, losses and statistics stay
+float32, and so do weights and optimiser. Compiling falls back to plain execution with a
+warning. Written for CUDA; measured by benchmarks/train.py where there is one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wespe_bench.errors import InputError, one_line
+
+PRECISIONS = ("auto", "fp32", "tf32", "bf16")
+COMPILES = ("auto", "off", "default", "reduce-overhead")
+
+
+def choose_device(name: str) -> str:
+    """ "auto" is CUDA where there is one. Raises InputError for a device that is not there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device {name}: expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no CUDA device here; use --device cpu")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def choose_precision(name: str, device: str) -> str:
+    """ "auto" is bf16 on CUDA and fp32 on a CPU, which must not compute in less.
+
+    Sets whether float32 products may be rounded to TF32. Raises InputError for another name.
+    """
+    if name not in PRECISIONS:
+        raise InputError(f"--precision {name}: expected one of {', '.join(PRECISIONS)}")
+    if name == "auto":
+        name = "bf16" if device == "cuda" else "fp32"
+    if device == "cpu" and name != "fp32":
+        raise InputError(f"--precision {name} needs --device cuda; a CPU trains in fp32")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = name != "fp32"
+    torch.backends.cudnn.benchmark = device == "cuda"
+    return name
+
+
+def convolutions_in(precision: str, device: str) -> AbstractContextManager[Any]:
+    """The surroundings of the networks' calls."""
+    if precision != "bf16":
+        return nullcontext()
+    return torch.autocast(device, torch.bfloat16)
+
+
+def compiled(network: nn.Module, mode: str, device: str) -> Callable[[Tensor], Tensor]:
+    """``network``, compiled; as it is when ``mode`` is "off", or "auto" on a CPU.
+
+    When the first call fails in the compiler, the network is run as it is, with a warning.
+    """
+    if mode not in COMPILES:
+        raise InputError(f"--compile {mode}: expected one of {', '.join(COMPILES)}")
+    if mode == "off" or (mode == "auto" and device == "cpu"):
+        return network
+    fast: Callable[[Tensor], Tensor] = torch.compile(
+        network, mode="default" if mode == "auto" else mode, dynamic=False
+    )
+    proven = False
+
+    def call(x: Tensor) -> Tensor:
+        nonlocal fast, proven
+        if proven:
+            return fast(x)
+        try:
+            result = fast(x)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # the compiler's many ways to fail
+            warnings.warn(
+                f"torch.compile failed, running as it is ({one_line(error)[:160]})", stacklevel=2
+            )
+            fast = network
+            result = network(x)
+        proven = True
+        return result
+
+    return call
