@@ -7,10 +7,9 @@ warning. Written for CUDA; measured by benchmarks/train.py where there is one.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -46,11 +45,23 @@ def choose_precision(name: str, device: str) -> str:
     return name
 
 
-def convolutions_in(precision: str, device: str) -> AbstractContextManager[Any]:
-    """The surroundings of the networks' calls."""
+def call(
+    network: nn.Module, mode: str = "off", precision: str = "fp32", device: str = "cpu"
+) -> Callable[[Tensor], Tensor]:
+    """``network`` as a function of float32 that gives float32, compiled as `compiled` says.
+
+    With precision "bf16" autocast surrounds it, and nothing else.
+    """
+    fast = compiled(network, mode, device)
     if precision != "bf16":
-        return nullcontext()
-    return torch.autocast(device, torch.bfloat16)
+        return fast
+
+    def cast(x: Tensor) -> Tensor:
+        with torch.autocast(device, torch.bfloat16):
+            y = fast(x)
+        return y.float()
+
+    return cast
 
 
 def compiled(network: nn.Module, mode: str, device: str) -> Callable[[Tensor], Tensor]:
@@ -85,3 +96,16 @@ def compiled(network: nn.Module, mode: str, device: str) -> Callable[[Tensor], T
         return result
 
     return call
+
+
+@contextlib.contextmanager
+def out_of_memory(remedy: str) -> Iterator[None]:
+    """Say a lack of memory in one line; ``remedy`` names what lowers the need."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise InputError(f"CUDA is out of memory; lower {remedy}") from None
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error) and "out of memory" not in str(error):
+            raise
+        raise InputError(f"out of memory; lower {remedy}") from None

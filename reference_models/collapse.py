@@ -101,6 +101,14 @@ class Watch:
     since: dict[str, int] = dataclasses.field(default_factory=dict)
     said: dict[str, int] = dataclasses.field(default_factory=dict)
 
+    def state_dict(self) -> dict[str, dict[str, int]]:
+        """For the training's state."""
+        return {"since": dict(self.since), "said": dict(self.said)}
+
+    def load_state_dict(self, state: dict[str, dict[str, int]]) -> None:
+        """What `state_dict` gave."""
+        self.since, self.said = dict(state["since"]), dict(state["said"])
+
     def look(self, iteration: int, signs: Signs) -> list[str]:
         """Sentences about what has been wrong for `PATIENCE` iterations and is not yet said."""
         wrong = signs.wrong()

@@ -34,9 +34,7 @@ class Journal:
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(  # type: ignore[no-untyped-call]
-                str(folder / "tensorboard"), purge_step=iteration + 1
-            )
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=iteration + 1)
 
     def write(self, row: Mapping[str, float]) -> None:
         """Append one row; every row has the same columns, the first is "iteration"."""

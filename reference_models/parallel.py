@@ -42,7 +42,7 @@ class Ranks:
         dist.all_reduce(flat)
         flat /= self.world
         sizes = [gradient.numel() for gradient in gradients]
-        means: Iterable[Tensor] = torch.split(flat, sizes)  # type: ignore[no-untyped-call]
+        means: Iterable[Tensor] = torch.split(flat, sizes)
         for gradient, mean in zip(gradients, means, strict=True):
             gradient.copy_(mean.view_as(gradient))
 

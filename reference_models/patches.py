@@ -8,15 +8,17 @@ and of several processes each takes its share of one and the same batch.
 from __future__ import annotations
 
 import dataclasses
+import re
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wespe_bench import provenance
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
 from wespe_bench.registry import DATASETS, load_dataset
 from wespe_bench.types import Dataset
@@ -175,15 +177,13 @@ def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool 
 
 def _dataset(spec: str, data: str | None) -> tuple[Dataset, bool]:
     name = spec.removesuffix(REFERENCES)
-    if name in DATASETS and name != "folder":
-        options = {"data": data} if data else {}
-        return load_dataset(name, **options), name != spec
-    try:
-        return load_dataset("folder", input=name), name != spec
-    except InputError as error:
-        known = ", ".join(sorted(DATASETS.keys() - {"folder"}))
-        hint = f"; expected a folder or one of {known}" if "no such folder" in str(error) else ""
-        raise InputError(one_line(error) + hint) from None
+    references = name != spec
+    if Path(name).is_dir():
+        return load_dataset("folder", input=name), references
+    if re.split("[:?]", name)[0] in DATASETS and name != "folder":
+        return load_dataset(name, **({"data": data} if data else {})), references
+    known = ", ".join(sorted(DATASETS.keys() - {"folder"}))
+    raise InputError(f"{spec}: no such folder, nor a data set; known: {known}")
 
 
 def _block(

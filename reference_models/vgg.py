@@ -100,6 +100,11 @@ class Features(nn.Module):
             found.append(x)
         return found
 
+    def unit_scale(self, x: Tensor) -> float:
+        """The scale that gives the features of ``x`` a mean square of 1."""
+        with torch.no_grad():
+            return 1 / max(float(self.activations(x)[-1].square().mean().sqrt()), 1e-12)
+
     def describe(self) -> str:
         """Back end, beginning of the weights' hash and layer, for checkpoints and tables."""
         return f"{self.back_end} VGG-19 {self.sha256[:12]} {self.layer}".replace("  ", " ")

@@ -77,9 +77,13 @@ def adversarial(logits: Tensor, reduction: str = "sum", *, saturating: bool = Fa
     return _reduce(values, reduction)
 
 
-def discrimination(real: Tensor, fake: Tensor, reduction: str = "sum") -> Tensor:
-    """What a discriminator minimises: the cross entropy of its logits, real 1, enhanced 0."""
-    return _reduce(F.softplus(-real), reduction) + _reduce(F.softplus(fake), reduction)
+def discrimination(logits: Tensor, real: Tensor, reduction: str = "sum") -> Tensor:
+    """What a discriminator minimises: the cross entropy of its logits (N, 1).
+
+    ``real`` is bool (N,): which patches are. "sum" or "mean" over all N.
+    """
+    values = F.softplus(torch.where(real, -logits.squeeze(1), logits.squeeze(1)))
+    return _reduce(values, reduction)
 
 
 def total_variation(y: Tensor, kind: str = "squared_sum") -> Tensor:

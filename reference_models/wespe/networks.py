@@ -280,6 +280,14 @@ class Discriminator(nn.Module):
         return logits
 
 
+def follow(average: Generator, generator: Generator, decay: float, iteration: int) -> None:
+    """Move the ``average`` of a generator's weights towards them; faster in the beginning."""
+    decay = min(decay, (1 + iteration) / (10 + iteration))
+    with torch.no_grad():
+        for mean, now in zip(average.parameters(), generator.parameters(), strict=True):
+            mean.lerp_(now, 1 - decay)
+
+
 def spectral_norm(network: Discriminator) -> Discriminator:
     """Bound every layer's gain by its spectral norm (Miyato et al., ICLR 2018), in place."""
     for module in network.modules():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from reference_models import vgg
 from reference_models.wespe import losses
@@ -36,6 +36,8 @@ class TrainWespe:
 
     iterations: int = 20_000
     """Generator steps, each followed by a discriminator step."""
+    channels_last: bool = False
+    """Keep maps channels-last in memory; the numbers differ in the last bits."""
     batch: int = 30
     """Patches a step; lower it when memory does not suffice."""
     patch: int = 100
@@ -69,7 +71,8 @@ class TrainWespe:
     content: str = "mse"
     """mse or literal (equation 1 as printed, not squared)."""
     content_on: str = "reconstruction"
-    """reconstruction: F(G(x)), as printed; enhanced: G(x) itself."""
+    """reconstruction: F(G(x)), as printed; enhanced: G(x) itself, which leaves F without a part;
+    both: the mean of the two."""
     content_scale: float = 1.0
     """Multiplies the features; 0: one over their root mean square on the source's patches."""
     blur: str = "gauss21_s3_normalised"
@@ -113,6 +116,8 @@ class TrainWespe:
 
     device: str = "auto"
     """auto, cpu or cuda."""
+    on_collapse: str = "warn"
+    """When patches go grey or negative: warn, or stop."""
     precision: str = "auto"
     """fp32, tf32 or bf16 (convolutions only); auto: bf16 on CUDA."""
     compile: str = "auto"
@@ -136,6 +141,9 @@ FREE = (
     "preview_every",
     "checkpoint_minutes",
     "preset",
+    "on_collapse",
+    "compile",
+    "device",
 )
 
 # The printed recipe, read word by word. It collapses: benchmarks/recipes/.
@@ -163,7 +171,10 @@ def preset_of(argv: list[str]) -> TrainWespe:
     return choose(PRESETS, argv)
 
 
-def choose(presets: Mapping[str, Any], argv: list[str]) -> Any:
+Settings = TypeVar("Settings")
+
+
+def choose(presets: Mapping[str, Settings], argv: list[str]) -> Settings:
     """The last ``--preset NAME`` of the arguments among ``presets``, else the first of them."""
     name = next(iter(presets))
     for word, following in zip(argv, [*argv[1:], ""], strict=True):
@@ -182,13 +193,14 @@ def check(config: TrainWespe) -> None:
     """Raise InputError for a setting that means nothing."""
     one_of = {
         "content": losses.CONTENTS,
-        "content_on": ("reconstruction", "enhanced"),
+        "content_on": ("reconstruction", "enhanced", "both"),
         "content_layer": vgg.LAYERS,
         "vgg": vgg.BACK_ENDS,
         "blur": losses.BLURS,
         "adversarial": losses.REDUCTIONS,
         "tv": losses.VARIATIONS,
         "disc_batch": ("both", "mixed"),
+        "on_collapse": ("warn", "stop"),
         "padding": ("zero", "reflect"),
     }
     check_choices(config, one_of)

@@ -57,8 +57,12 @@ def adversarial(logits: np.ndarray, reduction: str, saturating: bool = False) ->
     return sum(values) / (len(values) if reduction == "mean" else 1)
 
 
-def discrimination(real: np.ndarray, fake: np.ndarray, reduction: str) -> float:
-    return adversarial(real, reduction) + adversarial(-fake, reduction)
+def discrimination(logits: np.ndarray, real: list[bool], reduction: str) -> float:
+    values = [
+        -_log_sigmoid(float(z) if true else -float(z))
+        for z, true in zip(logits.flat, real, strict=True)
+    ]
+    return sum(values) / (len(values) if reduction == "mean" else 1)
 
 
 def total_variation(y: np.ndarray, kind: str) -> float:
