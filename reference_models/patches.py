@@ -160,16 +160,16 @@ def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool 
             truths.append(truth)
         photos.append(photo)
         files.append((sample.id, provenance.sha256_file(path), None))
-    if small and photos:
-        warnings.warn(
-            f"{name}: {small} of {len(dataset)} photos are smaller than {side} px and left out",
-            stacklevel=2,
-        )
     if len(photos) < 2:
         rest = f", {small} are smaller than the patch of {side} px" if small else ""
         raise InputError(
             f"{name}: {len(photos)} photos to train on{rest}; at least 2 are needed"
             + (", or a smaller --patch" if small else "")
+        )
+    if small:
+        warnings.warn(
+            f"{name}: {small} of {len(dataset)} photos are smaller than {side} px and left out",
+            stacklevel=2,
         )
     revision = dataset.revision if paired else provenance.revision(files)
     return _block(name, revision, photos, truths)
