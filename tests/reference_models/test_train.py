@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from reference_models import checkpoints, curves
+from reference_models import checkpoints
 from reference_models.wespe import losses
 from tests.conftest import entry_point
 from tests.reference_models.trainings import DPED, WESPE, make_photos, run
@@ -79,12 +79,6 @@ def test_dped_from_pairs_to_an_enhancer(place):
     assert (card.model, card.training["settings"]["weight_tv"]) == ("DPED", 2000)
     assert read_rgb(out / "strips/000012.png").shape == (3 * 26, 8 * 26, 3)
     load_enhancer(f"dped:{out / 'generator.safetensors'}?device=cpu")
-
-
-def test_dped_learns_the_pairs(place):
-    out = run(DPED, "--iterations", "100", "--init-std", "0.1", "--lr", "3e-3", "--weight-tv", "20")
-    psnr = [row["psnr_target"] for row in curves.read(out)]
-    assert np.mean(psnr[-3:]) > psnr[0] + 3, psnr
 
 
 @pytest.mark.parametrize(
