@@ -51,14 +51,15 @@ _ON_F = {"content_on": "reconstruction"}
 RECIPES: dict[str, TrainWespe | TrainDped] = {
     "literal": _LITERAL,
     "read as DPED's code": _READ,
-    "read, warm-up": wespe(_READ, warmup=150),
-    "read, warm-up, DPED scale": wespe(_READ, warmup=150, content_scale=0.14),
+    "read, warm-up": wespe(_READ, warmup=150, lr_warmup=1e-3),
+    "read, warm-up, scale 0.14": wespe(_READ, warmup=150, lr_warmup=1e-3, content_scale=0.14),
     "paper": _PAPER,
     "paper on F(G(x))": wespe(**_ON_F),
     "paper on both": wespe(content_on="both"),
     "paper on F(G(x)), identity 1": wespe(**_ON_F, weight_identity=1.0),
     "paper on F(G(x)), low 1": wespe(**_ON_F, weight_low=1.0),
     "paper without warm-up": wespe(warmup=0),
+    "paper, warm-up at 1e-4": wespe(lr_warmup=0.0),
     "paper, std 0.01": wespe(init_std=0.01),
     "paper, one rate 1e-4": wespe(lr_disc=1e-4),
     "paper, rates 5e-4": wespe(lr=5e-4, lr_disc=5e-4),
@@ -70,8 +71,8 @@ RECIPES: dict[str, TrainWespe | TrainDped] = {
     "paper, scale 0.3": wespe(content_scale=0.3),
     "paper, mean": wespe(adversarial="mean", weight_colour=0.04, weight_texture=0.04),
     "stable": PRESETS["stable"],
-    "dped": dataclasses.replace(DPED_PRESETS["dped"], init_std=0.03),
-    "dped iccv": dataclasses.replace(DPED_PRESETS["iccv"], init_std=0.03),
+    "dped": dataclasses.replace(DPED_PRESETS["dped"], init_std=0.05),
+    "dped iccv": dataclasses.replace(DPED_PRESETS["iccv"], init_std=0.05),
 }
 
 

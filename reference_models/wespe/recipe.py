@@ -99,6 +99,8 @@ class TrainWespe:
 
     lr: float = 5e-4
     """Adam's learning rate for G and F."""
+    lr_warmup: float = 0.0
+    """The same during the warm-up; 0: no other."""
     lr_disc: float = 5e-4
     """For the discriminators."""
     beta1: float = 0.9
@@ -153,8 +155,9 @@ _LITERAL = TrainWespe(preset="literal", content="literal", tv="literal", blur="l
 _PAPER = TrainWespe(
     content_on="enhanced",
     content_scale=0.14,
-    init_std=0.03,
+    init_std=0.05,
     warmup=150,
+    lr_warmup=1e-3,
     lr=1e-4,
     lr_disc=4e-4,
     beta1=0.5,

@@ -100,6 +100,9 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
                 y, terms = generator_terms(calls, x, config, ranks.world)
             terms = weighted(terms, config)
             loss = torch.stack(list(terms.values())).sum()
+            adam_g.param_groups[0]["lr"] = (
+                config.lr_warmup if config.lr_warmup and iteration <= config.warmup else config.lr
+            )
             adam_g.zero_grad()
             loss.backward()
             ranks.average(networks.generators())
