@@ -98,6 +98,12 @@ def compiled(network: nn.Module, mode: str, device: str) -> Callable[[Tensor], T
     return call
 
 
+def begin_iteration(mode: str) -> None:
+    """Tell CUDA graphs that what the last iteration computed is no longer needed."""
+    if mode == "reduce-overhead":
+        torch.compiler.cudagraph_mark_step_begin()
+
+
 @contextlib.contextmanager
 def out_of_memory(remedy: str) -> Iterator[None]:
     """Say a lack of memory in one line; ``remedy`` names what lowers the need."""

@@ -89,6 +89,7 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
 
     with acceleration.out_of_memory(memory), progress:
         for iteration in range(begun + 1, config.iterations + 1):
+            acceleration.begin_iteration(config.compile)
             last = iteration == config.iterations
             logs = iteration == 1 or last or iteration % config.log_every == 0
 
