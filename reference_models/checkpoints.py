@@ -29,7 +29,8 @@ class Card:
     """What a generator checkpoint is.
 
     ``camera`` is the camera whose photos it enhances, empty when unknown. ``sources`` maps
-    the names of the files it was made from to their SHA-256.
+    the names of the files it was made from to their SHA-256. ``training`` says how our own
+    were trained: settings, photos, features, versions, a summary of the curve.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Card:
     padding: str = "zero"
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     note: str = ""
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
 
@@ -54,6 +56,67 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], card: Card) -> str:
     )
     atomic.write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def write_trained(
+    path: Path, generator: Generator, model: str, camera: str, training: Mapping[str, Any]
+) -> str:
+    """Write a generator we trained, and its card as Markdown beside it; returns the SHA-256.
+
+    Raises InputError when the disk is full; an earlier file of that name is then kept.
+    """
+    state = {
+        name: tensor.detach().cpu().contiguous().numpy()
+        for name, tensor in generator.state_dict().items()
+    }
+    card = Card(
+        model,
+        camera,
+        sum(tensor.size for tensor in state.values()),
+        generator.width,
+        len(generator.blocks),
+        generator.norm,
+        generator.padding,
+        note="trained by wespe-bench",
+        training=training,
+    )
+    try:
+        digest = write(path, state, card)
+        atomic.write_text(path.with_suffix(".md"), _readable(path, card, digest))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror or error}); make room, "
+            "and the same command resumes"
+        ) from None
+    return digest
+
+
+def _readable(path: Path, card: Card, digest: str) -> str:
+    facts = "\n".join(
+        f"| {name} | {json.dumps(value) if isinstance(value, dict | list) else value} |"
+        for name, value in card.training.items()
+        if name not in ("settings", "curve")
+    )
+    settings = " ".join(
+        f"--{name.replace('_', '-')} {value}"
+        for name, value in dict(card.training.get("settings", {})).items()
+    )
+    return f"""# {path.name}
+
+{card.model} generator for {card.camera} photos, {card.note}.
+
+| | |
+|---|---|
+| parameters | {card.parameters:,} (width {card.width}, blocks {card.blocks}) |
+| SHA-256 | `{digest}` |
+{facts}
+
+Settings: `{settings}`
+
+It changes colours and texture as its target's photos suggest, and it invents: no evidence
+should be read from what it makes. Photos of another camera are over-corrected. MODEL_CARD.md
+in reference_models/wespe says what else it cannot do.
+"""
 
 
 def read(path: Path) -> tuple[Generator, Card, str]:

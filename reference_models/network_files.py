@@ -160,7 +160,7 @@ def _load_torchscript(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     with warnings.catch_warnings():
         for kind in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)
-        module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        module = torch.jit.load(str(path), map_location="cpu")
     return functools.partial(_forward, module.eval())
 
 

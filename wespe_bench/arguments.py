@@ -20,8 +20,10 @@ from wespe_bench.errors import InputError
 Config = TypeVar("Config")
 
 
-def parse(config: type[Config], argv: list[str], verb: str) -> Config:
-    """Fill ``config`` from ``argv``.
+def parse(
+    config: type[Config], argv: list[str], verb: str, default: Config | None = None
+) -> Config:
+    """Fill ``config`` from ``argv``; what they leave out is as in ``default``.
 
     Prints the help and exits with 0 on --help. Raises InputError, one line, for an unknown
     option (with a guess), a missing argument or a value of the wrong kind.
@@ -36,12 +38,14 @@ def parse(config: type[Config], argv: list[str], verb: str) -> Config:
     stdout, stderr = _Captured(), _Captured()
     try:
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            parsed: Config
             parsed, unknown = tyro.cli(
                 config,
                 args=argv,
                 prog=command,
                 # whole: left to itself, tyro drops the examples
                 description=inspect.cleandoc(config.__doc__ or ""),
+                default=tyro.MISSING_NONPROP if default is None else default,
                 return_unknown_args=True,
                 config=(tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff),
             )

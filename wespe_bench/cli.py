@@ -54,6 +54,14 @@ VERBS = {
         "one pair of photos under every convention: why numbers differ",
     ),
     "doctor": ("wespe_bench.doctor:main", "does this installation give the numbers it should"),
+    "train wespe": (
+        "reference_models.wespe.train:main",
+        "two cameras' photos, unpaired -> a generator that enhances the first's",
+    ),
+    "train dped": (
+        "reference_models.dped.train:main",
+        "pairs of photos -> DPED's generator, the supervised baseline",
+    ),
     "import dped": (
         "reference_models.dped.importer:main",
         "DPED's (or WESPE's) released TensorFlow generator -> safetensors",

@@ -70,6 +70,7 @@ ENHANCERS = {
 ENHANCER_PREFIXES = {
     "results": "reference_models.adapters:results",
     "dped": "reference_models.dped.enhancer:dped",
+    "wespe": "reference_models.wespe.enhancer:wespe",
     "pt2": "reference_models.network_files:torch_export",
     "torchscript": "reference_models.network_files:torchscript",
     "onnx": "reference_models.network_files:onnx",

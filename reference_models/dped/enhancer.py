@@ -96,8 +96,13 @@ def dped(argument: str) -> GeneratorEnhancer:
 
     ``device`` is auto, cpu or cuda; ``precision`` fp32, fp16 or bf16; see `GeneratorEnhancer`.
     """
+    return of_spec("dped", argument)
+
+
+def of_spec(prefix: str, argument: str) -> GeneratorEnhancer:
+    """The enhancer of ``PREFIX:CHECKPOINT?options``."""
     path, options = split_options(
-        "dped",
+        prefix,
         argument,
         {
             "device": ["auto", "cpu", "cuda"],

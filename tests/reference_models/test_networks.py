@@ -56,6 +56,7 @@ def test_instance_norm_equals_torch():
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(3, 6, 17, 9) * 5 + 40
     torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ours.eval()(x), theirs(x), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("padding", ["zero", "reflect"])

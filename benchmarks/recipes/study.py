@@ -1,0 +1,218 @@
+"""Which recipes train WESPE, and which collapse: the study behind the preset `paper`.
+
+    uv run python benchmarks/recipes/study.py --photos CLEAN_PHOTOS --held-out OTHER_CLEAN_PHOTOS
+
+The simulated camera takes one half of the clean photos; the other half, other scenes, are
+the target. Nothing pairs the two. Each recipe is trained with each seed, and every kept
+generator is judged on held-out photos that the same camera took: PSNR and MS-SSIM to the
+truth, and PSNR to its own input. Small on purpose (width 32, patches of 48 px, batches of
+8), so that a processor can do it. Rows go to results.csv; finished trainings are not
+repeated, and a killed one is resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from reference_models import banded, checkpoints, curves
+from reference_models.dped.recipe import PRESETS as DPED_PRESETS
+from reference_models.dped.recipe import TrainDped
+from reference_models.dped.train import train as train_dped
+from reference_models.wespe.recipe import PRESETS, TrainWespe
+from reference_models.wespe.train import train as train_wespe
+from wespe_bench import atomic
+from wespe_bench.datasets.camera import Camera, photograph
+from wespe_bench.datasets.folder import find_photos
+from wespe_bench.errors import InputError
+from wespe_bench.images import quantize, read_rgb, write_png
+from wespe_bench.metrics.ms_ssim import MS_SSIM
+from wespe_bench.metrics.psnr import PSNR
+
+HERE = Path(__file__).parent
+_LITERAL, _PAPER = PRESETS["literal"], PRESETS["paper"]
+_READ = dataclasses.replace(_LITERAL, content="mse", tv="squared_sum", blur=_PAPER.blur)
+
+
+def wespe(base: TrainWespe = _PAPER, **changes: object) -> TrainWespe:
+    """A recipe: a preset with changes."""
+    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+
+
+_ON_F = {"content_on": "reconstruction"}
+
+#: name -> recipe. Everything else is as in the preset it starts from.
+RECIPES: dict[str, TrainWespe | TrainDped] = {
+    "literal": _LITERAL,
+    "read as DPED's code": _READ,
+    "read, warm-up": wespe(_READ, warmup=150, lr_warmup=1e-3),
+    "read, warm-up, scale 0.14": wespe(_READ, warmup=150, lr_warmup=1e-3, content_scale=0.14),
+    "paper": _PAPER,
+    "paper on F(G(x))": wespe(**_ON_F),
+    "paper on both": wespe(content_on="both"),
+    "paper on F(G(x)), identity 1": wespe(**_ON_F, weight_identity=1.0),
+    "paper on F(G(x)), low 1": wespe(**_ON_F, weight_low=1.0),
+    "paper without warm-up": wespe(warmup=0),
+    "paper, warm-up at 1e-4": wespe(lr_warmup=0.0),
+    "paper, std 0.01": wespe(init_std=0.01),
+    "paper, one rate 1e-4": wespe(lr_disc=1e-4),
+    "paper, rates 5e-4": wespe(lr=5e-4, lr_disc=5e-4),
+    "paper, beta1 0.9": wespe(beta1=0.9),
+    "paper, no clipping": wespe(clip=0.0),
+    "paper, blur var3": wespe(blur="gauss21_var3"),
+    "paper, blur dped": wespe(blur="dped"),
+    "paper, scale 0.06": wespe(content_scale=0.06),
+    "paper, scale 0.3": wespe(content_scale=0.3),
+    "paper, mean": wespe(adversarial="mean", weight_colour=0.04, weight_texture=0.04),
+    "stable": PRESETS["stable"],
+    "dped": dataclasses.replace(DPED_PRESETS["dped"], init_std=0.05),
+    "dped iccv": dataclasses.replace(DPED_PRESETS["iccv"], init_std=0.05),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--photos", required=True, help="clean photos to train on")
+    parser.add_argument("--held-out", required=True, help="clean photos to judge on")
+    parser.add_argument("--recipes", nargs="*", default=list(RECIPES))
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--iterations", type=int, default=600)
+    parser.add_argument("--every", type=int, default=100)
+    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--patch", type=int, default=48)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--side", type=int, default=256, help="of the held-out centre crops")
+    parser.add_argument("--work", default="runs/recipes", help="trainings and simulated photos")
+    parser.add_argument("--results", type=Path, default=HERE / "results.csv")
+    arguments = parser.parse_args()
+    unknown = set(arguments.recipes) - RECIPES.keys()
+    if unknown:
+        parser.error(f"no recipe {sorted(unknown)[0]!r}; there are {', '.join(RECIPES)}")
+    work = Path(arguments.work)
+    phone, target, paired = simulate(Path(arguments.photos), work)
+    held_out = crops(Path(arguments.held_out), arguments.side)
+    common = {
+        name: getattr(arguments, name) for name in ("iterations", "width", "patch", "batch")
+    } | {"preview_every": arguments.every, "device": "cpu"}
+    for seed in arguments.seeds:
+        for name in arguments.recipes:
+            recipe = dataclasses.replace(RECIPES[name], **common, seed=seed)
+            out = work / f"w{arguments.width}-p{arguments.patch}-b{arguments.batch}" / name
+            out = out / str(seed)
+            begun, ended = time.process_time(), "done"
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    if isinstance(recipe, TrainWespe):
+                        recipe = dataclasses.replace(
+                            recipe, source=str(phone), target=str(target), out=str(out)
+                        )
+                        train_wespe(recipe)
+                    else:
+                        recipe = dataclasses.replace(
+                            recipe, input=str(phone), reference=str(paired), out=str(out)
+                        )
+                        train_dped(recipe)
+            except InputError as error:
+                ended = str(error)
+            judge(name, seed, out, held_out, arguments, ended, time.process_time() - begun)
+
+
+def simulate(photos: Path, work: Path) -> tuple[Path, Path, Path]:
+    """Folders: what the camera took of every other photo, the rest untouched, and the truth."""
+    found = find_photos(photos)
+    phone, target, truth = (work / "photos" / name for name in ("phone", "target", "truth"))
+    for number, (id_, path) in enumerate(sorted(found.items())):
+        if number % 2:
+            if not (target / f"{id_}.png").is_file():
+                write_png(target / f"{id_}.png", read_rgb(path))
+        elif not (phone / f"{id_}.jpg").is_file():
+            scene = read_rgb(path)
+            write_png(truth / f"{id_}.png", scene)
+            atomic.write_bytes(phone / f"{id_}.jpg", photograph(scene, id_, Camera()))
+    return phone, target, truth
+
+
+def crops(photos: Path, side: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Centre crops of what the camera took of held-out photos, and of the truth."""
+    pairs = []
+    for id_, path in sorted(find_photos(photos).items()):
+        scene = read_rgb(path)
+        taken = read_rgb(photograph(scene, id_, Camera()), name=id_)
+        top, left = (scene.shape[0] - side) // 2, (scene.shape[1] - side) // 2
+        window = slice(top, top + side), slice(left, left + side)
+        pairs.append((taken[window].copy(), scene[window].copy()))
+    return pairs
+
+
+def judge(
+    name: str,
+    seed: int,
+    out: Path,
+    held_out: list[tuple[np.ndarray, np.ndarray]],
+    arguments: argparse.Namespace,
+    ended: str,
+    seconds: float,
+) -> None:
+    """A row for every kept generator of a training; iteration 0 is the input itself."""
+    rows = []
+    kept: list[Path | None] = [None, *sorted((out / "generators").glob("*.safetensors"))]
+    for path in kept:
+        generator = None if path is None else checkpoints.read(path)[0]
+        scores = []
+        for taken, scene in held_out:
+            result = taken if generator is None else quantize(banded.whole(generator, taken))
+            scores.append(
+                [value(f.compute(result, scene)) for f in (PSNR, MS_SSIM)]
+                + [min(value(PSNR.compute(result, taken)), 99.0), result.std()]
+            )
+        psnr, ms_ssim, to_input, spread = np.mean(scores, axis=0)
+        rows.append(
+            {
+                "recipe": name,
+                "seed": seed,
+                "iteration": 0 if path is None else int(path.stem),
+                "psnr": f"{psnr:.3f}",
+                "ms_ssim": f"{ms_ssim:.4f}",
+                "psnr_to_input": f"{to_input:.2f}",
+                "spread": f"{spread:.2f}",
+                "photos": len(held_out),
+                "width": arguments.width,
+                "patch": arguments.patch,
+                "batch": arguments.batch,
+                "seconds": f"{seconds:.0f}",
+                "ended": ended.replace(",", ";")[:160],
+            }
+        )
+    last = (curves.read(out) or [{}])[-1]
+    signs = ", ".join(f"{k} {v:.3g}" for k, v in last.items() if k.startswith(("acc", "active")))
+    print(
+        f"{name} #{seed}: {' '.join(row['psnr'] for row in rows)} dB; {signs}; {ended}", flush=True
+    )
+    old = []
+    if arguments.results.is_file():
+        with arguments.results.open(newline="") as file:
+            key = (name, str(seed), str(arguments.width), str(arguments.patch))
+            old = [
+                row
+                for row in csv.DictReader(file)
+                if (row["recipe"], row["seed"], row["width"], row["patch"]) != key
+            ]
+    with arguments.results.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows([*old, *rows])
+
+
+def value(score: float | dict[str, float]) -> float:
+    return float(score["value"] if isinstance(score, dict) else score)
+
+
+if __name__ == "__main__":
+    main()

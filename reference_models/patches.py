@@ -1,0 +1,201 @@
+"""Random patches for training, cut from photos that lie in one block of uint8 pixels.
+
+Which patches an iteration sees follows from the seed, the iteration and the name of the
+draw alone. Nothing has to be kept to resume, different draws are independent of each other,
+and of several processes each takes its share of one and the same batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wespe_bench import provenance
+from wespe_bench.errors import InputError
+from wespe_bench.images import read_rgb
+from wespe_bench.registry import DATASETS, load_dataset
+from wespe_bench.types import Dataset
+
+#: What follows a data set's name when its references are meant.
+REFERENCES = ":reference"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Photos:
+    """Photos as one flat uint8 tensor, on the device where patches are cut.
+
+    ``offsets`` int64 (N,) and ``sizes`` int64 (N, 2) as height and width say where each lies.
+    ``references`` has the same layout in a paired set. ``revision`` is a hash of the pixels'
+    files.
+    """
+
+    name: str
+    revision: str
+    pixels: Tensor
+    offsets: np.ndarray
+    sizes: np.ndarray
+    references: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def to(self, device: str) -> Photos:
+        """The same photos in that device's memory."""
+        references = None if self.references is None else self.references.to(device)
+        return dataclasses.replace(self, pixels=self.pixels.to(device), references=references)
+
+    def photo(self, number: int) -> np.ndarray:
+        """The ``number``-th photo, uint8 (H, W, 3)."""
+        height, width = self.sizes[number]
+        begin = int(self.offsets[number])
+        block = self.pixels[begin : begin + int(height * width) * 3]
+        return np.asarray(block.cpu().numpy().reshape(height, width, 3))
+
+    def batch(self, draw: Draw) -> Tensor:
+        """float32 (count, 3, side, side) on [0, 1], on the photos' device."""
+        return self._cut(self.pixels, draw, *self._places(draw))
+
+    def pairs(self, draw: Draw) -> tuple[Tensor, Tensor]:
+        """As `batch`, with the references' patches from the same places."""
+        if self.references is None:
+            raise InputError(f"{self.name}: these photos have no references")
+        places = self._places(draw)
+        return self._cut(self.pixels, draw, *places), self._cut(self.references, draw, *places)
+
+    def _places(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First byte, bytes a row, and turn (0..7) of each patch of this process."""
+        rng = draw.rng()
+        numbers = rng.integers(0, len(self), draw.count)
+        corners = rng.integers(0, self.sizes[numbers] - draw.side + 1)
+        turns = rng.integers(0, 8, draw.count) if draw.turn else np.zeros(draw.count, np.int64)
+        widths = self.sizes[numbers, 1]
+        begins = self.offsets[numbers] + 3 * (corners[:, 0] * widths + corners[:, 1])
+        mine = slice(draw.rank, None, draw.world)
+        return begins[mine], 3 * widths[mine], turns[mine]
+
+    def _cut(
+        self, pixels: Tensor, draw: Draw, begins: np.ndarray, strides: np.ndarray, turns: np.ndarray
+    ) -> Tensor:
+        device, side = pixels.device, draw.side
+        begin = torch.from_numpy(begins).to(device).view(-1, 1, 1, 1)
+        stride = torch.from_numpy(strides).to(device).view(-1, 1, 1, 1)
+        row = torch.arange(side, device=device)
+        channel = torch.arange(3, device=device).view(3, 1, 1)
+        index = begin + stride * row.view(side, 1) + 3 * row + channel
+        patches = pixels[index].float().div_(255)
+        if turns.any():
+            turned = [
+                torch.rot90(patch.flip(2) if turn >= 4 else patch, int(turn) % 4, (1, 2))
+                for patch, turn in zip(patches, turns, strict=True)
+            ]
+            patches = torch.stack(turned)
+        return patches
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draw:
+    """Which patches: ``count`` of ``side`` px, by seed, iteration and the draw's ``name``.
+
+    ``turn``: each is mirrored and turned by one of the eight ways. Of ``world`` processes this
+    is number ``rank``, and takes every ``world``-th patch.
+    """
+
+    name: str
+    iteration: int
+    count: int
+    side: int
+    seed: int = 0
+    turn: bool = False
+    rank: int = 0
+    world: int = 1
+
+    def rng(self) -> np.random.Generator:
+        """The draw's own generator: other draws and iterations have independent ones."""
+        key = int.from_bytes(self.name.encode(), "big")
+        return np.random.default_rng([self.seed, self.iteration, key])
+
+
+def load(spec: str, side: int, *, data: str | None = None, paired: bool = False) -> Photos:
+    """The photos of a data set or folder, in memory.
+
+    ``spec`` is a data set's name or a folder; with ``:reference`` after it the references of
+    that paired set are the photos. ``paired`` brings photos and references. Photos smaller
+    than ``side`` are left out with a warning.
+
+    Raises InputError for an unknown name, photos that cannot be read, fewer than two of
+    sufficient size, or pairs of different sizes.
+    """
+    return from_dataset(*_dataset(spec, data), side, paired=paired)
+
+
+def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool = False) -> Photos:
+    """As `load`, from a data set; ``references``: its references are the photos."""
+    name = dataset.name + (REFERENCES if references else "")
+    if (references or paired) and not dataset.paired:
+        raise InputError(f"{dataset.name} is not paired: it has no references")
+    photos: list[np.ndarray] = []
+    truths: list[np.ndarray] = []
+    files: list[tuple[str, str, str | None]] = []
+    small = 0
+    for sample in dataset.samples:
+        path = sample.reference if references and sample.reference else sample.path
+        photo = read_rgb(path)
+        if min(photo.shape[:2]) < side:
+            small += 1
+            continue
+        if paired and sample.reference is not None:
+            truth = read_rgb(sample.reference)
+            if truth.shape != photo.shape:
+                raise InputError(
+                    f"{sample.id}: {photo.shape[1]}x{photo.shape[0]} and its reference "
+                    f"{truth.shape[1]}x{truth.shape[0]}; pairs need one size"
+                )
+            truths.append(truth)
+        photos.append(photo)
+        files.append((sample.id, provenance.sha256_file(path), None))
+    if len(photos) < 2:
+        rest = f", {small} are smaller than the patch of {side} px" if small else ""
+        raise InputError(
+            f"{name}: {len(photos)} photos to train on{rest}; at least 2 are needed"
+            + (", or a smaller --patch" if small else "")
+        )
+    if small:
+        warnings.warn(
+            f"{name}: {small} of {len(dataset)} photos are smaller than {side} px and left out",
+            stacklevel=2,
+        )
+    revision = dataset.revision if paired else provenance.revision(files)
+    return _block(name, revision, photos, truths)
+
+
+def _dataset(spec: str, data: str | None) -> tuple[Dataset, bool]:
+    name = spec.removesuffix(REFERENCES)
+    references = name != spec
+    if Path(name).is_dir():
+        return load_dataset("folder", input=name), references
+    if re.split("[:?]", name)[0] in DATASETS and name != "folder":
+        return load_dataset(name, **({"data": data} if data else {})), references
+    known = ", ".join(sorted(DATASETS.keys() - {"folder"}))
+    raise InputError(f"{spec}: no such folder, nor a data set; known: {known}")
+
+
+def _block(
+    name: str, revision: str, photos: Sequence[np.ndarray], truths: Sequence[np.ndarray]
+) -> Photos:
+    sizes = np.array([photo.shape[:2] for photo in photos], np.int64)
+    ends = np.cumsum([photo.size for photo in photos], dtype=np.int64)
+    offsets = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+
+    def joined(parts: Sequence[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.concatenate([part.reshape(-1) for part in parts]))
+
+    return Photos(
+        name, revision, joined(photos), offsets, sizes, joined(truths) if truths else None
+    )

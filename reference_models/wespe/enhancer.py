@@ -1,0 +1,16 @@
+"""A WESPE generator as an enhancer: ``wespe:CHECKPOINT``.
+
+    wespe-bench train wespe --source phone/ --target dslr/ --out runs/phone
+    wespe-bench enhance wespe:runs/phone/generator.safetensors --input photos/
+
+The network is DPED's, and so is the enhancer; `reference_models.dped.enhancer` has the options.
+"""
+
+from __future__ import annotations
+
+from reference_models.dped.enhancer import GeneratorEnhancer, of_spec
+
+
+def wespe(argument: str) -> GeneratorEnhancer:
+    """A WESPE generator, photos of any size: wespe:CHECKPOINT?precision=fp32&max_memory=2GB."""
+    return of_spec("wespe", argument)

