@@ -34,6 +34,10 @@ _CHUNK = 1 << 20
 _MOST_AT_ONCE = 64 * 2**20  # tar's own headers are far smaller
 
 
+class Refused(InputError):  # noqa: N818
+    """The archive itself is at fault: damaged, dangerous, or without a file in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A file in an archive: its path as checked parts, its size, and how to read it."""
@@ -49,16 +53,16 @@ def unpack(archive: Path, into: Path, *, folder: str = "") -> tuple[Path, int]:
     An archive whose files share one top folder becomes that folder; any other becomes a
     folder named ``folder``, by default like the archive.
 
-    Raises InputError when the archive is damaged, dangerous (see above), larger than the
-    disk's free space, or when the folder exists; nothing is left behind then.
+    Raises Refused when the archive is damaged or dangerous (see above), InputError when it is
+    larger than the disk's free space or the folder exists; nothing is left behind then.
     """
     with _opened(archive) as members:
         listed = list(_checked(archive, members))
         if not listed:
-            raise InputError(f"{archive}: no files in it")
+            raise Refused(f"{archive}: no files in it")
         tops = {member.parts[0] for member in listed if len(member.parts) > 1}
         alone = len(tops) == 1 and all(len(member.parts) > 1 for member in listed)
-        target = into / (tops.pop() if alone else folder or _stem(archive))
+        target = into / (tops.pop() if alone else folder or stem(archive))
         if target.exists():
             raise InputError(f"{target} is there already; move it away to unpack {archive.name}")
         total = sum(member.size for member in listed)
@@ -84,7 +88,8 @@ def is_archive(path: Path) -> bool:
         return False
 
 
-def _stem(archive: Path) -> str:
+def stem(archive: Path) -> str:
+    """The archive's name without its ending."""
     return re.sub(r"\.(zip|tar|tgz|tbz2|txz|tar\.\w+)$", "", archive.name) or "unpacked"
 
 
@@ -225,9 +230,9 @@ def _checked(
             yield Member(parts, size, opener)
     except InputError as error:
         text = str(error)
-        raise InputError(text if text.startswith(str(archive)) else f"{archive}: {text}") from None
+        raise Refused(text if text.startswith(str(archive)) else f"{archive}: {text}") from None
     except Exception as error:  # zipfile, tarfile and four decompressors on anybody's bytes
-        raise InputError(
+        raise Refused(
             f"{archive}: damaged, cut short, or no zip or tar file ({one_line(error)[:120]})"
         ) from None
 
@@ -279,5 +284,5 @@ def _write(archive: Path, members: list[Member], folder: Path, drop: int) -> Non
             bar.update()
 
 
-def _broken(archive: Path, member: Member, error: Exception) -> InputError:
-    return InputError(f"{archive}: {'/'.join(member.parts)!r} is damaged ({one_line(error)[:120]})")
+def _broken(archive: Path, member: Member, error: Exception) -> Refused:
+    return Refused(f"{archive}: {'/'.join(member.parts)!r} is damaged ({one_line(error)[:120]})")

@@ -8,8 +8,9 @@ says stands in the verb's own index.
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from wespe_bench.engines import Setup
 from wespe_bench.errors import InputError
 from wespe_bench.runs import Failure
 from wespe_bench.store import check_id
+from wespe_bench.types import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,32 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
-def refuse_inside(out: Path, *inputs: str | None) -> None:
-    """Raise InputError when ``out`` lies in a folder that is read: its files would be too."""
-    for folder in inputs:
-        if folder and out.resolve().is_relative_to(Path(folder).resolve()):
+def refuse_inside(out: Path, *inputs: str | None, samples: Sequence[Sample] = ()) -> None:
+    """Raise InputError when ``out`` lies in a folder that is read: its files would be too.
+
+    Read are the folders ``inputs``, and those that hold the ``samples``, or their references.
+    """
+    folders = [folder for folder in inputs if folder]
+    for paths in ([s.path for s in samples], [s.reference for s in samples if s.reference]):
+        if parents := {os.path.dirname(os.path.abspath(path)) for path in paths}:  # noqa: PTH100, PTH120
+            folders.append(os.path.commonpath(parents))
+    for folder in folders:
+        if out.resolve().is_relative_to(Path(folder).resolve()):
             raise InputError(f"--out {out} lies inside {folder}; choose a folder outside of it")
+
+
+def refuse_other(
+    out: Path, before: Mapping[str, Any], now: Mapping[str, Any], renamed: bool = False
+) -> None:
+    """Raise InputError when what ``out`` was made of is another data set than today's.
+
+    Both map an id to the hashes of its files. A data set that lost or changed some of its
+    photos is the same; one with no photo in common is another, and so is one ``renamed``
+    that lacks any.
+    """
+    lost = sum(now.get(id_) != content for id_, content in before.items())
+    if lost and (renamed or lost == len(before)):
+        raise InputError(f"{out} holds another data set; choose another --out")
 
 
 def work_through(
