@@ -189,7 +189,8 @@ class _Guarded:
 
 def _opened(archive: Path) -> _Opened:
     if not archive.is_file():
-        raise InputError(f"no such file: {archive}")
+        what = "not a regular file" if archive.exists() else "no such file"
+        raise InputError(f"{archive}: {what}")
     return _Opened(archive)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from wespe_bench import atomic, provenance
+from wespe_bench import atomic, provenance, reading
 from wespe_bench.data.archives import Refused, is_archive, stem, unpack
 from wespe_bench.data.journal import make_folder
 from wespe_bench.data.sources import ARCHIVES, Archive
@@ -137,7 +137,7 @@ def download(archive: Archive, into: Path, lock: Path) -> tuple[Path, bool]:
 def read_lock(lock: Path) -> dict[str, str]:
     """Address -> SHA-256 of first sight. Raises InputError when the file is damaged."""
     try:
-        entries = json.loads(lock.read_text("utf-8"))
+        entries = reading.read_json(lock)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):
@@ -232,7 +232,7 @@ class Resuming:
     def _stamp(self, url: str) -> str:
         """What the server called the file whose beginning we have; empty when unknown."""
         try:
-            noted = json.loads(self._stamp_path().read_text("utf-8"))
+            noted = reading.read_json(self._stamp_path())
             return str(noted["stamp"]) if noted["url"] == url else ""
         except (OSError, ValueError, KeyError, TypeError):
             return ""

@@ -18,6 +18,7 @@ from typing import Any
 from wespe_bench import atomic
 from wespe_bench.engines import Setup
 from wespe_bench.errors import InputError
+from wespe_bench.reading import parse_json
 from wespe_bench.runs import Failure
 from wespe_bench.store import check_id
 from wespe_bench.types import Sample
@@ -50,7 +51,7 @@ class Journal:
         found: dict[str, dict[str, Any]] = {}
         for path in sorted(self.folder.glob("part-*.jsonl")):
             try:
-                rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+                rows = [parse_json(line) for line in path.read_text("utf-8").splitlines()]
                 for row in rows:
                     check_id(row["sample"])  # verbs make file names of it
                     found[row["sample"]] = row

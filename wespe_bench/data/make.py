@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wespe_bench import reading
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
 from wespe_bench.data.lock import held
@@ -173,8 +174,8 @@ def _read_manifest(out: Path, camera: Camera) -> dict[str, Any] | None:
     """
     path = out / "manifest.json"
     try:
-        content = json.loads(path.read_text("utf-8"))
-        if int(content["schema"]) > SCHEMA:
+        content = reading.read_json(path)
+        if reading.layout_number(content["schema"]) > SCHEMA:
             raise InputError(f"{path}: written by a newer wespe-bench; upgrade it")
         fine = isinstance(content["camera"], str) and isinstance(content["dataset"], dict)
         for row in content["samples"]:
@@ -185,7 +186,7 @@ def _read_manifest(out: Path, camera: Camera) -> dict[str, Any] | None:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except InputError:
         raise
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         fine = False
     if not fine:
         raise InputError(f"{path}: damaged, or no manifest of data make; choose another --out")

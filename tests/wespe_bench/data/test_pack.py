@@ -211,6 +211,24 @@ def test_what_a_killed_pack_left_is_hashed_before_it_is_believed(
     assert content(tmp_path / "hit") == whole
 
 
+@pytest.mark.parametrize("damage", [b"", b"PK\3\4", b"\x93NUMPY\1\0\xff\xff{"])
+def test_damaged_pixels_are_packed_anew(damage: bytes, photos: Path, tmp_path: Path) -> None:
+    from wespe_bench.data.pack import pack
+
+    dataset = load_dataset("folder", input=photos)
+    pack(dataset, tmp_path / "out")
+    whole = content(tmp_path / "out")
+    (pixels,) = (tmp_path / "out").glob("input-*.npy")
+    pixels.write_bytes(damage and damage + pixels.read_bytes()[len(damage) :])
+    with pytest.raises(InputError, match="damaged"):
+        Packed.open(tmp_path / "out")
+    assert pack(dataset, tmp_path / "out") == (6, 0, [])
+    assert content(tmp_path / "out") == whole
+    (tmp_path / "out" / "pack.json").write_text("[" * 200_000)
+    assert pack(dataset, tmp_path / "out") == (6, 0, [])
+    assert content(tmp_path / "out") == whole
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 5, 6, 7, 8])
 def test_size_from_the_head_is_the_decoded_one(orientation: int, tmp_path: Path) -> None:
     from PIL import Image
