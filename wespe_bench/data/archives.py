@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from wespe_bench.data.journal import make_folder
+from wespe_bench.data.journal import check_room, make_folder
 from wespe_bench.errors import InputError, one_line
 
 #: Photos hardly compress; above this many bytes for one, an archive is a bomb.
@@ -67,10 +67,9 @@ def unpack(archive: Path, into: Path, *, folder: str = "") -> tuple[Path, int]:
             raise InputError(f"{target} is there already; move it away to unpack {archive.name}")
         total = sum(member.size for member in listed)
         make_folder(into)
-        free = shutil.disk_usage(into).free
-        if total > free:
-            raise InputError(f"{into}: {total / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free")
-        unfinished = into / f".{target.name[:80]}.unpacking"
+        check_room(into, total, "to unpack")
+        short = target.name.encode(errors="replace")[:80].decode(errors="ignore")
+        unfinished = into / f".{short}.unpacking"
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
             _write(archive, listed, unfinished, drop=1 if alone else 0)
@@ -90,7 +89,8 @@ def is_archive(path: Path) -> bool:
 
 def stem(archive: Path) -> str:
     """The archive's name without its ending."""
-    return re.sub(r"\.(zip|tar|tgz|tbz2|txz|tar\.\w+)$", "", archive.name) or "unpacked"
+    name = re.sub(r"\.(zip|tar|tgz|tbz2|txz|tar\.\w+)$", "", archive.name)
+    return name if name.strip(".") else "unpacked"
 
 
 class _Opened:
@@ -189,8 +189,9 @@ class _Guarded:
 
 def _opened(archive: Path) -> _Opened:
     if not archive.is_file():
-        what = "not a regular file" if archive.exists() else "no such file"
-        raise InputError(f"{archive}: {what}")
+        if archive.exists():
+            raise InputError(f"{archive}: not a regular file")
+        raise InputError(f"no such file: {archive}")
     return _Opened(archive)
 
 
@@ -263,8 +264,8 @@ def _write(archive: Path, members: list[Member], folder: Path, drop: int) -> Non
     with progress.bar(len(members), f"unpack {archive.name}", "file") as bar:
         for member in members:
             path = folder.joinpath(*member.parts[drop:])
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 with member.open() as source, open(path, "xb") as target:
                     left = member.size
                     while chunk := source.read(min(_CHUNK, left + 1)):
@@ -278,7 +279,9 @@ def _write(archive: Path, members: list[Member], folder: Path, drop: int) -> Non
                     raise InputError("holds less than it says")
             except OSError as error:
                 if error.errno is not None:  # the disk's fault, not the archive's
-                    raise InputError(f"cannot write {path}: {error.strerror}") from None
+                    raise InputError(
+                        f"cannot write {path} ({error.strerror}); choose another --out"
+                    ) from None
                 raise _broken(archive, member, error) from None
             except Exception as error:  # a wrong checksum, a cut stream
                 raise _broken(archive, member, error) from None

@@ -43,10 +43,14 @@ def believed(
     return kept
 
 
-def open_worker(paths: tuple[str, ...]) -> Callable[[Sequence[Item]], list[Outcome]]:
-    """In each worker: the pixel files, open for writing."""
+def open_worker(
+    context: tuple[str, tuple[str, ...]],
+) -> Callable[[Sequence[Item]], list[Outcome]]:
+    """In each worker: the kind of the layout, and the pixel files, open for writing."""
     import numpy as np
 
+    kind, paths = context
+    expected = "like the other patches" if kind == "patches" else "as its head says; save it anew"
     files, starts = [], []
     for path in paths:
         file = open(path, "r+b", buffering=0)  # noqa: SIM115  open as long as the worker lives
@@ -77,7 +81,7 @@ def open_worker(paths: tuple[str, ...]) -> Callable[[Sequence[Item]], list[Outco
                 return Outcome(item, error=one_line(error))
             if pixels.shape[:2] != (item.height, item.width):
                 has, wanted = f"{pixels.shape[1]}x{pixels.shape[0]}", f"{item.width}x{item.height}"
-                who = f"like the photo ({item.paths[0]})" if prefix else "like the other patches"
+                who = f"like the photo ({item.paths[0]})" if prefix else expected
                 return Outcome(item, error=f"{path}: {has}, not {wanted} {who}")
             row[f"{prefix}source_sha256"] = hashlib.sha256(data).hexdigest()
             row[f"{prefix}pixels_sha256"] = hashlib.sha256(pixels.data).hexdigest()

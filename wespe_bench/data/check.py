@@ -69,8 +69,6 @@ def main(argv: list[str]) -> int:
 
     config = parse(Check, argv, "data check")
     check_jobs(config.jobs)
-    if config.data == "":
-        raise InputError("--data is empty; is a variable unset?")
     if config.out:
         check_out(Path(config.out))
     report = check(config.dataset, config.data, verify=config.verify, jobs=config.jobs)
@@ -131,6 +129,8 @@ def check(
         report.faults += kinds.unpaired(photos, references)
     report.faults += kinds.duplicates(report.places)
     report.faults += _counts(report)
+    if not total and not report.faults:
+        raise InputError(f"no photos in {root} ({', '.join(EXTENSIONS)})")
     if verify:
         _decode(name, report, jobs)
     else:

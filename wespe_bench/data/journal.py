@@ -7,6 +7,7 @@ says stands in the verb's own index.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -71,13 +72,39 @@ class Journal:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder with its parents. Raises InputError when that cannot be."""
+    """Make a folder with its parents. Raises InputError when that, or writing in it, cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "read-only, or not yours to write")
     except OSError as error:
         raise InputError(
             f"cannot write {folder} ({error.strerror}); choose another --out"
         ) from None
+
+
+def check_room(folder: Path, size: int, what: str, there: int = 0) -> None:
+    """Raise InputError unless ``size`` bytes fit on the disk, ``there`` of which are written.
+
+    ``what`` says what they are: "to unpack", "of pixels".
+    """
+    free = shutil.disk_usage(folder).free
+    if size - there > free:
+        raise InputError(
+            f"{folder}: {amount(size)} {what}, {amount(free)} free; choose another --out"
+        )
+
+
+def amount(size: int) -> str:
+    """A number of bytes for people, in three digits.
+
+    >>> amount(999), amount(12_345), amount(3_530_603_713)
+    ('999 bytes', '12.3 kB', '3.53 GB')
+    """
+    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} bytes"
 
 
 def refuse_inside(out: Path, *inputs: str | None, samples: Sequence[Sample] = ()) -> None:

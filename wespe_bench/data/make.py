@@ -12,7 +12,7 @@ import errno
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import reading
@@ -95,6 +95,7 @@ def make(
     from wespe_bench import provenance
 
     refuse_inside(out, samples=dataset.samples)
+    _check_names(dataset)
     key = provenance.sha256_bytes(camera.describe().encode())[:12]
     journal = Journal(out / f"journal-{key}")
     if _read_manifest(out, camera) is None:
@@ -165,6 +166,18 @@ def _make(
     atomic.write_text(out / "manifest.json", text + "\n")
     journal.remove()
     return len(done), len(kept), failures
+
+
+def _check_names(dataset: Dataset) -> None:
+    """Refuse a photo in a folder that is called as another's JPEG will be."""
+    known = {sample.id: sample.path for sample in dataset.samples}
+    for sample in dataset.samples:
+        for parent in PurePosixPath(sample.id).parents:
+            if parent.suffix == ".jpg" and str(parent.with_suffix("")) in known:
+                raise InputError(
+                    f"{sample.path} lies in a folder named like the JPEG of "
+                    f"{known[str(parent.with_suffix(''))]}; rename one of them"
+                )
 
 
 def _read_manifest(out: Path, camera: Camera) -> dict[str, Any] | None:
@@ -288,8 +301,6 @@ def main(argv: list[str]) -> int:
     camera = camera_of(config)
     if not (config.dataset or config.input is not None):
         raise InputError("nothing to photograph: give --input FOLDER, or --dataset NAME")
-    if config.out == "":
-        raise InputError("--out is empty; is a variable unset?")
     if config.verify:
         provenance.forget()
     unpaired = {"reference": None, "input_suffix": None, "reference_suffix": None}

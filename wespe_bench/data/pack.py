@@ -90,7 +90,8 @@ def pack(
 
     refuse_inside(out, samples=dataset.samples)
     _check_folder(out)
-    make_folder(out)
+    if not (out / "pack.json").exists():  # a whole pack may lie where nothing can be written
+        make_folder(out)
     hashes = {row[0]: row[1:] for row in provenance.hash_samples(dataset.samples)}
     revision = provenance.revision((id_, *pair) for id_, pair in hashes.items())
     layout = lay_out(dataset, kind)
@@ -137,7 +138,7 @@ def _pack(
 
     done, failures = work_through(
         open_worker,
-        tuple(map(str, paths)),
+        (layout.kind, tuple(map(str, paths))),
         todo,
         journal,
         title="pack",
@@ -269,8 +270,6 @@ def main(argv: list[str]) -> int:
 
     config = parse(Pack, argv, "data pack")
     check_jobs(config.jobs)
-    if config.out == "":
-        raise InputError("--out is empty; is a variable unset?")
     if config.verify:
         provenance.forget()
     dataset, options = choose(config.dataset, config)

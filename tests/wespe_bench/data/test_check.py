@@ -200,3 +200,8 @@ def test_only_its_own_table_is_replaced(tmp_path: Path) -> None:
         assert (out.read_bytes() if out.exists() else None) == before
     for _ in range(2):
         assert main([f"camera:{folder}", "--out", str(tmp_path / "new.csv")]) == 0
+
+
+def test_an_empty_folder_is_not_fine(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no photos in"):
+        check(f"camera:{tmp_path}")

@@ -116,6 +116,13 @@ def test_another_data_set_is_refused(photos: Path, references: Path, tmp_path: P
     assert content(out).items() >= {k: v for k, v in whole.items() if k != "manifest.json"}.items()
 
 
+def test_a_folder_named_like_a_jpeg(photos: Path, tmp_path: Path) -> None:
+    write_png(photos / "img1.jpg" / "y.png", np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(InputError, match=r"img1\.jpg/y\.png lies in a folder named like the JPEG"):
+        make(load_dataset("folder", input=photos), tmp_path / "out", Camera())
+    assert not (tmp_path / "out").exists()
+
+
 def test_named_sets_are_not_written_into(photos: Path) -> None:
     for name in ("made", "a/b"):
         with pytest.raises(InputError, match="lies inside"):
