@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wespe_bench import atomic
+from wespe_bench import atomic, reading
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def read(path: Path) -> tuple[Generator, Card, str]:
     format, or holds tensors that do not fit its card.
     """
     try:
-        data = path.read_bytes()
+        data = reading.read_bytes(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     card = _card(path, data)
@@ -155,8 +155,8 @@ def _card(path: Path, data: bytes) -> Card:
     try:
         if not 2 <= length <= len(data) - 8:
             raise ValueError("the header is cut short")
-        text = json.loads(data[8 : 8 + length])["__metadata__"]["card"]
-        fields: dict[str, Any] = json.loads(text)
+        text = reading.parse_json(data[8 : 8 + length])["__metadata__"]["card"]
+        fields: dict[str, Any] = reading.parse_json(text)
         version = fields.get("format_version")
         if version != FORMAT_VERSION:
             raise InputError(

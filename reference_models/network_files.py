@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wespe_bench import reading
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.images import check_rgb
 from wespe_bench.options import split_options
@@ -205,7 +206,7 @@ def _forward_onnx(session: Any, name: str, kind: type, x: np.ndarray) -> np.ndar
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return reading.read_bytes(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:

@@ -63,7 +63,22 @@ def parse(
         raise InputError(f"{complaint}; see {command} --help") from None
     if unknown:
         raise InputError(_unknown(unknown[0], config, command))
+    _refuse_empty(parsed)
     return parsed
+
+
+def _refuse_empty(parsed: Any) -> None:
+    """Raise InputError for a text that is empty where a name or a path has to be.
+
+    The ends of file names may be empty, and what is empty anyway when it is not given.
+    """
+    for field in _fields(type(parsed)):
+        if getattr(parsed, field.name) != "" or field.default == "":
+            continue
+        if not field.name.endswith("suffix"):
+            option = field.name.replace("_", "-")
+            name = option.upper() if _is_required(field) else f"--{option}"
+            raise InputError(f"{name} is empty; is a variable unset?")
 
 
 class _Captured(io.StringIO):

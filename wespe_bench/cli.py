@@ -81,6 +81,20 @@ VERBS = {
     "merge": ("wespe_bench.merge:main", "shards made on several machines -> one folder"),
 }
 
+#: The verbs that keep what they have done, and go on from there.
+RESUMED = (
+    "demo",
+    "run",
+    "enhance",
+    "score",
+    "data pack",
+    "data fetch",
+    "data make",
+    "data register",
+    "cornia fit",
+    "merge",
+)
+
 _OPTIONS = {"-h": "help", "--help": "help", "help": "help", "-V": "version", "--version": "version"}
 
 
@@ -136,10 +150,8 @@ def _run(verb: str, argv: list[str]) -> int:
     except InputError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
-        print(
-            "wespe-bench: interrupted; what is done is kept, the same command resumes",
-            file=sys.stderr,
-        )
+        resumed = "; what is done is kept, the same command resumes" if verb in RESUMED else ""
+        print(f"wespe-bench: interrupted{resumed}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         _leave_quietly()
@@ -148,7 +160,8 @@ def _run(verb: str, argv: list[str]) -> int:
         return _complain("out of memory; try a smaller --jobs")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}; what is done is kept")
+        kept = "; what is done is kept" if verb in RESUMED else ""
+        return _complain(f"{where}{error.strerror or error}{kept}")
 
 
 def _leave_quietly() -> None:
@@ -172,7 +185,8 @@ def _open_streams() -> None:
 
 
 def _complain(message: str) -> int:
-    print(f"wespe-bench: error: {message}", file=sys.stderr)
+    # A name in it may hold line breaks.
+    print(f"wespe-bench: error: {' '.join(message.splitlines())}", file=sys.stderr)
     return 2
 
 

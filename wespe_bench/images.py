@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from wespe_bench import atomic
+from wespe_bench import atomic, reading
 from wespe_bench.errors import InputError, one_line
 
 #: Endings of phones' HEIC photos, which need the extra ``heic`` (pillow-heif).
@@ -63,7 +63,7 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
     else:
         name = name or str(source)
         try:
-            data = Path(source).read_bytes()
+            data = reading.read_bytes(source)
         except FileNotFoundError:
             raise InputError(f"{name}: no such file") from None
         except OSError as error:

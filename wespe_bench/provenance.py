@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from wespe_bench import atomic
+from wespe_bench import atomic, reading
 from wespe_bench.errors import InputError
 from wespe_bench.types import Sample
 
@@ -82,7 +82,7 @@ class _HashCache:
         if self.path is None:
             return {}
         try:
-            entries = json.loads(self.path.read_text("utf-8"))
+            entries = reading.read_json(self.path)
         except (OSError, ValueError):
             return {}
         if not isinstance(entries, dict):
@@ -114,6 +114,7 @@ def sha256_file(path: Path) -> str:
     Raises InputError when the file cannot be read.
     """
     try:
+        reading.check_regular(path)
         status = path.stat()
         cache = _hash_cache()
         key = str(path.absolute())

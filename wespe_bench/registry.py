@@ -177,7 +177,8 @@ def parse_dataset(spec: str, data: Path | str | None = None) -> tuple[str, dict[
         if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
             raise InputError(f"{spec!r}: nothing goes after {name}; say its place with --data")
         if not argument:
-            raise InputError(f"{spec!r}: nothing after the colon; expected {name}:...")
+            wanted = parameters[0].name.upper()
+            raise InputError(f"{spec!r}: nothing after the colon; expected {name}:{wanted}")
         options[parameters[0].name] = argument
     for item in query.split("&") if query else []:
         option, equals, value = item.partition("=")

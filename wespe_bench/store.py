@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import atomic, provenance
+from wespe_bench import atomic, provenance, reading
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -214,8 +214,8 @@ def read_run(run: Path) -> dict[str, Any]:
     """run.json as a dict. Raises InputError when it is missing, damaged or from a newer version."""
     path = run / "run.json"
     try:
-        content = json.loads(path.read_text("utf-8"))
-        schema = int(content["schema"])
+        content = reading.read_json(path)
+        schema = reading.layout_number(content["schema"])
     except FileNotFoundError:
         raise InputError(f"{run}: not a run folder (it has no run.json)") from None
     except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wespe_bench import reading
 from wespe_bench.errors import InputError
 
 _MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
@@ -261,7 +262,7 @@ def files_of(prefix: Path) -> list[Path]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return reading.read_bytes(path)
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file; PREFIX is the common part of NAME.index and "

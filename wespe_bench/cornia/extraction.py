@@ -26,6 +26,7 @@ from wespe_bench.errors import InputError, one_line
 from wespe_bench.images import read_rgb
 from wespe_bench.metrics import cornia
 from wespe_bench.metrics.patches import SIDE, whiten
+from wespe_bench.reading import parse_json
 from wespe_bench.registry import ENGINES, resolve
 
 
@@ -170,7 +171,7 @@ def _read(path: Path) -> Extracted | None:
         data = path.read_bytes()
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
-        names = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["versions"])
+        names = parse_json(parse_json(data[8 : 8 + length])["__metadata__"]["versions"])
         kinds, levels = zip(*names, strict=True)
         return Extracted(tensors["features"], tensors["measures"], tuple(kinds), tuple(levels))
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from wespe_bench.data.journal import make_folder
+from wespe_bench.data.journal import check_room, make_folder
 from wespe_bench.errors import InputError, one_line
 
 #: Photos hardly compress; above this many bytes for one, an archive is a bomb.
@@ -32,6 +32,10 @@ MAX_BYTES = 2**40
 
 _CHUNK = 1 << 20
 _MOST_AT_ONCE = 64 * 2**20  # tar's own headers are far smaller
+
+
+class Refused(InputError):  # noqa: N818
+    """The archive itself is at fault: damaged, dangerous, or without a file in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +53,23 @@ def unpack(archive: Path, into: Path, *, folder: str = "") -> tuple[Path, int]:
     An archive whose files share one top folder becomes that folder; any other becomes a
     folder named ``folder``, by default like the archive.
 
-    Raises InputError when the archive is damaged, dangerous (see above), larger than the
-    disk's free space, or when the folder exists; nothing is left behind then.
+    Raises Refused when the archive is damaged or dangerous (see above), InputError when it is
+    larger than the disk's free space or the folder exists; nothing is left behind then.
     """
     with _opened(archive) as members:
         listed = list(_checked(archive, members))
         if not listed:
-            raise InputError(f"{archive}: no files in it")
+            raise Refused(f"{archive}: no files in it")
         tops = {member.parts[0] for member in listed if len(member.parts) > 1}
         alone = len(tops) == 1 and all(len(member.parts) > 1 for member in listed)
-        target = into / (tops.pop() if alone else folder or _stem(archive))
+        target = into / (tops.pop() if alone else folder or stem(archive))
         if target.exists():
             raise InputError(f"{target} is there already; move it away to unpack {archive.name}")
         total = sum(member.size for member in listed)
         make_folder(into)
-        free = shutil.disk_usage(into).free
-        if total > free:
-            raise InputError(f"{into}: {total / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free")
-        unfinished = into / f".{target.name[:80]}.unpacking"
+        check_room(into, total, "to unpack")
+        short = target.name.encode(errors="replace")[:80].decode(errors="ignore")
+        unfinished = into / f".{short}.unpacking"
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
             _write(archive, listed, unfinished, drop=1 if alone else 0)
@@ -84,8 +87,10 @@ def is_archive(path: Path) -> bool:
         return False
 
 
-def _stem(archive: Path) -> str:
-    return re.sub(r"\.(zip|tar|tgz|tbz2|txz|tar\.\w+)$", "", archive.name) or "unpacked"
+def stem(archive: Path) -> str:
+    """The archive's name without its ending."""
+    name = re.sub(r"\.(zip|tar|tgz|tbz2|txz|tar\.\w+)$", "", archive.name)
+    return name if name.strip(".") else "unpacked"
 
 
 class _Opened:
@@ -184,6 +189,8 @@ class _Guarded:
 
 def _opened(archive: Path) -> _Opened:
     if not archive.is_file():
+        if archive.exists():
+            raise InputError(f"{archive}: not a regular file")
         raise InputError(f"no such file: {archive}")
     return _Opened(archive)
 
@@ -225,9 +232,9 @@ def _checked(
             yield Member(parts, size, opener)
     except InputError as error:
         text = str(error)
-        raise InputError(text if text.startswith(str(archive)) else f"{archive}: {text}") from None
+        raise Refused(text if text.startswith(str(archive)) else f"{archive}: {text}") from None
     except Exception as error:  # zipfile, tarfile and four decompressors on anybody's bytes
-        raise InputError(
+        raise Refused(
             f"{archive}: damaged, cut short, or no zip or tar file ({one_line(error)[:120]})"
         ) from None
 
@@ -257,8 +264,8 @@ def _write(archive: Path, members: list[Member], folder: Path, drop: int) -> Non
     with progress.bar(len(members), f"unpack {archive.name}", "file") as bar:
         for member in members:
             path = folder.joinpath(*member.parts[drop:])
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 with member.open() as source, open(path, "xb") as target:
                     left = member.size
                     while chunk := source.read(min(_CHUNK, left + 1)):
@@ -272,12 +279,14 @@ def _write(archive: Path, members: list[Member], folder: Path, drop: int) -> Non
                     raise InputError("holds less than it says")
             except OSError as error:
                 if error.errno is not None:  # the disk's fault, not the archive's
-                    raise InputError(f"cannot write {path}: {error.strerror}") from None
+                    raise InputError(
+                        f"cannot write {path} ({error.strerror}); choose another --out"
+                    ) from None
                 raise _broken(archive, member, error) from None
             except Exception as error:  # a wrong checksum, a cut stream
                 raise _broken(archive, member, error) from None
             bar.update()
 
 
-def _broken(archive: Path, member: Member, error: Exception) -> InputError:
-    return InputError(f"{archive}: {'/'.join(member.parts)!r} is damaged ({one_line(error)[:120]})")
+def _broken(archive: Path, member: Member, error: Exception) -> Refused:
+    return Refused(f"{archive}: {'/'.join(member.parts)!r} is damaged ({one_line(error)[:120]})")

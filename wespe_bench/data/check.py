@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections import Counter, defaultdict
@@ -15,6 +16,9 @@ from wespe_bench.data import faults as kinds
 from wespe_bench.data.faults import Fault, Place
 from wespe_bench.datasets.survey import Part
 from wespe_bench.errors import InputError
+from wespe_bench.images import EXTENSIONS
+
+_COLUMNS = ("what", "part", "kind", "path", "detail")
 
 #: Faults of one kind that are printed without --all.
 SHOWN = 10
@@ -65,8 +69,8 @@ def main(argv: list[str]) -> int:
 
     config = parse(Check, argv, "data check")
     check_jobs(config.jobs)
-    if config.data == "":
-        raise InputError("--data is empty; is a variable unset?")
+    if config.out:
+        check_out(Path(config.out))
     report = check(config.dataset, config.data, verify=config.verify, jobs=config.jobs)
     print("\n".join(_lines(config, report)))
     if config.out:
@@ -76,6 +80,22 @@ def main(argv: list[str]) -> int:
             raise InputError(f"cannot write {config.out} ({error.strerror})") from None
         print(f"{len(report.faults) + len(report.remarks)} lines -> {config.out}")
     return 3 if report.faults else 0
+
+
+def check_out(out: Path) -> None:
+    """Raise InputError for a file that is there and was not written by this verb, or a photo."""
+    hint = "choose another --out, faults.csv for instance"
+    if out.suffix.lower() in EXTENSIONS:
+        raise InputError(f"{out} is a photo by its name; {hint}")
+    if out.is_dir() or not out.exists():
+        return
+    head = "unreadable"
+    with contextlib.suppress(OSError):
+        if out.is_file():
+            with open(out, encoding="utf-8", errors="replace") as file:
+                head = file.readline(200).strip()
+    if head not in ("", ",".join(_COLUMNS)):
+        raise InputError(f"{out} is there already and no table of data check; {hint}")
 
 
 def check(
@@ -109,6 +129,8 @@ def check(
         report.faults += kinds.unpaired(photos, references)
     report.faults += kinds.duplicates(report.places)
     report.faults += _counts(report)
+    if not total and not report.faults:
+        raise InputError(f"no photos in {root} ({', '.join(EXTENSIONS)})")
     if verify:
         _decode(name, report, jobs)
     else:
@@ -274,7 +296,7 @@ def _plain(text: str, root: Path) -> str:
 def _csv(report: Report) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("what", "part", "kind", "path", "detail"))
+    writer.writerow(_COLUMNS)
     for what, found in (("fault", report.faults), ("remark", report.remarks)):
         for fault in found:
             told = (fault.part, fault.kind, fault.path, fault.detail)

@@ -2,11 +2,13 @@
 
 A download that broke off goes on where it stopped (HTTP Range); it counts once its SHA-256
 is right. Where nobody has published one, the hash of first sight is kept in
-``fetch.lock.json`` and holds from then on.
+``fetch.lock.json`` once the archive is unpacked, and holds from then on. What is downloaded
+has hidden names of our own, so that no file of the user's is taken for it or touched.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -15,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from wespe_bench import atomic, provenance
-from wespe_bench.data.archives import is_archive, unpack
+from wespe_bench import atomic, provenance, reading
+from wespe_bench.data.archives import Refused, is_archive, stem, unpack
 from wespe_bench.data.journal import make_folder
 from wespe_bench.data.sources import ARCHIVES, Archive
 from wespe_bench.datasets.facts import FACTS
@@ -61,26 +63,48 @@ def fetch(archive: Archive, into: Path, lock: Path, *, keep: bool = False) -> tu
     """Download ``archive``, check it, unpack it below ``into``: its folder and number of files.
 
     0 files when the folder was there already. Raises InputError when the server cannot be
-    reached or breaks off for good, the hash is wrong, or the archive is refused.
+    reached or breaks off for good, the hash is wrong, or the archive is refused; then it is
+    deleted, and no hash of it is kept.
     """
+    _check_address(archive.url)
     if archive.folder and (into / archive.folder).is_dir():
         return into / archive.folder, 0
-    path = download(archive, into, lock)
-    if not is_archive(path):
-        raise InputError(f"{path}: what came from {archive.url} is no zip or tar file")
-    folder, files = unpack(path, into, folder=archive.folder)
-    if not keep:
+    kept = into / _file_name(archive.url)
+    if keep and kept.exists():
+        raise InputError(f"{kept} is there already; move it away, or leave out --keep")
+    path, known = download(archive, into, lock)
+    try:
+        if not is_archive(path):
+            raise Refused("no zip or tar file")
+        folder, files = unpack(path, into, folder=archive.folder or stem(kept))
+    except Refused as error:
+        path.unlink(missing_ok=True)
+        why = str(error).removeprefix(f"{path}: ")
+        raise InputError(f"what came from {archive.url} was thrown away: {why}") from None
+    except InputError as error:
+        raise InputError(str(error).replace(path.name, kept.name)) from None
+    if not known:
+        digest = provenance.sha256_file(path)
+        entries = read_lock(lock) | {archive.url: digest}
+        atomic.write_text(lock, json.dumps(entries, indent=1, sort_keys=True) + "\n")
+        print(f"{archive.url}: sha256 {digest}, on first sight")
+    if keep:
+        path.rename(kept)
+    else:
         path.unlink()
     return folder, files
 
 
-def download(archive: Archive, into: Path, lock: Path) -> Path:
-    """The file at ``archive.url``, below ``into``; resumed, and checked against its hash."""
+def download(archive: Archive, into: Path, lock: Path) -> tuple[Path, bool]:
+    """The file at ``archive.url``, below ``into`` under a name of ours; resumed.
+
+    And whether its hash was known, and so was checked.
+    """
     import pooch
     import requests
 
     pooch.get_logger().setLevel("WARNING")  # our bar says it
-    name = _file_name(archive.url)
+    name = private_name(archive.url)
     known = archive.sha256 or read_lock(lock).get(archive.url, "")
     make_folder(into)
     if not known:
@@ -100,22 +124,20 @@ def download(archive: Archive, into: Path, lock: Path) -> Path:
     except ValueError as error:
         if isinstance(error, InputError):
             raise
+        what = "try again, and if it stays so, tell the maintainers"
+        if not archive.sha256:
+            what = f"if the new file is right, delete the line of this address in {lock}"
         raise InputError(
-            f"{archive.url}: what came does not have the SHA-256 {known}, so it was thrown away; "
-            "try again, and if it stays so, tell the maintainers"
+            f"{archive.url}: what came does not have the SHA-256 {known}, so it was thrown "
+            f"away; {what}"
         ) from None
-    if not known:
-        digest = provenance.sha256_file(path)
-        entries = read_lock(lock) | {archive.url: digest}
-        atomic.write_text(lock, json.dumps(entries, indent=1, sort_keys=True) + "\n")
-        print(f"{archive.url}: sha256 {digest}, on first sight")
-    return path
+    return path, bool(known)
 
 
 def read_lock(lock: Path) -> dict[str, str]:
     """Address -> SHA-256 of first sight. Raises InputError when the file is damaged."""
     try:
-        entries = json.loads(lock.read_text("utf-8"))
+        entries = reading.read_json(lock)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):
@@ -210,7 +232,7 @@ class Resuming:
     def _stamp(self, url: str) -> str:
         """What the server called the file whose beginning we have; empty when unknown."""
         try:
-            noted = json.loads(self._stamp_path().read_text("utf-8"))
+            noted = reading.read_json(self._stamp_path())
             return str(noted["stamp"]) if noted["url"] == url else ""
         except (OSError, ValueError, KeyError, TypeError):
             return ""
@@ -230,6 +252,22 @@ def _unreachable(url: str, error: BaseException) -> str:
     if isinstance(error, requests.ConnectionError) and not isinstance(error, requests.Timeout):
         return f"{url}: cannot be reached (no network, or a wrong address)"
     return f"{url}: {one_line(error)[:160]}"
+
+
+def _check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        fine = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # brackets without an IPv6 address in them, a port that is no number
+        fine = False
+    if not fine:
+        raise InputError(f"{url!r}: no address; expected https://HOST/FILE")
+
+
+def private_name(url: str) -> str:
+    """What the file at ``url`` is called until it is unpacked: no other address has this name."""
+    short = _file_name(url).encode()[:80].decode(errors="ignore")
+    return f".{short}.{hashlib.sha256(url.encode()).hexdigest()[:16]}.fetch"
 
 
 def _file_name(url: str) -> str:

@@ -35,8 +35,6 @@ def main(argv: list[str]) -> int:
     if argv and not argv[0].startswith("-"):
         argv = ["--name", *argv]
     config = parse(Inventory, argv, "data list")
-    if config.data == "":
-        raise InputError("--data is empty; is a variable unset?")
     own = {name: path for name, path in named(config.data).items() if name not in FACTS}
     known = [*FACTS, *own]
     if config.name and config.name not in known:

@@ -7,9 +7,11 @@ says stands in the verb's own index.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,10 @@ from typing import Any
 from wespe_bench import atomic
 from wespe_bench.engines import Setup
 from wespe_bench.errors import InputError
+from wespe_bench.reading import parse_json
 from wespe_bench.runs import Failure
 from wespe_bench.store import check_id
+from wespe_bench.types import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Journal:
         found: dict[str, dict[str, Any]] = {}
         for path in sorted(self.folder.glob("part-*.jsonl")):
             try:
-                rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+                rows = [parse_json(line) for line in path.read_text("utf-8").splitlines()]
                 for row in rows:
                     check_id(row["sample"])  # verbs make file names of it
                     found[row["sample"]] = row
@@ -68,20 +72,67 @@ class Journal:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder with its parents. Raises InputError when that cannot be."""
+    """Make a folder with its parents. Raises InputError when that, or writing in it, cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "read-only, or not yours to write")
     except OSError as error:
         raise InputError(
             f"cannot write {folder} ({error.strerror}); choose another --out"
         ) from None
 
 
-def refuse_inside(out: Path, *inputs: str | None) -> None:
-    """Raise InputError when ``out`` lies in a folder that is read: its files would be too."""
-    for folder in inputs:
-        if folder and out.resolve().is_relative_to(Path(folder).resolve()):
+def check_room(folder: Path, size: int, what: str, there: int = 0) -> None:
+    """Raise InputError unless ``size`` bytes fit on the disk, ``there`` of which are written.
+
+    ``what`` says what they are: "to unpack", "of pixels".
+    """
+    free = shutil.disk_usage(folder).free
+    if size - there > free:
+        raise InputError(
+            f"{folder}: {amount(size)} {what}, {amount(free)} free; choose another --out"
+        )
+
+
+def amount(size: int) -> str:
+    """A number of bytes for people, in three digits.
+
+    >>> amount(999), amount(12_345), amount(3_530_603_713)
+    ('999 bytes', '12.3 kB', '3.53 GB')
+    """
+    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} bytes"
+
+
+def refuse_inside(out: Path, *inputs: str | None, samples: Sequence[Sample] = ()) -> None:
+    """Raise InputError when ``out`` lies in a folder that is read: its files would be too.
+
+    Read are the folders ``inputs``, and those that hold the ``samples``, or their references.
+    """
+    folders = [folder for folder in inputs if folder]
+    for paths in ([s.path for s in samples], [s.reference for s in samples if s.reference]):
+        if parents := {os.path.dirname(os.path.abspath(path)) for path in paths}:  # noqa: PTH100, PTH120
+            folders.append(os.path.commonpath(parents))
+    for folder in folders:
+        if out.resolve().is_relative_to(Path(folder).resolve()):
             raise InputError(f"--out {out} lies inside {folder}; choose a folder outside of it")
+
+
+def refuse_other(
+    out: Path, before: Mapping[str, Any], now: Mapping[str, Any], renamed: bool = False
+) -> None:
+    """Raise InputError when what ``out`` was made of is another data set than today's.
+
+    Both map an id to the hashes of its files. A data set that lost or changed some of its
+    photos is the same; one with no photo in common is another, and so is one ``renamed``
+    that lacks any.
+    """
+    lost = sum(now.get(id_) != content for id_, content in before.items())
+    if lost and (renamed or lost == len(before)):
+        raise InputError(f"{out} holds another data set; choose another --out")
 
 
 def work_through(

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wespe_bench.data.journal import check_room
 from wespe_bench.datasets.headers import upright_size
 from wespe_bench.errors import InputError
 from wespe_bench.types import Dataset, Sample
@@ -80,14 +81,24 @@ def _paths(sample: Sample) -> tuple[str, ...]:
 
 def _kind(samples: Sequence[Sample]) -> str:
     """Patches, if a few dozen photos from all over the set are small and of one size."""
-    sizes = set()
+    sizes: Counter[tuple[int, int]] = Counter()
     for sample in samples[:: max(1, len(samples) // 32)]:
         try:
-            sizes.add(upright_size(sample.path))
+            sizes[upright_size(sample.path)] += 1
         except InputError:
             continue
     small = all(max(size) <= LARGEST_PATCH for size in sizes)
-    return "patches" if len(sizes) == 1 and small else "photos"
+    if len(sizes) == 1 and small:
+        return "patches"
+    ((height, width), most), *others = sizes.most_common() or [((0, 0), 0)]
+    if others and max(height, width) <= LARGEST_PATCH and 2 * most > sizes.total():
+        warnings.warn(
+            f"packed as photos of any size: of {sizes.total()} looked at, {most} are "
+            f"{width}x{height} and {sizes.total() - most} are not; --kind patches packs those "
+            "of one size and names the others",
+            stacklevel=4,
+        )
+    return "photos"
 
 
 def _first_size(dataset: Dataset) -> tuple[int, int]:
@@ -115,12 +126,10 @@ def allocate(path: Path, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(header, description)
     size = len(header.getvalue()) + int(np.prod(shape, dtype=np.int64))
     there = getattr(path.stat(), "st_blocks", 0) * 512 if path.exists() else 0
-    free = shutil.disk_usage(path.parent).free
-    if size - there > free:
-        raise InputError(
-            f"{path.parent}: {size / 1e9:.1f} GB of pixels, {free / 1e9:.1f} GB free; "
-            "choose another --out"
-        )
-    with open(path, "r+b" if path.exists() else "w+b") as file:
-        file.write(header.getvalue())
-        file.truncate(size)
+    check_room(path.parent, size, "of pixels", there)
+    try:
+        with open(path, "r+b" if path.exists() else "w+b") as file:
+            file.write(header.getvalue())
+            file.truncate(size)
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror}); choose another --out") from None

@@ -12,11 +12,13 @@ import errno
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from wespe_bench import reading
 from wespe_bench.arguments import check_jobs, cores
-from wespe_bench.data.journal import Journal, refuse_inside, work_through
+from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
+from wespe_bench.data.lock import held
 from wespe_bench.engines import Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.runs import Failure, folder_name, tell
@@ -88,23 +90,39 @@ def make(
     """Photograph ``dataset``'s photos into the folder ``out``; resumes what is there.
 
     Returns how many pairs are new, how many were there, and what failed. Raises InputError
-    when ``out`` holds something else or cannot be written.
+    when ``out`` holds something else, lies among the photos, or cannot be written.
     """
+    from wespe_bench import provenance
+
+    refuse_inside(out, samples=dataset.samples)
+    _check_names(dataset)
+    key = provenance.sha256_bytes(camera.describe().encode())[:12]
+    journal = Journal(out / f"journal-{key}")
+    if _read_manifest(out, camera) is None:
+        journal.claim("other settings or another seed")
+    hashes = {id_: content for id_, content, _ in provenance.hash_samples(dataset.samples)}
+    with held(out, f"make {key} {dataset.revision}"):
+        return _make(dataset, out, camera, jobs, journal, hashes)
+
+
+def _make(
+    dataset: Dataset,
+    out: Path,
+    camera: Camera,
+    jobs: int,
+    journal: Journal,
+    hashes: dict[str, str],
+) -> tuple[int, int, list[Failure]]:
     from wespe_bench import atomic, provenance
     from wespe_bench.engines import chunk_of
 
-    before = _read_manifest(out)
-    if before is not None and before["camera"] != camera.describe():
-        raise InputError(
-            f"{out} was made with other settings or another seed; choose another --out"
-        )
-    key = provenance.sha256_bytes(camera.describe().encode())[:12]
-    journal = Journal(out / f"journal-{key}")
-    if before is None:
-        journal.claim("other settings or another seed")
-    rows = {row["sample"]: row for row in (before or {"samples": []})["samples"]} | journal.rows()
+    # Read again: before the lock was ours it could be written.
+    before = _read_manifest(out, camera) or {"samples": [], "dataset": {}}
+    rows = {row["sample"]: row for row in before["samples"]} | journal.rows()
+    contents = {id_: row.get("source_sha256") for id_, row in rows.items()}
+    name = before["dataset"].get("name", dataset.name)
+    refuse_other(out, contents, hashes, renamed=name != dataset.name)
     atomic.remove_leftovers(out)
-    hashes = {id_: content for id_, content, _ in provenance.hash_samples(dataset.samples)}
     todo, kept = [], {}
     for sample in dataset.samples:
         item = Item(
@@ -150,13 +168,29 @@ def make(
     return len(done), len(kept), failures
 
 
-def _read_manifest(out: Path) -> dict[str, Any] | None:
+def _check_names(dataset: Dataset) -> None:
+    """Refuse a photo in a folder that is called as another's JPEG will be."""
+    known = {sample.id: sample.path for sample in dataset.samples}
+    for sample in dataset.samples:
+        for parent in PurePosixPath(sample.id).parents:
+            if parent.suffix == ".jpg" and str(parent.with_suffix("")) in known:
+                raise InputError(
+                    f"{sample.path} lies in a folder named like the JPEG of "
+                    f"{known[str(parent.with_suffix(''))]}; rename one of them"
+                )
+
+
+def _read_manifest(out: Path, camera: Camera) -> dict[str, Any] | None:
+    """The manifest of what ``camera`` made in ``out``, None where there is none.
+
+    Raises InputError when it is damaged, newer, or of another camera.
+    """
     path = out / "manifest.json"
     try:
-        content = json.loads(path.read_text("utf-8"))
-        if int(content["schema"]) > SCHEMA:
+        content = reading.read_json(path)
+        if reading.layout_number(content["schema"]) > SCHEMA:
             raise InputError(f"{path}: written by a newer wespe-bench; upgrade it")
-        fine = isinstance(content["camera"], str)
+        fine = isinstance(content["camera"], str) and isinstance(content["dataset"], dict)
         for row in content["samples"]:
             check_id(row["sample"])
     except FileNotFoundError:
@@ -165,10 +199,14 @@ def _read_manifest(out: Path) -> dict[str, Any] | None:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except InputError:
         raise
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         fine = False
     if not fine:
         raise InputError(f"{path}: damaged, or no manifest of data make; choose another --out")
+    if content["camera"] != camera.describe():
+        raise InputError(
+            f"{out} was made with other settings or another seed; choose another --out"
+        )
     return dict(content)
 
 
@@ -263,15 +301,13 @@ def main(argv: list[str]) -> int:
     camera = camera_of(config)
     if not (config.dataset or config.input is not None):
         raise InputError("nothing to photograph: give --input FOLDER, or --dataset NAME")
-    if config.out == "":
-        raise InputError("--out is empty; is a variable unset?")
     if config.verify:
         provenance.forget()
     unpaired = {"reference": None, "input_suffix": None, "reference_suffix": None}
-    dataset, _ = choose(config.dataset, SimpleNamespace(**asdict(config), **unpaired))
+    dataset, options = choose(config.dataset, SimpleNamespace(**asdict(config), **unpaired))
     root = Path(config.data) if config.data else data_folder()
     out = Path(config.out) if config.out else root / "made" / folder_name(dataset.name)
-    refuse_inside(out, config.input)
+    refuse_inside(out, config.input, options.get("folder"))
     done, kept, failures = make(dataset, out, camera, jobs=config.jobs)
     there = f", {kept} were there already" if kept else ""
     print(f"{done} pairs made{there} -> {out}")

@@ -6,28 +6,30 @@ killed pack had written is hashed again before it is believed. ``pack.json`` com
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wespe_bench.arguments import check_jobs, cores
-from wespe_bench.data.journal import Journal, make_folder, work_through
-from wespe_bench.data.layout import Item, Layout, allocate, lay_out
-from wespe_bench.engines import Outcome
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.data import lock
+from wespe_bench.data.block import believed, open_worker
+from wespe_bench.data.journal import (
+    Journal,
+    make_folder,
+    refuse_inside,
+    refuse_other,
+    work_through,
+)
+from wespe_bench.data.layout import Layout, allocate, lay_out
+from wespe_bench.errors import InputError
 from wespe_bench.runs import Failure, folder_name, tell
 
 if TYPE_CHECKING:
     from wespe_bench.datasets.packed import Packed
     from wespe_bench.types import Dataset
-
-_FATAL = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.ENOENT}
 
 
 @dataclass(frozen=True)
@@ -81,18 +83,37 @@ def pack(
     unreadable photos, pairs of two sizes, and, among patches, photos of another size. With
     ``verify`` pixels that are there are hashed and packed anew where they are damaged.
 
-    Raises InputError when ``out`` holds something else, the disk is too small, or no photo
-    could be packed.
+    Raises InputError when ``out`` holds something else, is being written by another pack, or
+    lies among the photos; when the disk is too small; when no photo could be packed.
     """
+    from wespe_bench import provenance
+
+    refuse_inside(out, samples=dataset.samples)
+    _check_folder(out)
+    if not (out / "pack.json").exists():  # a whole pack may lie where nothing can be written
+        make_folder(out)
+    hashes = {row[0]: row[1:] for row in provenance.hash_samples(dataset.samples)}
+    revision = provenance.revision((id_, *pair) for id_, pair in hashes.items())
+    layout = lay_out(dataset, kind)
+    key = layout.key(revision)
+    with lock.held(out, f"pack {key}"):
+        return _pack(dataset, out, hashes, revision, layout, jobs=jobs, verify=verify)
+
+
+def _pack(
+    dataset: Dataset,
+    out: Path,
+    hashes: dict[str, tuple[str, str | None]],
+    revision: str,
+    layout: Layout,
+    *,
+    jobs: int,
+    verify: bool,
+) -> tuple[int, int, list[Failure]]:
     from wespe_bench import atomic, provenance
     from wespe_bench.datasets import packed
     from wespe_bench.engines import chunk_of
 
-    _check_folder(out)
-    make_folder(out)
-    hashes = {row[0]: row[1:] for row in provenance.hash_samples(dataset.samples)}
-    revision = provenance.revision((id_, *pair) for id_, pair in hashes.items())
-    layout = lay_out(dataset, kind)
     key = layout.key(revision)
     sides = ("input", "reference") if dataset.paired else ("input",)
     files = {side: f"{side}-{key}.npy" for side in sides}
@@ -101,11 +122,13 @@ def pack(
     if before is not None and not verify:
         listed = before.head["left_out"].items()
         return 0, len(before), [Failure(out, id_, "pack", why) for id_, why in listed]
+    if before is None:
+        _refuse_other(dataset, out, hashes)
     rows = ({} if before is None else before.rows()) | journal.rows()
     for side in sides:
         allocate(out / files[side], layout.shape)
     paths = [out / files[side] for side in sides]
-    kept = _believed(rows, layout, paths, hashes)
+    kept = believed(rows, layout, paths, hashes)
     todo = [item for item in layout.items if item.sample not in kept]
 
     def flush() -> None:
@@ -115,7 +138,7 @@ def pack(
 
     done, failures = work_through(
         open_worker,
-        tuple(map(str, paths)),
+        (layout.kind, tuple(map(str, paths))),
         todo,
         journal,
         title="pack",
@@ -171,45 +194,39 @@ def _packed_before(out: Path, files: dict[str, str]) -> Packed | None:
     return before if before.head["files"] == files else None
 
 
+def _refuse_other(dataset: Dataset, out: Path, hashes: dict[str, tuple[str, str | None]]) -> None:
+    """Refuse a folder with a pack, finished or begun, of another data set."""
+    from wespe_bench.datasets.packed import read_head, read_index
+
+    rows: dict[str, dict[str, Any]] = {}
+    name = dataset.name
+    for path in out.glob("journal-*"):
+        rows |= Journal(path).rows()
+    try:
+        head = read_head(out)
+        index = read_index(out, head)
+    except InputError:  # none there, or a damaged one: it is packed anew
+        pass
+    else:
+        name = head["dataset"]["name"]
+        for row in zip(*index.values(), strict=True):
+            rows[row[0]] = dict(zip(index, row, strict=True))
+    sources = ("source_sha256", "reference_source_sha256")
+    before = {id_: tuple(map(row.get, sources)) for id_, row in rows.items()}
+    refuse_other(out, before, hashes, renamed=name != dataset.name)
+
+
 def _check_folder(out: Path) -> None:
     """Refuse a folder that holds anything that is not a pack's."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose another --out")
     ours = re.compile(
         r"pack\.json|index-[0-9a-f]{12}\.parquet|(input|reference)-[0-9a-f]{12}\.npy"
-        r"|journal-[0-9a-f]{12}|\..*\.tmp"
+        r"|journal-[0-9a-f]{12}|\..*\.tmp|\.lock"
     )
     strange = [path for path in sorted(out.glob("*")) if not ours.fullmatch(path.name)]
     if strange:
         raise InputError(f"{out} holds {strange[0].name}, so it is no pack; choose another --out")
-
-
-def _believed(
-    rows: dict[str, dict[str, Any]],
-    layout: Layout,
-    paths: Sequence[Path],
-    hashes: dict[str, tuple[str, str | None]],
-) -> dict[str, dict[str, Any]]:
-    """The rows whose photos are unchanged and whose pixels are in the files, hash for hash."""
-    if not rows:
-        return {}
-    import numpy as np
-
-    kept = {}
-    maps = [np.asarray(np.load(path, mmap_mode="r")).reshape(-1) for path in paths]
-    for item in layout.items:
-        row = rows.get(item.sample)
-        if row is None:
-            continue
-        place = [row.get("offset"), row.get("height"), row.get("width")]
-        sources = (row.get("source_sha256"), row.get("reference_source_sha256"))
-        if place != [item.offset, item.height, item.width] or sources != hashes[item.sample]:
-            continue
-        end = item.offset + item.height * item.width * 3
-        digests = [hashlib.sha256(pixels[item.offset : end].data).hexdigest() for pixels in maps]
-        if digests == [row.get(p + "pixels_sha256") for p in ("", "reference_")[: len(maps)]]:
-            kept[item.sample] = row
-    return kept
 
 
 def _changed(
@@ -240,59 +257,8 @@ def _tidy(out: Path, current: set[str]) -> None:
     for path in out.iterdir():
         if path.is_dir():
             Journal(path).remove()
-        elif path.name not in current:
+        elif path.name not in current | {lock.NAME}:
             path.unlink(missing_ok=True)
-
-
-def open_worker(paths: tuple[str, ...]) -> Callable[[Sequence[Item]], list[Outcome]]:
-    """In each worker: the pixel files, open for writing."""
-    import numpy as np
-
-    files, starts = [], []
-    for path in paths:
-        file = open(path, "r+b", buffering=0)  # noqa: SIM115  open as long as the worker lives
-        starts.append(np.load(path, mmap_mode="r").offset)
-        files.append(file)
-
-    def one(item: Item) -> Outcome:
-        from wespe_bench import images
-
-        row: dict[str, Any] = {
-            "sample": item.sample,
-            "offset": item.offset,
-            "height": item.height,
-            "width": item.width,
-            "reference_source_sha256": None,
-            "reference_pixels_sha256": None,
-        }
-        for path, file, start, prefix in zip(
-            item.paths, files, starts, ("", "reference_"), strict=False
-        ):
-            try:
-                with open(path, "rb") as source:
-                    data = source.read()
-                pixels = images.read_rgb(data, name=path)
-            except OSError as error:
-                return Outcome(item, error=f"{path}: cannot be read ({error.strerror})")
-            except (InputError, MemoryError) as error:
-                return Outcome(item, error=one_line(error))
-            if pixels.shape[:2] != (item.height, item.width):
-                has, wanted = f"{pixels.shape[1]}x{pixels.shape[0]}", f"{item.width}x{item.height}"
-                who = f"like the photo ({item.paths[0]})" if prefix else "like the other patches"
-                return Outcome(item, error=f"{path}: {has}, not {wanted} {who}")
-            row[f"{prefix}source_sha256"] = hashlib.sha256(data).hexdigest()
-            row[f"{prefix}pixels_sha256"] = hashlib.sha256(pixels.data).hexdigest()
-            try:
-                file.seek(start + item.offset)
-                rest = pixels.data.cast("B")
-                while rest:
-                    rest = rest[file.write(rest) :]
-            except OSError as error:
-                reason = f"cannot write {file.name}: {error.strerror or error}"
-                return Outcome(item, error=reason, fatal=error.errno in _FATAL)
-        return Outcome(item, rows=(row,))
-
-    return lambda items: [one(item) for item in items]
 
 
 def main(argv: list[str]) -> int:
@@ -304,13 +270,12 @@ def main(argv: list[str]) -> int:
 
     config = parse(Pack, argv, "data pack")
     check_jobs(config.jobs)
-    if config.out == "":
-        raise InputError("--out is empty; is a variable unset?")
     if config.verify:
         provenance.forget()
-    dataset, _ = choose(config.dataset, config)
+    dataset, options = choose(config.dataset, config)
     root = Path(config.data) if config.data else data_folder()
     out = Path(config.out) if config.out else root / "packed" / folder_name(dataset.name)
+    refuse_inside(out, config.input, config.reference, options.get("folder"))
     done, kept, failures = pack(
         dataset, out, kind=config.kind, jobs=config.jobs, verify=config.verify
     )

@@ -242,8 +242,6 @@ def main(argv: list[str]) -> int:
         value = getattr(config, option)
         if not low <= value <= high:
             raise InputError(f"--{option} {value}: expected a number from {low} to {high}")
-    if config.out == "":
-        raise InputError("--out is empty; is a variable unset?")
     kinds = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
     kind = kinds.get(Path(config.out or "x.jpg").suffix.lower())
     if kind is None:

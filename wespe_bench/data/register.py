@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wespe_bench.arguments import check_jobs, cores
-from wespe_bench.data.journal import Journal, refuse_inside, work_through
+from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
+from wespe_bench.data.lock import held
 from wespe_bench.engines import Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.runs import Failure, tell
@@ -115,17 +116,35 @@ def register_pairs(
     """Align ``dataset``'s pairs into the folder ``out``; resumes what is there.
 
     Returns how many pairs are new, how many were there, and what was dropped or failed.
-    Raises InputError when ``out`` holds something else or cannot be written.
+    Raises InputError when ``out`` holds something else, lies among the photos, or cannot be
+    written.
     """
-    from wespe_bench import atomic, provenance
+    from wespe_bench import provenance
 
+    refuse_inside(out, samples=dataset.samples)
     key = provenance.sha256_bytes(json.dumps(asdict(settings)).encode())[:12]
     # The journal stays: it says, for every pair, what it was made of and with which settings.
     journal = Journal(out / f"journal-{key}")
     journal.claim("other settings")
-    atomic.remove_leftovers(out)
     hashes = {row[0]: row[1:] for row in provenance.hash_samples(dataset.samples)}
+    with held(out, f"register {key} {dataset.revision}"):
+        return _register(dataset, out, settings, jobs, journal, hashes)
+
+
+def _register(
+    dataset: Dataset,
+    out: Path,
+    settings: Settings,
+    jobs: int,
+    journal: Journal,
+    hashes: dict[str, tuple[str, str | None]],
+) -> tuple[int, int, list[Failure]]:
+    from wespe_bench import atomic
+
     rows = journal.rows()
+    sides = ("input_source_sha256", "reference_source_sha256")
+    refuse_other(out, {id_: tuple(map(row.get, sides)) for id_, row in rows.items()}, hashes)
+    atomic.remove_leftovers(out)
     todo, kept = [], {}
     for sample in dataset.samples:
         if sample.reference is None:

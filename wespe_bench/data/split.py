@@ -53,8 +53,6 @@ def main(argv: list[str]) -> int:
     from wespe_bench.runs import folder_name
 
     config = parse(SplitData, argv, "data split")
-    if config.data == "":
-        raise InputError("--data is empty; is a variable unset?")
     if config.verify:
         provenance.forget()
     survey = _survey(config.dataset, config.data)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from wespe_bench import reading
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.images import formats
 
@@ -58,6 +59,7 @@ def taken_at(path: Path | str) -> str:
 def _opened(path: Path | str) -> Iterator[Image.Image]:
     start = b""
     try:
+        reading.check_regular(path)
         with open(path, "rb") as file, warnings.catch_warnings():
             start = file.read(32)
             warnings.simplefilter("ignore")

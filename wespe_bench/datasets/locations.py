@@ -11,9 +11,9 @@ Named by ``--data DIR``: ``DIR/wespe-data.toml``, then ``DIR/NAME``. Without it,
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 
+from wespe_bench import reading
 from wespe_bench.errors import InputError
 
 #: The file that maps data sets to folders.
@@ -33,7 +33,7 @@ def named(data: Path | str | None = None) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for file in _files(data):
         try:
-            content = tomllib.loads(file.read_text("utf-8"))
+            content = reading.read_toml(file)
         except FileNotFoundError:
             continue
         except OSError as error:

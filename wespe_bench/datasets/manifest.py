@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wespe_bench import atomic, provenance
+from wespe_bench import atomic, provenance, reading
 from wespe_bench.datasets.folder import natural_key, some
 from wespe_bench.datasets.splits import Photo, Split
 from wespe_bench.datasets.tree import usable
@@ -67,22 +67,25 @@ def write(path: Path, dataset: str, seed: int, split: Split) -> dict[str, str]:
 def read(path: Path) -> Manifest:
     """Read a manifest. Raises InputError: none there, not one, newer, cut or edited."""
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = reading.read_json(path)
     except FileNotFoundError:
         raise InputError(f"no such manifest: {path}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError:
+        content = None
+    try:
+        schema = reading.layout_number(content.get(_KEY) if isinstance(content, dict) else None)
+    except ValueError:
         raise InputError(f"{path}: not a manifest; wespe-bench data split writes one") from None
-    schema = content.get(_KEY) if isinstance(content, dict) else None
-    if not isinstance(schema, int):
-        raise InputError(f"{path}: not a manifest; wespe-bench data split writes one")
     if schema > SCHEMA:
         raise InputError(f"{path}: written by a newer wespe-bench; upgrade to read it")
     try:
         rows = tuple(_row(entry) for entry in content["photos"])
         revisions = dict(content["revisions"])
-        dataset, seed = str(content["dataset"]), int(content["seed"])
+        dataset, seed = str(content["dataset"]), content["seed"]
+        if type(seed) is not int:
+            raise ValueError(f"seed {seed!r}")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: a damaged manifest ({error})") from None
     double = [id_ for id_, n in Counter(row.id for row in rows).items() if n > 1]
@@ -167,6 +170,9 @@ def _plain(row: Row) -> dict[str, str]:
 
 def _row(entry: dict[str, Any]) -> Row:
     row = Row(entry["id"], entry["split"], entry["sha256"], entry.get("reference"))
+    told = [row.id, row.split, row.sha256, row.reference_sha256 or ""]
+    if not all(isinstance(text, str) for text in told):
+        raise ValueError(f"photo {row.id!r}")
     if row.split not in ("train", "test", "unused") or not usable(row.id):
         raise ValueError(f"photo {row.id!r}")
     return row

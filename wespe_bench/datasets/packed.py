@@ -14,7 +14,6 @@ none. The ``.npy`` files open in numpy alone: ``numpy.load(file, mmap_mode="r")`
 from __future__ import annotations
 
 import io
-import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from wespe_bench import provenance
+from wespe_bench import provenance, reading
 from wespe_bench.errors import InputError, one_line
 
 #: Layout number of a packed set; a reader refuses a larger one.
@@ -196,7 +195,7 @@ def read_head(folder: Path) -> dict[str, Any]:
     """pack.json. Raises InputError when there is none, or it is damaged or from a newer version."""
     path = folder / "pack.json"
     try:
-        head = json.loads(path.read_text("utf-8"))
+        head = reading.read_json(path)
         names = [*head["files"].values(), head["index"]]
         fine = (
             all(isinstance(name, str) and Path(name).name == name for name in names)
@@ -206,7 +205,7 @@ def read_head(folder: Path) -> dict[str, Any]:
             and isinstance(head["left_out"], dict)
             and isinstance(head["index_sha256"], str)
         )
-        schema = int(head["schema"])
+        schema = reading.layout_number(head["schema"])
     except FileNotFoundError:
         hint = "; packing was not finished, run the same command again" if _begun(folder) else ""
         raise InputError(f"{folder}: not a packed set (no pack.json){hint}") from None
@@ -257,8 +256,9 @@ def write_index(rows: list[dict[str, Any]]) -> bytes:
 def _mapped(path: Path, index: dict[str, list[Any]]) -> np.ndarray:
     """The pixels as a flat uint8 array over the mapped file."""
     try:
-        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        reading.check_regular(path)
+        pixels = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # numpy on a header that anything may have been written over
         raise InputError(
             f"{path}: damaged or missing ({one_line(error)[:120]}); pack again"
         ) from None

@@ -6,7 +6,6 @@ revisions are the same for all of them, and so is what ``data check`` looks at.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -213,7 +212,7 @@ def _count(option: str, value: str, total: int) -> int:
         number = -1.0
     if 0 < number < 1:
         return max(1, round(number * total))
-    if not (0 <= number < math.inf) or number != int(number):
+    if not 0 <= number < 10**9 or number != int(number):
         raise InputError(
             f"{option}={value}: expected a number of photos, or a share between 0 and 1"
         )

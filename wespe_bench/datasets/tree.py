@@ -109,7 +109,9 @@ def _file(entry: os.DirEntry[str], prefix: str, root: str) -> Found:
         return Found(HEIC if extension in HEIC_EXTENSIONS else OTHER, entry.path)
     id_ = prefix + stem
     if not os.path.isfile(entry.path):  # noqa: PTH113
-        return Found(DANGLING if entry.is_symlink() else SPECIAL, entry.path, id_)
+        # A link to a device is as endless as the device.
+        nothing = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
+        return Found(DANGLING if nothing else SPECIAL, entry.path, id_)
     linked = entry.is_symlink() and not inside(os.path.realpath(entry.path), root)
     return Found(PHOTO if usable(id_) else UNUSABLE, entry.path, id_, linked)
 

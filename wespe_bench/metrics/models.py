@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from wespe_bench import atomic
+from wespe_bench import atomic, reading
 from wespe_bench.errors import InputError, one_line
 
 FORMAT_VERSION = 1
@@ -65,7 +65,7 @@ def read(
     from safetensors.numpy import load
 
     try:
-        data = path.read_bytes()
+        data = reading.read_bytes(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
@@ -123,7 +123,7 @@ def _card(path: Path, kind: str, data: bytes) -> dict[str, Any]:
     try:
         if not 2 <= length <= len(data) - 8:
             raise ValueError("the header is cut short")
-        card = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["card"])
+        card = reading.parse_json(reading.parse_json(data[8 : 8 + length])["__metadata__"]["card"])
         found, version = card["kind"], card["format_version"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -217,3 +218,18 @@ def test_through_the_real_entry_point(command: Command, tmp_path: Path) -> None:
         assert result.returncode == 2
         (line,) = result.stderr.splitlines()
         assert words in line
+
+
+def test_names_that_leave_no_room_or_no_name(tmp_path: Path) -> None:
+    top = "\U0001f4f7" * 63  # 252 bytes
+    folder, _ = unpack(zipped(tmp_path / "a.zip", {f"{top}/1.png": PHOTO}), tmp_path / "data")
+    assert folder.name == top
+    folder, _ = unpack(zipped(tmp_path / "...zip", {"1.png": PHOTO}), tmp_path / "new")
+    assert folder == tmp_path / "new" / "unpacked"
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = zipped(tmp_path / "a.zip", {"1.png": PHOTO})
+    monkeypatch.setattr(os, "access", lambda *_: False)  # these tests may run as root
+    with pytest.raises(InputError, match=r"cannot write .*; choose another --out"):
+        unpack(made, tmp_path)

@@ -19,6 +19,7 @@ from wespe_bench.data import pixels
 from wespe_bench.data.check import check, main
 from wespe_bench.data.faults import Fault
 from wespe_bench.datasets import tree
+from wespe_bench.errors import InputError
 
 
 def told(found: Sequence[Fault], root: Path) -> set[tuple[str, str, str]]:
@@ -186,3 +187,21 @@ def test_the_table_and_its_file(command: Command, tmp_path: Path) -> None:
     result = command("data", "check", "camera:set", "--out", "set")
     assert result.returncode == 2
     assert "cannot write set" in result.stderr.splitlines()[-1]
+
+
+def test_only_its_own_table_is_replaced(tmp_path: Path) -> None:
+    folder = trees.camera(tmp_path / "set", 2)
+    photo = sorted(folder.iterdir())[0]
+    (tmp_path / "mine.csv").write_text("name,age\n")
+    for out in (photo, folder / "new.png", tmp_path / "mine.csv"):
+        before = out.read_bytes() if out.exists() else None
+        with pytest.raises(InputError, match="choose another --out"):
+            main([f"camera:{folder}", "--out", str(out)])
+        assert (out.read_bytes() if out.exists() else None) == before
+    for _ in range(2):
+        assert main([f"camera:{folder}", "--out", str(tmp_path / "new.csv")]) == 0
+
+
+def test_an_empty_folder_is_not_fine(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no photos in"):
+        check(f"camera:{tmp_path}")

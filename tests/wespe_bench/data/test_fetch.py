@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import Command
 from wespe_bench.data import fetch as fetching
-from wespe_bench.data.fetch import fetch
+from wespe_bench.data.fetch import fetch, private_name
 from wespe_bench.data.sources import ARCHIVES, Archive
 from wespe_bench.datasets.facts import FACTS
 from wespe_bench.errors import InputError
@@ -88,6 +88,10 @@ def server() -> Iterator[Server]:
     httpd.server_close()
 
 
+def partial(server: Server, folder: Path, more: str = "") -> Path:
+    return folder / f"{private_name(server.url)}.partial{more}"
+
+
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching.time, "sleep", lambda seconds: None)
@@ -127,7 +131,7 @@ def test_half_a_download_is_kept_and_taken_up_by_the_next_command(
     monkeypatch.setattr(fetching.time, "sleep", die)
     with pytest.raises(KeyboardInterrupt):
         fetch(archive, tmp_path, tmp_path / "lock")
-    half = (tmp_path / "photos.zip.partial").stat().st_size
+    half = (partial(server, tmp_path)).stat().st_size
     assert 0 < half < len(DATA)
     assert not (tmp_path / "photos").exists()
     server.break_after = 0
@@ -139,9 +143,9 @@ def test_half_a_download_is_kept_and_taken_up_by_the_next_command(
 def test_a_file_that_changed_meanwhile_is_fetched_from_its_beginning(
     server: Server, tmp_path: Path
 ) -> None:
-    (tmp_path / "photos.zip.partial").write_bytes(b"old" * 1000)
+    (partial(server, tmp_path)).write_bytes(b"old" * 1000)
     stamp = {"url": server.url, "stamp": '"old"'}
-    (tmp_path / "photos.zip.partial.json").write_text(json.dumps(stamp))
+    (partial(server, tmp_path, ".json")).write_text(json.dumps(stamp))
     fetch(Archive(server.url, SHA256), tmp_path, tmp_path / "lock")
     assert server.asked == [("/photos.zip", "bytes=3000-")]
     assert (tmp_path / "photos" / "1.png").stat().st_size == 400_000
@@ -149,9 +153,9 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_its_beginning(
 
 def test_a_server_without_ranges(server: Server, tmp_path: Path) -> None:
     server.ranges = False
-    (tmp_path / "photos.zip.partial").write_bytes(DATA[:1000])
+    (partial(server, tmp_path)).write_bytes(DATA[:1000])
     stamp = {"url": server.url, "stamp": server.tag}
-    (tmp_path / "photos.zip.partial.json").write_text(json.dumps(stamp))
+    (partial(server, tmp_path, ".json")).write_text(json.dumps(stamp))
     fetch(Archive(server.url, SHA256), tmp_path, tmp_path / "lock", keep=True)
     assert (tmp_path / "photos.zip").read_bytes() == DATA
 
@@ -185,6 +189,39 @@ def test_the_hash_of_first_sight_holds(
     lock.write_text("{")
     with pytest.raises(InputError, match=r"lock\.json: damaged"):
         fetch(Archive(server.url), tmp_path / "data", lock)
+
+
+def test_what_was_refused_is_deleted_and_pins_nothing(server: Server, tmp_path: Path) -> None:
+    lock = tmp_path / "fetch.lock.json"
+    for data in (b"<html>please log in</html>", DATA[:-100]):
+        server.data = data
+        with pytest.raises(InputError, match=r"photos\.zip was thrown away: "):
+            fetch(Archive(server.url), tmp_path, lock)
+        assert list(tmp_path.iterdir()) == []
+    server.data = DATA
+    assert fetch(Archive(server.url), tmp_path, lock)[1] == 1
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    server.data = archive_bytes(1)
+    with pytest.raises(InputError, match=r"delete the line of this address in .*fetch\.lock\.json"):
+        fetch(Archive(server.url), tmp_path, lock)
+
+
+def test_the_users_own_files_are_left_alone(server: Server, tmp_path: Path) -> None:
+    lock, mine = tmp_path / "fetch.lock.json", tmp_path / "photos.zip"
+    mine.write_bytes(archive_bytes(5))
+    fetch(Archive(server.url), tmp_path, lock)
+    assert json.loads(lock.read_text()) == {server.url: SHA256}
+    assert mine.read_bytes() == archive_bytes(5)
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=r"photos\.zip is there already; move it away"):
+        fetch(Archive(server.url), tmp_path, lock, keep=True)
+    assert mine.read_bytes() == archive_bytes(5)
+
+
+@pytest.mark.parametrize("url", ["http://", "http:///x.zip", "http://[::1", "http://h:x/y.zip"])
+def test_what_is_no_address(url: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no address; expected"):
+        fetching.main([url, "--data", str(tmp_path)])
 
 
 def test_through_the_real_entry_point(command: Command, server: Server, tmp_path: Path) -> None:

@@ -10,9 +10,12 @@ import pytest
 
 from tests.conftest import Command
 from wespe_bench import load_dataset
+from wespe_bench.data.journal import Journal
 from wespe_bench.data.make import make
 from wespe_bench.datasets.camera import Camera, photograph
+from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
+from wespe_bench.provenance import sha256_bytes
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -96,6 +99,35 @@ def test_broken_photos_are_named_and_the_others_made(
     assert "Traceback" not in result.stderr
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert list(manifest["left_out"]) == ["img4"]
+
+
+def test_another_data_set_is_refused(photos: Path, references: Path, tmp_path: Path) -> None:
+    out, camera = tmp_path / "out", Camera()
+    make(load_dataset("folder", input=photos), out, camera)
+    whole = content(out)
+    with pytest.raises(InputError, match="out holds another data set; choose another --out"):
+        make(load_dataset("folder", input=references), out, camera)
+    # As it was killed before the manifest, too.
+    journal = Journal(out / f"journal-{sha256_bytes(camera.describe().encode())[:12]}")
+    journal.add(json.loads((out / "manifest.json").read_text())["samples"])
+    (out / "manifest.json").unlink()
+    with pytest.raises(InputError, match="holds another data set"):
+        make(load_dataset("folder", input=references, name="photos"), out, camera)
+    assert content(out).items() >= {k: v for k, v in whole.items() if k != "manifest.json"}.items()
+
+
+def test_a_folder_named_like_a_jpeg(photos: Path, tmp_path: Path) -> None:
+    write_png(photos / "img1.jpg" / "y.png", np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(InputError, match=r"img1\.jpg/y\.png lies in a folder named like the JPEG"):
+        make(load_dataset("folder", input=photos), tmp_path / "out", Camera())
+    assert not (tmp_path / "out").exists()
+
+
+def test_named_sets_are_not_written_into(photos: Path) -> None:
+    for name in ("made", "a/b"):
+        with pytest.raises(InputError, match="lies inside"):
+            make(load_dataset(f"camera:{photos}"), photos / name, Camera())
+    assert len(list(photos.iterdir())) == 6
 
 
 @pytest.mark.parametrize(

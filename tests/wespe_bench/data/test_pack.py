@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +213,24 @@ def test_what_a_killed_pack_left_is_hashed_before_it_is_believed(
     assert content(tmp_path / "hit") == whole
 
 
+@pytest.mark.parametrize("damage", [b"", b"PK\3\4", b"\x93NUMPY\1\0\xff\xff{"])
+def test_damaged_pixels_are_packed_anew(damage: bytes, photos: Path, tmp_path: Path) -> None:
+    from wespe_bench.data.pack import pack
+
+    dataset = load_dataset("folder", input=photos)
+    pack(dataset, tmp_path / "out")
+    whole = content(tmp_path / "out")
+    (pixels,) = (tmp_path / "out").glob("input-*.npy")
+    pixels.write_bytes(damage and damage + pixels.read_bytes()[len(damage) :])
+    with pytest.raises(InputError, match="damaged"):
+        Packed.open(tmp_path / "out")
+    assert pack(dataset, tmp_path / "out") == (6, 0, [])
+    assert content(tmp_path / "out") == whole
+    (tmp_path / "out" / "pack.json").write_text("[" * 200_000)
+    assert pack(dataset, tmp_path / "out") == (6, 0, [])
+    assert content(tmp_path / "out") == whole
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 5, 6, 7, 8])
 def test_size_from_the_head_is_the_decoded_one(orientation: int, tmp_path: Path) -> None:
     from PIL import Image
@@ -219,3 +239,25 @@ def test_size_from_the_head_is_the_decoded_one(orientation: int, tmp_path: Path)
     exif[0x0112] = orientation
     Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
     assert upright_size(tmp_path / "a.jpg") == read_rgb(tmp_path / "a.jpg").shape[:2]
+
+
+def test_one_odd_patch_is_told(photos: Path, tmp_path: Path) -> None:
+    from wespe_bench.data.pack import pack
+
+    write_png(photos / "img5.png", np.zeros((24, 31, 3), np.uint8))
+    with pytest.warns(UserWarning, match="5 are 32x24 and 1 are not; --kind patches"):
+        assert pack(load_dataset("folder", input=photos), tmp_path / "out") == (6, 0, [])
+
+
+def test_a_turn_that_the_head_does_not_tell(photos: Path, tmp_path: Path) -> None:
+    from wespe_bench.data.pack import pack
+
+    data = (photos / "img2.png").read_bytes()
+    exif = b"Exif\0\0"[6:] + b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06" + bytes(6)
+    chunk = b"eXIf" + exif
+    late = struct.pack(">I", len(exif)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (photos / "img2.png").write_bytes(data[:-12] + late + data[-12:])
+    dataset = load_dataset("folder", input=photos)
+    _, _, failures = pack(dataset, tmp_path / "out", kind="photos")
+    assert [failure.sample for failure in failures] == ["img2"]
+    assert "24x32, not 32x24 as its head says; save it anew" in failures[0].error

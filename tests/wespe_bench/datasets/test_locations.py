@@ -51,3 +51,14 @@ def test_nowhere_says_where_it_looked_and_what_is_there(folders: Path) -> None:
         locate("dped")
     for words in (str(folders / "data" / "dped"), "'dped = ...'", "kitti/, mine/", "data list"):
         assert words in str(caught.value)
+
+
+def test_a_name_with_a_line_break_stays_on_one_line(
+    folders: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wespe_bench.cli import main
+
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    (folders / "here" / "wespe-data.toml").write_text('"a\\nb" = 3\n')
+    assert main(["data", "list"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

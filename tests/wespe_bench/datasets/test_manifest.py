@@ -93,6 +93,12 @@ def test_pairs_are_pinned_too(command: Command, tmp_path: Path) -> None:
         ('"split": "test"', '"split": "tset"', "damaged manifest"),
         ('{"id": "2011_09_26_drive', '{"id": "../../2011_09_26_drive', "damaged manifest"),
         ('"seed": 0', '"seed": "x"', "damaged manifest"),
+        ('"seed": 0', '"seed": Infinity', "damaged manifest"),
+        ('"wespe_bench_manifest": 1', '"wespe_bench_manifest": true', "not a manifest"),
+        ('"wespe_bench_manifest": 1', '"wespe_bench_manifest": -4', "not a manifest"),
+        ('{"id": ', '{"id": 5, "x": ', "damaged manifest"),
+        ('{"id": ', '{"id": [1], "x": ', "damaged manifest"),
+        ('{"id": ', '{"id": null, "x": ', "damaged manifest"),
         (
             "drive_0001_extract/image_02/0000000001",
             "drive_0001_extract/image_02/0000000000",

@@ -83,3 +83,10 @@ def test_counts_of_fewer_photos_keep_the_share() -> None:
     assert counts(8581, 8458, 124) == (None, 124)
     assert counts(10, 1443, 57) == (None, 1)
     assert counts(900, 900, 0) == (900, 0)
+
+
+def test_a_count_beyond_all_photos_is_no_count() -> None:
+    from wespe_bench.datasets.survey import _count
+
+    with pytest.raises(InputError, match=r"train=1e300: expected a number of photos"):
+        _count("train", "1e300", 10)

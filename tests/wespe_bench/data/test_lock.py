@@ -1,0 +1,98 @@
+"""One folder, two verbs: the same work shares it, other work is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wespe_bench import load_dataset
+from wespe_bench.data import lock
+from wespe_bench.data.pack import pack
+from wespe_bench.data.register import Settings, register_pairs
+from wespe_bench.datasets.packed import Packed
+from wespe_bench.errors import InputError
+from wespe_bench.images import write_png
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_other_work_waits_outside(tmp_path: Path) -> None:
+    for _ in range(2):
+        with lock.held(tmp_path, "one"):
+            with lock.held(tmp_path, "one"):
+                pass
+            with pytest.raises(InputError, match="another command is writing"):  # noqa: SIM117
+                with lock.held(tmp_path, "two"):
+                    pass
+            assert (tmp_path / lock.NAME).exists()
+        assert list(tmp_path.iterdir()) == []
+        with lock.held(tmp_path, "two"):
+            pass
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    script = (
+        "import os; from pathlib import Path; from wespe_bench.data.lock import held\n"
+        f"mine = held(Path({str(tmp_path)!r}), 'one'); mine.__enter__(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
+    assert (tmp_path / lock.NAME).read_text() == "one"
+    with lock.held(tmp_path, "two"):
+        assert (tmp_path / lock.NAME).read_text() == "two"
+
+
+def test_two_packs_at_once(photos: Path, references: Path, tmp_path: Path) -> None:
+    one, two = (load_dataset("folder", input=folder) for folder in (photos, references))
+    out = tmp_path / "out"
+    pack(two, tmp_path / "apart")
+    key = next((tmp_path / "apart").glob("*.npy")).stem.partition("-")[2]
+    out.mkdir()
+    with lock.held(out, f"pack {key}"):  # another process packs `two`
+        with pytest.raises(InputError, match="another command is writing other photos"):
+            pack(one, out)
+        assert pack(two, out) == (6, 0, [])
+    assert {k: v for k, v in files(out).items() if k != lock.NAME} == files(tmp_path / "apart")
+
+
+def test_a_pack_of_another_data_set_is_kept(photos: Path, references: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    pack(load_dataset("folder", input=photos), out)
+    whole = files(out)
+    for name in ("", "photos"):  # the same name does not make it the same
+        with pytest.raises(InputError, match="out holds another data set; choose another --out"):
+            pack(load_dataset("folder", input=references, name=name), out)
+    for path in sorted(photos.iterdir())[1:]:
+        path.unlink()
+    with pytest.raises(InputError, match="holds another data set"):  # it would lose five
+        pack(load_dataset("folder", input=photos, name="one"), out)
+    assert files(out) == whole
+    assert pack(load_dataset("folder", input=photos), out) == (1, 0, [])
+    assert len(Packed.open(out)) == 1
+
+
+def test_pairs_of_another_data_set_are_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name in ("a", "b"):
+        for side in ("phone", "dslr"):
+            write_png(tmp_path / name / side / f"{name}.png", np.full((64, 64, 3), 9, np.uint8))
+    sets = [
+        load_dataset("folder", input=tmp_path / name / "phone", reference=tmp_path / name / "dslr")
+        for name in ("a", "b")
+    ]
+    register_pairs(sets[0], out, Settings())
+    before = (out / "registration.csv").read_bytes()
+    with pytest.raises(InputError, match="out holds another data set"):
+        register_pairs(sets[1], out, Settings())
+    assert (out / "registration.csv").read_bytes() == before
+
+
+def test_a_pack_does_not_lie_among_its_photos(photos: Path) -> None:
+    with pytest.raises(InputError, match="lies inside"):
+        pack(load_dataset("folder", input=photos), photos / "pk")
+    assert len(list(photos.iterdir())) == 6

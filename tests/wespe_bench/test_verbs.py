@@ -1,0 +1,39 @@
+"""What holds for every verb: nothing empty is taken for a name, and an end is told truly."""
+
+from __future__ import annotations
+
+import pytest
+
+from wespe_bench import cli, listing, suites
+from wespe_bench.errors import InputError
+from wespe_bench.registry import resolve
+
+
+@pytest.mark.parametrize(
+    ("verb", "argv"),
+    [
+        ("data split", ["samples", "--out", ""]),
+        ("data fetch", ["a.zip", "--out", ""]),
+        ("data check", ["kitti", "--out="]),
+        ("data check", [""]),
+        ("data preview", ["--dataset", ""]),
+        ("data pack", ["--data", ""]),
+    ],
+)
+def test_what_is_empty_is_refused_everywhere(verb: str, argv: list[str]) -> None:
+    with pytest.raises(InputError, match="is empty; is a variable unset"):
+        resolve(cli.VERBS[verb][0])(argv)
+
+
+def test_only_verbs_that_resume_say_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(argv: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    for module, verb, said in ((listing, "list", False), (suites, "run", True)):
+        monkeypatch.setattr(module, "main", stop)
+        assert cli.main([verb]) == 130
+        assert ("the same command resumes" in capsys.readouterr().err) == said
+    assert set(cli.RESUMED) <= set(cli.VERBS)

@@ -1,0 +1,64 @@
+"""Reading files that somebody else wrote, whole: regular ones only, and text that is data.
+
+A pipe or a device under a file's name would be waited for, or read, for ever. JSON and TOML
+nested a hundred thousand deep are errors of the file, and so a ValueError like any other.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+
+def check_regular(path: Path | str) -> None:
+    """Raise OSError ("not a regular file") for a pipe, a device or a socket, and as stat does."""
+    mode = os.stat(path).st_mode  # noqa: PTH116
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # of a folder, reading says so itself
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """The bytes of a regular file. Raises OSError."""
+    check_regular(path)
+    return Path(path).read_bytes()
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file says, in UTF-8 with or without a byte order mark.
+
+    Raises OSError, and ValueError where it is no JSON.
+    """
+    return parse_json(read_bytes(path).decode("utf-8-sig"))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What JSON says. Raises ValueError where it is none."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file says. Raises OSError, and ValueError where it is no TOML."""
+    text = read_bytes(path).decode("utf-8-sig")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def layout_number(value: Any) -> int:
+    """A format's number as a file states it: a whole number from 1. Raises ValueError.
+
+    >>> layout_number(1)
+    1
+    """
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{value!r} is no layout number")
+    return value
