@@ -15,7 +15,7 @@ from typing import IO
 from wespe_bench.errors import InputError
 
 #: The file's name in the folder; its text says which work goes on there.
-NAME = ".lock"
+NAME = ".wespe-bench.lock"
 
 
 @contextlib.contextmanager

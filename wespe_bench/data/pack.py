@@ -222,7 +222,7 @@ def _check_folder(out: Path) -> None:
         raise InputError(f"{out} is a file; choose another --out")
     ours = re.compile(
         r"pack\.json|index-[0-9a-f]{12}\.parquet|(input|reference)-[0-9a-f]{12}\.npy"
-        r"|journal-[0-9a-f]{12}|\..*\.tmp|\.lock"
+        r"|journal-[0-9a-f]{12}|\..*\.tmp|" + re.escape(lock.NAME)
     )
     strange = [path for path in sorted(out.glob("*")) if not ours.fullmatch(path.name)]
     if strange:
