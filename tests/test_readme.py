@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from docs.readme import BEGIN, END, ROOT, table_of, with_table
@@ -35,13 +36,33 @@ def test_table_is_what_the_demo_prints(demo: Path, request: pytest.FixtureReques
 def test_python_lines_run(tmp_path: Path, command: Command) -> None:
     import subprocess
 
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    code, _ = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
     assert re.search(r"ms_ssim +0\.\d+", result.stdout)
     assert re.search(r"psnr +\d+\.\d+", result.stdout)
+
+
+def test_a_pack_is_read_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wespe_bench import cli
+    from wespe_bench.images import write_png
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for side in ("phone", "dslr"):
+        (tmp_path / "patches" / side).mkdir(parents=True)
+        for n in range(4):
+            patch = rng.integers(0, 256, (100, 100, 3), np.uint8)
+            write_png(tmp_path / "patches" / side / f"{n}.png", patch)
+    (line,) = re.findall(r"uv run wespe-bench (data pack .*)", README)
+    assert cli.main([*line.split(), "--jobs", "0"]) == 0
+    _, code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    names: dict[str, np.ndarray] = {}
+    exec(code, names)
+    assert names["inputs"].shape == names["references"].shape == (30, 100, 100, 3)
+    assert names["inputs"].dtype == np.uint8
 
 
 def test_own_enhancer_in_two_lines(tmp_path: Path, command: Command) -> None:

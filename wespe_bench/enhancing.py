@@ -7,7 +7,7 @@ run is resumed by the same command, and a changed photo or enhancer is done anew
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,8 +75,12 @@ def enhance_runs(
 
     todo: list[Item] = []
     kept: list[int] = []
-    for number, plan in enumerate(plans):
-        waiting, there = _prepare(plan, number, shard, force, stretch)
+    # All are loaded before any folder is made: a wrong name leaves nothing behind.
+    loaded = [_load(plan, stretch) for plan in plans]
+    for number, (plan, (fingerprint, fingerprint_for)) in enumerate(
+        zip(plans, loaded, strict=True)
+    ):
+        waiting, there = _prepare(plan, number, shard, force, stretch, fingerprint, fingerprint_for)
         todo.extend(waiting)
         kept.append(there)
 
@@ -129,11 +133,9 @@ def enhance_runs(
     return [Run(plan.folder, done[i], kept[i], tuple(failures[i])) for i, plan in enumerate(plans)]
 
 
-def _prepare(
-    plan: Plan, number: int, shard: tuple[int, int], force: bool, stretch: bool
-) -> tuple[list[Item], int]:
-    """Write run.json and samples.parquet; say what is left to do and how much is there."""
-    from wespe_bench import atomic, provenance, store
+def _load(plan: Plan, stretch: bool) -> tuple[str, Callable[[Any], Any] | None]:
+    """The enhancer's fingerprint, and its function of one sample's if it has one."""
+    from wespe_bench import provenance
     from wespe_bench.registry import load_enhancer
 
     enhancer = load_enhancer(plan.enhancer) if isinstance(plan.enhancer, str) else plan.enhancer
@@ -148,7 +150,21 @@ def _prepare(
         raise
     except Exception as error:
         raise InputError(f"{plan.label}: the enhancer fails: {one_line(error)}") from error
-    fingerprint += "+stretch" if stretch else ""
+    return fingerprint + ("+stretch" if stretch else ""), fingerprint_for
+
+
+def _prepare(
+    plan: Plan,
+    number: int,
+    shard: tuple[int, int],
+    force: bool,
+    stretch: bool,
+    fingerprint: str,
+    fingerprint_for: Callable[[Any], Any] | None,
+) -> tuple[list[Item], int]:
+    """Write run.json and samples.parquet; say what is left to do and how much is there."""
+    from wespe_bench import atomic, provenance, store
+
     try:
         head.write(plan, fingerprint, stretch)
     except OSError as error:

@@ -33,6 +33,20 @@ def brighter(image: np.ndarray) -> np.ndarray:
     return image / np.float32(255) * 1.5
 
 
+def test_a_wrong_name_among_several_leaves_nothing_behind(photos: Path, tmp_path: Path) -> None:
+    from wespe_bench.enhancing import enhance_runs
+    from wespe_bench.runs import Plan
+
+    dataset = load_dataset("folder", input=photos)
+    plans = [
+        Plan(tmp_path / "runs" / label, label, spec, dataset, {})
+        for label, spec in (("identity", "identity"), ("none", "onnx:none.onnx"))
+    ]
+    with pytest.raises(InputError, match=r"none\.onnx"):
+        enhance_runs(plans, jobs=0, quiet=True)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_edited_enhancer_is_run_again(photos: Path, tmp_path: Path) -> None:
     source = tmp_path / "mine.py"
     dataset = load_dataset("folder", input=photos)

@@ -93,6 +93,13 @@ def _count(name: str, argument: str, folder: Path, data: str | None) -> str:
     try:
         root, parts = module.check_parts(name, argument, data)
     except InputError as error:
+        # The same data set in another form (KITTI's sync drives) is better news than the error.
+        for other in () if argument else getattr(module, "KINDS", ())[1:]:
+            try:
+                module.check_parts(name, other, data)
+            except InputError:
+                continue
+            return f"{_count(name, other, folder, data)}; use {name}:{other}"
         return str(error)
     counts: dict[str, int] = {}
     for part in parts:

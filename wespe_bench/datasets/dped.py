@@ -8,8 +8,8 @@
 
 PHONE is iphone, blackberry or sony. The release names the last two folders differently or not
 at all: ``pairs=FOLDER`` takes any folder with subfolders PHONE and canon, or input and
-reference. Patches were aligned
-by the authors to a few pixels; full-size photos were not, and have no pixel-exact reference
+reference. Patches were aligned by
+the authors to a few pixels; full-size photos were not, and have no pixel-exact reference
 until they are registered.
 """
 
@@ -33,6 +33,9 @@ CANON = (3648, 2432)
 PROTOCOLS = ("patches", "full", "registered", "originals")
 
 _PATCH = (100, 100)
+
+#: What `data register` writes beside the pairs it has aligned.
+REGISTERED = "registration.csv"
 
 
 def load(
@@ -98,11 +101,21 @@ def survey(
     here = tuple(part for part in wanted if part.folder.is_dir())
     if not here:
         folders = [str(p.folder) if pairs else str(p.folder.relative_to(root)) for p in wanted]
+        if protocol == "registered":
+            place = pairs or str(root / phone / "registered")
+            raise InputError(
+                f"no registered pairs in {place}: looked for {place}/input and {place}/reference; "
+                f"make them with wespe-bench data register --input PHONE_PHOTOS --reference "
+                f"CANON_PHOTOS --out {place}, or say &pairs=FOLDER"
+            )
         raise wrong_layout(f"dped:{phone}", root, " and ".join(folders))
     blackberry = phone == "blackberry" and side == "phone" and protocol == "full"
     facts = DPED[phone]
     camera = phone if side == "phone" else f"{phone}_canon"
     sides = {part.side for part in here}
+    notes = ["halved to 2080x1560"] if blackberry and halve != "no" else []
+    if protocol == "registered" and not (here[0].folder.parent / REGISTERED).is_file():
+        notes.append(f"no {REGISTERED} beside the pairs: whether they are aligned is not known")
     return Survey(
         f"{name}_{camera}_{protocol}",
         root if not pairs else Path(pairs),
@@ -111,7 +124,7 @@ def survey(
         facts.test if protocol == "originals" else None,
         split="test" if "test" in sides and protocol != "full" else "all",
         halve=blackberry and halve != "no",
-        note="halved to 2080x1560" if blackberry and halve != "no" else "",
+        note="; ".join(notes),
         data=data,
     )
 

@@ -162,7 +162,8 @@ def load(
         pinned = manifest.read(Path(manifest_file))
         listed = photos(survey, {row.id for row in pinned.rows})
         chosen: Sequence[Photo] = manifest.choose(pinned, listed, split, survey.root)
-        note = f"{note}, split by manifest" if note else "split by manifest"
+        by = f"split by {Path(manifest_file).name}"
+        note = f"{note}, {by}" if note else by
     elif split == "all":
         chosen = photos(survey)
     else:
@@ -176,8 +177,10 @@ def load(
     samples = tuple(Sample(photo.id, photo.path, photo.reference) for photo in chosen)
     if survey.halve:
         samples = halved.prepare(samples, survey.data)
+    name = survey.name if split == "all" else f"{survey.name}_{split}"
+    # Runs on two manifests of one data set must not meet in one folder.
     return Dataset(
-        name=survey.name if split == "all" else f"{survey.name}_{split}",
+        name=f"{name}_{Path(manifest_file).stem}" if manifest_file else name,
         revision=provenance.revision(provenance.hash_samples(samples)),
         paired=survey.paired,
         samples=samples,

@@ -62,10 +62,10 @@ def test_split_writes_a_manifest_that_run_takes(command: Command, tmp_path: Path
     spec = "camera:photos?split=test&manifest=photos-5.json"
     result = command("enhance", "identity", "--dataset", spec, "--jobs", "0")
     assert result.returncode == 0, result.stderr
-    head = json.loads((tmp_path / "runs/photos_test/identity/run.json").read_text())
+    head = json.loads((tmp_path / "runs/photos_test_photos-5/identity/run.json").read_text())
     assert head["dataset"]["revision"] == content["revisions"]["test"]
     assert head["dataset"]["options"]["split"] == "test"
-    assert (head["dataset"]["n"], head["dataset"]["note"]) == (3, "split by manifest")
+    assert (head["dataset"]["n"], head["dataset"]["note"]) == (3, "split by photos-5.json")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,10 @@ def test_dped_full_size_pairs(tmp_path: Path) -> None:
     assert originals.samples[0].id == "iphone/originals/7"
     registered = load_dataset("dped:iphone?protocol=registered", data=tmp_path)
     assert registered.samples[0].reference == home / "registered/reference/7.png"
+    assert registered.note.startswith("no registration.csv")
+    (home / "registered" / "registration.csv").touch()
+    registered = load_dataset("dped:iphone?protocol=registered", data=tmp_path)
+    assert registered.note == ""
     spec = f"dped:iphone?protocol=registered&pairs={tmp_path / 'elsewhere'}"
     assert ids(spec, tmp_path) == ["iphone/registered/9"]
 
@@ -186,7 +190,7 @@ def test_shots_of_one_scene_stay_together(tmp_path: Path) -> None:
         ("dped:iphone?split", "is no option=value"),
         ("dped:iphone?split=test&split=test", "given twice"),
         ("dped:sony", "looked for sony/training_data/sony and sony/test_data/patches/sony in"),
-        ("dped:iphone?protocol=registered", "looked for iphone/registered"),
+        ("dped:iphone?protocol=registered", "make them with wespe-bench data register"),
         ("dped:iphone?pairs=x", "goes with protocol=registered"),
         ("dped:", "nothing after the colon"),
         ("kitti", "no data set kitti: looked for the folder"),
