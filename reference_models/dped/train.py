@@ -21,7 +21,7 @@ from reference_models import acceleration, checkpoints, collapse, curves, patche
 from reference_models.dped.recipe import FREE, PRESETS, TrainDped, check, photos_of
 from reference_models.parallel import check_batch, join, leave
 from reference_models.wespe import losses
-from reference_models.wespe.networks import Discriminator, Generator
+from reference_models.wespe.networks import Discriminator, Generator, start_as_identity
 from reference_models.wespe.recipe import choose
 from reference_models.wespe.steps import switch
 from wespe_bench import provenance
@@ -54,7 +54,10 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
     torch.manual_seed(config.seed)
     generator = Generator(
         config.width, config.blocks, padding=config.padding, init_std=config.init_std
-    ).to(device)
+    )
+    if config.init == "identity":
+        start_as_identity(generator)
+    generator = generator.to(device)
     discriminator = Discriminator(1, config.patch, config.disc_width).to(device)
     features = features.to(device)
     betas = (config.beta1, config.beta2)

@@ -57,6 +57,8 @@ class TrainWespe:
     """Filters of the discriminators' first layer; the others keep their proportion."""
     init_std: float = 0.01
     """Standard deviation of G's and F's first weights."""
+    init: str = "normal"
+    """Of G and F: normal, or identity: the same plus what passes the photo through."""
     spectral_norm: bool = False
     """Bound the gain of the discriminators' layers."""
 
@@ -155,8 +157,8 @@ _LITERAL = TrainWespe(preset="literal", content="literal", tv="literal", blur="l
 _PAPER = TrainWespe(
     content_on="enhanced",
     content_scale=0.14,
-    init_std=0.05,
-    warmup=150,
+    init="identity",
+    warmup=50,
     lr_warmup=1e-3,
     lr=1e-4,
     lr_disc=4e-4,
@@ -203,6 +205,7 @@ def check(config: TrainWespe) -> None:
         "adversarial": losses.REDUCTIONS,
         "tv": losses.VARIATIONS,
         "disc_batch": ("both", "mixed"),
+        "init": ("normal", "identity"),
         "on_collapse": ("warn", "stop"),
         "padding": ("zero", "reflect"),
     }
