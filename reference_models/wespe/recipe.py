@@ -153,7 +153,7 @@ FREE = (
 # The printed recipe, read word by word. It collapses: benchmarks/recipes/.
 _LITERAL = TrainWespe(preset="literal", content="literal", tv="literal", blur="literal")
 
-# The setting closest to the print that learns; benchmarks/recipes/ says where and why it departs.
+# Our reading of the print; benchmarks/recipes/ says where it departs, and what is known of it.
 _PAPER = TrainWespe(
     content_on="enhanced",
     content_scale=0.14,
