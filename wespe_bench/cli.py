@@ -55,11 +55,11 @@ VERBS = {
     ),
     "doctor": ("wespe_bench.doctor:main", "does this installation give the numbers it should"),
     "train wespe": (
-        "reference_models.wespe.train:main",
+        "reference_models.wespe.recipe:main",
         "two cameras' photos, unpaired -> a generator that enhances the first's",
     ),
     "train dped": (
-        "reference_models.dped.train:main",
+        "reference_models.dped.recipe:main",
         "pairs of photos -> DPED's generator, the supervised baseline",
     ),
     "import dped": (

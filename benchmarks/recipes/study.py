@@ -45,34 +45,46 @@ def wespe(base: TrainWespe = _PAPER, **changes: object) -> TrainWespe:
     return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
 
 
+_NORMAL = {"init": "normal", "init_std": 0.05, "warmup": 150}
 _ON_F = {"content_on": "reconstruction"}
+_DPED, _ICCV = DPED_PRESETS["dped"], DPED_PRESETS["iccv"]
 
 #: name -> recipe. Everything else is as in the preset it starts from.
 RECIPES: dict[str, TrainWespe | TrainDped] = {
+    # The print, and the print read as DPED's code computes it.
     "literal": _LITERAL,
     "read as DPED's code": _READ,
-    "read, warm-up": wespe(_READ, warmup=150, lr_warmup=1e-3),
-    "read, warm-up, scale 0.14": wespe(_READ, warmup=150, lr_warmup=1e-3, content_scale=0.14),
+    "read, identity": wespe(_READ, init="identity", warmup=50),
+    "read, identity, scale 0.14": wespe(_READ, init="identity", warmup=50, content_scale=0.14),
+    # What the content loss looks at, and anchors.
     "paper": _PAPER,
     "paper on F(G(x))": wespe(**_ON_F),
     "paper on both": wespe(content_on="both"),
     "paper on F(G(x)), identity 1": wespe(**_ON_F, weight_identity=1.0),
     "paper on F(G(x)), low 1": wespe(**_ON_F, weight_low=1.0),
-    "paper without warm-up": wespe(warmup=0),
-    "paper, warm-up at 1e-4": wespe(lr_warmup=0.0),
-    "paper, std 0.01": wespe(init_std=0.01),
+    # Start.
+    "paper, normal, warm-up at 1e-4": wespe(**_NORMAL, lr_warmup=0.0),
+    "paper, normal, warm-up at 1e-3": wespe(**_NORMAL),
+    "paper, no warm-up": wespe(warmup=0),
+    # Rates.
     "paper, one rate 1e-4": wespe(lr_disc=1e-4),
     "paper, rates 5e-4": wespe(lr=5e-4, lr_disc=5e-4),
+    "paper, lr 3e-4": wespe(lr=3e-4),
     "paper, beta1 0.9": wespe(beta1=0.9),
     "paper, no clipping": wespe(clip=0.0),
+    # Blur and balance.
     "paper, blur var3": wespe(blur="gauss21_var3"),
     "paper, blur dped": wespe(blur="dped"),
     "paper, scale 0.06": wespe(content_scale=0.06),
     "paper, scale 0.3": wespe(content_scale=0.3),
     "paper, mean": wespe(adversarial="mean", weight_colour=0.04, weight_texture=0.04),
+    "paper, colour x4": wespe(weight_colour=0.02),
+    "paper, tv 1": wespe(weight_tv=1.0),
     "stable": PRESETS["stable"],
-    "dped": dataclasses.replace(DPED_PRESETS["dped"], init_std=0.05),
-    "dped iccv": dataclasses.replace(DPED_PRESETS["iccv"], init_std=0.05),
+    # Supervised.
+    "dped": _DPED,
+    "dped, identity": dataclasses.replace(_DPED, init="identity"),
+    "dped iccv, identity": dataclasses.replace(_ICCV, init="identity"),
 }
 
 

