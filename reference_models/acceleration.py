@@ -20,12 +20,15 @@ PRECISIONS = ("auto", "fp32", "tf32", "bf16")
 COMPILES = ("auto", "off", "default", "reduce-overhead")
 
 
-def choose_device(name: str) -> str:
-    """ "auto" is CUDA where there is one. Raises InputError for a device that is not there."""
+def choose_device(name: str, option: str = "--device ") -> str:
+    """ "auto" is CUDA where there is one. Raises InputError for a device that is not there.
+
+    ``option`` is how the user says it.
+    """
     if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"--device {name}: expected auto, cpu or cuda")
+        raise InputError(f"{option}{name}: expected auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: no CUDA device here; use --device cpu")
+        raise InputError(f"{option}cuda: no CUDA device here; use {option}cpu")
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 

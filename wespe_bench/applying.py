@@ -6,7 +6,6 @@ temporary name. Whatever goes wrong with one photo is that photo's fate alone.
 
 from __future__ import annotations
 
-import errno
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +14,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench.engines import Outcome
+from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 _FARTHEST = 4.0
 
 # Errors that no other photo can escape either.
-_FATAL = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +169,7 @@ def _keep(
         data = images.write_png(item.target, pixels)
     except OSError as error:
         reason = f"cannot write {item.target}: {error.strerror or error}"
-        return Outcome(item, error=reason, fatal=error.errno in _FATAL)
+        return Outcome(item, error=reason, fatal=error.errno in FATAL)
     row = {
         "sample": item.sample.id,
         "input_sha256": sha256,

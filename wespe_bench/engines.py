@@ -8,6 +8,7 @@ any order; the caller stores their rows, so an engine keeps no state worth savin
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -26,6 +27,9 @@ from wespe_bench.errors import InputError, one_line
 
 #: An item that was alone with, or among, this many workers that died is given up.
 DEATHS = 3
+
+#: Errors of the disk and its folders, which every other item would meet too.
+FATAL = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
 # Workers that die this often in a row without finishing anything die of their own.
 _HOPELESS = 12

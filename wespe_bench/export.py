@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from wespe_bench.errors import InputError
+from wespe_bench.runs import disarmed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,9 +75,7 @@ def _disarmed(frame: pd.DataFrame) -> pd.DataFrame:
     """Text columns with an apostrophe before what spreadsheets take for a formula."""
     safe = frame.copy()
     for column in ("run", "label", "dataset", "note", "sample", "metric"):
-        safe[column] = frame[column].map(
-            lambda text: f"'{text}" if str(text)[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-        )
+        safe[column] = frame[column].map(disarmed)
     return safe
 
 

@@ -52,6 +52,11 @@ def sha256_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def data_folder() -> Path:
+    """Where data sets and imported models live: ``$WESPE_DATA``, default ``data`` here."""
+    return Path(os.environ.get("WESPE_DATA") or "data")
+
+
 def cache_folder() -> Path | None:
     """``$WESPE_CACHE``, else ``wespe-bench`` below ``$XDG_CACHE_HOME`` or ``~/.cache``.
 

@@ -59,6 +59,15 @@ def tell(failures: Sequence[Failure]) -> int:
     return 3
 
 
+def disarmed(text: Any) -> Any:
+    """A text with an apostrophe before what spreadsheets take for a formula; all else as it is.
+
+    >>> disarmed("=1+1"), disarmed("iphone/7")
+    ("'=1+1", 'iphone/7')
+    """
+    return f"'{text}" if str(text)[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
 def folder_name(name: str) -> str:
     """A data set's name as a folder's: letters, digits and ``._-``; anything else becomes ``_``.
 

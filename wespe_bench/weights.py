@@ -7,7 +7,6 @@ downloaded unless the caller says so, and nothing is used before its hash is che
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +14,8 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from wespe_bench import provenance
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.downloads import Resuming, unreachable
+from wespe_bench.errors import InputError
 
 
 def folder() -> Path:
@@ -69,23 +69,27 @@ def in_wheel(distribution: str, name: str) -> Path:
 
 
 def download(url: str, sha256: str) -> Path:
-    """The file behind ``url``, from the cache when it is there; resumes nothing half done.
+    """The file behind ``url``, from the cache when it is there; what broke off is resumed.
 
     ``sha256`` is the hash of its bytes, or the beginning of it. Raises InputError when it
     cannot be had or is another file than expected, which is then deleted.
     """
     import pooch
+    import requests
 
     name = Path(urlsplit(url).path).name
     path = folder() / name
     if not path.is_file():
         print(f"downloading {url}", file=sys.stderr)
-        partial = f".{name}.{os.getpid()}.part"
+        partial = f".{name}.fetch"
         try:
-            pooch.retrieve(url, known_hash=None, fname=partial, path=folder(), progressbar=True)
-        except Exception as error:  # whatever the network, the server or the disk did
-            (folder() / partial).unlink(missing_ok=True)
-            raise InputError(f"{url}: cannot be downloaded ({one_line(error)[:200]})") from None
+            (folder() / partial).unlink(missing_ok=True)  # whole, but its hash was never checked
+            resuming = Resuming(folder() / f"{partial}.partial")
+            pooch.retrieve(url, known_hash=None, fname=partial, path=folder(), downloader=resuming)
+        except requests.RequestException as error:
+            raise InputError(f"{unreachable(url, error)}; it cannot be downloaded") from None
+        except OSError as error:
+            raise InputError(f"{url}: cannot be kept ({error.strerror or error})") from None
         found = provenance.sha256_file(folder() / partial)
         if not found.startswith(sha256.lower()):
             (folder() / partial).unlink()

@@ -18,7 +18,6 @@ import numpy as np
 from reference_models import banded
 from reference_models.dped import CAMERAS
 from reference_models.memory import parse_size
-from wespe_bench.errors import InputError
 from wespe_bench.images import check_rgb
 from wespe_bench.options import split_options
 
@@ -46,11 +45,11 @@ class GeneratorEnhancer:
         precision: banded.Precision = "fp32",
         max_memory: int | None = None,
     ) -> None:
-        from reference_models import checkpoints
+        from reference_models import acceleration, checkpoints
 
         self.generator, self.card, sha256 = checkpoints.read(checkpoint)
         self.checkpoint = checkpoint
-        self.device = _device(device)
+        self.device = acceleration.choose_device(device, "device=")
         self.precision = precision
         self.max_memory = max_memory
         #: What decides the pixels. Where the stores lie does not, so memory is not in it.
@@ -117,15 +116,3 @@ def of_spec(prefix: str, argument: str) -> GeneratorEnhancer:
         options["precision"],  # type: ignore[arg-type]
         parse_size(memory) if memory else None,
     )
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device=cuda: no CUDA device here; use device=cpu")
-    if name not in ("cpu", "cuda"):
-        raise InputError(f"device {name!r}: expected auto, cpu or cuda")
-    return name

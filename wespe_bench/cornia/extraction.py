@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import atomic, progress, provenance
+from wespe_bench import tensors as files
 from wespe_bench.cornia import synthetic
 from wespe_bench.cornia.codebook import Codebook
 from wespe_bench.cornia.measures import measure
@@ -26,7 +27,6 @@ from wespe_bench.errors import InputError, one_line
 from wespe_bench.images import read_rgb
 from wespe_bench.metrics import cornia
 from wespe_bench.metrics.patches import SIDE, whiten
-from wespe_bench.reading import parse_json
 from wespe_bench.registry import ENGINES, resolve
 
 
@@ -131,8 +131,6 @@ def extract(
 def _open_extraction(
     draws: int, seed: int, folder: Path, codebook: Codebook, context: None
 ) -> Callable[..., list[Outcome]]:
-    from safetensors.numpy import save
-
     def work(photos: Sequence[Photo]) -> list[Outcome]:
         return [_attempt(photo, extract_one) for photo in photos]
 
@@ -151,8 +149,7 @@ def _open_extraction(
                 measures.append(measured)
                 names.append((version.kind, version.level))
         tensors = {"features": np.stack(features), "measures": np.stack(measures)}
-        data = save(tensors, metadata={"versions": json.dumps(names)})
-        atomic.write_bytes(_place(folder, photo), data)
+        files.write(_place(folder, photo), tensors, names)
         return {}
 
     return work
@@ -170,9 +167,7 @@ def _read(path: Path) -> Extracted | None:
     try:
         data = path.read_bytes()
         tensors = load(data)
-        length = int.from_bytes(data[:8], "little")
-        names = parse_json(parse_json(data[8 : 8 + length])["__metadata__"]["versions"])
-        kinds, levels = zip(*names, strict=True)
+        kinds, levels = zip(*files.card_of(data), strict=True)
         return Extracted(tensors["features"], tensors["measures"], tuple(kinds), tuple(levels))
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import atomic
-from wespe_bench.cornia import mat
+from wespe_bench import matlab as mat
 from wespe_bench.cornia.cards import readable
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import hosa, models

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from wespe_bench import reading
 from wespe_bench.errors import InputError
 
 #: database -> whether more is better, and what its scores are called
@@ -89,7 +90,7 @@ def read_list(path: Path, images: Path | None = None, better: str = "") -> Ratin
 def _rows(path: Path) -> list[tuple[int, Mapping[str, str | None]]]:
     """(line, row) of each row, the needed columns checked."""
     try:
-        text = path.read_text("utf-8-sig")
+        text = reading.read_bytes(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:

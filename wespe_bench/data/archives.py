@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from wespe_bench.data.journal import check_room, make_folder
+from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError, one_line
 
 #: Photos hardly compress; above this many bytes for one, an archive is a bomb.
@@ -212,7 +213,7 @@ def _checked(
                 continue
             if not parts:
                 raise InputError(f"{archive}: refused, a file without a name")
-            folded = unicodedata.normalize("NFC", "/".join(parts)).casefold()
+            folded = tree.folded("/".join(parts))
             if folded in seen or folded in folders:
                 raise InputError(f"{archive}: refused, {name!r} is there twice")
             seen[folded] = name

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench.data.layout import Item, Layout
-from wespe_bench.engines import Outcome
+from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 
-_FATAL = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.ENOENT}
+# The pixel files were there when the work began: gone, they are gone for every photo.
+_FATAL = FATAL | {errno.ENOENT}
 
 
 def believed(

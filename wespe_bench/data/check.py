@@ -17,6 +17,7 @@ from wespe_bench.data.faults import Fault, Place
 from wespe_bench.datasets.survey import Part
 from wespe_bench.errors import InputError
 from wespe_bench.images import EXTENSIONS
+from wespe_bench.runs import disarmed
 
 _COLUMNS = ("what", "part", "kind", "path", "detail")
 
@@ -208,15 +209,18 @@ def _decode(name: str, report: Report, jobs: int) -> None:
 def _lines(config: Check, report: Report) -> Iterator[str]:
     from tabulate import tabulate
 
-    from wespe_bench.datasets.facts import FACTS
+    from wespe_bench.datasets.facts import DPED, FACTS
 
     yield f"{config.dataset} in {report.root}"
     yield ""
     heads = ("part", "found", "expected", "size", "faults")
     right = ("left", "right", "right", "right", "right")
     yield tabulate(_rows(report), heads, tablefmt="simple", colalign=right, disable_numparse=True)
-    facts = FACTS.get(config.dataset.partition(":")[0].partition("?")[0])
-    for counts in facts.counts if facts else ():
+    name, _, argument = config.dataset.partition("?")[0].partition(":")
+    told = FACTS[name].counts if name in FACTS else ()
+    if name == "dped" and argument:
+        told = (DPED[argument], DPED["canon"])
+    for counts in told:
         size = f", {counts.width}x{counts.height}" if counts.width else ""
         yield (
             f"the paper's Table {counts.table}: {counts.camera}, {counts.train} training and "
@@ -300,5 +304,5 @@ def _csv(report: Report) -> str:
     for what, found in (("fault", report.faults), ("remark", report.remarks)):
         for fault in found:
             told = (fault.part, fault.kind, fault.path, fault.detail)
-            writer.writerow((what, *(_plain(text, report.root) for text in told)))
+            writer.writerow((what, *(disarmed(_plain(text, report.root)) for text in told)))
     return buffer.getvalue()

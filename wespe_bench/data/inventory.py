@@ -111,7 +111,8 @@ def _count(name: str, argument: str, folder: Path, data: str | None) -> str:
 
 
 def _places(data: str | None) -> Iterator[str]:
-    from wespe_bench.datasets.locations import FILE, data_folder
+    from wespe_bench.datasets.locations import FILE
+    from wespe_bench.provenance import data_folder
 
     base = Path(data) if data else data_folder()
     yield from _line("looked in", f"{base}" + ("" if data else " ($WESPE_DATA, else data/)"))

@@ -8,7 +8,6 @@ seed give the same files, in any order and with any number of processes.
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,7 +18,7 @@ from wespe_bench import reading
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
 from wespe_bench.data.lock import held
-from wespe_bench.engines import Outcome
+from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.runs import Failure, folder_name, tell
 from wespe_bench.store import check_id
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 #: Layout number of manifest.json.
 SCHEMA = 1
-
-_FATAL = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True)
@@ -243,7 +240,7 @@ def open_worker(camera: Camera) -> Callable[[Sequence[Item]], list[Outcome]]:
             atomic.write_bytes(item.input, taken)
         except OSError as error:
             reason = f"cannot write {item.input.parent}: {error.strerror or error}"
-            return Outcome(item, error=reason, fatal=error.errno in _FATAL)
+            return Outcome(item, error=reason, fatal=error.errno in FATAL)
         row = {
             "sample": item.sample,
             "source_sha256": provenance.sha256_bytes(source),
@@ -294,7 +291,7 @@ def main(argv: list[str]) -> int:
     from wespe_bench import provenance
     from wespe_bench.arguments import parse
     from wespe_bench.datasets.choice import choose
-    from wespe_bench.datasets.locations import data_folder
+    from wespe_bench.provenance import data_folder
 
     config = parse(Make, argv, "data make")
     check_jobs(config.jobs)

@@ -266,7 +266,7 @@ def main(argv: list[str]) -> int:
     from wespe_bench import provenance
     from wespe_bench.arguments import parse
     from wespe_bench.datasets.choice import choose
-    from wespe_bench.datasets.locations import data_folder
+    from wespe_bench.provenance import data_folder
 
     config = parse(Pack, argv, "data pack")
     check_jobs(config.jobs)

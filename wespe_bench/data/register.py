@@ -8,7 +8,6 @@ ones with the reason.
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
 from wespe_bench.data.lock import held
-from wespe_bench.engines import Outcome
+from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.runs import Failure, tell
+from wespe_bench.runs import Failure, disarmed, tell
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 #: Changes whenever the same photos and settings would give other pairs.
 VERSION = 1
 
-_FATAL = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM}
 
 _COLUMNS = (
     "sample",
@@ -188,10 +186,7 @@ def _csv(table: Sequence[dict[str, Any]]) -> str:
     writer = csv.DictWriter(text, _COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for row in table:
-        # What a spreadsheet would run as a formula gets an apostrophe.
-        name = row["sample"]
-        safe = f"'{name}" if name[:1] in ("=", "+", "-", "@") else name
-        writer.writerow(row | {"sample": safe})
+        writer.writerow(row | {"sample": disarmed(row["sample"])})
     return text.getvalue()
 
 
@@ -251,7 +246,7 @@ def open_worker(settings: Settings) -> Callable[[Sequence[Item]], list[Outcome]]
             ]
         except OSError as error:
             reason = f"cannot write {item.out}: {error.strerror or error}"
-            return Outcome(item, error=reason, fatal=error.errno in _FATAL)
+            return Outcome(item, error=reason, fatal=error.errno in FATAL)
         left, top, right, bottom = fit.box
         row |= {
             "error_px": round(fit.error, 4),

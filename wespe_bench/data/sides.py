@@ -8,7 +8,6 @@ from pathlib import Path
 
 from wespe_bench.data.faults import Place
 from wespe_bench.datasets import splits
-from wespe_bench.datasets.any_camera import TEST_SHARE
 from wespe_bench.datasets.facts import FACTS
 from wespe_bench.datasets.splits import Photo
 from wespe_bench.datasets.survey import groups_of
@@ -50,7 +49,7 @@ def of(name: str, places: Sequence[Place]) -> Sides:
         wanted = splits.counts(
             len(photos), counts.train if counts else None, counts.test if counts else None
         )
-        test = max(1, round(TEST_SHARE * len(photos))) if wanted[1] is None else wanted[1]
+        test = max(1, round(splits.TEST_SHARE * len(photos))) if wanted[1] is None else wanted[1]
         drawn = splits.divide(photos, wanted[0], test)
     except InputError as error:
         return Sides(reason=str(error))

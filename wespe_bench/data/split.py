@@ -48,7 +48,6 @@ def main(argv: list[str]) -> int:
     from wespe_bench import provenance
     from wespe_bench.arguments import parse
     from wespe_bench.datasets import manifest
-    from wespe_bench.datasets.any_camera import TEST_SHARE
     from wespe_bench.datasets.survey import divided
     from wespe_bench.runs import folder_name
 
@@ -56,10 +55,7 @@ def main(argv: list[str]) -> int:
     if config.verify:
         provenance.forget()
     survey = _survey(config.dataset, config.data)
-    undecided = survey.test is None and not all(part.side for part in survey.parts)
-    split = divided(
-        survey, config.seed, config.train, config.test or (str(TEST_SHARE) if undecided else "")
-    )
+    split = divided(survey, config.seed, config.train, config.test)
     out = Path(config.out or f"{folder_name(survey.name)}-{config.seed}.json")
     if out.exists() and not config.force:
         raise InputError(f"{out} is there already; --force replaces it, --out names another")

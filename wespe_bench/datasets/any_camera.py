@@ -21,9 +21,6 @@ from wespe_bench.types import Dataset
 #: Photos with a shorter side than this (pixels) are too small for every metric here.
 SMALLEST = 100
 
-#: The share of the photos that ``split=test`` takes when nothing is said.
-TEST_SHARE = 0.1
-
 _GROUPS = {"capture": CAPTURE, "folder": FOLDER, "none": ""}
 
 
@@ -43,8 +40,6 @@ def load(
     ``group`` is capture, folder or none; the rest as in `survey.load`. Raises InputError.
     """
     found = survey("camera", folder, data=data, group=group)
-    if not manifest:
-        test = test or str(TEST_SHARE)
     return surveys.load(
         found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
     )
@@ -54,9 +49,9 @@ def survey(
     name: str, folder: str = "", *, data: Path | str | None = None, group: str = "capture"
 ) -> Survey:
     """One part, the folder. Raises InputError when there is none."""
-    _, own = find(folder, data)
     root, parts = check_parts(name, folder, data, group=group)
-    return Survey(own or root.resolve().name or name, root, parts)
+    own = parts[0].label
+    return Survey(own if own != name else root.resolve().name or name, root, parts)
 
 
 def check_parts(

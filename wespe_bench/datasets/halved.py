@@ -18,10 +18,10 @@ from PIL import Image
 
 from wespe_bench import atomic, provenance
 from wespe_bench.datasets.headers import photo_size
-from wespe_bench.datasets.locations import data_folder
 from wespe_bench.datasets.tree import MARKER
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
+from wespe_bench.provenance import data_folder
 from wespe_bench.types import Sample
 
 #: Changes whenever the same photo would be halved to other pixels.

@@ -10,19 +10,14 @@ Named by ``--data DIR``: ``DIR/wespe-data.toml``, then ``DIR/NAME``. Without it,
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from wespe_bench import reading
 from wespe_bench.errors import InputError
+from wespe_bench.provenance import data_folder
 
 #: The file that maps data sets to folders.
 FILE = "wespe-data.toml"
-
-
-def data_folder() -> Path:
-    """``$WESPE_DATA``, default ``data`` in the current folder."""
-    return Path(os.environ.get("WESPE_DATA") or "data")
 
 
 def named(data: Path | str | None = None) -> dict[str, Path]:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from wespe_bench import atomic, provenance
 from wespe_bench.datasets.camera import VERSION, Camera, photograph
-from wespe_bench.datasets.locations import data_folder
 from wespe_bench.datasets.tree import MARKER
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
+from wespe_bench.provenance import data_folder
 from wespe_bench.types import Dataset, Sample
 
 NOTE = "real photos, simulated camera"

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from wespe_bench.errors import InputError
 
+#: The share of the photos that is the test where neither the paper nor the user says one.
+TEST_SHARE = 0.1
+
 # With more groups to draw from, none gives more than this share of the test photos.
 _LARGEST_SHARE = 0.1
 

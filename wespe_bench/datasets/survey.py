@@ -119,11 +119,14 @@ def _check_pairs(survey: Survey, part: Part, alone: set[str], wanted: set[str] |
 def divided(survey: Survey, seed: int = 0, train: str = "", test: str = "") -> splits.Split:
     """The survey's photos split by ``seed``; the paper's counts where none are given.
 
-    Counts are numbers of photos, or shares below 1 of all of them.
+    Counts are numbers of photos, or shares below 1 of all of them. A tenth is the test where
+    neither the paper nor the release says which photos are.
     """
     listed = photos(survey)
     open_ = sum(1 for photo in listed if not photo.side)
     wanted = splits.counts(len(listed), survey.train, survey.test)
+    if survey.test is None and open_:
+        test = test or str(splits.TEST_SHARE)
     if len(listed) > open_:  # a side of the release that is smaller is taken whole
         have = {side: sum(p.side == side for p in listed) for side in ("train", "test")}
         pairs = zip(("train", "test"), (survey.train, survey.test), strict=True)

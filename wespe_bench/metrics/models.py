@@ -1,21 +1,15 @@
-"""Files of fitted metrics: safetensors with a card, and where an imported one is looked for.
-
-The card is one JSON text under the metadata key ``card``. One key, because safetensors
-writes several in random order and the same numbers would then hash differently each time.
-"""
+"""Files of fitted metrics (`wespe_bench.tensors`), and where an imported one is looked for."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wespe_bench import atomic, reading
+from wespe_bench import provenance, reading
+from wespe_bench import tensors as files
 from wespe_bench.errors import InputError, one_line
 
 FORMAT_VERSION = 1
@@ -23,7 +17,7 @@ FORMAT_VERSION = 1
 
 def models_folder() -> Path:
     """Where imported models are kept: ``models`` below ``$WESPE_DATA`` (default ``data/``)."""
-    return Path(os.environ.get("WESPE_DATA") or "data") / "models"
+    return provenance.data_folder() / "models"
 
 
 def write(path: Path, kind: str, tensors: Mapping[str, np.ndarray], card: Mapping[str, Any]) -> str:
@@ -32,16 +26,8 @@ def write(path: Path, kind: str, tensors: Mapping[str, np.ndarray], card: Mappin
     ``kind`` ("cornia", "hosa") is noted in the card, for `read` to insist on. Raises
     InputError when ``path`` does not end in .safetensors.
     """
-    from safetensors.numpy import save
-
     check_name(path)
-    told = {"kind": kind, "format_version": FORMAT_VERSION, **card}
-    data = save(
-        {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
-        metadata={"card": json.dumps(told, sort_keys=True)},
-    )
-    atomic.write_bytes(path, data)
-    return hashlib.sha256(data).hexdigest()
+    return files.write(path, tensors, {"kind": kind, "format_version": FORMAT_VERSION, **card})
 
 
 def check_name(path: Path) -> None:
@@ -87,7 +73,7 @@ def read(
             raise InputError(f"{path}: {name} holds values that are not finite; it is damaged")
         tensor.setflags(write=False)
         tensors[name] = tensor
-    return tensors, card, hashlib.sha256(data).hexdigest()
+    return tensors, card, provenance.sha256_bytes(data)
 
 
 def stamp(path: Path) -> tuple[int, int]:
@@ -118,14 +104,10 @@ def _fits(found: tuple[int, ...], shape: tuple[int | str, ...], lengths: dict[st
 
 
 def _card(path: Path, kind: str, data: bytes) -> dict[str, Any]:
-    """The card alone, from the header: 8 bytes of length, then JSON."""
-    length = int.from_bytes(data[:8], "little")
     try:
-        if not 2 <= length <= len(data) - 8:
-            raise ValueError("the header is cut short")
-        card = reading.parse_json(reading.parse_json(data[8 : 8 + length])["__metadata__"]["card"])
+        card = files.card_of(data)
         found, version = card["kind"], card["format_version"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise InputError(
             f"{path}: not a {kind} model with a card; make one with `wespe-bench import {kind}`"
             + (" or `wespe-bench cornia fit`" if kind == "cornia" else "")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Command
+from wespe_bench import downloads
 from wespe_bench.data import fetch as fetching
 from wespe_bench.data.fetch import fetch, private_name
 from wespe_bench.data.sources import ARCHIVES, Archive
@@ -94,8 +95,8 @@ def partial(server: Server, folder: Path, more: str = "") -> Path:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching.time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(fetching, "_CHUNK", 10_000)
+    monkeypatch.setattr(downloads.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(downloads, "_CHUNK", 10_000)
 
 
 def test_in_one_go(server: Server, tmp_path: Path) -> None:
@@ -122,13 +123,13 @@ def test_half_a_download_is_kept_and_taken_up_by_the_next_command(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = Archive(server.url, SHA256)
-    monkeypatch.setattr(fetching, "_TRIES", 1)
+    monkeypatch.setattr(downloads, "_TRIES", 1)
     server.break_after = 150_000
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt  # as when the user has had enough
 
-    monkeypatch.setattr(fetching.time, "sleep", die)
+    monkeypatch.setattr(downloads.time, "sleep", die)
     with pytest.raises(KeyboardInterrupt):
         fetch(archive, tmp_path, tmp_path / "lock")
     half = (partial(server, tmp_path)).stat().st_size

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.reading import check_regular
 
 _POINTER = b"version https://git-lfs.github.com/spec"
 _V5 = b"MATLAB 5.0 MAT-file"
@@ -23,6 +24,7 @@ def read(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
     try:
+        check_regular(path)
         with open(path, "rb") as file:
             start = file.read(128)
     except FileNotFoundError:
