@@ -38,7 +38,7 @@ DEMO = Suite(
 )
 CLASSICAL = Suite(
     "classical",
-    "Classical enhancers on photos of your own",
+    "Classical enhancers",
     (),
     _CLASSICAL,
     _METRICS,
@@ -263,11 +263,17 @@ def _write_report(runs: Path, out: str | None, title: str | None, common: bool) 
 
 
 def _tables_of(markdown: str) -> str:
-    """The score tables of a report with the remarks right below them."""
+    """The score tables of a report, each under its data set, with the remarks right below."""
     shown: list[str] = [""]
     below = False
+    heading = ""
     for line in markdown.splitlines():
         table = line.startswith("|")
+        if line.startswith("## "):
+            heading = line.removeprefix("## ")
+        elif table and heading:
+            shown += [heading, ""]
+            heading = ""
         below = table or (below and (not line or line.startswith(("- ", "1. "))))
         if below and not (line == "" and shown[-1] == ""):
             shown.append(line)

@@ -127,6 +127,13 @@ def test_the_first_word_of_several_verbs_lists_them(command: Command) -> None:
     assert "demo" not in result.stdout
 
 
+def test_printed_tables_name_their_data_set() -> None:
+    from wespe_bench.suites import _tables_of
+
+    report = "# Title\n\n## two\n\n1 photo.\n\n| A |\n| 1 |\n\n- a remark\n\n## Where\n\n- no\n"
+    assert _tables_of(report) == "\ntwo\n\n| A |\n| 1 |\n\n- a remark\n"
+
+
 def test_list_names_everything(command: Command) -> None:
     result = command("list")
     for names in (registry.DATASETS, registry.ENHANCERS, registry.METRICS, registry.SUITES):
