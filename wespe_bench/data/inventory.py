@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
         raise unknown("data set", config.name, known)
     for name in known:
         if config.name in ("", name):
-            lines = _own(name, own[name]) if name in own else _known(name, config.data)
+            lines = _own(name, own[name], config.data) if name in own else _known(name, config.data)
             print("\n".join(lines) + "\n")
     if not config.name:
         print("\n".join(_places(config.data)))
@@ -66,10 +66,10 @@ def _known(name: str, data: str | None) -> Iterator[str]:
     yield from _line("get it", facts.get)
 
 
-def _own(name: str, folder: Path) -> Iterator[str]:
+def _own(name: str, folder: Path, data: str | None) -> Iterator[str]:
     yield f"{name}: your own, named in wespe-data.toml"
-    yield from _line("here", _count("camera", name, folder, None) if folder.is_dir() else "no")
-    yield from _line("looked", str(folder))
+    here = _count("camera", name, folder, data) if folder.is_dir() else f"no; looked for {folder}"
+    yield from _line("here", here)
 
 
 def _here(name: str, data: str | None) -> str:

@@ -39,7 +39,9 @@ def test_list_says_what_is_here_and_how_to_get_the_rest(command: Command, tmp_pa
     assert f"{tmp_path / 'kitti'} (2 extract image_02)" in words
     assert "dped: looked for PHONE/training_data and PHONE/test_data" in words
     assert "KITTI: 8458 + 124, 1392x512" in words
-    assert "pixel8: your own" in words
+    assert (
+        f"pixel8: your own, named in wespe-data.toml here {tmp_path / 'photos'} (3 pixel8)" in words
+    )
     assert f"no; looked for {tmp_path / 'div2k'}" in words
     assert command("data", "list", "kitti").stdout.startswith("kitti: ")
     one_line(command("data", "list", "kity"), "did you mean 'kitti'?")
