@@ -1,5 +1,8 @@
 """Random patches for training, cut from photos that lie in one block of uint8 pixels.
 
+The block is in memory, mapped from a packed set's file (`wespe_bench.datasets.packed`), or on
+the device; the patches are the same.
+
 Which patches an iteration sees follows from the seed, the iteration and the name of the
 draw alone. Nothing has to be kept to resume, different draws are independent of each other,
 and of several processes each takes its share of one and the same batch.
@@ -18,6 +21,7 @@ import torch
 from torch import Tensor
 
 from wespe_bench import provenance
+from wespe_bench.datasets.packed import Packed
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
 from wespe_bench.registry import DATASETS, load_dataset
@@ -123,15 +127,18 @@ class Draw:
 
 
 def load(spec: str, side: int, *, data: str | None = None, paired: bool = False) -> Photos:
-    """The photos of a data set or folder, in memory.
+    """The photos of a data set, a folder or a packed set.
 
-    ``spec`` is a data set's name or a folder; with ``:reference`` after it the references of
-    that paired set are the photos. ``paired`` brings photos and references. Photos smaller
-    than ``side`` are left out with a warning.
+    ``spec`` is a data set's name, a folder of photos, or one that `wespe-bench data pack`
+    wrote, which is mapped instead of read; with ``:reference`` after it the references of that
+    paired set are the photos. ``paired`` brings photos and references. Photos smaller than
+    ``side`` are left out with a warning.
 
     Raises InputError for an unknown name, photos that cannot be read, fewer than two of
     sufficient size, or pairs of different sizes.
     """
+    if (Path(spec.removesuffix(REFERENCES)) / "pack.json").exists():
+        return from_packed(spec, side, paired=paired)
     return from_dataset(*_dataset(spec, data), side, paired=paired)
 
 
@@ -160,19 +167,47 @@ def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool 
             truths.append(truth)
         photos.append(photo)
         files.append((sample.id, provenance.sha256_file(path), None))
-    if len(photos) < 2:
+    _check_sizes(name, len(photos), small, side)
+    revision = dataset.revision if paired else provenance.revision(files)
+    return _block(name, revision, photos, truths)
+
+
+def from_packed(spec: str, side: int, *, paired: bool = False) -> Photos:
+    """As `load`, from a packed set; its pixels stay in their file."""
+    folder = Path(spec.removesuffix(REFERENCES))
+    references = str(folder) != spec
+    packed = Packed.open(folder)
+    name = packed.name + (REFERENCES if references else "")
+    if (references or paired) and not packed.paired:
+        raise InputError(f"{folder}: packed without references")
+    large = (packed.sizes >= side).all(axis=1)
+    _check_sizes(name, int(large.sum()), int((~large).sum()), side)
+    revision = packed.revision
+    if not paired:
+        column = "reference_source_sha256" if references else "source_sha256"
+        rows = packed.rows()
+        kept = [id_ for id_, fits in zip(packed.ids, large, strict=True) if fits]
+        revision = provenance.revision([(id_, rows[id_][column], None) for id_ in kept])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch has no tensors that cannot be written to
+        pixels = torch.from_numpy(packed.block(references))
+        truths = torch.from_numpy(packed.block(True)) if paired else None
+    return Photos(name, revision, pixels, packed.offsets[large], packed.sizes[large], truths)
+
+
+def _check_sizes(name: str, count: int, small: int, side: int) -> None:
+    """Warn of photos that are too small; InputError when fewer than two are left."""
+    if count < 2:
         rest = f", {small} are smaller than the patch of {side} px" if small else ""
         raise InputError(
-            f"{name}: {len(photos)} photos to train on{rest}; at least 2 are needed"
+            f"{name}: {count} photos to train on{rest}; at least 2 are needed"
             + (", or a smaller --patch" if small else "")
         )
     if small:
         warnings.warn(
-            f"{name}: {small} of {len(dataset)} photos are smaller than {side} px and left out",
-            stacklevel=2,
+            f"{name}: {small} of {count + small} photos are smaller than {side} px and left out",
+            stacklevel=3,
         )
-    revision = dataset.revision if paired else provenance.revision(files)
-    return _block(name, revision, photos, truths)
 
 
 def _dataset(spec: str, data: str | None) -> tuple[Dataset, bool]:

@@ -70,6 +70,7 @@ RECIPES: dict[str, TrainWespe | TrainDped] = {
     "paper, one rate 1e-4": wespe(lr_disc=1e-4),
     "paper, rates 5e-4": wespe(lr=5e-4, lr_disc=5e-4),
     "paper, lr 3e-4": wespe(lr=3e-4),
+    "paper, turned": wespe(turn=True),
     "paper, beta1 0.9": wespe(beta1=0.9),
     "paper, no clipping": wespe(clip=0.0),
     # Blur and balance.

@@ -24,6 +24,11 @@ from wespe_bench.options import split_options
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
 
+#: What ``dped:demo`` and ``wespe:demo`` are: made by `reference_models.demo`.
+SHIPPED = {
+    name: Path(__file__).parents[1] / name / "demo.safetensors" for name in ("dped", "wespe")
+}
+
 #: Raised when this code's numbers change.
 VERSION = 1
 
@@ -93,7 +98,8 @@ class GeneratorEnhancer:
 def dped(argument: str) -> GeneratorEnhancer:
     """A DPED or WESPE generator, photos of any size: dped:CHECKPOINT?precision=fp32&max_memory=2GB.
 
-    ``device`` is auto, cpu or cuda; ``precision`` fp32, fp16 or bf16; see `GeneratorEnhancer`.
+    ``dped:demo`` is the small one that ships (`reference_models.demo`). ``device`` is auto,
+    cpu or cuda; ``precision`` fp32, fp16 or bf16; see `GeneratorEnhancer`.
     """
     return of_spec("dped", argument)
 
@@ -111,7 +117,7 @@ def of_spec(prefix: str, argument: str) -> GeneratorEnhancer:
     )
     memory = options["max_memory"]
     return GeneratorEnhancer(
-        Path(path),
+        SHIPPED[prefix] if path == "demo" else Path(path),
         options["device"],
         options["precision"],  # type: ignore[arg-type]
         parse_size(memory) if memory else None,

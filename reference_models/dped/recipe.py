@@ -27,7 +27,8 @@ class TrainDped:
     """
 
     camera: str = ""
-    """A DPED phone (iphone, blackberry, sony): its training patches; or a paired data set."""
+    """A DPED phone (iphone, blackberry, sony): its training patches; or a paired data set, or
+    the folder of a packed one."""
     input: str = ""
     """A folder of photos, instead of --camera."""
     reference: str = ""

@@ -12,5 +12,8 @@ from reference_models.dped.enhancer import GeneratorEnhancer, of_spec
 
 
 def wespe(argument: str) -> GeneratorEnhancer:
-    """A WESPE generator, photos of any size: wespe:CHECKPOINT?precision=fp32&max_memory=2GB."""
+    """A WESPE generator, photos of any size: wespe:CHECKPOINT?precision=fp32&max_memory=2GB.
+
+    ``wespe:demo`` is the small one that ships (`reference_models.demo`).
+    """
     return of_spec("wespe", argument)

@@ -22,7 +22,8 @@ class TrainWespe:
     """
 
     source: str = ""
-    """Photos to be enhanced: a folder or a data set's name (NAME:reference for its references)."""
+    """Photos to be enhanced: a folder, a packed one, or a data set's name (NAME:reference for
+    its references)."""
     target: str = ""
     """Photos as good as the enhanced ones shall be; others than the source's, not paired."""
     out: str = ""

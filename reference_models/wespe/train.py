@@ -20,6 +20,7 @@ from reference_models.wespe.networks import Generator, follow
 from reference_models.wespe.recipe import TrainWespe
 from reference_models.wespe.steps import (
     Calls,
+    Judgement,
     Wespe,
     generator_terms,
     judge,
@@ -113,27 +114,25 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
                 follow(average, networks.generator, config.ema, iteration)
 
             # Discriminator step: patches drawn anew, the target's independently of the source's.
-            judgement = None
-            if iteration > config.warmup:
-                switch(networks.discriminators(), True)
-                if config.reuse_fake:
-                    fake = y.detach()
-                else:
-                    with torch.no_grad():
-                        fake = calls.generator(source.batch(draw("fake", iteration)))
-                real = target.batch(draw("real", iteration))
-                coin = draw("coin", iteration).rng()
-                judgement = judge(calls, fake, real, config, coin, ranks.world)
-                adam_d.zero_grad()
-                judgement.loss.backward()
-                ranks.average(networks.discriminators())
-                _clip(networks.discriminators(), config.clip)
-                adam_d.step()
+            # Also during the warm-up: what they then tell G is not noise.
+            switch(networks.discriminators(), True)
+            if config.reuse_fake:
+                fake = y.detach()
+            else:
+                with torch.no_grad():
+                    fake = calls.generator(source.batch(draw("fake", iteration)))
+            real = target.batch(draw("real", iteration))
+            coin = draw("coin", iteration).rng()
+            judgement = judge(calls, fake, real, config, coin, ranks.world)
+            adam_d.zero_grad()
+            judgement.loss.backward()
+            ranks.average(networks.discriminators())
+            _clip(networks.discriminators(), config.clip)
+            adam_d.step()
 
             progress.update()
             if logs or device == "cpu":
-                of_d = [] if judgement is None else [judgement.loss]
-                resume.check_finite(out, iteration, loss, norm, *of_d)
+                resume.check_finite(out, iteration, loss, norm, judgement.loss)
             if not ranks.writes:
                 continue
             if iteration == config.warmup + 1 and not quiet:
@@ -195,7 +194,7 @@ _TERMS = ("warmup", "content", "colour", "texture", "tv", "identity", "low")
 def _measure(
     iteration: int,
     terms: dict[str, torch.Tensor],
-    judgement: Any,
+    judgement: Judgement,
     x: torch.Tensor,
     y: torch.Tensor,
     generator: Generator,
@@ -203,15 +202,14 @@ def _measure(
 ) -> tuple[dict[str, float], collapse.Signs]:
     """A row of train.csv (weighted terms, signs) and the signs alone."""
     psnr, spread, correlation = collapse.compare(y, x)
-    nan = float("nan")
-    accuracy, contrast = ((nan, nan), (nan, nan)) if judgement is None else judgement.signs()
+    accuracy, contrast = judgement.signs()
     signs = collapse.Signs(
         psnr, spread, correlation, generator.active_share(x[:4]), accuracy, contrast
     )
     row = {"iteration": float(iteration)}
     row |= {name: terms[name].item() if name in terms else 0.0 for name in _TERMS}
     row["loss"] = sum(row[name] for name in _TERMS)
-    row["discriminators"] = nan if judgement is None else judgement.loss.item()
+    row["discriminators"] = judgement.loss.item()
     row |= {"accuracy_colour": accuracy[0], "accuracy_texture": accuracy[1]}
     row |= {"psnr": psnr, "spread": spread, "correlation": correlation, "active": signs.active}
     row["gradient"] = norm.item()

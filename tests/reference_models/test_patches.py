@@ -6,6 +6,7 @@ from reference_models import patches
 from reference_models.patches import Draw
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
+from wespe_bench.registry import load_dataset
 
 
 @pytest.fixture
@@ -75,6 +76,44 @@ def test_turns_are_the_eight_of_a_square(sizes):
     }
     only = {corner for corner in seen if corner[8] * 255 == pytest.approx(1)}
     assert len(only) == 8  # the photo of just that size has one place only
+
+
+def test_a_packed_set_gives_the_same_patches_and_stays_in_its_file(sizes, tmp_path):
+    from wespe_bench import cli
+
+    pack = str(tmp_path / "pack")
+    assert cli.main(["data", "pack", "--input", str(sizes), "--out", pack, "--jobs", "0"]) == 0
+    read, mapped = patches.load(str(sizes), 20), patches.load(pack, 20)
+    assert mapped.revision == read.revision
+    draw = Draw("x", 1, 30, 20, turn=True)
+    assert torch.equal(mapped.batch(draw), read.batch(draw))
+    with pytest.warns(UserWarning, match="1 of 3 photos are smaller than 33 px"):
+        small = patches.load(pack, 33)
+    assert len(small) == 2
+    for wrong, message in ((f"{pack}:reference", "without references"), (pack, "at least 2")):
+        with pytest.raises(InputError, match=message):
+            patches.load(wrong, 36)
+    (tmp_path / "pack/pack.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        patches.load(pack, 20)
+
+
+def test_packed_pairs_stay_pairs(photos, references, tmp_path):
+    from wespe_bench import cli
+
+    pack = str(tmp_path / "pack")
+    words = ("--input", str(photos), "--reference", str(references), "--out", pack, "--jobs", "0")
+    assert cli.main(["data", "pack", *words]) == 0
+    dataset = load_dataset("folder", input=photos, reference=references)
+    read = patches.from_dataset(dataset, False, 24, paired=True)
+    mapped = patches.load(pack, 24, paired=True)
+    assert mapped.revision == read.revision
+    for a, b in zip(
+        read.pairs(Draw("x", 1, 9, 24)), mapped.pairs(Draw("x", 1, 9, 24)), strict=True
+    ):
+        assert torch.equal(a, b)
+    sides = patches.load(f"{pack}:reference", 24)
+    assert torch.equal(sides.batch(Draw("x", 1, 9, 24)), mapped.pairs(Draw("x", 1, 9, 24))[1])
 
 
 def test_pairs_come_from_the_same_places(photos, references):

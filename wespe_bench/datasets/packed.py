@@ -105,6 +105,13 @@ class Packed:
         rows = (dict(zip(index, row, strict=True)) for row in zip(*index.values(), strict=True))
         return {row["sample"]: row for row in rows}
 
+    def block(self, references: bool = False) -> np.ndarray:
+        """All pixels, flat uint8, read-only: what ``offsets`` and ``sizes`` are about.
+
+        Raises InputError for the references of a set that is not paired.
+        """
+        return self._references() if references else self._input
+
     def photo(self, number: int) -> np.ndarray:
         """The ``number``-th photo, uint8 (H, W, 3) sRGB: a read-only view of the file."""
         return self._view(self._input, number)

@@ -1,0 +1,67 @@
+"""The demo's own networks: small WESPE and DPED generators for the simulated camera.
+
+``wespe:demo`` and ``dped:demo`` ship with the package. They are narrow and were trained for
+minutes on the packaged photos' fit half, on one CPU: they show what training does, and are no
+measure of what WESPE or DPED can do. The commands that made them are `WESPE` and `DPED`;
+`train` repeats them, to the bit on the same processor with the same versions.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from wespe_bench.errors import InputError
+
+MODELS = ("wespe", "dped")
+
+_SMALL = ("--width", "32", "--patch", "48", "--batch", "8", "--turn", "--device", "cpu")
+
+#: What made the shipped checkpoints, but for --out and --data.
+WESPE = ("--source", "samples_fit", "--target", "samples_fit:reference", *_SMALL)
+WESPE += ("--iterations", "600", "--preview-every", "100")
+DPED = ("--camera", "samples_fit", "--init", "identity", *_SMALL)
+DPED += ("--iterations", "600", "--preview-every", "100")
+
+#: The demo's live steps: the same photos and losses, smaller patches.
+LIVE = ("--iterations", "24", "--patch", "32", "--batch", "4", "--warmup", "8")
+
+
+def live(out: Path, data: str | None) -> int:
+    """Two dozen training steps of each model, told in a line each; 0.
+
+    Says so and goes on when VGG-19's weights are not installed.
+    """
+    for name in MODELS:
+        words = LIVE if name == "wespe" else LIVE[:-2]
+        folder = out / "live" / name
+        begun = time.monotonic()
+        try:
+            _main(name, [*_command(name), *words], folder, data)
+        except InputError as error:
+            print(f"wespe-bench: no live training ({error})", file=sys.stderr)
+            return 0
+        print(f"24 steps of {name} in {time.monotonic() - begun:.0f} s: {folder}/train.csv")
+    return 0
+
+
+def train(out: Path, data: str | None) -> int:
+    """Train the shipped generators anew, into ``out``/train; resumes. The exit code."""
+    for name in MODELS:
+        folder = out / "train" / name
+        _main(name, _command(name), folder, data)
+        print(f"{folder}/generator.safetensors: compare with {name}:demo")
+    return 0
+
+
+def _command(name: str) -> list[str]:
+    return list(WESPE if name == "wespe" else DPED)
+
+
+def _main(name: str, argv: list[str], out: Path, data: str | None) -> None:
+    from reference_models.dped.recipe import main as train_dped
+    from reference_models.wespe.recipe import main as train_wespe
+
+    mine = ["--out", str(out), *(["--data", data] if data else [])]
+    (train_wespe if name == "wespe" else train_dped)([*argv, *mine])
