@@ -20,9 +20,9 @@ _SMALL = ("--width", "32", "--patch", "48", "--batch", "8", "--turn", "--device"
 
 #: What made the shipped checkpoints, but for --out and --data.
 WESPE = ("--source", "samples_fit", "--target", "samples_fit:reference", *_SMALL)
-WESPE += ("--iterations", "600", "--preview-every", "100")
+WESPE += ("--iterations", "300", "--preview-every", "100")
 DPED = ("--camera", "samples_fit", "--init", "identity", *_SMALL)
-DPED += ("--iterations", "600", "--preview-every", "100")
+DPED += ("--iterations", "300", "--preview-every", "100")
 
 #: The demo's live steps: the same photos and losses, smaller patches.
 LIVE = ("--iterations", "24", "--patch", "32", "--batch", "4", "--warmup", "8")

@@ -110,6 +110,8 @@ SUITES = {
 ENGINES = {"local": "wespe_bench.engines:local"}
 
 #: What the harness calls in packages it may not import.
+DEMO_LIVE = "reference_models.demo:live"
+DEMO_TRAIN = "reference_models.demo:train"
 REPORT = "reports.page:write_report"
 
 

@@ -31,9 +31,9 @@ _METRICS = ("psnr", "ssim", "ms_ssim", "entropy", "bpp")
 
 DEMO = Suite(
     "demo",
-    "Classical enhancers on real photos taken by a simulated camera",
+    "Classical enhancers and two small networks on real photos taken by a simulated camera",
     ("samples",),
-    _CLASSICAL,
+    (*_CLASSICAL, "WESPE demo=wespe:demo", "DPED demo=dped:demo"),
     _METRICS,
 )
 CLASSICAL = Suite(
@@ -93,10 +93,14 @@ class RunSuite:
 
 @dataclass(frozen=True)
 class Demo:
-    """Classical enhancers on real photos: a table and a page, with nothing to download.
+    """Classical enhancers and two small networks on real photos: a table and a page, with
+    nothing to download; then two dozen training steps of each network.
 
-    Example:
+    Examples:
       wespe-bench demo
+      wespe-bench demo --train
+
+    The networks (wespe:demo, dped:demo) ship with the package and were trained for minutes.
     """
 
     out: str = "runs/demo"
@@ -105,6 +109,10 @@ class Demo:
     """Where the sample photos are written (default: $WESPE_DATA, else data/)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
+    live: bool = True
+    """Train each network for two dozen steps; needs the vgg extra."""
+    train: bool = False
+    """Instead of everything else: repeat the trainings that made the networks (resumes)."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,11 @@ def demo(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(Demo, argv, "demo")
+    from wespe_bench.registry import DEMO_LIVE, DEMO_TRAIN, resolve
+
     out = config.out or "runs/demo"
+    if config.train:
+        return int(resolve(DEMO_TRAIN)(Path(out), config.data))
     code = run_suite(RunSuite(suite="demo", out=out, data=config.data, jobs=config.jobs))
     mine = f"wespe-bench run --suite demo --out {shlex.quote(out)} --enhancers"
     print(
@@ -146,6 +158,8 @@ def demo(argv: list[str]) -> int:
         f"  {mine} Mine=my_model.py:enhance\n"
         f"  {mine} onnx:model.onnx 'cmd:tool {{input}} {{output}}' results:outputs/"
     )
+    if config.live:
+        resolve(DEMO_LIVE)(Path(out), config.data)
     return code
 
 

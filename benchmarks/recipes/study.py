@@ -45,7 +45,7 @@ def wespe(base: TrainWespe = _PAPER, **changes: object) -> TrainWespe:
     return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
 
 
-_NORMAL = {"init": "normal", "init_std": 0.05, "warmup": 150}
+_NORMAL = {"init": "normal", "init_std": 0.05, "lr_warmup": 1e-3}
 _ON_F = {"content_on": "reconstruction"}
 _DPED, _ICCV = DPED_PRESETS["dped"], DPED_PRESETS["iccv"]
 
@@ -55,32 +55,29 @@ RECIPES: dict[str, TrainWespe | TrainDped] = {
     "literal": _LITERAL,
     "read as DPED's code": _READ,
     "read, identity": wespe(_READ, init="identity", warmup=50),
-    "read, identity, scale 0.14": wespe(_READ, init="identity", warmup=50, content_scale=0.14),
-    # What the content loss looks at, and anchors.
+    "read, identity, scale 0.06": wespe(_READ, init="identity", warmup=50, content_scale=0.06),
     "paper": _PAPER,
+    # One departure taken back at a time.
     "paper on F(G(x))": wespe(**_ON_F),
     "paper on both": wespe(content_on="both"),
-    "paper on F(G(x)), identity 1": wespe(**_ON_F, weight_identity=1.0),
-    "paper on F(G(x)), low 1": wespe(**_ON_F, weight_low=1.0),
-    # Start.
-    "paper, normal, warm-up at 1e-4": wespe(**_NORMAL, lr_warmup=0.0),
-    "paper, normal, warm-up at 1e-3": wespe(**_NORMAL),
+    "paper, scale 0.14": wespe(content_scale=0.14),
+    "paper, scale 1": wespe(content_scale=1.0),
+    "paper, tv 10": wespe(weight_tv=10.0),
+    "paper, tv 3": wespe(weight_tv=3.0),
+    "paper, normal start": wespe(**_NORMAL),
     "paper, no warm-up": wespe(warmup=0),
-    # Rates.
-    "paper, one rate 1e-4": wespe(lr_disc=1e-4),
+    "paper, lr 1e-4": wespe(lr=1e-4),
     "paper, rates 5e-4": wespe(lr=5e-4, lr_disc=5e-4),
-    "paper, lr 3e-4": wespe(lr=3e-4),
-    "paper, turned": wespe(turn=True),
     "paper, beta1 0.9": wespe(beta1=0.9),
     "paper, no clipping": wespe(clip=0.0),
-    # Blur and balance.
+    "paper, no average": wespe(ema=0.0),
+    # Other choices.
+    "paper on F(G(x)), identity 1": wespe(**_ON_F, weight_identity=1.0),
+    "paper on F(G(x)), low 1": wespe(**_ON_F, weight_low=1.0),
     "paper, blur var3": wespe(blur="gauss21_var3"),
     "paper, blur dped": wespe(blur="dped"),
-    "paper, scale 0.06": wespe(content_scale=0.06),
-    "paper, scale 0.3": wespe(content_scale=0.3),
     "paper, mean": wespe(adversarial="mean", weight_colour=0.04, weight_texture=0.04),
-    "paper, colour x4": wespe(weight_colour=0.02),
-    "paper, tv 1": wespe(weight_tv=1.0),
+    "paper, turned": wespe(turn=True),
     "stable": PRESETS["stable"],
     # Supervised.
     "dped": _DPED,

@@ -155,17 +155,21 @@ _LITERAL = TrainWespe(preset="literal", content="literal", tv="literal", blur="l
 # Our reading of the print; benchmarks/recipes/ says where it departs, and what is known of it.
 _PAPER = TrainWespe(
     content_on="enhanced",
-    content_scale=0.14,
+    content_scale=0.06,
+    weight_tv=1.0,
     init="identity",
-    warmup=50,
-    lr_warmup=1e-3,
-    lr=1e-4,
+    warmup=100,
+    lr_warmup=3e-4,
+    lr=3e-4,
     lr_disc=4e-4,
     beta1=0.5,
     clip=1.0,
+    ema=0.98,
 )
 
-_STABLE = dataclasses.replace(_PAPER, preset="stable", spectral_norm=True, ema=0.999)
+_STABLE = dataclasses.replace(
+    _PAPER, preset="stable", spectral_norm=True, lr=1e-4, lr_warmup=1e-4, ema=0.999
+)
 
 PRESETS: Mapping[str, TrainWespe] = {"paper": _PAPER, "literal": _LITERAL, "stable": _STABLE}
 
@@ -216,6 +220,11 @@ def check(config: TrainWespe) -> None:
     if not config.source or not config.target:
         missing = "--source" if not config.source else "--target"
         raise InputError(f"missing {missing}: a folder of photos, or a data set's name")
+    if config.iterations <= config.warmup:
+        raise InputError(
+            f"--iterations {config.iterations}: all of them are warm-up, which learns to change "
+            f"nothing; give more, or a smaller --warmup (now {config.warmup})"
+        )
     if config.source == config.target:
         raise InputError(
             f"--source and --target are both {config.source}: there would be nothing to learn"
