@@ -100,6 +100,8 @@ def main(argv: list[str]) -> int:
             raise InputError(f"{folder} holds {there[0]}, not made here; choose another --out")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; choose another --out")
+    if config.refresh and before is None:
+        raise InputError(f"{folder} is no crawl yet; there is nothing to refresh")
     chosen = _settings(config, folder, before, clock.now())
     make_folder(folder)
     with _alone(folder), told(folder):

@@ -130,15 +130,18 @@ def test_twenty_random_kills(tmp_path: Path) -> None:
     server, folder = Server(World(6000, seed=4), faults=True, seed=1), tmp_path / "out"
     rng, kills = random.Random(7), 0
     with server.served() as api:
-        target = 10
+        target = 60
         while kills < 20:
+            asked = len(server.log)
             process = start(folder, api, target)
-            time.sleep(rng.uniform(1.0, 4.0))
+            while len(server.log) == asked and process.poll() is None:
+                time.sleep(0.01)  # until it is at work
+            time.sleep(rng.uniform(0.0, 1.5))
             if process.poll() is None:
                 process.kill()
                 kills += 1
-            elif process.returncode == 0:
-                target += 10
+            else:
+                target += 20
             finish(process)
         code, said = finish(start(folder, api, target))
     assert code == 0, said

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ffs import manifest, pace, photos
+from ffs.state import State
 from tests.conftest import Command
 from tests.ffs.clocks import Jumping
 from tests.ffs.conftest import NOW, Verb, environment
@@ -257,6 +258,27 @@ def test_wrong_options(verb: Verb, words: list[str], said: str) -> None:
     base = ["ffs", "crawl", "--out", "out", "--until", UNTIL]
     assert said in complaint(verb(*base, *words))
     assert not Path("out").exists()
+
+
+def test_nothing_to_refresh(verb: Verb) -> None:
+    line = complaint(verb("ffs", "crawl", "--out", "out", "--refresh"))
+    assert "out is no crawl yet; there is nothing to refresh" in line
+
+
+def test_a_database_that_cannot_grow(verb: Verb, loopback: Loopback) -> None:
+    _, words = loopback
+    assert verb(*words, "--photos", 1)[0] == 0
+    real = State._open
+
+    def small(self: State) -> None:
+        real(self)
+        self.rows("PRAGMA max_page_count = 1")  # SQLite's own word for a full disk
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(State, "_open", small)
+        line = complaint(verb(*words, "--photos", 10**6, "--counts-only"))
+    assert "out/crawl.sqlite: database or disk is full; what is fetched is kept" in line
+    assert verb(*words, "--photos", 2)[0] == 0
 
 
 def test_faster_than_flickr_allows(verb: Verb) -> None:
