@@ -303,6 +303,13 @@ def test_another_crawl_in_the_folder(verb: Verb, loopback: Loopback, tmp_path: P
 def test_a_folder_that_is_no_crawl(verb: Verb, tmp_path: Path) -> None:
     for words in (["export-ids", "."], ["build", "."], ["forget", ".", "1"]):
         assert re.search("no crawl|neither a crawl", complaint(verb("ffs", *words)))
+    (tmp_path / "crawl.json").write_text("{}")
+    assert "crawl.json: damaged, or not written by ffs crawl" in complaint(
+        verb("ffs", "build", ".")
+    )
+    (tmp_path / "ffs.json").write_text("{}")
+    (tmp_path / "crawl.json").unlink()
+    assert "no photo is named" in complaint(verb("ffs", "forget", "."))
 
 
 def test_what_is_no_photo_is_left_out(verb: Verb, loopback: Loopback) -> None:
