@@ -50,7 +50,7 @@ def reconcile(folder: Path, server: Server, photos: int, kills: int, said: str) 
     late for the client, which says so and asks again.
     """
     slow = sum(server.ends(kind).get("slow", 0) for kind in ("api", "image"))
-    kills += max(0, said.count(": no answer for") - slow + kills)
+    kills += max(0, said.count(": no answer for") - slow)
     state = State(folder)
     rows = {row["id"]: row for row in state.rows("SELECT * FROM photos")}
     state.close()
