@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ffs import hd, manifest
@@ -29,6 +29,8 @@ PHOTO = st.builds(
 )
 
 
+@settings(max_examples=25)
+@example([Photo("0", "train/0.jpg", 1, 0, "\r", "", "low", "train", "0" * 64)], 0.0, 0, "")
 @given(st.lists(PHOTO, max_size=8, unique_by=lambda p: p.id), st.floats(0, 10), st.integers(), TEXT)
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory,
@@ -81,7 +83,7 @@ def test_hd_keeps_what_is_hd_and_takes_the_middle_of_the_rest() -> None:
     image = rng.integers(0, 256, (224, 398, 3), np.uint8)
     assert hd.prepare(image, (398, 224)) is image
     tall = np.zeros((900, 400, 3), np.uint8)
-    tall[338:563] = 200  # the central 400x225, and not a row more
+    tall[337:562] = 200  # the central 400x225, and not a row more
     assert (hd.prepare(tall, (320, 180)) == 200).all()
     with pytest.raises(ValueError, match="uint8"):
         hd.prepare(image.astype(float), (320, 180))
