@@ -185,12 +185,12 @@ def start(
             f"--head 4096 starts from torchvision's full weights (--vgg torchvision), and "
             f"{back_end} has the convolutions alone; or take --head gap"
         )
-    if width != 64 and back_end != "random":
+    filters = tuple(width * growth for growth in _GROWTH)
+    if filters != vgg_files.FILTERS and back_end != "random":
         raise InputError(f"--width {width} goes with --vgg random; {back_end} is VGG-19, width 64")
     found = vgg_files.find(back_end, file, download=download)
     rater = empty(back_end, head, layers, width)
     if found is None:
-        filters = tuple(width * growth for growth in _GROWTH)
         convolutions = vgg_files.random_layers(filters)
         # He's rule keeps the size of the signal; inputs run to 255, as the last layer must not.
         convolutions[0] = (convolutions[0][0] / 128, convolutions[0][1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import zoom
@@ -56,3 +57,23 @@ def make(folder: Path, counts: tuple[int, int, int] = (12, 4, 6), equal: str = "
     found = ratings(folder, photos, 0.05, 0, "a test's")
     write(found)
     return found
+
+
+def write_rater(path: Path, **changes: Any) -> Path:
+    """A rater of width 2 with random weights, whole, for photos as they are."""
+    import torch
+
+    from ffs import checkpoints
+    from ffs.network import empty
+
+    told = {"kind": "rater", "title": "FFS", "head": "gap", "layers": ("relu1_2", "relu3_4")}
+    told |= {"width": 2, "back_end": "matconvnet", "vgg_sha256": "", "whole": True}
+    card = checkpoints.Card(**(told | {"preparation": "native", "parameters": 0} | changes))
+    rater = empty(card.back_end, card.head, card.layers, card.width)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for part in rater.parameters():
+            part.normal_(0.0, 0.1, generator=generator)
+        rater.features[0].weight /= 30
+    checkpoints.write(path, rater, card)
+    return path
