@@ -31,7 +31,8 @@ SCHEMA = 1
 TABLE, HEAD = "ffs.csv", "ffs.json"
 SPLITS = ("train", "validation", "test")
 LABELS = ("high", "low")
-COLUMNS = tuple("id path views faves owner uploaded score label split sha256".split())
+_COLUMNS = ("id", "path", "views", "faves", "owner", "uploaded", "score", "label", "split")
+COLUMNS = (*_COLUMNS, "sha256")
 
 
 @dataclass(frozen=True, slots=True)

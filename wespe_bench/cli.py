@@ -83,6 +83,17 @@ VERBS = {
         "wespe_bench.cornia.fit:main",
         "a CORNIA model from human scores, or from clean photos alone",
     ),
+    "ffs crawl": (
+        "ffs.crawl:main",
+        "photos with their views and faves from Flickr, with your key -> a folder",
+    ),
+    "ffs build": (
+        "ffs.dataset:main",
+        "a crawl, or a CSV of photos with views and faves -> a labelled, split data set",
+    ),
+    "ffs stats": ("ffs.stats:main", "tables and plots of such a data set"),
+    "ffs forget": ("ffs.forget:main", "remove photos and all that was made of them, for good"),
+    "ffs export-ids": ("ffs.share:main", "a crawl's ids and counts, to share: no images"),
     "merge": ("wespe_bench.merge:main", "shards made on several machines -> one folder"),
 }
 
@@ -97,6 +108,8 @@ RESUMED = (
     "data make",
     "data register",
     "cornia fit",
+    "ffs crawl",
+    "ffs build",
     "ffs train",
     "ffs score",
     "merge",

@@ -1,0 +1,260 @@
+"""The verb ``ffs build``: photos with views and faves -> a labelled, split data set.
+
+A photo's Flickr Faves Score is its faves per view. The threshold is the median score of the
+training split; above it a photo is "high", else "low", ties too. Owners are never parted: all of
+one owner's photos are on one side, so that no split knows another's style.
+
+    DIR/{train,validation,test}/ID.jpg   the photos (hard links to DIR/photos)
+    DIR/ffs.csv, DIR/ffs.json            the manifest (`ffs.manifest`)
+
+So the folder is what the data set ``ffs`` reads, too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ffs import hd, manifest, rated
+from ffs.manifest import SPLITS, Photo, Ratings
+from ffs.photos import FOLDER
+from ffs.rated import Rated
+from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.datasets import splits
+from wespe_bench.datasets.splits import rank
+from wespe_bench.errors import InputError
+
+#: What the WESPE paper trained and tested on.
+PAPER = {"train": 15200, "validation": 400, "test": 400}
+
+
+@dataclass(frozen=True)
+class Build:
+    """Label and split photos with views and faves: the data set a rater is trained on.
+
+    From a crawl, or from any CSV of path,views,faves[,owner,uploaded]; photos of a CSV are
+    brought to HD first.
+
+    Example:
+      wespe-bench ffs build data/ffs
+      wespe-bench ffs build mine.csv --out data/mine --min-views 1
+    """
+
+    source: str
+    """The folder of a crawl, or a CSV."""
+    out: str | None = None
+    """The folder to write; only for a CSV, a crawl's data set lies in its own folder."""
+    train: int | None = None
+    """Photos to train on (default: the paper's 15200, or all the rest where there are fewer)."""
+    validation: int | None = None
+    """Photos to stop training by (default: the paper's 400, the same share of fewer)."""
+    test: int | None = None
+    """Photos to test on (default: the paper's 400, the same share of fewer)."""
+    seed: int = 0
+    """Of the split."""
+    min_views: int = 50
+    """Leave out photos with fewer views."""
+    per_owner: int = 3
+    """At most so many photos of one owner."""
+    size: str = "1280x720"
+    """Width and height that a CSV's photos are cropped and resized to."""
+    jobs: int = field(default_factory=cores)
+    """Worker processes."""
+
+
+def main(argv: list[str]) -> int:
+    """The verb ``ffs build``."""
+    from wespe_bench.arguments import parse
+    from wespe_bench.data.journal import make_folder
+    from wespe_bench.data.lock import held
+
+    config = parse(Build, argv, "ffs build")
+    check_jobs(config.jobs)
+    _check(config)
+    source, enlarged = Path(config.source), 0
+    failed: list[str] = []
+    if source.is_dir():
+        if config.out and Path(config.out).resolve() != source.resolve():
+            raise InputError("--out goes with a CSV; a crawl's data set lies in its own folder")
+        folder = source
+        with held(folder, f"ffs crawl {os.getpid()}"):
+            photos, note = rated.of_crawl(folder)
+            photos, failed = _intact(folder, photos)
+            found, left_out = build(folder, photos, config, note)
+    else:
+        rows = rated.read_csv(source)
+        if not config.out:
+            raise InputError("a CSV's photos are brought to HD: say where to, with --out DIR")
+        folder, size = Path(config.out), hd.parse_size(config.size)
+        for row in rows:
+            if folder.resolve() == row.path.parent.resolve():
+                raise InputError(f"--out {folder} holds the photos; choose another folder")
+        make_folder(folder)
+        with held(folder, f"ffs crawl {os.getpid()}"):
+            photos, failed, enlarged = rated.of_csv(rows, folder, size, config.jobs)
+            note = f"from {source.name}; HD is {config.size}, {enlarged} photos enlarged to it"
+            found, left_out = build(folder, photos, config, note)
+    _tell(found, left_out)
+    if enlarged:
+        print(f"{enlarged} photos are smaller than {config.size} and were enlarged")
+    if failed:
+        print(f"wespe-bench: {len(failed)} photos left out:", file=sys.stderr)
+        for line in failed:
+            print(f"  {line}", file=sys.stderr)
+    return 3 if failed else 0
+
+
+def _check(config: Build) -> None:
+    for name in SPLITS:
+        count = getattr(config, name)
+        if count is not None and count < 1:
+            raise InputError(f"--{name} {count}: expected a number of photos from 1")
+    if config.min_views < 1:
+        raise InputError(f"--min-views {config.min_views}: a score needs at least 1 view")
+    if config.per_owner < 1:
+        raise InputError(f"--per-owner {config.per_owner}: expected a number from 1")
+
+
+def _intact(folder: Path, photos: Sequence[Rated]) -> tuple[list[Rated], list[str]]:
+    """The photos whose files are what they were, and a line for each of the others."""
+    from wespe_bench import provenance
+
+    fine, failed = [], []
+    for photo in photos:
+        path = folder / FOLDER / f"{photo.id}.jpg"
+        if provenance.content_of(path) == photo.sha256:
+            fine.append(photo)
+        else:
+            why = "changed" if path.exists() else "missing"
+            failed.append(f"{path}: {why}; ffs crawl --rebuild fetches it again")
+    return fine, failed
+
+
+def build(
+    folder: Path, photos: Sequence[Rated], config: Build, note: str
+) -> tuple[Ratings, Counter[str]]:
+    """Label and split ``photos``, whose JPEGs are in ``folder``/photos; writes the data set.
+
+    Also returns how many photos were left out, by reason. Raises InputError when there are too
+    few photos for the splits, or no two that differ in their score.
+    """
+    chosen, left_out = _chosen(photos, config)
+    sides = divide(chosen, config)
+    threshold = statistics.median(p.faves / p.views for p in sides["train"])
+    rows = [
+        Photo(
+            p.id,
+            f"{split}/{p.id}.jpg",
+            p.views,
+            p.faves,
+            p.owner,
+            p.uploaded,
+            manifest.label_of(p.faves / p.views, threshold),
+            split,
+            p.sha256,
+        )
+        for split in SPLITS
+        for p in sides[split]
+    ]
+    found = manifest.ratings(folder, rows, threshold, config.seed, note)
+    if not manifest.counts(found.photos)["train"]["high"]:
+        raise InputError(
+            f"all labels are equal: none of {len(sides['train'])} training photos has more faves "
+            f"per view than their median, {threshold:g}; there is nothing to learn"
+        )
+    left_out["not needed, or of an owner on another side"] += len(chosen) - len(rows)
+    _lay_out(folder, found)
+    manifest.write(found)
+    return found, left_out
+
+
+def _chosen(photos: Sequence[Rated], config: Build) -> tuple[list[Rated], Counter[str]]:
+    """The photos that pass; of an owner's many, those that the seed draws."""
+    chosen: list[Rated] = []
+    left_out: Counter[str] = Counter()
+    owners: Counter[str] = Counter()
+    for photo in sorted(photos, key=lambda p: rank(config.seed, p.id)):
+        if photo.views < 1:
+            left_out["no views"] += 1
+        elif photo.views < config.min_views:
+            left_out[f"fewer than {config.min_views} views"] += 1
+        elif photo.owner and owners[photo.owner] >= config.per_owner:
+            left_out[f"more than {config.per_owner} of one owner"] += 1
+        else:
+            owners[photo.owner] += 1
+            chosen.append(photo)
+    if not chosen:
+        reasons = ", ".join(f"{n} {why}" for why, n in left_out.items()) or "there are none"
+        raise InputError(f"no photos are left: {reasons}; see --min-views")
+    return chosen, left_out
+
+
+def divide(photos: Sequence[Rated], config: Build) -> dict[str, list[Rated]]:
+    """Split -> its photos, drawn by seed, whole owners at a time. Raises InputError."""
+    total = len(photos)
+    share = min(1.0, total / sum(PAPER.values()))
+    few = {name: max(1, round(PAPER[name] * share)) for name in ("validation", "test")}
+    validation = config.validation or few["validation"]
+    test = config.test or few["test"]
+    needed = (config.train or 1) + validation + test
+    if needed > total:
+        raise InputError(
+            f"{config.train or 1} training, {validation} validation and {test} test photos are "
+            f"asked for, and there are {total}; ask for fewer, or crawl more"
+        )
+    by_id = {photo.id: photo for photo in photos}
+    plain = [splits.Photo(p.id, Path(), group=p.owner) for p in sorted(photos, key=lambda p: p.id)]
+    try:
+        first = splits.divide(plain, None, test, config.seed)
+        second = splits.divide(first.train, None, validation, config.seed)
+        rest = len(second.train)
+        train = config.train or min(rest, PAPER["train"])
+        third = splits.divide(second.train, train, 0, config.seed)
+    except InputError:
+        raise InputError(
+            f"{total} photos of {len({p.owner or p.id for p in photos})} owners cannot be split "
+            f"into {config.train or 'the rest'}, {validation} and {test} without parting an "
+            "owner; ask for fewer, or add photos of other owners"
+        ) from None
+    if not third.train:
+        raise InputError(f"no photo of {total} is left to train on; ask for smaller splits")
+    drawn = {"train": third.train, "validation": second.test, "test": first.test}
+    return {split: [by_id[photo.id] for photo in drawn[split]] for split in SPLITS}
+
+
+def _lay_out(folder: Path, found: Ratings) -> None:
+    """Split folders with the photos of ``found`` and no others; hard links where they can be."""
+    (folder / manifest.HEAD).unlink(missing_ok=True)  # until it is written, there is no data set
+    wanted = {photo.path: photo for photo in found.photos}
+    for split in SPLITS:
+        for path in sorted((folder / split).rglob("*.jpg")):
+            if path.relative_to(folder).as_posix() not in wanted:
+                path.unlink()
+    for path_, photo in wanted.items():
+        source, target = folder / FOLDER / f"{photo.id}.jpg", folder / path_
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            if target.samefile(source):
+                continue
+            target.unlink()
+        try:
+            os.link(source, target)
+        except OSError:  # a file system without links
+            shutil.copyfile(source, target)
+
+
+def _tell(found: Ratings, left_out: Counter[str]) -> None:
+    counts = manifest.counts(found.photos)
+    sides = ", ".join(
+        f"{split} {sum(counts[split].values())} ({counts[split]['high']} high)" for split in SPLITS
+    )
+    print(f"{len(found.photos)} photos: {sides}; median score {found.threshold:.6g}")
+    if reasons := [f"{n} {why}" for why, n in left_out.items() if n]:
+        print(f"left out: {', '.join(reasons)}")
+    print(f"revision {found.revision[:16]} -> {found.folder}")

@@ -1,0 +1,162 @@
+"""What each of Flickr's answers changes in a crawl's state: the same answers, the same state."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ffs import windows
+from ffs.flickr import GONE, MOST_RESULTS, PER_PAGE, Reply, clean, whole
+from ffs.hd import parse_size
+from ffs.listing import Listed, judge, listed, sizes_of
+from ffs.replies import Replies
+from ffs.settings import Settings
+from ffs.state import State
+from ffs.windows import Window
+from wespe_bench import atomic
+
+#: Ids that were forgotten, one a line: they never come back.
+FORGOTTEN = "forgotten.txt"
+
+
+class Folding:
+    """Folds replies into ``state``, by the filters of ``settings``."""
+
+    def __init__(self, folder: Path, state: State, settings: Settings) -> None:
+        self._state, self._settings = state, settings
+        self._size = parse_size(settings.size)
+        self._forgotten = forgotten(folder)
+
+    def catch_up(self, replies: Replies) -> int:
+        """Fold what the state has not seen, a killed process's or all; returns how many."""
+        unseen = [n for n in replies.numbers() if n > self._state.get("reply")]
+        for number in unseen:
+            self.fold(number, replies.read(number))
+        return len(unseen)
+
+    def fold(self, number: int, reply: Reply) -> None:
+        """Take one reply in, once: a number that was seen already changes nothing."""
+        if number <= self._state.get("reply"):
+            return
+        kinds = {
+            "search": self._search,
+            "refresh": self._refresh,
+            "faves": self._faves,
+            "sizes": self._sizes,
+            "info": self._info,
+            "licences": self._licences,
+        }
+        with self._state.transaction():
+            kinds[reply.about["kind"]](reply, reply.body())
+            self._state.set("reply", number)
+
+    def _search(self, reply: Reply, body: dict[str, Any]) -> None:
+        rows, total, pages = _page(body)
+        known = 0
+        for row in rows:
+            photo = listed(row, self._size)
+            if photo is None or photo.id in self._forgotten:
+                continue
+            if self._state.photo(photo.id) is not None:
+                known += 1
+                continue
+            self._add(photo, reply.at)
+        self._state.set("listed", self._state.get("listed") + len(rows))
+        self._state.set("known", self._state.get("known") + known)
+        window = Window(**reply.about["window"])
+        self._state.put_window(windows.take(window, total, pages, len(rows)))
+
+    def _add(self, photo: Listed, at: float) -> None:
+        state, why = judge(photo, self._settings, at)
+        full = self._state.of_owner(photo.owner) >= self._settings.per_owner
+        if state != "out" and photo.owner and full:
+            state, why = "out", "owner"
+        self._state.add_photo(photo, state, why, at, self._state.get("round"))
+
+    def _refresh(self, reply: Reply, body: dict[str, Any]) -> None:
+        rows, _, pages = _page(body)
+        round_, number, page = (reply.about[name] for name in ("round", "number", "page"))
+        self._state.set("round", round_)
+        for row in rows:
+            photo = listed(row, self._size)
+            known = None if photo is None else self._state.photo(photo.id)
+            if photo is None or known is None:
+                continue
+            self._state.change(photo.id, round=round_)
+            if photo.views and photo.faves is not None:
+                self._counts(photo.id, photo.views, photo.faves, reply.at)
+        done = page >= pages or page >= MOST_RESULTS // PER_PAGE or not rows
+        self._state.put_refreshed(round_, number, page, done)
+
+    def _counts(self, id_: str, views: int, faves: int, at: float) -> None:
+        self._state.change(id_, views=views, faves=faves, counted=at)
+
+    def _faves(self, reply: Reply, body: dict[str, Any]) -> None:
+        photo = body.get("photo")
+        found = whole(photo.get("total")) if isinstance(photo, Mapping) else None
+        self._complete(reply.about["id"], "faves", {} if found is None else {"faves": found}, reply)
+
+    def _sizes(self, reply: Reply, body: dict[str, Any]) -> None:
+        names = ("url", "url_width", "url_height", "width", "height")
+        found = dict(zip(names, sizes_of(body, self._size), strict=True))
+        self._complete(reply.about["id"], "sizes", found if found["url"] else {}, reply)
+
+    def _complete(self, id_: str, what: str, found: dict[str, Any], reply: Reply) -> None:
+        """Judge a photo anew with what was found; what cannot be found out puts it out."""
+        row = self._state.photo(id_)
+        if row is None:
+            return
+        self._state.change(id_, asked=f"{row['asked']} {what}".strip(), **found)
+        if row["state"] != "incomplete":  # a refresh of one that is kept
+            return
+        photo = Listed(**{name: (dict(row) | found)[name] for name in Listed.__slots__})
+        state, why = judge(photo, self._settings, row["counted"])
+        if state == "incomplete" and not found:
+            state, why = "out", f"{why} unknown"
+        self._state.change(id_, state=state, why=why)
+
+    def _info(self, reply: Reply, body: dict[str, Any]) -> None:
+        """A kept photo that its window no longer lists: gone, closed, or only missed."""
+        id_, round_ = reply.about["id"], reply.about["round"]
+        photo = body.get("photo")
+        if body.get("stat") == "fail" and whole(body.get("code")) in GONE:
+            self._state.change(id_, round=round_, why="gone")
+        elif isinstance(photo, Mapping):
+            open_ = str(whole(photo.get("license"))) in self._settings.licenses.split(",")
+            self._state.change(id_, round=round_, why="" if open_ else "closed")
+
+    def _licences(self, reply: Reply, body: dict[str, Any]) -> None:
+        content = body.get("licenses")
+        rows = content.get("license") if isinstance(content, Mapping) else None
+        for row in rows if isinstance(rows, list) else []:
+            number = whole(row.get("id")) if isinstance(row, Mapping) else None
+            if number is not None:
+                self._state.put_licence(number, clean(row.get("name")), clean(row.get("url")))
+
+
+def _page(body: dict[str, Any]) -> tuple[list[Any], int, int]:
+    """Rows, total and pages of a search's answer."""
+    content = body.get("photos")
+    if not isinstance(content, Mapping):
+        return [], 0, 0
+    rows = content.get("photo")
+    return (
+        rows if isinstance(rows, list) else [],
+        whole(content.get("total")) or 0,
+        whole(content.get("pages")) or 0,
+    )
+
+
+def forgotten(folder: Path) -> set[str]:
+    """The ids in ``forgotten.txt``. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        return set((folder / FORGOTTEN).read_text("utf-8").split("\n")) - {""}
+    return set()
+
+
+def forget(folder: Path, ids: set[str]) -> None:
+    """Add ids to ``forgotten.txt``. Raises OSError."""
+    text = "".join(f"{id_}\n" for id_ in sorted(forgotten(folder) | ids))
+    atomic.write_text(folder / FORGOTTEN, text)

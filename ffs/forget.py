@@ -1,0 +1,124 @@
+"""The verb ``ffs forget``: remove a photo and all that was made of it, for good.
+
+Its JPEG, its copy in the data set, its row in ffs.csv, its rows in the raw replies and in the
+state go. Its id stays in ``forgotten.txt``, so that it never comes back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ffs import folding, manifest, settings
+from ffs.photos import FOLDER
+from ffs.replies import Replies
+from ffs.state import State, told
+from wespe_bench.errors import InputError
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Remove photos from a crawl and from the data set built of it, for good.
+
+    For owners who ask for it. The labels of the other photos stay as they are.
+
+    Example:
+      wespe-bench ffs forget data/ffs 12345678901 12345678902
+    """
+
+    folder: str
+    """The folder of the crawl, or of a data set built from a CSV."""
+    ids: tuple[str, ...]
+    """Ids of the photos."""
+
+
+def main(argv: list[str]) -> int:
+    """The verb ``ffs forget``."""
+    from wespe_bench.arguments import parse
+    from wespe_bench.data.lock import held
+
+    config = parse(Forget, argv, "ffs forget")
+    folder, ids = Path(config.folder), set(config.ids)
+    crawled = settings.read(folder) is not None
+    if not crawled and not (folder / manifest.HEAD).exists():
+        raise InputError(f"{folder}: neither a crawl nor a data set of ffs build")
+    if odd := [id_ for id_ in ids if not id_.strip() or "\n" in id_]:
+        raise InputError(f"{odd[0]!r} is no id of a photo")
+    with held(folder, f"ffs crawl {os.getpid()}"), told(folder):
+        state = State(folder) if crawled else None
+        try:
+            if state and (late := _unfolded(folder, state)):
+                raise InputError(f"{folder}: {late} raw replies are new; run ffs crawl first")
+            found = forget_photos(folder, ids, state, Replies(folder / "replies"))
+        finally:
+            if state:
+                state.close()
+    for id_ in sorted(ids - found):
+        print(f"{id_}: not here; it will not be taken in either")
+    print(f"{len(found)} photos forgotten")
+    return 0
+
+
+def _unfolded(folder: Path, state: State) -> int:
+    return sum(n > state.get("reply") for n in Replies(folder / "replies").numbers())
+
+
+def forget_photos(folder: Path, ids: set[str], state: State | None, replies: Replies) -> set[str]:
+    """Remove the photos; returns the ids of those that were here.
+
+    Killed halfway, the same call does the rest. Raises OSError.
+    """
+    if not ids:
+        return set()
+    folding.forget(folder, ids)
+    found = set()
+    for id_ in ids:
+        for place in (FOLDER, *manifest.SPLITS):
+            path = folder / place / f"{id_}.jpg"
+            if path.resolve().is_relative_to(folder.resolve()) and path.exists():
+                path.unlink()
+                found.add(id_)
+    if (folder / manifest.HEAD).exists():
+        before = manifest.read(folder)
+        left = [photo for photo in before.photos if photo.id not in ids]
+        if len(left) < len(before.photos):
+            found |= ids & {photo.id for photo in before.photos}
+            manifest.write(
+                manifest.ratings(folder, left, before.threshold, before.seed, before.note)
+            )
+    for number in replies.numbers():
+        replies.scrub(number, lambda body: _scrub(body, ids))
+    if state is not None:
+        with state.transaction():
+            for id_ in ids:
+                if state.photo(id_) is not None:
+                    found.add(id_)
+                    state.remove(id_)
+        state.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return found
+
+
+def _scrub(body: dict[str, Any], ids: set[str]) -> bool:
+    """Take the photos out of an answer; whether any was in it."""
+    page = body.get("photos")
+    if isinstance(page, Mapping) and isinstance(page.get("photo"), list):
+        rows = page["photo"]
+        left = [row for row in rows if not (isinstance(row, dict) and _id(row) in ids)]
+        body["photos"] = {**page, "photo": left}
+        return len(left) < len(rows)
+    photo = body.get("photo")
+    if isinstance(photo, dict) and _id(photo) in ids:
+        body["photo"] = {}
+        return True
+    if any(f"/{id_}_" in json.dumps(body.get("sizes", "")) for id_ in ids):
+        body["sizes"] = {}
+        return True
+    return False
+
+
+def _id(row: Mapping[str, Any]) -> str:
+    return str(row.get("id", ""))

@@ -1,0 +1,178 @@
+"""Downloading one photo: streamed under a temporary name, checked, brought to HD, kept as JPEG.
+
+What is kept has no metadata: neither the camera's nor the place where the photo was taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from ffs import retries
+from ffs.flickr import USER_AGENT
+from ffs.hd import prepare
+from ffs.pace import Clock, Pace
+from ffs.retries import KEPT, Again
+from wespe_bench import atomic, provenance
+from wespe_bench.errors import InputError
+from wespe_bench.images import read_rgb
+
+#: Quality of the JPEGs that are kept.
+QUALITY = 95
+FOLDER = "photos"
+
+_MOST_BYTES = 200_000_000
+_MOST_SECONDS = 600.0
+_DAMAGED_TRIES = 3
+#: Flickr answers for a photo that is gone with a picture that says so.
+_PLACEHOLDER = "photo_unavailable"
+
+
+class Unusable(Exception):  # noqa: N818
+    """This photo cannot be had. ``theirs`` says that the server may be to blame, not the photo."""
+
+    def __init__(self, why: str, *, theirs: bool = False) -> None:
+        super().__init__(why)
+        self.theirs = theirs
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """SHA-256 of the JPEG in the folder, and of the file it was made of ("" where it was here)."""
+
+    sha256: str
+    download: str
+
+
+class Downloads:
+    """Photos into ``folder``/photos, at most ``per_second`` of them a second."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        size: tuple[int, int],
+        *,
+        per_second: float = 2.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._folder, self._clock, self._size = folder / FOLDER, clock, size
+        self._pace = Pace(per_second, clock)
+        self._client = httpx.Client(
+            transport=transport,
+            timeout=retries.TIMEOUT,
+            headers={"User-Agent": USER_AGENT},
+            follow_redirects=True,
+        )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for left in self._folder.glob(".*.download"):  # a killed process's
+            left.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def fetch(
+        self, id_: str, url: str, listed: tuple[int, int], known: Callable[[str], str | None]
+    ) -> Kept:
+        """Have the photo as ``photos/ID.jpg``; one that is there already is not asked for.
+
+        ``listed`` is the width and height that Flickr promised; ``known`` gives the id of a
+        photo whose file has this SHA-256. Raises `Unusable`, InputError when no photo can be
+        had at all, and OSError when the disk is full.
+        """
+        path = self._folder / f"{id_}.jpg"
+        if (there := self._there(path)) is not None:
+            return there
+        damaged = 0
+
+        def once() -> tuple[bytes, np.ndarray]:
+            nonlocal damaged
+            data = self._download(id_, url)
+            try:
+                return data, read_rgb(data, name=url)
+            except InputError:
+                damaged += 1
+                if damaged >= _DAMAGED_TRIES:
+                    raise Unusable("damaged, or no photo") from None
+                raise Again("a damaged photo", everyone=False) from None
+
+        host = urlsplit(url).hostname or "?"
+        try:
+            data, image = retries.patiently(once, host, self._clock)
+        except Again as error:
+            if error.everyone:
+                raise InputError(f"{host}: {error}, {retries.TRIES} times; {KEPT}") from None
+            raise Unusable(f"{error}, {retries.TRIES} times", theirs=True) from None
+        height, width = image.shape[:2]
+        if (width, height) not in (listed, listed[::-1]):
+            raise Unusable(f"{width}x{height} came, {listed[0]}x{listed[1]} was listed")
+        digest = provenance.sha256_bytes(data)
+        if (twin := known(digest)) is not None:
+            raise Unusable(f"the same file as photo {twin}")
+        jpeg = encode_jpeg(prepare(image, self._size))
+        atomic.write_bytes(path, jpeg)
+        return Kept(provenance.sha256_bytes(jpeg), digest)
+
+    def _there(self, path: Path) -> Kept | None:
+        """A photo that a killed process had finished, but not noted."""
+        if not path.exists():
+            return None
+        try:
+            data = path.read_bytes()
+            if read_rgb(data, name=str(path)).shape[1::-1] == self._size:
+                return Kept(provenance.sha256_bytes(data), "")
+        except InputError:
+            pass
+        return None
+
+    def _download(self, id_: str, url: str) -> bytes:
+        """The file's bytes, streamed to a temporary name first."""
+        temporary = self._folder / f".{id_}.download"
+        self._pace.turn()
+        begun = self._clock.now()
+        try:
+            with self._client.stream("GET", url) as response, open(temporary, "wb") as file:
+                self._check(response)
+                size = 0
+                for piece in response.iter_bytes():
+                    size += len(piece)
+                    if size > _MOST_BYTES:
+                        raise Unusable(f"more than {_MOST_BYTES} bytes")
+                    if self._clock.now() - begun > _MOST_SECONDS:
+                        raise Again(f"not done after {_MOST_SECONDS:.0f} s", everyone=False)
+                    file.write(piece)
+            return temporary.read_bytes()
+        except httpx.HTTPError as error:
+            raise retries.broken(error) from None
+        except (httpx.InvalidURL, UnicodeError):
+            raise Unusable("its address is none") from None
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _check(self, response: httpx.Response) -> None:
+        if _PLACEHOLDER in response.url.path:
+            raise Unusable("unavailable: a placeholder came")
+        retries.check(response, self._clock)
+        if response.status_code != 200:
+            raise Unusable(f"HTTP {response.status_code}")
+
+
+def encode_jpeg(image: np.ndarray) -> bytes:
+    """JPEG of uint8 (H, W, 3): quality `QUALITY`, no metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="JPEG", quality=QUALITY)
+    return buffer.getvalue()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, read anew. Raises OSError."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,221 @@
+"""Photos with views and faves before they are a data set: from a crawl, or from anybody's CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ffs import folding, hd, settings
+from ffs.flickr import whole
+from ffs.photos import FOLDER, encode_jpeg
+from ffs.state import State, told
+from wespe_bench import reading
+from wespe_bench.datasets.tree import folded, usable
+from wespe_bench.engines import FATAL, Outcome
+from wespe_bench.errors import InputError, one_line
+
+_COLUMNS = "path,views,faves[,owner,uploaded]"
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """One photo: its JPEG is ``photos/ID.jpg`` below the data set's folder, with this SHA-256."""
+
+    id: str
+    views: int
+    faves: int
+    owner: str
+    uploaded: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a CSV: where the photo is, and its counts."""
+
+    id: str
+    path: Path
+    views: int
+    faves: int
+    owner: str
+    uploaded: str
+
+
+def of_crawl(folder: Path) -> tuple[list[Rated], str]:
+    """The photos that a crawl has kept, and a note of where they are from. Raises InputError."""
+    chosen = settings.read(folder)
+    if chosen is None:
+        raise InputError(f"{folder} is no crawl; wespe-bench ffs crawl --out {folder} makes one")
+    with told(folder):
+        state = State(folder)
+        try:
+            rows = state.rows("SELECT * FROM photos WHERE state = 'kept' ORDER BY id")
+        finally:
+            state.close()
+    if not rows:
+        raise InputError(f"{folder} has no photos yet; run wespe-bench ffs crawl --out {folder}")
+    days = sorted(settings.day(int(row["counted"])) for row in rows)
+    note = (
+        f"crawled from Flickr, counts of {days[0]} to {days[-1]}; uploaded "
+        f"{settings.day(chosen.since)} to {settings.day(chosen.until)}, licences "
+        f"{chosen.licenses}, sides above {chosen.long_side} and {chosen.short_side}, at least "
+        f"{chosen.min_views} views and {chosen.min_age} days; HD is {chosen.size}; windows of "
+        f"seed {chosen.seed}"
+    )
+    return [
+        Rated(
+            row["id"],
+            row["views"],
+            row["faves"],
+            row["owner"],
+            settings.day(row["uploaded"]),
+            row["sha256"],
+        )
+        for row in rows
+    ], note
+
+
+def read_csv(path: Path) -> list[Row]:
+    """The lines of a CSV with the columns path, views, faves and, if it has them, owner, uploaded.
+
+    Paths are relative to the CSV's folder. Raises InputError that names the line.
+    """
+    try:
+        text = reading.read_bytes(path).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8; save it as CSV in UTF-8") from None
+    lines = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    rows: list[Row] = []
+    try:
+        names = [name.strip().lower() for name in lines.fieldnames or []]
+        lines.fieldnames = names
+        if lacking := [name for name in ("path", "views", "faves") if name not in names]:
+            raise InputError(f"{path}: no column {lacking[0]}; expected {_COLUMNS}")
+        for line in lines:
+            rows.append(_row(line, path, lines.line_num))
+    except csv.Error as error:
+        raise InputError(f"{path}: line {lines.line_num}: {error}") from None
+    if not rows:
+        raise InputError(f"{path}: has no photos; expected lines of {_COLUMNS}")
+    double = [id_ for id_, n in Counter(folded(row.id) for row in rows).items() if n > 1]
+    if double:
+        raise InputError(f"{path}: photo {double[0]} is in it twice, by its name without ending")
+    return rows
+
+
+def _row(line: dict[str, Any], path: Path, number: int) -> Row:
+    def bad(what: str) -> InputError:
+        return InputError(f"{path}: line {number}: {what}")
+
+    cells = {name: (line.get(name) or "").strip() for name in ("path", "owner", "uploaded")}
+    views, faves = whole(line.get("views")), whole(line.get("faves"))
+    for name, value in (("views", views), ("faves", faves)):
+        if value is None:
+            raise bad(f"{name} {line.get(name)!r} is no whole number from 0")
+    if not cells["path"]:
+        raise bad("no path")
+    if cells["uploaded"]:
+        try:
+            cells["uploaded"] = date.fromisoformat(cells["uploaded"][:10]).isoformat()
+        except ValueError:
+            raise bad(f"uploaded {cells['uploaded']!r} is no day, as 2016-05-31") from None
+    photo = path.parent / cells["path"]
+    inside = Path(os.path.normpath(photo))  # links in it stay as they are
+    base = Path(os.path.normpath(path.parent))
+    short = inside.relative_to(base) if inside.is_relative_to(base) else Path(inside.name)
+    id_ = short.with_suffix("").as_posix()
+    if not usable(id_):
+        raise bad(f"path {cells['path']!r} has control characters, or no name")
+    return Row(id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"])
+
+
+def of_csv(
+    rows: Sequence[Row], out: Path, size: tuple[int, int], jobs: int
+) -> tuple[list[Rated], list[str], int]:
+    """Bring a CSV's photos to HD, into ``out``/photos; those that are there already stay.
+
+    Returns the photos, a line for each that could not be had, and how many were enlarged.
+    Raises InputError when ``out`` holds something else, and for a full disk.
+    """
+    from wespe_bench import provenance
+    from wespe_bench.data.journal import Journal, work_through
+    from wespe_bench.engines import chunk_of
+
+    journal = Journal(out / "prepared")
+    if not journal.folder.is_dir():
+        journal.claim("other photos")
+    noted = journal.rows()
+    gone = folding.forgotten(out)
+    here = [row for row in rows if row.id not in gone]
+
+    def stands(row: Row) -> bool:
+        known = noted.get(row.id, {})
+        source, made = provenance.content_of(row.path), out / FOLDER / f"{row.id}.jpg"
+        return (known.get("source_sha256"), known.get("size")) == (source, list(size)) and (
+            provenance.content_of(made) == known.get("sha256")
+        )
+
+    todo = [row for row in here if not stands(row)]
+    done, failures = work_through(
+        open_worker,
+        (out / FOLDER, size),
+        todo,
+        journal,
+        title="prepare",
+        jobs=jobs,
+        chunk=chunk_of([row.path for row in todo]),
+        sample_of=lambda row: str(row.id),
+    )
+    failed = {failure.sample for failure in failures}
+    noted |= done
+    rated = [
+        Rated(row.id, row.views, row.faves, row.owner, row.uploaded, noted[row.id]["sha256"])
+        for row in here
+        if row.id not in failed
+    ]
+    enlarged = sum(bool(noted[photo.id].get("enlarged")) for photo in rated)
+    return rated, [f"{failure.sample}: {failure.error}" for failure in failures], enlarged
+
+
+def open_worker(context: tuple[Path, tuple[int, int]]) -> Callable[[Sequence[Row]], list[Outcome]]:
+    """In each worker: bring photos to HD."""
+    from wespe_bench import atomic, provenance
+    from wespe_bench.images import read_rgb
+
+    folder, size = context
+
+    def one(row: Row) -> Outcome:
+        try:
+            source = reading.read_bytes(row.path)
+            image = read_rgb(source, name=str(row.path))
+        except OSError as error:
+            return Outcome(row, error=f"{row.path}: cannot be read ({error.strerror})")
+        except (InputError, MemoryError) as error:
+            return Outcome(row, error=one_line(error))
+        jpeg = encode_jpeg(hd.prepare(image, size))
+        try:
+            atomic.write_bytes(folder / f"{row.id}.jpg", jpeg)
+        except OSError as error:
+            why = f"cannot write {folder}: {error.strerror or error}"
+            return Outcome(row, error=why, fatal=error.errno in FATAL)
+        made = {
+            "sample": row.id,
+            "source_sha256": provenance.sha256_bytes(source),
+            "sha256": provenance.sha256_bytes(jpeg),
+            "size": list(size),
+            "enlarged": hd.enlarges(image.shape[1], image.shape[0], size),
+        }
+        return Outcome(row, rows=(made,))
+
+    return lambda rows: [one(row) for row in rows]

@@ -1,0 +1,66 @@
+"""Flickr's answers as they came, gzip'd: what everything else of a crawl can be rebuilt from.
+
+``replies/00000001.json.gz`` and on, each written before anything is made of it. They hold no key.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ffs.flickr import Reply
+from wespe_bench import atomic, reading
+from wespe_bench.errors import InputError
+
+
+class Replies:
+    """The answers in ``folder``, which need not exist yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._last = max(self.numbers(), default=0)
+
+    def numbers(self) -> list[int]:
+        """Their numbers, in the order in which they came."""
+        names = (path.name for path in self.folder.glob("*.json.gz"))
+        return sorted(int(n[:8]) for n in names if re.fullmatch(r"\d{8}\.json\.gz", n))
+
+    def add(self, reply: Reply) -> int:
+        """Write one down; returns its number. Raises OSError."""
+        self._write(self._last + 1, reply)
+        self._last += 1
+        return self._last
+
+    def read(self, number: int) -> Reply:
+        """One answer. Raises InputError when its file is damaged."""
+        path = self._path(number)
+        try:
+            content = reading.parse_json(gzip.decompress(reading.read_bytes(path)))
+            return Reply(**content)
+        except (OSError, EOFError, ValueError, TypeError, zlib.error):
+            raise InputError(
+                f"{path}: damaged; delete it and run ffs crawl --rebuild: its page is asked again"
+            ) from None
+
+    def scrub(self, number: int, edit: Callable[[dict[str, Any]], bool]) -> bool:
+        """Change one answer: ``edit`` changes the body and says whether it did."""
+        reply = self.read(number)
+        body = reply.body()
+        if not edit(body):
+            return False
+        text = json.dumps(body, ensure_ascii=True)
+        self._write(number, Reply(reply.method, reply.params, reply.at, text, reply.about))
+        return True
+
+    def _write(self, number: int, reply: Reply) -> None:
+        text = json.dumps(asdict(reply), ensure_ascii=True)
+        atomic.write_bytes(self._path(number), gzip.compress(text.encode(), 6, mtime=0))
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:08d}.json.gz"

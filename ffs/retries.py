@@ -1,0 +1,113 @@
+"""Which answers of a server are tried again, when, and for how long.
+
+No answer, a broken one, HTTP 429 and 5xx are tried again after 2, 4, 8 ... seconds, or later
+where the server's Retry-After says so: eight times, some four minutes in all.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from ffs.pace import Clock
+from wespe_bench.errors import InputError
+
+#: Tries of one request, the first included.
+TRIES = 8
+#: Seconds that a server may tell us to wait; whoever asks for more is taken at its word: we stop.
+PATIENCE = 900.0
+#: Seconds without a byte after which a connection is given up.
+TIMEOUT = 30.0
+
+KEPT = "what is fetched is kept, the same command goes on"
+
+Result = TypeVar("Result")
+
+
+class Again(Exception):  # noqa: N818
+    """An answer that may be better next time. ``wait`` is the server's own wish, in seconds.
+
+    ``everyone`` says that any other request would have met the same.
+    """
+
+    def __init__(self, why: str, wait: float = 0.0, *, everyone: bool = True) -> None:
+        super().__init__(why)
+        self.wait = wait
+        self.everyone = everyone
+
+
+def patiently(ask: Callable[[], Result], host: str, clock: Clock) -> Result:
+    """What ``ask`` returns, tried again on `Again`. Raises the last one when none was better.
+
+    Raises InputError when the server wants us to wait longer than `PATIENCE`.
+    """
+
+    def pause(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        wish = error.wait if isinstance(error, Again) else 0.0
+        if wish > PATIENCE:
+            raise InputError(
+                f"{host} wants no more requests for {wish:.0f} s (the quota is used up); "
+                f"{KEPT} after that"
+            )
+        return max(wish, float(2**state.attempt_number))
+
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        seconds = state.next_action.sleep if state.next_action else 0.0
+        say(f"{host}: {error}; trying again in {seconds:.0f} s")
+
+    tries = Retrying(
+        stop=stop_after_attempt(TRIES),
+        wait=pause,
+        retry=retry_if_exception_type(Again),
+        sleep=clock.sleep,
+        before_sleep=tell,
+        reraise=True,
+    )
+    return tries(ask)
+
+
+def say(line: str) -> None:
+    """A line on standard error, above the progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(f"wespe-bench: {line}", file=sys.stderr)
+
+
+def check(response: httpx.Response, clock: Clock) -> None:
+    """Raise `Again` for HTTP 429 and 5xx."""
+    if response.status_code == 429 or response.status_code >= 500:
+        wait = seconds(response.headers.get("Retry-After", ""), clock)
+        everyone = response.status_code == 429
+        raise Again(f"HTTP {response.status_code}", wait, everyone=everyone)
+
+
+def seconds(retry_after: str, clock: Clock) -> float:
+    """What a Retry-After header asks for: a number of seconds or a date; 0.0 for anything else.
+
+    >>> from ffs.pace import System
+    >>> seconds("120", System()), seconds("soon", System())
+    (120.0, 0.0)
+    """
+    text = retry_after.strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - clock.now())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+
+
+def broken(error: httpx.HTTPError) -> Again:
+    """The `Again` of an exchange that failed. Names its kind only: texts may hold an address."""
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+        return Again(f"cannot be reached ({type(error).__name__})")
+    if isinstance(error, httpx.TimeoutException):
+        return Again(f"no answer for {TIMEOUT:g} s", everyone=False)
+    return Again(f"the answer broke off ({type(error).__name__})", everyone=False)

@@ -1,0 +1,200 @@
+"""What a crawl knows, in SQLite: windows, photos, licences; made of the raw replies alone.
+
+A reply is on disk before it is folded in here, in one transaction with its number; so a crawl
+killed between the two goes on by folding what the database has not seen, and a database that is
+lost or damaged is folded anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Any
+
+from ffs.listing import Listed
+from ffs.windows import Window
+from wespe_bench.errors import InputError
+
+FILE = "crawl.sqlite"
+SCHEMA = 1
+
+_PHOTO = [field.name for field in fields(Listed)]
+_WINDOW = [field.name for field in fields(Window)]
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE licences (id INTEGER PRIMARY KEY, name TEXT, url TEXT);
+CREATE TABLE windows (
+    number INTEGER PRIMARY KEY, begin INTEGER, "end" INTEGER, floor INTEGER, few INTEGER,
+    many INTEGER, total INTEGER, pages INTEGER, page INTEGER, done INTEGER);
+CREATE TABLE refreshes (
+    round INTEGER, number INTEGER, page INTEGER, done INTEGER, PRIMARY KEY (round, number));
+CREATE TABLE photos (
+    place INTEGER PRIMARY KEY, id TEXT UNIQUE, owner TEXT, owner_name TEXT, license INTEGER,
+    uploaded INTEGER, views INTEGER, faves INTEGER, width INTEGER, height INTEGER, url TEXT,
+    url_width INTEGER, url_height INTEGER,
+    state TEXT NOT NULL, why TEXT NOT NULL, asked TEXT NOT NULL DEFAULT '', counted REAL,
+    round INTEGER NOT NULL DEFAULT 0, download TEXT, sha256 TEXT);
+CREATE INDEX by_state ON photos (state, place);
+CREATE INDEX by_owner ON photos (owner);
+CREATE INDEX by_download ON photos (download);
+"""
+
+
+class State:
+    """The database of the crawl in ``folder``; made when there is none.
+
+    Raises InputError when it is damaged or newer. A photo's ``state`` is "wanted", "incomplete",
+    "kept", "out" (a filter, named in ``why``) or "failed" (a download, why in ``why``).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        with told(folder):
+            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            try:
+                self._open()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _open(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA secure_delete = ON")  # what is forgotten is not left in the file
+        (sound,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if sound != "ok":
+            raise sqlite3.DatabaseError(sound)
+        (schema,) = self._db.execute("PRAGMA user_version").fetchone()
+        if schema > SCHEMA:
+            raise InputError(f"{self.path}: written by a newer wespe-bench; upgrade to read it")
+        if schema == 0:
+            self._db.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {SCHEMA};COMMIT;")
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it, or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.rollback()
+            raise
+        self._db.commit()
+
+    def get(self, name: str) -> int:
+        """A number kept under ``name``, 0 at first: "reply", "listed", "known", "round"."""
+        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def set(self, name: str, value: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    # windows
+
+    def windows(self) -> list[Window]:
+        """All of them, by number."""
+        rows = self._db.execute("SELECT * FROM windows ORDER BY number").fetchall()
+        plain = [{name: row[name] for name in _WINDOW} for row in rows]
+        return [Window(**row | {"done": bool(row["done"])}) for row in plain]
+
+    def put_window(self, window: Window) -> None:
+        marks = ",".join("?" * len(_WINDOW))
+        self._db.execute(f"INSERT OR REPLACE INTO windows VALUES ({marks})", astuple(window))
+
+    # photos
+
+    def photo(self, id_: str) -> sqlite3.Row | None:
+        """One photo's row."""
+        row: sqlite3.Row | None
+        row = self._db.execute("SELECT * FROM photos WHERE id = ?", (id_,)).fetchone()
+        return row
+
+    def add_photo(self, photo: Listed, state: str, why: str, at: float, round_: int) -> None:
+        names = [*_PHOTO, "state", "why", "counted", "round"]
+        marks = ",".join("?" * len(names))
+        self._db.execute(
+            f"INSERT INTO photos ({','.join(names)}) VALUES ({marks})",
+            (*astuple(photo), state, why, at, round_),
+        )
+
+    def change(self, id_: str, **values: Any) -> None:
+        """Set some of a photo's columns."""
+        names = ", ".join(f"{name} = ?" for name in values)
+        self._db.execute(f"UPDATE photos SET {names} WHERE id = ?", (*values.values(), id_))
+
+    def remove(self, id_: str) -> None:
+        self._db.execute("DELETE FROM photos WHERE id = ?", (id_,))
+
+    def count(self, *states: str) -> int:
+        """How many photos are in one of the states."""
+        marks = ",".join("?" * len(states))
+        query = f"SELECT COUNT(*) FROM photos WHERE state IN ({marks})"
+        return int(self._db.execute(query, states).fetchone()[0])
+
+    def first(self, state: str) -> sqlite3.Row | None:
+        """The photo that has been in the state for longest."""
+        query = "SELECT * FROM photos WHERE state = ? ORDER BY place LIMIT 1"
+        row: sqlite3.Row | None = self._db.execute(query, (state,)).fetchone()
+        return row
+
+    def rows(self, query: str, *values: Any) -> Sequence[sqlite3.Row]:
+        """What an SQL query gives."""
+        return self._db.execute(query, values).fetchall()
+
+    def of_owner(self, owner: str) -> int:
+        """How many photos of one owner's there are, or are to be, in the crawl."""
+        query = (
+            "SELECT COUNT(*) FROM photos WHERE owner = ? "
+            "AND state IN ('wanted', 'incomplete', 'kept')"
+        )
+        return int(self._db.execute(query, (owner,)).fetchone()[0])
+
+    def put_licence(self, number: int, name: str, url: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO licences VALUES (?, ?, ?)", (number, name, url))
+
+    # rounds of --refresh
+
+    def refreshed(self, round_: int) -> dict[int, tuple[int, bool]]:
+        """Window number -> last page read again in a round, and whether that was all."""
+        rows = self.rows("SELECT number, page, done FROM refreshes WHERE round = ?", round_)
+        return {row["number"]: (row["page"], bool(row["done"])) for row in rows}
+
+    def put_refreshed(self, round_: int, number: int, page: int, done: bool) -> None:
+        values = (round_, number, page, done)
+        self._db.execute("INSERT OR REPLACE INTO refreshes VALUES (?, ?, ?, ?)", values)
+
+
+@contextlib.contextmanager
+def told(folder: Path) -> Iterator[None]:
+    """SQLite's errors as InputError, one line with the remedy."""
+    path = folder / FILE
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        if "full" in text or "disk I/O" in text or "readonly" in text or "unable to open" in text:
+            raise InputError(
+                f"{path}: {text}; what is fetched is kept, the same command goes on"
+            ) from None
+        if "locked" in text:
+            raise InputError(f"{path}: in use by another program; wait for it") from None
+        raise InputError(
+            f"{path}: damaged ({text}); wespe-bench ffs crawl --rebuild makes it anew from the "
+            "raw replies, and nothing is lost"
+        ) from None
+
+
+def set_aside(folder: Path) -> None:
+    """Move the database out of the way, to ``crawl.sqlite.old``. Raises OSError."""
+    path = folder / FILE
+    for ending in ("-wal", "-shm"):
+        path.with_name(FILE + ending).unlink(missing_ok=True)
+    if path.exists():
+        path.replace(path.with_name(FILE + ".old"))
