@@ -4,7 +4,8 @@
     uv run python benchmarks/ffs_study.py --data ... --out ... iphone --runs RUNS
 
 train    photos of BSDS500, Kodak and DICM, damaged at graded strengths, faves drawn from the
-         strength; one frozen training per seed, with other photos in each test
+         strength; `ffs build` of their CSV and one frozen training per seed, with other photos
+         in each test
 kodak    Kodak photos that no training saw, blurred, made noisy and compressed step by step:
          their score has to fall
 iphone   real iPhone photos before and after an enhancer (run folders of `wespe-bench run`)
@@ -17,15 +18,15 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ffs import checkpoints, simulated
+from ffs import checkpoints, crops, dataset, manifest, network, simulated
 from ffs.recipe import TrainRater
-from ffs.scorer import load, load_standin
 from ffs.train import train
 from wespe_bench.datasets.folder import find_photos
 from wespe_bench.images import read_rgb
@@ -33,6 +34,8 @@ from wespe_bench.provenance import machine
 
 RESULTS = Path(__file__).parent / "results"
 STEPS = (0.0, 0.25, 0.5, 1.0)
+
+HD_SHAPE = (720, 1280)
 
 #: Every fourth Kodak photo is for `kodak` alone.
 HELD = 4
@@ -76,9 +79,13 @@ def _sorted(folder: Path) -> list[Path]:
 def training(arguments: argparse.Namespace) -> None:
     rows = []
     photos = scenes(arguments.data, arguments.scenes)
+    table = simulated.make(arguments.out / "photos", photos, arguments.each)
+    held = str(round(0.2 * len(photos)) * arguments.each)
     for seed in arguments.seeds:
-        folder = arguments.out / "faves"
-        found = simulated.make(folder, photos, arguments.each, seed)
+        folder = arguments.out / "ratings"
+        split = ("--validation", held, "--test", held, "--per-owner", str(arguments.each))
+        dataset.main([str(table), "--out", str(folder), *split, "--seed", str(seed), "--jobs", "0"])
+        found = manifest.read(folder)
         config = TrainRater(
             data=str(folder),
             out=str(arguments.out / f"seed{seed}"),
@@ -111,51 +118,58 @@ def training(arguments: argparse.Namespace) -> None:
 
 
 def kodak(arguments: argparse.Namespace) -> None:
-    metrics = _raters(arguments)
-    held = _sorted(arguments.data / "hq" / "kodak24")[::HELD]
+    raters = _raters(arguments)
     rows = []
-    for label, metric in metrics.items():
-        for path in held:
-            image = read_rgb(path)
-            base = metric.compute(image, sample_id=path.stem)
-            value = base["value"] if isinstance(base, dict) else base
-            for kind in simulated.KINDS:
-                ladder = [value]
-                for strength in STEPS[1:]:
-                    worse = simulated.damage(image, kind, strength, path.stem)
-                    found: Any = metric.compute(worse, sample_id=path.stem)
-                    ladder.append(found["value"])
-                falls = all(b < a for a, b in zip(ladder, ladder[1:], strict=False))
-                row = {"rater": label, "photo": path.stem, "kind": kind}
-                row |= {f"at_{s:g}": v for s, v in zip(STEPS, ladder, strict=True)}
-                rows.append(row | {"falls": falls})
-            _write(arguments.results / "ffs_damage.csv", rows)
-    for label in metrics:
+    for path in _sorted(arguments.data / "hq" / "kodak24")[::HELD]:
+        image = read_rgb(path)
+        clean = _scores(raters, image, path.stem)
         for kind in simulated.KINDS:
-            some = [row for row in rows if (row["rater"], row["kind"]) == (label, kind)]
-            means = [float(np.mean([row[f"at_{s:g}"] for row in some])) for s in STEPS]
-            falls = sum(row["falls"] for row in some)
-            shown = " ".join(f"{mean:.3f}" for mean in means)
-            print(f"{label:<12}{kind:<6} mean {shown}; falls on {falls} of {len(some)} photos")
+            ladder = [clean]
+            for strength in STEPS[1:]:
+                worse = simulated.damage(image, kind, strength, path.stem)
+                ladder.append(_scores(raters, worse, path.stem))
+            for label in raters:
+                values = [step[label] for step in ladder]
+                row = {"rater": label, "photo": path.stem, "kind": kind}
+                row |= {f"at_{s:g}": v for s, v in zip(STEPS, values, strict=True)}
+                falls = all(b < a for a, b in itertools.pairwise(values))
+                rows.append(row | {"falls": falls})
+        _write(arguments.results / "ffs_damage.csv", rows)
+    for label, kind in itertools.product(raters, simulated.KINDS):
+        some = [row for row in rows if (row["rater"], row["kind"]) == (label, kind)]
+        means = [float(np.mean([row[f"at_{s:g}"] for row in some])) for s in STEPS]
+        falls = sum(row["falls"] for row in some)
+        shown = " ".join(f"{mean:.3f}" for mean in means)
+        print(f"{label:<12}{kind:<6} mean {shown}; falls on {falls} of {len(some)} photos")
 
 
 def iphone(arguments: argparse.Namespace) -> None:
+    raters = _raters(arguments)
     rows = []
-    for label, metric in _raters(arguments).items():
-        for run in arguments.runs:
-            values = []
-            for id_, path in find_photos(run / "images").items():
-                found: Any = metric.compute(read_rgb(path), sample_id=id_)
-                values.append(found["value"])
-                rows.append({"rater": label, "run": run.name, "photo": id_, "ffs": found["value"]})
-            print(f"{label:<12}{run.name:<10} mean {np.mean(values):.3f} of {len(values)} photos")
+    for run in arguments.runs:
+        for id_, path in find_photos(run / "images").items():
+            values = _scores(raters, read_rgb(path), id_)
+            rows += [{"rater": k, "run": run.name, "photo": id_, "ffs": values[k]} for k in raters]
             _write(arguments.results / "ffs_iphone.csv", rows)
+        for label in raters:
+            some = [r["ffs"] for r in rows if (r["rater"], r["run"]) == (label, run.name)]
+            print(f"{label:<12}{run.name:<10} mean {np.mean(some):.3f} of {len(some)} photos")
 
 
-def _raters(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The first seed's rater, and the stand-in that ships."""
-    path = arguments.out / f"seed{arguments.seeds[0]}" / "rater.safetensors"
-    return {f"seed{arguments.seeds[0]}": load(str(path)), "ffs-standin": load_standin()}
+def _raters(arguments: argparse.Namespace) -> dict[str, network.Rater]:
+    """The rater of every seed, and the stand-in that ships: heads on one and the same VGG-19."""
+    paths = {f"seed{s}": arguments.out / f"seed{s}" / "rater.safetensors" for s in arguments.seeds}
+    paths["ffs-standin"] = Path(checkpoints.__file__).parent / "ffs-standin.safetensors"
+    return {label: checkpoints.read(path)[0] for label, path in paths.items()}
+
+
+def _scores(raters: dict[str, network.Rater], image: np.ndarray, id_: str) -> dict[str, float]:
+    """FFS by each rater, with VGG-19 run once for all of them (`ffs.scorer.ffs` runs it anew)."""
+    prepared = crops.prepare(image)
+    corners = crops.corners(*HD_SHAPE, id_)
+    pixels = np.stack([crops.cut(prepared, corner) for corner in corners])
+    seen = network.seen_by_last(next(iter(raters.values())), pixels)
+    return {k: float(network.probabilities(r, seen).mean()) for k, r in raters.items()}
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:

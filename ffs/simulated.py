@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ffs.manifest import Photo, Ratings, label_of, ratings, write
-from wespe_bench import provenance
+from wespe_bench import atomic
 from wespe_bench.images import check_rgb, quantize, read_rgb, write_png
 from wespe_bench.progress import bar
 
@@ -25,9 +24,6 @@ from wespe_bench.progress import bar
 VERSION = 1
 
 KINDS = ("blur", "noise", "jpeg")
-
-#: What the data set, and every card, says of where the faves come from.
-NOTE = "simulated faves of photos damaged by known amounts; nobody rated them"
 
 #: Faves per view of an undamaged photo; what strength takes off, and chance adds, as logarithms.
 BEST, FALL, TASTE = 0.06, 2.5, 0.35
@@ -73,64 +69,31 @@ def faves(strength: float, key: str) -> tuple[int, int]:
     return views, int(rng.binomial(views, min(1.0, BEST * np.exp(taste - FALL * strength))))
 
 
-def make(
-    folder: Path,
-    scenes: Sequence[tuple[str, Path]],
-    each: int,
-    seed: int,
-    held: tuple[float, float] = (0.2, 0.2),
-) -> Ratings:
-    """Write ``each`` damaged versions of every scene as PNG, and the manifest; the ratings.
+def make(folder: Path, scenes: Sequence[tuple[str, Path]], each: int) -> Path:
+    """Write ``each`` damaged versions of every scene as PNG, and their CSV for `ffs build`.
 
-    ``scenes`` are (name, photo); kinds take turns, strengths are spread over 0 to 1. All
-    versions of a scene are in one split, ``held`` being the shares of scenes that go to
-    validation and test, drawn by ``seed``; versions and faves do not depend on it. Beside the
-    manifest lies ``photos.csv`` (path, views, faves, owner), which `ffs build` takes as well.
-    Raises InputError when a photo cannot be read, OSError when one cannot be written.
+    ``scenes`` are (name, photo); a photo's owner is its scene, so no split sees another's.
+    Kinds take turns and strengths are spread over 0 to 1. Photos that are there stay. Raises
+    InputError when a photo cannot be read, OSError when one cannot be written.
     """
-    names = sorted(name for name, _ in scenes)
-    order = generator("split", str(seed)).permutation(len(names))
-    counts = [max(1, round(share * len(names))) for share in held]
-    split = {
-        names[i]: "validation" if place < counts[0] else "test" if place < sum(counts) else "train"
-        for place, i in enumerate(order)
-    }
     rounds = -(-each // len(KINDS))
-    rows: list[tuple[str, str, int, int, str]] = []
+    lines = ["path,views,faves,owner"]
     with bar(len(scenes), "simulate") as progress:
         for name, path in scenes:
             image: np.ndarray | None = None
             for number in range(each):
                 id_ = f"{name}-{number:02d}"
-                target = folder / "photos" / f"{id_}.png"
+                target = folder / f"{id_}.png"
                 share = generator("strength", id_).uniform()
                 strength = (number // len(KINDS) + share) / rounds
                 if not target.is_file():
                     image = read_rgb(path) if image is None else image
                     write_png(target, damage(image, KINDS[number % len(KINDS)], strength, id_))
-                rows.append((id_, f"photos/{id_}.png", *faves(strength, id_), name))
+                views, faved = faves(strength, id_)
+                lines.append(f"{id_}.png,{views},{faved},{name}")
             progress.update()
-    scores = [faved / views for _, _, views, faved, name in rows if split[name] == "train"]
-    threshold = float(np.median(scores))
-    photos = [
-        Photo(
-            id=id_,
-            path=path_,
-            views=views,
-            faves=faved,
-            owner=name,
-            uploaded="",
-            label=label_of(faved / views, threshold),
-            split=split[name],
-            sha256=provenance.sha256_file(folder / path_),
-        )
-        for id_, path_, views, faved, name in rows
-    ]
-    found = ratings(folder, photos, threshold, seed, NOTE)
-    write(found)
-    lines = [f"{path_},{views},{faved},{name}" for _, path_, views, faved, name in rows]
-    (folder / "photos.csv").write_text("\n".join(["path,views,faves,owner", *lines, ""]), "utf-8")
-    return found
+    atomic.write_text(folder / "photos.csv", "\n".join([*lines, ""]))
+    return folder / "photos.csv"
 
 
 def generator(purpose: str, key: str) -> np.random.Generator:

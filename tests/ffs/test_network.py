@@ -28,25 +28,37 @@ def _photo(count: int = 2) -> torch.Tensor:
     return torch.from_numpy(rng.random((count, 3, 224, 224), np.float32))
 
 
-@pytest.fixture
-def theirs(tmp_path: Path) -> nn.Module:
-    """torchvision's VGG, narrow, its file saved as ``vgg19.pth``."""
-    from torchvision.models.vgg import VGG, make_layers
+class Theirs(nn.Module):
+    """torchvision's VGG-19 without its batch of defaults: its layers, its order, narrow."""
 
-    plan: list[int | str] = []
-    for width, depth in zip(NARROW, vgg_files.DEPTHS, strict=True):
-        plan += [*[width] * depth, "M"]
+    def __init__(self) -> None:
+        from torchvision.models.vgg import make_layers
+
+        super().__init__()
+        plan: list[int | str] = []
+        for width, depth in zip(NARROW, vgg_files.DEPTHS, strict=True):
+            plan += [*[width] * depth, "M"]
+        self.features = make_layers(plan)  # type: ignore[arg-type]
+        self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
+        self.classifier = nn.Sequential(
+            *(nn.Linear(49 * 16, 128), nn.ReLU(), nn.Dropout()),
+            *(nn.Linear(128, 128), nn.ReLU(), nn.Dropout(), nn.Linear(128, 1000)),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Theirs:
+    """Its file is saved as ``vgg19.pth``."""
     torch.manual_seed(0)
-    model = VGG(make_layers(plan), num_classes=2, init_weights=False)  # type: ignore[arg-type]
-    model.classifier = nn.Sequential(
-        *(nn.Linear(49 * 16, 128), nn.ReLU(), nn.Dropout()),
-        *(nn.Linear(128, 128), nn.ReLU(), nn.Dropout(), nn.Linear(128, 1000)),
-    )
+    model = Theirs()
     torch.save(model.state_dict(), tmp_path / "vgg19.pth")
     return model.eval()
 
 
-def test_head_4096_is_torchvisions(small: None, theirs: nn.Module, tmp_path: Path) -> None:
+def test_head_4096_is_torchvisions(small: None, theirs: Theirs, tmp_path: Path) -> None:
     from torchvision.transforms.functional import normalize
 
     rater, begun = network.start("torchvision", "4096", file=tmp_path / "vgg19.pth", width=2)
@@ -62,7 +74,7 @@ def test_head_4096_is_torchvisions(small: None, theirs: nn.Module, tmp_path: Pat
     assert begun.describe().startswith("torchvision VGG-19 ")
 
 
-def test_head_gap_means_each_layer(small: None, theirs: nn.Module, tmp_path: Path) -> None:
+def test_head_gap_means_each_layer(small: None, theirs: Theirs, tmp_path: Path) -> None:
     from torchvision.transforms.functional import normalize
 
     layers = ("relu1_2", "relu5_4", "relu3_1")
@@ -88,7 +100,7 @@ def test_pastiches_bgr_is_turned(tmp_path: Path) -> None:
     torch.testing.assert_close(rater.seen(x).detach(), torch.cat(expected, 1), rtol=1e-3, atol=1e-4)
 
 
-def test_what_a_head_needs(small: None, theirs: nn.Module, tmp_path: Path) -> None:
+def test_what_a_head_needs(small: None, theirs: Theirs, tmp_path: Path) -> None:
     state = {k: v for k, v in theirs.state_dict().items() if k.startswith("features")}
     torch.save(state, tmp_path / "half.pth")
     with pytest.raises(InputError, match="lacks VGG-19's full connections"):
@@ -108,7 +120,7 @@ def test_checkpoints_come_back(tmp_path: Path, head: str) -> None:
     assert rater(_photo(1)).isfinite().all()
 
 
-def test_a_head_alone_rests_on_its_weights(small: None, theirs: nn.Module, tmp_path: Path) -> None:
+def test_a_head_alone_rests_on_its_weights(small: None, theirs: Theirs, tmp_path: Path) -> None:
     rater, begun = network.start("torchvision", "gap", file=tmp_path / "vgg19.pth", width=2)
     told = {"whole": False, "back_end": "torchvision", "vgg_sha256": begun.sha256}
     path = write_rater(tmp_path / "head.safetensors", layers=("relu5_4",), **told)

@@ -13,6 +13,7 @@ import torch
 from ffs import checkpoints, network, scorer
 from ffs.crops import SIDE
 from tests.conftest import Command
+from tests.ffs.conftest import Verb
 from tests.ffs.rated import make, write_rater
 from wespe_bench import store
 from wespe_bench.errors import InputError
@@ -62,47 +63,39 @@ def test_same_bits_whatever_the_threads(tmp_path: Path, image: np.ndarray) -> No
     assert len(values) == 1
 
 
-def test_alone_in_a_run_and_with_other_jobs(command: Command, tmp_path: Path) -> None:
-    """The real entry point: run with --jobs 0 and 2, and ffs score, bit for bit."""
+def test_alone_in_a_run_and_with_other_jobs(command: Command, tmp_path: Path, verb: Verb) -> None:
+    """Two workers of the real entry point, and this process alone: bit for bit."""
     make(tmp_path / "photos", counts=(3, 1, 1))
     path = write_rater(tmp_path / "a.safetensors")
-    values = []
-    for jobs in ("0", "2"):
-        out = ("--out", f"runs{jobs}", "--jobs", jobs)
-        which = ("--enhancers", "identity", "--metrics", f"ffs:{path}")
-        result = command("run", "--input", "photos", *which, *out)
-        assert result.returncode == 0, result.stderr
-        scores = store.load_scores(tmp_path / f"runs{jobs}/photos/identity")
-        rows = scores.sort_values("sample")
-        values.append([(r.sample, r.value, r.extras) for r in rows.itertuples()])
-        assert {"top1", "left5", "p3"} <= json.loads(values[-1][0][2]).keys()
-    assert values[0] == values[1]
-    for jobs in ("0", "2"):
-        result = command("ffs", "score", "photos", "--rater", path, "--jobs", jobs)
-        assert result.returncode == 0, result.stderr
-        assert "5 photos" in result.stdout
-        rows = list(csv.DictReader((tmp_path / "ffs.csv").open()))
-        assert [(row["photo"], float(row["ffs"])) for row in rows] == [v[:2] for v in values[0]]
-        (tmp_path / "ffs.csv").rename(tmp_path / f"{jobs}.csv")
+    which = ("--enhancers", "identity", "--metrics", f"ffs:{path}", "--jobs", "2")
+    result = command("run", "--input", "photos", *which, "--out", "runs")
+    assert result.returncode == 0, result.stderr
+    scores = store.load_scores(tmp_path / "runs/photos/identity").sort_values("sample")
+    assert {"top1", "left5", "p3"} <= json.loads(scores["extras"].iloc[0]).keys()
+    code, said = verb("ffs", "score", "photos", "--rater", path, "--jobs", "0")
+    assert (code, "5 photos" in said) == (0, True)
+    rows = list(csv.DictReader((tmp_path / "ffs.csv").open()))
+    expected = list(zip(scores["sample"], scores["value"], strict=True))
+    assert [(row["photo"], float(row["ffs"])) for row in rows] == expected
 
 
-def test_ffs_score_keeps_what_holds(command: Command, tmp_path: Path) -> None:
+def test_ffs_score_keeps_what_holds(tmp_path: Path, verb: Verb) -> None:
     make(tmp_path / "photos", counts=(2, 1, 1))
     first = write_rater(tmp_path / "a.safetensors")
     options = ("ffs", "score", "photos", "--rater", first, "--jobs", "0")
-    assert command(*options).returncode == 0
+    assert verb(*options)[0] == 0
     text = (tmp_path / "ffs.csv").read_text().splitlines()
     text[1] = text[1].replace(text[1].split(",")[1], "0.125", 1)  # is not computed again
     (tmp_path / "ffs.csv").write_text("\n".join(text) + "\n")
     (tmp_path / "photos/zero.png").write_bytes(b"no photo")
-    result = command(*options)
-    assert result.returncode == 3
-    assert "photos/zero.png: not a photo" in result.stderr
+    code, said = verb(*options)
+    assert code == 3
+    assert "photos/zero.png: not a photo" in said
     assert (tmp_path / "ffs.csv").read_text().splitlines() == text
     (tmp_path / "mine.csv").write_text("name,price\n")
-    result = command(*options, "--out", "mine.csv")
-    assert result.returncode == 2
-    assert "mine.csv: holds something else" in result.stderr
+    code, said = verb(*options, "--out", "mine.csv")
+    assert code == 2
+    assert "mine.csv: holds something else" in said
     assert (tmp_path / "mine.csv").read_text() == "name,price\n"
 
 
