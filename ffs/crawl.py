@@ -35,8 +35,8 @@ class Crawl:
       wespe-bench ffs build data/ffs
     """
 
-    out: str
-    """The folder to write."""
+    out: str | None = None
+    """The folder to write (default: ffs where data sets live, $WESPE_DATA or data/)."""
     photos: int = 16000
     """How many photos to have in the end."""
     calls: int = 3600
@@ -89,8 +89,10 @@ def main(argv: list[str]) -> int:
     from ffs.state import set_aside, told
     from wespe_bench import atomic
     from wespe_bench.data.journal import make_folder
+    from wespe_bench.provenance import data_folder
 
-    folder, key, clock = Path(config.out), from_environment(), pace.System()
+    folder = Path(config.out) if config.out else data_folder() / "ffs"
+    key, clock = from_environment(), pace.System()
     before = settings.read(folder)
     if before is None and folder.is_dir():
         there = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
@@ -98,7 +100,7 @@ def main(argv: list[str]) -> int:
             raise InputError(f"{folder} holds {there[0]}, not made here; choose another --out")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; choose another --out")
-    chosen = _settings(config, before, clock.now())
+    chosen = _settings(config, folder, before, clock.now())
     make_folder(folder)
     with _alone(folder), told(folder):
         atomic.remove_leftovers(folder)
@@ -131,7 +133,7 @@ def _check(config: Crawl) -> None:
             raise InputError(f"--{option} {value}: expected a number above 0, at most {most:g}")
 
 
-def _settings(config: Crawl, before: Settings | None, now: float) -> Settings:
+def _settings(config: Crawl, folder: Path, before: Settings | None, now: float) -> Settings:
     """The settings that ``config`` asks for, or of the crawl that goes on."""
     from ffs import settings
     from ffs.settings import DAY, Settings
@@ -152,7 +154,7 @@ def _settings(config: Crawl, before: Settings | None, now: float) -> Settings:
     settings.check(chosen)
     if before is None:
         return chosen
-    return settings.resumed(before, chosen, rebuild=config.rebuild, out=Path(config.out))
+    return settings.resumed(before, chosen, rebuild=config.rebuild, out=folder)
 
 
 def _alone(folder: Path):  # type: ignore[no-untyped-def]

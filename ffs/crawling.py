@@ -204,11 +204,16 @@ class Crawling:
         return 0
 
     def _missed(self, round_: int) -> int:
-        """Ask for each kept photo that no window listed; forget those that are gone."""
+        """Ask for each kept photo that no window listed in full; forget those that are gone."""
         query = "SELECT id FROM photos WHERE state = 'kept' AND round < ? ORDER BY place"
         for row in self._state.rows(query, round_):
-            about = {"kind": "info", "id": row["id"], "round": round_}
-            self._ask("flickr.photos.getInfo", about, photo_id=row["id"])
+            id_ = row["id"]
+            about = {"id": id_, "round": round_}
+            self._ask("flickr.photos.getInfo", {"kind": "info", **about}, photo_id=id_)
+            found = self._state.photo(id_)
+            if found and not found["why"]:
+                about["kind"] = "faves"
+                self._ask("flickr.photos.getFavorites", about, photo_id=id_, per_page=1)
         query = "SELECT id FROM photos WHERE state = 'kept' AND why IN ('gone', 'closed')"
         gone = {row["id"] for row in self._state.rows(query)}
         forget_photos(self._folder, gone, self._state, self._replies)

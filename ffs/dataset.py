@@ -26,7 +26,6 @@ from ffs.manifest import SPLITS, Photo, Ratings
 from ffs.photos import FOLDER
 from ffs.rated import Rated
 from wespe_bench.arguments import check_jobs, cores
-from wespe_bench.datasets import splits
 from wespe_bench.datasets.splits import rank
 from wespe_bench.errors import InputError
 
@@ -168,7 +167,7 @@ def build(
             f"all labels are equal: none of {len(sides['train'])} training photos has more faves "
             f"per view than their median, {threshold:g}; there is nothing to learn"
         )
-    left_out["not needed, or of an owner on another side"] += len(chosen) - len(rows)
+    left_out["not needed, or of an owner in another split"] += len(chosen) - len(rows)
     _lay_out(folder, found)
     manifest.write(found)
     return found, left_out
@@ -208,24 +207,55 @@ def divide(photos: Sequence[Rated], config: Build) -> dict[str, list[Rated]]:
             f"{config.train or 1} training, {validation} validation and {test} test photos are "
             f"asked for, and there are {total}; ask for fewer, or crawl more"
         )
-    by_id = {photo.id: photo for photo in photos}
-    plain = [splits.Photo(p.id, Path(), group=p.owner) for p in sorted(photos, key=lambda p: p.id)]
     try:
-        first = splits.divide(plain, None, test, config.seed)
-        second = splits.divide(first.train, None, validation, config.seed)
-        rest = len(second.train)
-        train = config.train or min(rest, PAPER["train"])
-        third = splits.divide(second.train, train, 0, config.seed)
-    except InputError:
+        tests, rest = _whole_owners(photos, test, config.seed)
+        validations, rest = _whole_owners(rest, validation, config.seed)
+        most = config.train or min(len(rest), PAPER["train"])
+        if not 0 < most <= len(rest):
+            raise _Short
+    except _Short:
+        owners = len({_owner(photo) for photo in photos})
         raise InputError(
-            f"{total} photos of {len({p.owner or p.id for p in photos})} owners cannot be split "
-            f"into {config.train or 'the rest'}, {validation} and {test} without parting an "
-            "owner; ask for fewer, or add photos of other owners"
+            f"{total} photos of {owners} owners cannot be split into {config.train or 'the rest'}, "
+            f"{validation} and {test} without parting an owner; ask for fewer, or add photos of "
+            "other owners"
         ) from None
-    if not third.train:
-        raise InputError(f"no photo of {total} is left to train on; ask for smaller splits")
-    drawn = {"train": third.train, "validation": second.test, "test": first.test}
-    return {split: [by_id[photo.id] for photo in drawn[split]] for split in SPLITS}
+    trains = sorted(rest, key=lambda p: rank(config.seed, p.id))[:most]
+    return {"train": trains, "validation": validations, "test": tests}
+
+
+class _Short(Exception):  # noqa: N818
+    """There are too few photos, or owners."""
+
+
+def _owner(photo: Rated) -> tuple[str, str]:
+    """Whose photo it is; one of an unknown owner's stands for itself."""
+    return (photo.owner, "") if photo.owner else ("", photo.id)
+
+
+def _whole_owners(
+    photos: Sequence[Rated], count: int, seed: int
+) -> tuple[list[Rated], list[Rated]]:
+    """``count`` photos of owners drawn by seed, and the photos of all other owners.
+
+    Where whole owners do not sum up to ``count``, one gives some of his photos; the others of
+    his are on neither side.
+    """
+    owners: dict[tuple[str, str], list[Rated]] = {}
+    for photo in sorted(photos, key=lambda p: rank(seed, p.id)):
+        owners.setdefault(_owner(photo), []).append(photo)
+    drawn: list[Rated] = []
+    left = []
+    for name in sorted(owners, key=lambda name: rank(seed, f"owner {name}")):
+        if len(drawn) + len(owners[name]) <= count:
+            drawn += owners.pop(name)
+        else:
+            left.append(name)
+    if len(drawn) < count:
+        if not left:
+            raise _Short
+        drawn += owners.pop(min(left, key=lambda name: len(owners[name])))[: count - len(drawn)]
+    return drawn, [photo for mine in owners.values() for photo in mine]
 
 
 def _lay_out(folder: Path, found: Ratings) -> None:

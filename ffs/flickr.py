@@ -28,8 +28,8 @@ USER_AGENT = f"wespe-bench/{__version__} (image quality research; faves per view
 
 #: Results of one page, and the most of one search that Flickr does not repeat.
 PER_PAGE, MOST_RESULTS = 500, 4000
-#: Photo sizes by the letter of their address, smallest first, with the sides seen in practice.
-SIZES = ("h", "k", "3k", "4k", "5k", "6k", "o")
+#: Letters of the sizes asked for, smallest first: 1024, 1600, 2048 pixels ... and the original.
+SIZES = ("l", "h", "k", "3k", "4k", "5k", "6k", "o")
 _EXTRAS = ("license", "date_upload", "owner_name", "o_dims", "views", "count_faves", "media")
 
 #: Codes after which the same call may succeed; those that say the key is no good.
@@ -123,7 +123,7 @@ class Flickr:
             )
         except httpx.HTTPError as error:
             raise retries.broken(error) from None
-        except (httpx.InvalidURL, ValueError):
+        except (httpx.InvalidURL, UnicodeError):
             raise InputError(f"--api {self._api!r}: no address that can be asked") from None
         retries.check(response, self._clock)
         text = self._key.hidden(response.text)

@@ -84,14 +84,11 @@ class Folding:
             known = None if photo is None else self._state.photo(photo.id)
             if photo is None or known is None:
                 continue
-            self._state.change(photo.id, round=round_)
-            if photo.views and photo.faves is not None:
-                self._counts(photo.id, photo.views, photo.faves, reply.at)
+            if photo.views and photo.faves is not None:  # else it is asked for by itself
+                counts = {"views": photo.views, "faves": photo.faves}
+                self._state.change(photo.id, **counts, counted=reply.at, round=round_)
         done = page >= pages or page >= MOST_RESULTS // PER_PAGE or not rows
         self._state.put_refreshed(round_, number, page, done)
-
-    def _counts(self, id_: str, views: int, faves: int, at: float) -> None:
-        self._state.change(id_, views=views, faves=faves, counted=at)
 
     def _faves(self, reply: Reply, body: dict[str, Any]) -> None:
         photo = body.get("photo")
@@ -109,7 +106,9 @@ class Folding:
         if row is None:
             return
         self._state.change(id_, asked=f"{row['asked']} {what}".strip(), **found)
-        if row["state"] != "incomplete":  # a refresh of one that is kept
+        if "round" in reply.about:  # of --refresh: the views came just before
+            stamp = {"counted": reply.at} if found else {}
+            self._state.change(id_, **stamp, round=reply.about["round"])
             return
         photo = Listed(**{name: (dict(row) | found)[name] for name in Listed.__slots__})
         state, why = judge(photo, self._settings, row["counted"])
@@ -118,14 +117,16 @@ class Folding:
         self._state.change(id_, state=state, why=why)
 
     def _info(self, reply: Reply, body: dict[str, Any]) -> None:
-        """A kept photo that its window no longer lists: gone, closed, or only missed."""
+        """A kept photo that its window no longer lists in full: gone, closed, or only missed."""
         id_, round_ = reply.about["id"], reply.about["round"]
         photo = body.get("photo")
         if body.get("stat") == "fail" and whole(body.get("code")) in GONE:
             self._state.change(id_, round=round_, why="gone")
         elif isinstance(photo, Mapping):
             open_ = str(whole(photo.get("license"))) in self._settings.licenses.split(",")
-            self._state.change(id_, round=round_, why="" if open_ else "closed")
+            views = whole(photo.get("views"))
+            seen = {"views": views} if views else {}
+            self._state.change(id_, why="" if open_ else "closed", **seen)
 
     def _licences(self, reply: Reply, body: dict[str, Any]) -> None:
         content = body.get("licenses")

@@ -166,9 +166,9 @@ class Downloads:
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
-    """JPEG of uint8 (H, W, 3): quality `QUALITY`, no metadata."""
+    """JPEG of uint8 (H, W, 3): quality `QUALITY`, colour at full resolution, no metadata."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=QUALITY)
+    Image.fromarray(image).save(buffer, format="JPEG", quality=QUALITY, subsampling=0)
     return buffer.getvalue()
 
 

@@ -1,29 +1,91 @@
-"""Verbs run in this process: starting torch takes longer than what most of these tests do."""
+"""A crawl in this process, and the command line with a key."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from wespe_bench import cli
+from ffs.crawl import Crawl
+from ffs.crawling import Crawling
+from ffs.key import Key
+from ffs.settings import Settings
+from tests.ffs.clocks import Jumping
+from tests.ffs.flickr import KEY, SINCE, UNTIL, World
+from tests.ffs.server import Server
 
-Verb = Callable[..., tuple[int, str]]
+#: When the tests' crawls take place.
+NOW = UNTIL + 100 * 86400.0
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLICKR_API_KEY", KEY)
+
+
+def settings(**options: Any) -> Settings:
+    return Settings(**{"since": SINCE, "until": UNTIL} | options)
+
+
+@contextmanager
+def crawling(server: Server, folder: Path, photos: int, **options: Any) -> Iterator[Crawling]:
+    """A crawl of ``server`` in this process; ``options`` are the verb's, or the settings'."""
+    folder.mkdir(exist_ok=True)
+    names = set(Settings.__slots__)
+    chosen = settings(**{k: v for k, v in options.items() if k in names})
+    config = Crawl(out=str(folder), photos=photos, calls=options.get("calls", 0))
+    for name in ("counts_only", "refresh"):
+        object.__setattr__(config, name, options.get(name, False))
+    from ffs import settings as stored
+
+    stored.write(folder, chosen)
+    made = Crawling(folder, chosen, Key(KEY), server.clock, config, server.transport())
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """Twenty thousand photos of one year."""
+    return World(20_000, seed=1, base="http://flickr.test")
+
+
+@pytest.fixture
+def server(world: World) -> Server:
+    world.removed.clear()
+    world.base = "http://flickr.test"
+    return Server(world, Jumping(NOW))
+
+
+Verb = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def verb(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Verb:
-    """Run ``wespe-bench ...`` in ``tmp_path``; the exit code, and all that was printed."""
+    """The command line in this process: exit code, what it printed, its complaint."""
+    from wespe_bench import cli
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("signal.signal", lambda *_: None)
 
-    def run(*arguments: object) -> tuple[int, str]:
-        code = cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return code, captured.out + captured.err
+    def run(*argv: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main([str(word) for word in argv])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        assert KEY not in out + err
+        return code, out, err
 
     return run
+
+
+def environment(key: str = KEY) -> dict[str, str]:
+    return os.environ | {"FLICKR_API_KEY": key, "OMP_NUM_THREADS": "1"}

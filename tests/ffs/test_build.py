@@ -1,0 +1,272 @@
+"""``ffs build`` and ``stats``: labels by the median, owners whole, any CSV the same way."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ffs import hd, manifest
+from ffs.dataset import Build, build, divide
+from ffs.rated import Rated
+from tests.conftest import Command
+from tests.ffs.conftest import Verb
+from tests.ffs.test_verbs import complaint
+from wespe_bench import load_dataset
+from wespe_bench.errors import InputError
+from wespe_bench.images import read_rgb, write_png
+
+HEAD = "path,views,faves,owner,uploaded"
+
+
+def photos(count: int, per_owner: int, seed: int = 0) -> list[Rated]:
+    rng = np.random.default_rng(seed)
+    return [
+        Rated(f"p{n}", int(v), int(f), f"o{n // per_owner}", "2015-06-01", "0" * 64)
+        for n, (v, f) in enumerate(
+            zip(rng.integers(1, 500, count), rng.integers(0, 9, count), strict=True)
+        )
+    ]
+
+
+@given(st.integers(30, 120), st.integers(1, 4), st.integers(0, 10**6))
+def test_owners_are_never_parted(count: int, per_owner: int, seed: int) -> None:
+    config = Build("x", test=5, validation=4, seed=seed, per_owner=9)
+    sides = divide(photos(count, per_owner, seed), config)
+    owners = {split: {p.owner for p in some} for split, some in sides.items()}
+    assert not owners["train"] & owners["test"]
+    assert not owners["train"] & owners["validation"]
+    assert not owners["validation"] & owners["test"]
+    assert (len(sides["test"]), len(sides["validation"])) == (5, 4)
+    again = divide(list(reversed(photos(count, per_owner, seed))), config)
+    assert again == sides
+
+
+def test_the_papers_numbers_and_the_same_shares_of_fewer() -> None:
+    some = photos(16_300, 1)
+    sides = divide(some, Build("x"))
+    assert [len(sides[split]) for split in manifest.SPLITS] == [15_200, 400, 400]
+    sides = divide(some[:1600], Build("x"))
+    assert [len(sides[split]) for split in manifest.SPLITS] == [1520, 40, 40]
+
+
+@pytest.fixture
+def rated(tmp_path: Path) -> Path:
+    """Sixty small photos and their CSV; photo n has n faves of 1000 views."""
+    rng = np.random.default_rng(0)
+    lines = [HEAD]
+    for n in range(60):
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+        write_png(tmp_path / "in" / f"=p{n}.png", np.asarray(coarse.resize((320, 240))))
+        lines.append(f"=p{n}.png,1000,{n // 2},=owner{n // 2},2016-0{n % 9 + 1}-03T10:00:00Z")
+    (tmp_path / "in" / "photos.csv").write_text("\ufeff" + "\n".join(lines) + "\n", "utf-8")
+    return tmp_path / "in" / "photos.csv"
+
+
+SMALL = ("--size", "256x224", "--validation", 6, "--test", 8, "--jobs", 0)
+
+
+def test_a_csv_takes_the_same_path(verb: Verb, rated: Path, tmp_path: Path) -> None:
+    code, _, err = verb("ffs", "build", rated, "--out", "set", *SMALL)
+    assert code == 0, err
+    found = manifest.read("set")
+    assert [len(found.of(split)) for split in manifest.SPLITS] == [46, 6, 8]
+    assert found.threshold == statistics.median(p.score for p in found.of("train"))
+    for photo in found.photos:
+        n = int(photo.id.removeprefix("=p"))
+        assert (photo.views, photo.faves, photo.owner) == (1000, n // 2, f"=owner{n // 2}")
+        assert photo.uploaded == f"2016-0{n % 9 + 1}-03"
+        assert photo.label == ("high" if photo.score > found.threshold else "low")
+        data = (tmp_path / "set" / photo.path).read_bytes()
+        assert manifest.provenance.sha256_bytes(data) == photo.sha256
+        original = read_rgb(tmp_path / "in" / f"{photo.id}.png")
+        expected = hd.prepare(original, (256, 224)).astype(float)
+        assert read_rgb(data, name="x").shape == (224, 256, 3)
+        assert np.abs(read_rgb(data, name="x") - expected).mean() < 2  # JPEG at 95
+    cells = list(csv.DictReader((tmp_path / "set" / "ffs.csv").open()))
+    assert all(row["owner"].startswith("'=") and row["id"].startswith("'=") for row in cells)
+    assert [float(row["score"]) for row in cells] == [p.score for p in found.photos]
+    # The folder is the data set `ffs` too, and another seed replaces its splits.
+    assert len(load_dataset(f"ffs:{tmp_path / 'set'}").samples) == 8
+    before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "set" / "photos").iterdir()}
+    assert verb("ffs", "build", rated, "--out", "set", *SMALL, "--seed", 5)[0] == 0
+    other = manifest.read(tmp_path / "set" / "ffs.json")
+    assert other.revision != found.revision
+    assert {p.path for p in other.photos} == {
+        p.relative_to(tmp_path / "set").as_posix()
+        for split in manifest.SPLITS
+        for p in (tmp_path / "set" / split).iterdir()
+    }
+    after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "set" / "photos").iterdir()}
+    assert before == after  # prepared once
+
+
+def test_stats(verb: Verb, rated: Path, tmp_path: Path) -> None:
+    assert verb("ffs", "build", rated, "--out", "set", *SMALL)[0] == 0
+    code, out, err = verb("ffs", "stats", "set")
+    assert code == 0, err
+    found = manifest.read("set")
+    high = sum(p.label == "high" for p in found.of("train"))
+    assert any(
+        line.replace(" ", "").startswith(
+            f"|train|46|{len({p.owner for p in found.of('train')})}|{high}|"
+        )
+        for line in out.splitlines()
+    )
+    assert "\n|   2016 |       60 |" in out
+    stats = tmp_path / "set" / "stats"
+    assert sorted(p.name for p in stats.iterdir()) == [
+        "counts.png",
+        "scores.png",
+        "stats.md",
+        "years.png",
+    ]
+    assert (stats / "stats.md").read_text() in out
+    for name in ("counts.png", "scores.png", "years.png"):
+        assert read_rgb(stats / name).std() > 5
+
+
+@given(st.lists(st.tuples(st.integers(1, 99), st.integers(0, 9)), min_size=12, max_size=40))
+def test_a_tie_with_the_median_is_low(
+    tmp_path_factory: pytest.TempPathFactory, counts: list[tuple[int, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("ties")
+    (folder / "photos").mkdir()
+    some = [Rated(f"p{n}", v, f, "", "", "0" * 64) for n, (v, f) in enumerate(counts)]
+    for photo in some:
+        (folder / "photos" / f"{photo.id}.jpg").write_bytes(b"x")
+    config = Build("x", test=2, validation=2, min_views=1)
+    try:
+        found, _ = build(folder, some, config, "")
+    except InputError as error:
+        assert "all labels are equal" in str(error)
+        return
+    scores = sorted(p.score for p in found.of("train"))
+    assert found.threshold == statistics.median(scores)
+    for photo in found.photos:
+        assert (photo.label == "high") == (photo.score > found.threshold)
+    assert sum(p.label == "high" for p in found.of("train")) <= len(scores) / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no column path; expected path,views,faves[,owner,uploaded]"),
+        ("path,views\n", "no column faves"),
+        (f"{HEAD}\n", "has no photos"),
+        ("path,views,faves\na.png,many,1\n", "line 2: views 'many' is no whole number"),
+        ("path,views,faves\na.png,10,1\na.png,10,-1\n", "line 3: faves '-1' is no whole number"),
+        ("path,views,faves\na.png,10\n", "line 2: faves None is no whole number"),
+        ("path,views,faves\n,10,1\n", "line 2: no path"),
+        (f"{HEAD}\na.png,10,1,me,soon\n", "line 2: uploaded 'soon' is no day"),
+        ("path,views,faves\na.png,10,1\nA.jpg,10,1\n", "photo a is in it twice"),
+    ],
+)
+def test_wrong_csvs(verb: Verb, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "bad.csv").write_text(text)
+    line = complaint(verb("ffs", "build", "bad.csv", "--out", "set"))
+    assert line.startswith("wespe-bench: error: bad.csv: ")
+    assert said in line
+
+
+def test_zero_views_are_left_out_and_told(verb: Verb, rated: Path) -> None:
+    lines = rated.read_text("utf-8").replace("=p7.png,1000", "=p7.png,0")
+    rated.write_text(lines.replace("=p8.png,1000", "=p8.png,49"), "utf-8")
+    code, out, _ = verb("ffs", "build", rated, "--out", "set", *SMALL)
+    assert code == 0
+    assert "1 no views" in out
+    assert "1 fewer than 50 views" in out
+    assert not {"=p7", "=p8"} & {photo.id for photo in manifest.read("set").photos}
+
+
+def test_only_zero_views(verb: Verb, rated: Path) -> None:
+    rated.write_text(rated.read_text("utf-8").replace(",1000,", ",0,"), "utf-8")
+    line = complaint(verb("ffs", "build", rated, "--out", "set", *SMALL))
+    assert "no photos are left: 60 no views; see --min-views" in line
+
+
+def test_all_labels_equal(verb: Verb, rated: Path) -> None:
+    rows = [f"=p{n}.png,{100 * (n + 1)},{n + 1}" for n in range(60)]
+    rated.write_text("path,views,faves\n" + "\n".join(rows), "utf-8")
+    line = complaint(verb("ffs", "build", rated, "--out", "set", *SMALL))
+    assert "all labels are equal: none of 46 training photos has more faves per view" in line
+    assert "median, 0.01; there is nothing to learn" in line
+    assert not Path("set/ffs.json").exists()
+
+
+def test_a_split_smaller_than_asked(verb: Verb, rated: Path) -> None:
+    line = complaint(verb("ffs", "build", rated, "--out", "set", *SMALL, "--train", 100))
+    assert "100 training, 6 validation and 8 test photos are asked for, and there are 60" in line
+    line = complaint(verb("ffs", "build", rated, "--out", "set", *SMALL, "--train", 0))
+    assert "--train 0: expected a number of photos from 1" in line
+    rows = [f"=p{n}.png,100,{n},same" for n in range(60)]
+    rated.write_text("path,views,faves,owner\n" + "\n".join(rows), "utf-8")
+    line = complaint(verb("ffs", "build", rated, "--out", "set", *SMALL, "--per-owner", 60))
+    assert "60 photos of 1 owners cannot be split into the rest, 6 and 8 without parting" in line
+
+
+def test_photos_that_are_missing_or_damaged(verb: Verb, rated: Path) -> None:
+    (rated.parent / "=p3.png").unlink()
+    (rated.parent / "=p4.png").write_bytes(b"no photo")
+    code, out, err = verb("ffs", "build", rated, "--out", "set", *SMALL)
+    assert code == 3
+    assert "2 photos left out:" in err
+    assert "=p3.png: cannot be read (No such file or directory)" in err
+    assert "=p4.png: not a photo in a known format" in err
+    assert out.startswith("58 photos: ")
+
+
+def test_out_is_needed_and_must_be_new(verb: Verb, rated: Path, tmp_path: Path) -> None:
+    assert "say where to, with --out DIR" in complaint(verb("ffs", "build", rated))
+    line = complaint(verb("ffs", "build", rated, "--out", rated.parent, *SMALL))
+    assert "holds the photos; choose another folder" in line
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "x.txt").write_text("x")
+    assert "holds x.txt" in complaint(verb("ffs", "build", rated, "--out", "taken", *SMALL))
+    assert "no such file: nothing.csv" in complaint(verb("ffs", "build", "nothing.csv"))
+
+
+def test_forget_in_a_set_from_a_csv(verb: Verb, rated: Path, tmp_path: Path) -> None:
+    assert verb("ffs", "build", rated, "--out", "set", *SMALL)[0] == 0
+    assert verb("ffs", "forget", "set", "=p5")[0] == 0
+    assert not list((tmp_path / "set").rglob("=p5.jpg"))
+    assert "=p5" not in {photo.id for photo in manifest.read("set").photos}
+    assert verb("ffs", "build", rated, "--out", "set", *SMALL)[0] == 0
+    assert "=p5" not in {photo.id for photo in manifest.read("set").photos}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda f: (f / "ffs.json").unlink(), "no such file: set/ffs.json; wespe-bench ffs build"),
+        (lambda f: (f / "ffs.json").write_text("{"), "damaged, or not written by ffs build"),
+        (lambda f: (f / "ffs.json").write_text('{"wespe_bench_ffs": 99}'), "newer wespe-bench"),
+        (lambda f: (f / "ffs.csv").write_text("id\n"), "its first line is not id,path,views"),
+        (lambda f: _edit(f, ",1000,", ",0,"), "line 2: 0 views"),
+        (lambda f: _edit(f, ",1000,", ",1001,"), "rows do not give the revision"),
+        (lambda f: _edit(f, "train/", "../"), "photo '"),
+    ],
+)
+def test_a_damaged_manifest(
+    verb: Verb, rated: Path, tmp_path: Path, spoil: object, said: str
+) -> None:
+    assert verb("ffs", "build", rated, "--out", "set", *SMALL)[0] == 0
+    spoil(tmp_path / "set")  # type: ignore[operator]
+    assert said in complaint(verb("ffs", "stats", "set"))
+
+
+def _edit(folder: Path, old: str, new: str) -> None:
+    path = folder / "ffs.csv"
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+
+
+def test_in_a_process_of_its_own(command: Command, rated: Path) -> None:
+    result = command("ffs", "build", rated, "--out", "set", *SMALL)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("60 photos: train 46 (")
