@@ -94,7 +94,9 @@ def training(arguments: argparse.Namespace) -> None:
             seed=seed,
             cache=str(arguments.out / "features"),
         )
-        path = train(config, command=f"benchmarks/ffs_study.py train, seed {seed}")
+        command = f"benchmarks/ffs_study.py train, seed {seed}"
+        # Simulated faves make a stand-in, whoever trains on them.
+        path = train(config, command=command, kind="stand-in", title="FFS study (simulated)")
         card, _ = checkpoints.read_card(path)
         test = card.test
         rows.append(

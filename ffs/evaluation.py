@@ -99,15 +99,13 @@ def calibration_error(p: np.ndarray, labels: np.ndarray) -> float:
     return sum(n * abs(mean - share) for mean, share, n in calibration(p, labels)) / len(p)
 
 
-def told(test: Mapping[str, Any]) -> list[str]:
-    """The accuracy beside the paper's, for people: lines."""
-    paper = counted(*PAPER)
+def told(test: Mapping[str, Any], kind: str = "rater") -> list[str]:
+    """The accuracy for people, a rater's beside the paper's: lines."""
     lines = []
-    for name, found in (
-        ("test accuracy", test),
-        ("  of one crop", test["one_crop"]),
-        ("paper", paper),
-    ):
+    shown = [("test accuracy", test), ("  of one crop", test["one_crop"])]
+    if kind == "rater":  # simulated faves are another task than the paper's
+        shown.append(("paper", counted(*PAPER)))
+    for name, found in shown:
         wilson, exact = ([f"{100 * end:.1f}" for end in found[m]] for m in ("wilson", "exact"))
         lines.append(
             f"{name:<14} {100 * found['accuracy']:.2f}% ({found['correct']} of {found['n']}; 95%: "

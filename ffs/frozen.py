@@ -31,8 +31,9 @@ def fit(
 ) -> dict[str, Any]:
     """Put the best logistic regression into the rater's last layer; how it was chosen.
 
-    ``seen`` float32 (n, C) with ``labels`` bool (n,). Features are standardised for the fit,
-    and the standardisation is folded into the weights. Each try is a row of train.csv.
+    ``seen`` float32 (n, C) with ``labels`` bool (n,). What `Rater.scaled` makes of it is
+    standardised for the fit, and the standardisation is folded into the weights. Each try is a
+    row of train.csv.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -40,7 +41,9 @@ def fit(
 
     from wespe_bench.metrics.patches import one_thread
 
-    x, held = seen.astype(np.float64), seen_validation.astype(np.float64)
+    x, held = (
+        rater.scaled(torch.from_numpy(some)).double().numpy() for some in (seen, seen_validation)
+    )
     mean, spread = x.mean(axis=0), x.std(axis=0)
     spread = np.where(spread > 1e-12, spread, np.inf)  # what never varies tells nothing
     x, held = (x - mean) / spread, (held - mean) / spread

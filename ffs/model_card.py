@@ -22,7 +22,7 @@ numbers are no ratings, and tables of ratings (7 and 8 of the paper) leave it ou
 
 def readable(name: str, card: Mapping[str, Any], digest: str) -> str:
     """The card as Markdown: what it is, how well it did, from what and how it was trained."""
-    test = "\n".join(told(card["test"])) if card["test"] else "not tested"
+    test = "\n".join(told(card["test"], card["kind"])) if card["test"] else "not tested"
     layers = f" on {', '.join(card['layers'])}" if card["head"] == "gap" else ""
     holds = (
         "all of the network"
@@ -72,7 +72,7 @@ def _prepared(preparation: str) -> str:
     if preparation == "native":
         return "as they are"
     width, height = size_of(preparation) or (0, 0)
-    return f"the largest central window of that shape, resized to {width} x {height}"
+    return f"the central window of the same proportions, resized to {width} x {height}"
 
 
 def _rows(training: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

@@ -4,8 +4,8 @@ Simonyan, Zisserman, ICLR 2015, configuration E, in torchvision's layout. Two he
 
 - ``4096``: torchvision's classifier (7 x 7 x 512 -> 4096 -> 4096) with a new last layer of two
   logits, low and high; it starts from torchvision's full weights;
-- ``gap``: the means over the picture of one or more layers' activations, and one logit; it
-  needs the convolutions only.
+- ``gap``: the means over the picture of one or more layers' activations, as log(1 + mean)
+  because they span orders of magnitude, and one logit; it needs the convolutions only.
 
 Photos go in as RGB on [0, 1]; what the weights' own training took off (`vgg_files`) is taken
 off inside.
@@ -87,7 +87,7 @@ class Rater(nn.Module):
         return self.logit(self.seen(x))
 
     def seen(self, x: Tensor) -> Tensor:
-        """What the last layer sees: (N, C)."""
+        """What the last layer is given, before `scaled`: (N, C)."""
         x = (x - self.get_buffer("mean")) * self.get_buffer("gain")
         if self.head == "4096":
             return self.classifier[:-1](self.features(x).flatten(1))  # type: ignore[no-any-return]
@@ -102,10 +102,14 @@ class Rater(nn.Module):
                 break
         return torch.cat([means[name] for name in self.layers], 1)
 
+    def scaled(self, seen: Tensor) -> Tensor:
+        """What the last layer sees of `seen`: float32 (N, C)."""
+        return torch.log1p(seen.float()) if self.head == "gap" else seen.float()
+
     def logit(self, seen: Tensor) -> Tensor:
-        """The logit of "high", (N,), of what the last layer sees."""
+        """The logit of "high", (N,), of what the last layer is given."""
         with torch.autocast(seen.device.type, enabled=False):
-            out: Tensor = self.last(seen.float())
+            out: Tensor = self.last(self.scaled(seen))
         return out[:, 0] if self.head == "gap" else out[:, 1] - out[:, 0]
 
 

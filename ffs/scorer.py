@@ -42,7 +42,7 @@ VERSION = 1
 
 #: The stand-in that ships, and what its bytes have to be.
 SHIPPED = "ffs-standin.safetensors"
-SHIPPED_SHA256 = ""
+SHIPPED_SHA256 = "b0012464f635f30315c07f8f4435e6cf1082d49bc06ffebf95d00494d2c42606"
 
 #: What the stand-in is called wherever it scores.
 STAND_IN = "ffs-standin"

@@ -28,6 +28,9 @@ NOTE = "simulated faves of packaged photos damaged by known amounts; nobody rate
 #: Scenes that stop the training, and that test it; it learns from the rest.
 VALIDATION, TEST = ("camera",), ("flower", "gravel")
 
+#: Where damage shows and, among nine scenes, what is shown does not yet.
+LAYERS = ("relu2_2", "relu3_4", "relu4_4")
+
 
 @dataclass(frozen=True)
 class MakeStandin:
@@ -65,6 +68,7 @@ def make(config: MakeStandin, command: str) -> Path:
         data=str(work / "ratings"),
         out=str(work / "rater"),
         mode="frozen",
+        layers=LAYERS,
         patches=config.patches,
         seed=config.seed,
         device="cpu",

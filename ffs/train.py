@@ -79,7 +79,7 @@ def train(
     crops = p.reshape(len(test), -1)
     labels, scores = labels_of(splits["test"]), [photo.score for photo in splits["test"]]
     found = evaluation.judge(crops, labels, scores)
-    for line in evaluation.told(found):
+    for line in evaluation.told(found, kind):
         print(line)
     card = checkpoints.Card(
         kind=kind,

@@ -72,7 +72,7 @@ def test_alone_in_a_run_and_with_other_jobs(command: Command, tmp_path: Path, ve
     assert result.returncode == 0, result.stderr
     scores = store.load_scores(tmp_path / "runs/photos/identity").sort_values("sample")
     assert {"top1", "left5", "p3"} <= json.loads(scores["extras"].iloc[0]).keys()
-    code, told, err = verb("ffs", "score", "photos", "--rater", path, "--jobs", "0")
+    code, told, _ = verb("ffs", "score", "photos", "--rater", path, "--jobs", "0")
     assert (code, "5 photos" in told) == (0, True)
     rows = list(csv.DictReader((tmp_path / "ffs.csv").open()))
     expected = list(zip(scores["sample"], scores["value"], strict=True))
@@ -88,12 +88,12 @@ def test_ffs_score_keeps_what_holds(tmp_path: Path, verb: Verb) -> None:
     text[1] = text[1].replace(text[1].split(",")[1], "0.125", 1)  # is not computed again
     (tmp_path / "ffs.csv").write_text("\n".join(text) + "\n")
     (tmp_path / "photos/zero.png").write_bytes(b"no photo")
-    code, told, err = verb(*options)
+    code, _, err = verb(*options)
     assert code == 3
     assert "photos/zero.png: not a photo" in err
     assert (tmp_path / "ffs.csv").read_text().splitlines() == text
     (tmp_path / "mine.csv").write_text("name,price\n")
-    code, told, err = verb(*options, "--out", "mine.csv")
+    code, _, err = verb(*options, "--out", "mine.csv")
     assert code == 2
     assert "mine.csv: holds something else" in err
     assert (tmp_path / "mine.csv").read_text() == "name,price\n"

