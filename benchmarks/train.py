@@ -24,11 +24,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reference_models import acceleration, vgg
+from reference_models import vgg
 from reference_models.wespe import losses
 from reference_models.wespe.recipe import TrainWespe
 from reference_models.wespe.steps import Calls, Wespe, generator_terms, judge, switch, weighted
+from wespe_bench import vgg_files
 from wespe_bench.provenance import machine
+from wespe_bench.training import acceleration
 
 
 def main() -> None:
@@ -121,7 +123,7 @@ def macs(config: TrainWespe) -> float:
         d += layer.weight.numel() * size**2
     d += colour.hidden.weight.numel()
     v, size, into = 0, config.patch, 3
-    for filters, depth in zip(vgg.FILTERS, vgg.DEPTHS, strict=True):
+    for filters, depth in zip(vgg_files.FILTERS, vgg_files.DEPTHS, strict=True):
         for _ in range(depth):
             v += 9 * into * filters * size**2
             into = filters
@@ -202,7 +204,7 @@ def plain(config: TrainWespe, device: str) -> Callable[[], None]:
 
     def sequential() -> nn.Module:
         layers: list[nn.Module] = []
-        for name, (kernel, bias) in zip(vgg.LAYERS, vgg.random_layers(), strict=True):
+        for name, (kernel, bias) in zip(vgg_files.LAYERS, vgg_files.random_layers(), strict=True):
             if name.endswith("_1") and layers:
                 layers.append(nn.MaxPool2d(2, ceil_mode=True))
             convolution = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)

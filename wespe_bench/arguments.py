@@ -11,7 +11,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any, TypeVar
 
@@ -161,3 +161,13 @@ def check_jobs(jobs: int) -> None:
         raise InputError(
             f"--jobs {jobs}: expected a number of processes, 0 (none besides this) to 1024"
         )
+
+
+def check_choices(config: Any, one_of: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise InputError when a field is none of its possible values."""
+    for name, values in one_of.items():
+        if getattr(config, name) not in values:
+            option = "--" + name.replace("_", "-")
+            raise InputError(
+                f"{option} {getattr(config, name)}: expected one of {', '.join(values)}"
+            )

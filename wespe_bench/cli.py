@@ -62,6 +62,11 @@ VERBS = {
         "reference_models.dped.recipe:main",
         "pairs of photos -> DPED's generator, the supervised baseline",
     ),
+    "ffs train": (
+        "ffs.recipe:main",
+        "photos with faves per view -> the virtual rater (FFS), with its test and card",
+    ),
+    "ffs score": ("ffs.score:main", "a rater over any folder of photos -> a CSV of their FFS"),
     "import dped": (
         "reference_models.dped.importer:main",
         "DPED's (or WESPE's) released TensorFlow generator -> safetensors",
@@ -105,6 +110,8 @@ RESUMED = (
     "cornia fit",
     "ffs crawl",
     "ffs build",
+    "ffs train",
+    "ffs score",
     "merge",
 )
 

@@ -97,6 +97,8 @@ METRICS = {
 METRIC_PREFIXES = {
     "cornia": "wespe_bench.metrics.cornia:load",
     "hosa": "wespe_bench.metrics.hosa:load",
+    "ffs": "ffs.scorer:load",
+    "ffs-standin": "ffs.scorer:load_standin",
     "pyiqa": "wespe_bench.metrics.pyiqa:load",
 }
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reference_models import banded, checkpoints, curves
+from reference_models import banded, checkpoints
 from reference_models.dped.recipe import PRESETS as DPED_PRESETS
 from reference_models.dped.recipe import TrainDped
 from reference_models.dped.train import train as train_dped
@@ -34,6 +34,7 @@ from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb, write_png
 from wespe_bench.metrics.ms_ssim import MS_SSIM
 from wespe_bench.metrics.psnr import PSNR
+from wespe_bench.training import curves
 
 HERE = Path(__file__).parent
 _LITERAL, _PAPER = PRESETS["literal"], PRESETS["paper"]

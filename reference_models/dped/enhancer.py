@@ -50,7 +50,8 @@ class GeneratorEnhancer:
         precision: banded.Precision = "fp32",
         max_memory: int | None = None,
     ) -> None:
-        from reference_models import acceleration, checkpoints
+        from reference_models import checkpoints
+        from wespe_bench.training import acceleration
 
         self.generator, self.card, sha256 = checkpoints.read(checkpoint)
         self.checkpoint = checkpoint

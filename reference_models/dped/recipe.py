@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from reference_models.dped import CAMERAS
-from reference_models.wespe.recipe import check_choices, check_numbers, choose
+from reference_models.wespe.recipe import check_numbers, choose
+from wespe_bench.arguments import check_choices
 from wespe_bench.errors import InputError
 from wespe_bench.registry import load_dataset
 
@@ -137,12 +138,12 @@ PRESETS: Mapping[str, TrainDped] = {"dped": _DPED, "iccv": _ICCV}
 
 def check(config: TrainDped) -> None:
     """Raise InputError for a setting that means nothing."""
-    from reference_models import vgg
     from reference_models.wespe import losses
+    from wespe_bench import vgg_files
 
     one_of = {
-        "content_layer": vgg.LAYERS,
-        "vgg": vgg.BACK_ENDS,
+        "content_layer": vgg_files.LAYERS,
+        "vgg": vgg_files.BACK_ENDS,
         "blur": losses.BLURS,
         "padding": ("zero", "reflect"),
         "init": ("normal", "identity"),

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reference_models import acceleration, checkpoints, collapse, curves, patches, resume, vgg
+from reference_models import checkpoints, collapse, patches, vgg
 from reference_models.dped.recipe import FREE, TrainDped, check, photos_of
 from reference_models.parallel import check_batch, join, leave
 from reference_models.wespe import losses
@@ -25,6 +25,7 @@ from reference_models.wespe.networks import Discriminator, Generator, start_as_i
 from reference_models.wespe.steps import switch
 from wespe_bench import provenance
 from wespe_bench.progress import bar
+from wespe_bench.training import acceleration, curves, resume
 
 
 def train(config: TrainDped, *, quiet: bool = False) -> Path:

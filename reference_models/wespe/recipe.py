@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from wespe_bench.arguments import check_choices
 from wespe_bench.errors import InputError
 from wespe_bench.registry import did_you_mean
 
@@ -199,14 +200,14 @@ def choose(presets: Mapping[str, Settings], argv: list[str]) -> Settings:
 
 def check(config: TrainWespe) -> None:
     """Raise InputError for a setting that means nothing."""
-    from reference_models import vgg
     from reference_models.wespe import losses
+    from wespe_bench import vgg_files
 
     one_of = {
         "content": losses.CONTENTS,
         "content_on": ("reconstruction", "enhanced", "both"),
-        "content_layer": vgg.LAYERS,
-        "vgg": vgg.BACK_ENDS,
+        "content_layer": vgg_files.LAYERS,
+        "vgg": vgg_files.BACK_ENDS,
         "blur": losses.BLURS,
         "adversarial": losses.REDUCTIONS,
         "tv": losses.VARIATIONS,
@@ -229,16 +230,6 @@ def check(config: TrainWespe) -> None:
         raise InputError(
             f"--source and --target are both {config.source}: there would be nothing to learn"
         )
-
-
-def check_choices(config: Any, one_of: Mapping[str, tuple[str, ...]]) -> None:
-    """Raise InputError when a field is none of its possible values."""
-    for name, values in one_of.items():
-        if getattr(config, name) not in values:
-            option = "--" + name.replace("_", "-")
-            raise InputError(
-                f"{option} {getattr(config, name)}: expected one of {', '.join(values)}"
-            )
 
 
 def check_numbers(config: Any) -> None:

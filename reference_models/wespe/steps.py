@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reference_models import acceleration
 from reference_models.vgg import Features
 from reference_models.wespe import losses
 from reference_models.wespe.networks import (
@@ -24,6 +23,7 @@ from reference_models.wespe.networks import (
     start_as_identity,
 )
 from reference_models.wespe.recipe import TrainWespe
+from wespe_bench.training import acceleration
 
 
 class Wespe(nn.Module):

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from reference_models import acceleration, checkpoints, collapse, curves, patches, resume, vgg
+from reference_models import checkpoints, collapse, patches, vgg
 from reference_models.parallel import check_batch, join, leave
 from reference_models.wespe import recipe
 from reference_models.wespe.networks import Generator, follow
@@ -31,6 +31,7 @@ from reference_models.wespe.steps import (
 from wespe_bench import provenance
 from wespe_bench.errors import InputError
 from wespe_bench.progress import bar
+from wespe_bench.training import acceleration, curves, resume
 
 
 def train(config: TrainWespe, *, quiet: bool = False) -> Path:

@@ -18,6 +18,7 @@ from reference_models.wespe.steps import (
     warmup_terms,
     weighted,
 )
+from wespe_bench import vgg_files
 
 CONFIG = TrainWespe(width=6, blocks=1, patch=24, disc_width=4, batch=3, init_std=0.1)
 
@@ -30,7 +31,7 @@ def networks():
 
 @pytest.fixture
 def calls(networks):
-    layers = vgg.random_layers((4, 4, 4, 4, 4))
+    layers = vgg_files.random_layers((4, 4, 4, 4, 4))
     return Calls.of(networks, vgg.Features(layers, "relu2_2", back_end="random"))
 
 

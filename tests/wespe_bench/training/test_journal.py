@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from reference_models import curves, resume
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
+from wespe_bench.training import curves, resume
 
 ROWS = [{"iteration": float(n), "loss": 1 / n, "nothing": float("nan")} for n in (1, 10, 20, 30)]
 

@@ -19,6 +19,9 @@ FORMAT_VERSION = 1
 
 NAME = "state.pt"
 
+#: What calms a training of two networks against each other.
+REMEDY = "lower --lr or --lr-disc, or set --clip 1"
+
 
 def settings_of(config: Any, free: Sequence[str], **facts: str) -> dict[str, Any]:
     """What a trajectory follows from: the config without its ``free`` fields, and the facts."""
@@ -38,7 +41,11 @@ def announce(folder: Path, settings: Mapping[str, Any], config: Any) -> None:
 
 
 def save(
-    folder: Path, iteration: int, settings: Mapping[str, Any], parts: Mapping[str, Any]
+    folder: Path,
+    iteration: int,
+    settings: Mapping[str, Any],
+    parts: Mapping[str, Any],
+    remedy: str = REMEDY,
 ) -> None:
     """Write the state of all ``parts`` (each has a ``state_dict``) as of ``iteration``.
 
@@ -48,7 +55,8 @@ def save(
     state = {name: part.state_dict() for name, part in parts.items()}
     for name, part in parts.items():
         if isinstance(part, torch.nn.Module):
-            check_finite(folder, iteration, *part.parameters(), what=f"weights of {name}")
+            weights = f"weights of {name}"
+            check_finite(folder, iteration, *part.parameters(), what=weights, remedy=remedy)
     buffer = io.BytesIO()
     torch.save(
         {
@@ -69,14 +77,23 @@ def save(
         ) from None
 
 
-def check_finite(folder: Path, iteration: int, *values: torch.Tensor, what: str = "loss") -> None:
-    """Raise InputError unless all is finite: the training stops, its last state is kept."""
+def check_finite(
+    folder: Path,
+    iteration: int,
+    *values: torch.Tensor,
+    what: str = "loss",
+    remedy: str = REMEDY,
+) -> None:
+    """Raise InputError unless all is finite: the training stops, its last state is kept.
+
+    ``remedy`` says which settings calm it.
+    """
     if all(bool(torch.isfinite(value).all()) for value in values):
         return
     kept = f"the state saved before is kept in {folder}" if (folder / NAME).is_file() else ""
     raise InputError(
         f"iteration {iteration}: {what} not finite; {kept or 'nothing had been saved'}; "
-        "lower --lr or --lr-disc, or set --clip 1, in another --out"
+        f"{remedy}, in another --out"
     )
 
 
@@ -100,7 +117,7 @@ def restore(folder: Path, settings: Mapping[str, Any], parts: Mapping[str, Any])
         ) from None
     if version != FORMAT_VERSION:
         raise InputError(f"{path}: state format {version!r}, this version reads {FORMAT_VERSION}")
-    _same_settings(folder, before, settings)
+    same_settings(folder, before, settings)
     try:
         for name, part in parts.items():
             part.load_state_dict(state[name])
@@ -111,7 +128,7 @@ def restore(folder: Path, settings: Mapping[str, Any], parts: Mapping[str, Any])
     return iteration
 
 
-def _same_settings(folder: Path, before: dict[str, Any], settings: Mapping[str, Any]) -> None:
+def same_settings(folder: Path, before: dict[str, Any], settings: Mapping[str, Any]) -> None:
     now = json.loads(json.dumps(dict(settings)))
     other = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if other:

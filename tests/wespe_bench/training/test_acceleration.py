@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from reference_models import acceleration
 from wespe_bench.errors import InputError
+from wespe_bench.training import acceleration
 
 
 def test_a_failing_compiler_is_gone_without(monkeypatch):

@@ -1,0 +1,172 @@
+"""Rater checkpoints: safetensors with a card (`wespe_bench.tensors`), whole or head alone.
+
+A frozen training changes the last layer only, so its checkpoint holds that layer, and the card
+names the VGG-19 file it rests on by its hash. A full training's checkpoint holds everything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ffs.crops import size_of
+from wespe_bench import provenance, reading, vgg_files
+from wespe_bench import tensors as files
+from wespe_bench.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from ffs.network import Rater
+
+FORMAT_VERSION = 1
+
+#: stand-in: trained on simulated faves, for demonstrations; no table of ratings takes it.
+KINDS = ("rater", "stand-in")
+
+_MODEL = "ffs"
+_HEADS = ("gap", "4096")
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What a rater is.
+
+    ``kind`` is one of `KINDS`. ``head``, ``layers``, ``width`` and ``back_end`` are those of
+    `ffs.network.Rater`; ``vgg_sha256`` is the file its convolutions started from, and, unless
+    ``whole``, still are. ``preparation`` is how photos become what it was trained on
+    (`ffs.crops.prepare`). ``training`` says from what and how, ``test`` how well.
+    """
+
+    kind: str
+    title: str
+    head: str
+    layers: tuple[str, ...]
+    width: int
+    back_end: str
+    vgg_sha256: str
+    whole: bool
+    preparation: str
+    parameters: int
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    test: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    model: str = _MODEL
+    format_version: int = FORMAT_VERSION
+
+
+def write(path: Path, rater: Rater, card: Card) -> str:
+    """Write the rater, or its last layer, and its card atomically; the file's SHA-256.
+
+    Raises InputError when the disk is full; an earlier file of that name is then kept.
+    """
+    state = rater.state_dict() if card.whole else _last(rater)
+    tensors = {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
+    try:
+        return files.write(path, tensors, dataclasses.asdict(card))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror or error}); make room, "
+            "and the same command resumes"
+        ) from None
+
+
+def _last(rater: Rater) -> dict[str, Any]:
+    stem = "gap" if rater.head == "gap" else "classifier.6"
+    return {f"{stem}.weight": rater.last.weight, f"{stem}.bias": rater.last.bias}
+
+
+def read_card(path: Path) -> tuple[Card, bytes]:
+    """The card, and the file's bytes. Raises InputError when it is no rater's checkpoint."""
+    try:
+        data = reading.read_bytes(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        fields: dict[str, Any] = files.card_of(data)
+        if fields.get("model") != _MODEL:
+            raise ValueError("another model's card")
+    except (ValueError, TypeError, AttributeError):
+        raise InputError(
+            f"{path}: not a rater's checkpoint; make one with `wespe-bench ffs train`"
+        ) from None
+    if fields.get("format_version") != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: checkpoint format {fields.get('format_version')!r}, "
+            f"this version reads {FORMAT_VERSION}"
+        )
+    try:
+        known = {field.name for field in dataclasses.fields(Card)}
+        told = {key: value for key, value in fields.items() if key in known}
+        card = Card(**(told | {"layers": tuple(told["layers"])}))
+        wanted = (
+            (card.kind, KINDS),
+            (card.head, _HEADS),
+            (card.back_end, vgg_files.BACK_ENDS),
+        )
+        size_of(card.preparation)
+        if any(value not in values for value, values in wanted):
+            raise ValueError("a value that means nothing")
+        if not card.layers or not set(card.layers) <= set(vgg_files.LAYERS):
+            raise ValueError("layers that VGG-19 has not")
+        if not 1 <= int(card.width) <= 64:
+            raise ValueError("a width that is none")
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: its card is damaged ({one_line(error)[:120]})") from None
+    return card, data
+
+
+def read(path: Path, vgg_file: Path | str | None = None) -> tuple[Rater, Card, str]:
+    """The rater (evaluation mode, CPU), its card, and the file's SHA-256.
+
+    ``vgg_file`` is where the convolutions of a head alone are, when neither the installed
+    wheel nor torchvision's cache has them. Raises InputError when the file is missing, no
+    rater's, of a later format or of another head than its card says, and when the convolutions
+    are missing or others.
+    """
+    card, data = read_card(path)
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from ffs.network import Rater, empty, start
+
+    try:
+        state = load(data)
+        with torch.device("meta"):  # shapes first: nothing is allocated on a card's word
+            rater = Rater(card.back_end, card.head, card.layers, card.width)
+        expected = rater.state_dict() if card.whole else _last(rater)
+        _check(path, card, state, expected)
+    except SafetensorError as error:
+        raise InputError(f"{path}: damaged ({one_line(error)[:200]})") from None
+    if card.whole:
+        rater = empty(card.back_end, card.head, card.layers, card.width)
+        rater.load_state_dict(state)
+    else:
+        rater, found = start(card.back_end, card.head, card.layers, file=vgg_file, width=card.width)
+        if found.sha256 != card.vgg_sha256:
+            raise InputError(
+                f"{path} rests on the {card.back_end} VGG-19 with hash {card.vgg_sha256[:12]}, "
+                f"the one here has {found.sha256[:12]}; give its file with ?vgg=FILE"
+            )
+        rater.load_state_dict(state, strict=False)
+    return rater.eval().requires_grad_(False), card, provenance.sha256_bytes(data)
+
+
+def _check(path: Path, card: Card, state: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Raise InputError unless the tensors are those the card promises, finite float32."""
+    import torch
+
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+    if shapes != wanted:
+        other = sorted(n for n in shapes.keys() | wanted.keys() if shapes.get(n) != wanted.get(n))
+        raise InputError(
+            f"{path}: a checkpoint of another head than its card's {card.head!r} "
+            f"({other[0]} is {shapes.get(other[0], 'missing')}, "
+            f"expected {wanted.get(other[0], 'none')})"
+        )
+    for name, tensor in state.items():
+        if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path}: {name} is not finite float32; the checkpoint is damaged")

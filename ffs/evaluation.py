@@ -1,0 +1,120 @@
+"""How well a rater tells photos of many faves per view from others, with its uncertainty.
+
+Accuracy is counted, so its interval is binomial: Wilson's, and the exact one of Clopper and
+Pearson. The paper's own 68.75% (Ignatov et al., CVPRW 2018) is 275 of 400 and has one too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+#: The paper's test accuracy: 275 of 400 photos.
+PAPER = (275, 400)
+
+#: Bins of the calibration.
+BINS = 10
+
+
+def interval(correct: int, n: int, method: str = "wilson") -> tuple[float, float]:
+    """The 95% interval of a share, "wilson" or "exact" (Clopper-Pearson).
+
+    >>> [round(end, 4) for end in interval(275, 400)]
+    [0.6405, 0.731]
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(correct, n).proportion_ci(0.95, method=method)
+    return float(found.low), float(found.high)
+
+
+def counted(correct: int, n: int) -> dict[str, Any]:
+    """A share with n and both intervals."""
+    return {
+        "correct": correct,
+        "n": n,
+        "accuracy": correct / n,
+        "wilson": list(interval(correct, n)),
+        "exact": list(interval(correct, n, "exact")),
+    }
+
+
+def judge(
+    crops: np.ndarray, labels: Sequence[bool] | np.ndarray, scores: Sequence[float] | np.ndarray
+) -> dict[str, Any]:
+    """Everything that is told of a test: JSON-ready.
+
+    ``crops`` is P(high) of each photo's crops, float (n, 5); ``labels`` (n,) says which are
+    high, ``scores`` (n,) are their faves per view. A photo counts as rated high when the mean
+    of its crops is above 0.5; "one_crop" says the same of its first crop alone. "chance" is
+    the share of the commoner label, "quartiles" the accuracy in each quarter of the photos
+    ordered by faves per view, lowest first.
+    """
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    labels, scores = np.asarray(labels, bool), np.asarray(scores, np.float64)
+    p = np.asarray(crops, np.float64).mean(axis=1)
+    right = (p > 0.5) == labels
+    single = (np.asarray(crops)[:, 0] > 0.5) == labels
+    n = len(labels)
+    order = np.argsort(scores, kind="stable")
+    quarters = [part for part in np.array_split(order, 4) if len(part)]
+    both = 0 < labels.sum() < n
+    return {
+        **counted(int(right.sum()), n),
+        "one_crop": counted(int(single.sum()), n),
+        "chance": float(max(labels.mean(), 1 - labels.mean())),
+        "confusion": {
+            "high_rated_high": int((labels & (p > 0.5)).sum()),
+            "high_rated_low": int((labels & (p <= 0.5)).sum()),
+            "low_rated_high": int((~labels & (p > 0.5)).sum()),
+            "low_rated_low": int((~labels & (p <= 0.5)).sum()),
+        },
+        "auc": float(roc_auc_score(labels, p)) if both else None,
+        "log_loss": float(log_loss(labels, p, labels=[False, True])),
+        "brier": float(np.mean((p - labels) ** 2)),
+        "calibration_error": calibration_error(p, labels),
+        "quartiles": [counted(int(right[part].sum()), len(part)) for part in quarters],
+    }
+
+
+def calibration(p: np.ndarray, labels: np.ndarray) -> list[tuple[float, float, int]]:
+    """Per filled bin of P(high): its mean, the share that is high, and how many there are.
+
+    >>> calibration(np.array([0.1, 0.13, 0.9]), np.array([False, True, True]))
+    [(0.115, 0.5, 2), (0.9, 1.0, 1)]
+    """
+    bins = np.minimum((p * BINS).astype(int), BINS - 1)
+    return [
+        (float(p[bins == b].mean()), float(labels[bins == b].mean()), int((bins == b).sum()))
+        for b in range(BINS)
+        if (bins == b).any()
+    ]
+
+
+def calibration_error(p: np.ndarray, labels: np.ndarray) -> float:
+    """The mean distance of P(high) from the share that is high, over bins, by their counts."""
+    return sum(n * abs(mean - share) for mean, share, n in calibration(p, labels)) / len(p)
+
+
+def told(test: Mapping[str, Any], kind: str = "rater") -> list[str]:
+    """The accuracy for people, a rater's beside the paper's: lines."""
+    lines = []
+    shown = [("test accuracy", test), ("  of one crop", test["one_crop"])]
+    if kind == "rater":  # simulated faves are another task than the paper's
+        shown.append(("paper", counted(*PAPER)))
+    for name, found in shown:
+        wilson, exact = ([f"{100 * end:.1f}" for end in found[m]] for m in ("wilson", "exact"))
+        lines.append(
+            f"{name:<14} {100 * found['accuracy']:.2f}% ({found['correct']} of {found['n']}; 95%: "
+            f"{wilson[0]} to {wilson[1]} Wilson, {exact[0]} to {exact[1]} exact)"
+        )
+    quarters = " ".join(f"{100 * found['accuracy']:.0f}%" for found in test["quartiles"])
+    auc = "" if test["auc"] is None else f"AUC {test['auc']:.3f}, "
+    lines.append(
+        f"always one label: {100 * test['chance']:.1f}%; {auc}by quarter of faves per view: "
+        f"{quarters}"
+    )
+    return lines

