@@ -19,6 +19,8 @@ class Remedy:
     """The commands that messages recommend."""
 
     root: Path | None
+    #: The verb that makes the table, with what goes before the folder.
+    verb: str = "report"
 
     def _path(self, run: str = "") -> str:
         path = (self.root or Path("RUNS")) / run
@@ -28,7 +30,7 @@ class Remedy:
         return f"wespe-bench score {self._path(run)} --metrics {shlex.quote(metric)}"
 
     def common(self) -> str:
-        return f"wespe-bench report {self._path()} --common"
+        return f"wespe-bench {self.verb} {self._path()} --common"
 
     def report(self, run: str) -> str:
         return f"wespe-bench report {self._path(run)}"

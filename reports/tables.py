@@ -50,6 +50,7 @@ def summarize(
     common: bool = False,
     root: Path | None = None,
     described: Mapping[str, Metric] | None = None,
+    verb: str = "report",
 ) -> list[Table]:
     """One `Table` per data set, in the order of their names.
 
@@ -57,8 +58,9 @@ def summarize(
     set, the photos that must be there: ids, or a frame with the columns sample and
     reference; a full-reference metric is then expected only where there is a reference.
     ``methods`` adds, per data set, labels that get a row even without a score. ``root`` is
-    the folder that run names are relative to, for the commands in messages. ``described``
-    tells title, unit and direction of metrics the registry does not know.
+    the folder that run names are relative to, for the commands in messages, and ``verb`` what
+    makes the table. ``described`` tells title, unit and direction of metrics the registry does
+    not know.
 
     Finite values are averaged and infinite ones counted; a metric with its own ``aggregate``
     is given all rows instead. The best mean of a column is marked (all of them on a tie)
@@ -82,7 +84,7 @@ def summarize(
             samples.get(name),
             (methods or {}).get(name, ()),
             common,
-            Remedy(root),
+            Remedy(root, verb),
             described or {},
         )
         for name in names

@@ -111,6 +111,7 @@ ENGINES = {"local": "wespe_bench.engines:local"}
 
 #: What the harness calls in packages it may not import.
 REPORT = "reports.page:write_report"
+TABLES = "reports.paper.verb:frame"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -283,20 +283,30 @@ def load_scores(path: Path | str) -> pd.DataFrame:
     import pandas as pd
 
     path = Path(path)
-    frames = [_scores_of(run, path) for run in find_runs(path)]
+    runs = [(run, run.relative_to(path).as_posix()) for run in find_runs(path)]
+    frames = [scores_of(run, name=run.name if run == path else name)[0] for run, name in runs]
     return pd.concat(frames, ignore_index=True)
 
 
-def _scores_of(run: Path, root: Path) -> pd.DataFrame:
+def scores_of(
+    run: Path, *, name: str, metrics: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The scores of one run as in `load_scores`, where it is called ``name``; and its samples.
+
+    Rows of other ``metrics`` are left out. Raises InputError for a folder that is no run,
+    FileNotFoundError when it is taken away meanwhile.
+    """
     content = read_run(run)
     scores = load(run, "scores")
-    samples = load_samples(run).set_index("sample")
+    if metrics is not None:
+        scores = scores[scores["metric"].isin(metrics)]
+    listed = load_samples(run)
+    samples = listed.set_index("sample")
     images = current_results(run, content, samples)["image_sha256"]
     current = scores["sample"].map(images) == scores["image_sha256"]
     references = scores["sample"].map(samples["reference_sha256"])
     same = (references == scores["reference_sha256"]) | scores["reference_sha256"].isna()
     scores = scores[scores["sample"].isin(samples.index) & current & same]
-    name = run.relative_to(root).as_posix() if run != root else run.name
     head = {
         "run": name,
         "label": content["label"],
@@ -306,7 +316,7 @@ def _scores_of(run: Path, root: Path) -> pd.DataFrame:
     }
     for position, (column, value) in enumerate(head.items()):
         scores.insert(position, column, value)
-    return scores.reset_index(drop=True)
+    return scores.reset_index(drop=True), listed
 
 
 def current_results(run: Path, head: Mapping[str, Any], samples: pd.DataFrame) -> pd.DataFrame:
