@@ -91,7 +91,7 @@ def check_column(rows: pd.DataFrame, metric: str, dataset: str, remedy: Remedy) 
 def check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy: Remedy) -> None:
     """Raise InputError unless a run's rows of a metric are those of the ``expected`` photos."""
     run = str(rows["run"].iloc[0])
-    have = set(rows["sample"])
+    have = set(rows["sample"].to_numpy())
     missing = [sample for sample in expected if sample not in have]
     if missing:
         raise InputError(

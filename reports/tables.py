@@ -241,7 +241,8 @@ def _fill(
 
 def _clamped(rows: pd.DataFrame) -> int:
     """Rows whose extras say that a term of the product was clamped."""
-    texts = [text for text in rows["extras"] if isinstance(text, str) and '"clamped"' in text]
+    found = rows["extras"].str.contains('"clamped"', regex=False, na=False)
+    texts = rows.loc[found.to_numpy(bool), "extras"]
     return sum(json.loads(text).get("clamped", 0) > 0 for text in texts)
 
 
@@ -291,7 +292,8 @@ def _best(
         return set(), ""
     if column.higher_is_better is None:
         return set(), "no best marked: which way is better is not known"
-    if metric is None or metric.aggregate is None:
+    infinite = any(cell.n_infinite for cell in rivals)
+    if infinite and (metric is None or metric.aggregate is None):
         photos = set()
         for cell in rivals:
             rows = groups[cell.label, column.metric]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from reports.paper import doubts
 from reports.paper.grid import Column, Entry, Grid
 from reports.paper.printed import TABLE1, TABLE4, TITLE1, TITLE4, Camera
-from reports.text import plain
+from reports.text import plain, plural
 from wespe_bench.data import check
 from wespe_bench.datasets import dped, survey
 from wespe_bench.datasets.facts import FACTS
@@ -90,7 +90,7 @@ def _found(key: str, number: int, data: str | None) -> Found:
     try:
         if number == 1:
             return _dped(key, data)
-        report = check.check(key, data)
+        report = check.check(key, data, quiet=True)
         sides = _sides(key, data)
     except InputError as error:
         if key == "kitti":
@@ -109,7 +109,7 @@ def _other_kind(kind: str, data: str | None) -> Found | None:
     """KITTI in another form than the paper's."""
     spec = f"kitti:{kind}"
     try:
-        found = _counted(spec, check.check(spec, data), _sides("kitti", data, kind))
+        found = _counted(spec, check.check(spec, data, quiet=True), _sides("kitti", data, kind))
     except InputError:
         return None
     note = f"These are KITTI's {kind} frames, not the unrectified ones of the paper"
@@ -139,7 +139,7 @@ def _dped(key: str, data: str | None) -> Found:
     """A phone of DPED, or its DSLR, whose photos lie beside the BlackBerry's."""
     phone = "blackberry" if key == "canon" else key
     side = "canon" if key == "canon" else "phone"
-    report = check.check(f"dped:{phone}", data)
+    report = check.check(f"dped:{phone}", data, quiet=True)
     counted: Counter[str] = Counter()
     sizes: dict[str, list[tuple[int, int]]] = {}
     for place in report.places:
@@ -190,4 +190,5 @@ def _faults(spec: str, report: check.Report) -> tuple[str, ...]:
         return ()
     kinds: Mapping[str, int] = Counter(fault.kind for fault in report.faults)
     told = ", ".join(f"{kind}: {count}" for kind, count in list(kinds.items())[:_MOST_FAULTS])
-    return (f"{len(report.faults)} faults ({told}): wespe-bench data check {spec}",)
+    number = plural(len(report.faults), "fault")
+    return (f"{number} ({told}): wespe-bench data check {spec}",)

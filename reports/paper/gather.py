@@ -55,8 +55,11 @@ class Gathered:
         import pandas as pd
 
         wanted = list(metrics)
-        frames = [self.scores[run.name] for run in runs]
-        frames = [rows[rows["metric"].isin(wanted)] for rows in frames]
+        frames = []
+        for run in runs:
+            rows = self.scores[run.name]
+            there = {m for m, found in self.versions.items() if run.name in found}
+            frames.append(rows if there <= set(wanted) else rows[rows["metric"].isin(wanted)])
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
     def samples(self, runs: Iterable[Run]) -> pd.DataFrame:
@@ -95,7 +98,7 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
                 )
     chosen = list({r.name: r for r in run.values()}.values())
     known = {name for r in runs for name in r.metrics}
-    wanted = {name for name in metrics if not name.endswith("*")}
+    wanted = {name.removesuffix("*") for name in metrics}
     starts = tuple(name[:-1] for name in metrics if name.endswith("*"))
     wanted |= {name for name in known if starts and name.startswith(starts)}
     scores, photos, lost = scores_of(chosen, sorted(wanted))

@@ -66,7 +66,7 @@ def texts(
 def _no_run(method: str, specs: Sequence[str], metrics: str, root: str) -> str:
     """The command to enhance and score; for several data sets one command with their list."""
     dataset = shlex.quote(specs[0]) if len(specs) == 1 else "D"
-    each = "" if len(specs) == 1 else f", D each of {', '.join(specs)}"
+    each = "" if len(specs) == 1 else f", D each of {', '.join(map(shlex.quote, specs))}"
     rest = ""
     if method in _BY_CHECKPOINT:
         rest = "; wespe-bench reproduce --plan says how to come by the checkpoint"
@@ -82,7 +82,8 @@ def _no_run(method: str, specs: Sequence[str], metrics: str, root: str) -> str:
 def _no_scores(method: str, metric: str, folders: Sequence[str]) -> str:
     run = shlex.quote(folders[0]) if len(folders) == 1 else "R"
     each = "" if len(folders) == 1 else f", R each of {', '.join(map(shlex.quote, folders))}"
+    rater = "; the rater comes first: wespe-bench reproduce --plan" if metric == "ffs" else ""
     return (
         f"{METHODS[method]} is not scored by {plain(metric)}: wespe-bench score {run} --metrics "
-        f"{shlex.quote(metric)}{each}"
+        f"{shlex.quote(metric)}{each}{rater}"
     )

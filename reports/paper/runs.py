@@ -173,9 +173,11 @@ def about_method(run: Run) -> list[str]:
     found = []
     if run.method == "ape":
         if run.enhancer in STAND_INS:
-            found.append(f"Not APE but a stand-in: {STAND_INS[run.enhancer]}")
-        elif not run.enhancer.startswith("results:"):
-            found.append(f"Not APE but a stand-in: {plain(run.enhancer)}")
+            stands = STAND_INS[run.enhancer]
+        else:
+            stands = "" if run.enhancer.startswith("results:") else plain(run.enhancer)
+        if stands:
+            found.append(f"Not APE but a stand-in, and the difference is between the two: {stands}")
     about = {name: plain(value) for name, value in run.about.items()}
     if "iterations" in about:
         target = f", target {_named(about['targets'])}" if "targets" in about else ""

@@ -11,7 +11,7 @@ import numpy as np
 from reports.cells import Cell
 from reports.intervals import SMALL_N
 from reports.paper import doubts, measures, missing
-from reports.paper.choices import Choices, place_of
+from reports.paper.choices import PLACES, Choices, place_of
 from reports.paper.fill import fill
 from reports.paper.gather import Gathered
 from reports.paper.grid import Column, Entry, Grid
@@ -99,6 +99,10 @@ def _fill_row(
                 draft.failures.append(f"Table {printed.number}, {ROWS[row]}: {entry.reason}")
             elif key in cells and run:
                 entry = _entry(entry, cells[key], run, measure, gathered)
+                usual = PLACES[place][0]
+                if not run.dataset.startswith(usual):
+                    other = f"Photos of {plain(run.dataset)} instead of {usual}"
+                    entry = replace(entry, notes=(*entry.notes, other))
             draft.entries[row, (method, measure.key)] = entry
     if table is None:
         return
@@ -192,8 +196,8 @@ def _notes(
     if number == 2:
         yield {
             "patches": "Protocol: DPED's 100x100 test patches, each enhanced by itself",
-            "registered": "Protocol: full-size photos aligned by data register; the paper's are most "
-            "likely of 100x100 patches",
+            "registered": "Protocol: full-size photos aligned by data register; the paper's are "
+            "most likely 100x100 patches",
         }[choices.protocol]
     else:
         yield "Protocol: full-size test photos"
