@@ -56,7 +56,9 @@ def last_words(log: Path) -> str:
 
 
 def _watch() -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: its lock, held by a waiting thread, would not let the interpreter end.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

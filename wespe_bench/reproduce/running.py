@@ -47,6 +47,7 @@ def go(steps: Sequence[Step], out: Path, stock: Stock) -> list[str]:
         todo = [s for s in steps if states[s.name].kind in (BEGUN, READY, WAITS)]
         with progress.bar(len(todo), "reproduce", "step") as bar:
             for step in todo:
+                bar.set_postfix_str("", refresh=False)
                 bar.set_description_str(step.name)
                 waits = [need for need in step.needs if need in failed]
                 if waits:

@@ -59,9 +59,9 @@ class Reproduce:
     kitti: str = "kitti"
     """Which KITTI: kitti (the paper's), kitti:sync or kitti:object."""
     wespe: str = ""
-    """More options of every WESPE training, in one text: "--iterations 500 --width 32"."""
+    """More options of every WESPE training: --wespe="--iterations 500 --width 32"."""
     dped: str = ""
-    """More options of every DPED training."""
+    """More options of every DPED training; with an equals sign, as above."""
     ffs: str = ""
     """More options of the FFS rater's training."""
     measure: bool = False
