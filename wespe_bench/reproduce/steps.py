@@ -57,7 +57,7 @@ class Reproduce:
     ape: str = "ape_like"
     """What stands for APE: ape_like, apple, or results:FOLDER/{place} with Apple's results."""
     kitti: str = "kitti"
-    """Which KITTI: kitti (the paper's), kitti:sync or kitti:object."""
+    """Which KITTI: kitti (the paper's), kitti:sync or kitti:object, with options after a "?"."""
     wespe: str = ""
     """More options of every WESPE training: --wespe="--iterations 500 --width 32"."""
     dped: str = ""
@@ -104,10 +104,10 @@ def iterations_of(options: list[str], default: int = ITERATIONS) -> int:
     12
     """
     found = default
-    for word, following in zip(options, [*options[1:], ""], strict=True):
+    for place, word in enumerate(options, 1):
         name, equals, value = word.partition("=")
         if name == "--iterations":
-            text = value if equals else following
+            text = value if equals else "".join(options[place : place + 1])
             if not text.isdecimal() or int(text) < 1:
                 raise InputError(f"--iterations {text}: expected a number of at least 1")
             found = int(text)
@@ -180,7 +180,7 @@ def _spec(config: Reproduce, place: str, split: str = "") -> str:
     spec = f"dped:{phone}" if phone in PHONES else config.kitti if phone == "kitti" else phone
     query = [f"protocol={protocol}"] if protocol not in ("", "patches") else []
     query += [f"split={split}"] if split else []
-    return spec + ("?" + "&".join(query) if query else "")
+    return spec + (("&" if "?" in spec else "?") + "&".join(query) if query else "")
 
 
 def _runs(config: Reproduce) -> Iterator[Step]:

@@ -97,7 +97,7 @@ def _lines(
     sources: dict[str, None] = {}
     for step in steps:
         state = states[step.name]
-        left = state.kind in (READY, BEGUN, WAITS)
+        left = state.kind in (READY, BEGUN, WAITS) and step.kind != "import"  # done in a second
         guess = rates.estimate(step, state, config.jobs, trained, paced) if left else None
         if guess:
             total += guess[0]
@@ -114,7 +114,8 @@ def _lines(
     }
     yield ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     if any(counts[kind] for kind in (BEGUN, READY, WAITS)):
-        rest = f"; {unknown} steps of unknown length" if unknown else ""
+        noun = "step" if unknown == 1 else "steps"
+        rest = f"; {unknown} {noun} of unknown length" if unknown else ""
         yield f"left to do here: {_duration(total) if sources else 'not measured'}{rest}"
         for source in sources:
             yield f"  measured: {source}"

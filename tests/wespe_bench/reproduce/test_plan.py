@@ -47,6 +47,9 @@ def test_sources_and_targets_are_the_papers() -> None:
     assert phone.commands[0][8:10] == ("--data", "d")
     wild = _step(steps, "train wespe kitti [DIV2K]")
     assert wild.photos == ("kitti:sync?split=train", "div2k")
+    few = plan(Reproduce(kitti="kitti:sync?test=2"))
+    assert _step(few, "run kitti ape_like").photos == ("kitti:sync?test=2",)
+    assert _step(few, "train wespe kitti [DIV2K]").photos[0] == "kitti:sync?test=2&split=train"
     run = _step(steps, "run iphone full WESPE [DPED]")
     assert run.needs == ("train wespe iphone [DPED]",)
     enhance, score = run.commands
