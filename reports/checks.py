@@ -19,6 +19,8 @@ class Remedy:
     """The commands that messages recommend."""
 
     root: Path | None
+    #: The verb that makes the table, with what goes before the folder.
+    verb: str = "report"
 
     def _path(self, run: str = "") -> str:
         path = (self.root or Path("RUNS")) / run
@@ -28,7 +30,7 @@ class Remedy:
         return f"wespe-bench score {self._path(run)} --metrics {shlex.quote(metric)}"
 
     def common(self) -> str:
-        return f"wespe-bench report {self._path()} --common"
+        return f"wespe-bench {self.verb} {self._path()} --common"
 
     def report(self, run: str) -> str:
         return f"wespe-bench report {self._path(run)}"
@@ -89,7 +91,7 @@ def check_column(rows: pd.DataFrame, metric: str, dataset: str, remedy: Remedy) 
 def check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy: Remedy) -> None:
     """Raise InputError unless a run's rows of a metric are those of the ``expected`` photos."""
     run = str(rows["run"].iloc[0])
-    have = set(rows["sample"])
+    have = set(rows["sample"].to_numpy())
     missing = [sample for sample in expected if sample not in have]
     if missing:
         raise InputError(

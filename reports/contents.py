@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,7 +134,7 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
         methods={name: [run.label for run in found] for name, found in by_dataset.items()},
         common=common,
         root=path,
-        described=_described(folders),
+        described=described(store.read_run(folder).get("metrics") for folder in folders),
     )
     sections = tuple(
         Section(
@@ -153,21 +153,19 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
     return Contents(title=plain(title) or "Photo enhancers compared", sections=sections)
 
 
-def _described(folders: Sequence[Path]) -> dict[str, Metric]:
-    """What the runs recorded of their metrics; plain words, no code."""
-    from wespe_bench import store
+def described(recorded: Iterable[object]) -> dict[str, Metric]:
+    """What runs recorded of their metrics (``metrics`` of run.json); plain words, no code."""
     from wespe_bench.types import Metric
 
     def absent(*_: object, **__: object) -> float:
         raise InputError("this metric is only known by what a run says of it")
 
-    described: dict[str, Metric] = {}
-    for folder in folders:
-        metrics = store.read_run(folder).get("metrics")
-        for name, told in metrics.items() if isinstance(metrics, dict) else ():
-            if not isinstance(told, dict):
+    found: dict[str, Metric] = {}
+    for metrics in recorded:
+        for name, told in metrics.items() if isinstance(metrics, Mapping) else ():
+            if not isinstance(told, Mapping):
                 continue
-            described[name] = Metric(
+            found[name] = Metric(
                 name=name,
                 version=str(told.get("version", "")),
                 unit=str(told.get("unit", "")),
@@ -177,7 +175,7 @@ def _described(folders: Sequence[Path]) -> dict[str, Metric]:
                 title=str(told.get("title", "")),
                 summary=str(told.get("summary", "")),
             )
-    return described
+    return found
 
 
 def _read_run(root: Path, folder: Path) -> Run:

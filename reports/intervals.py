@@ -21,6 +21,14 @@ RESAMPLES = 5000
 #: The same for a metric that aggregates for itself, in Python.
 POOLED_RESAMPLES = 1000
 
+#: From this many photos on the bootstrap's distribution is computed instead of sampled, unless
+#: a few photos dominate it.
+LARGE_N = 1000
+
+# Skewness and excess kurtosis of the resampled mean up to which the computed ends are nearer the
+# truth than sampled ones: 5000 draws leave an error of about 0.04 standard errors.
+_MOST_SKEWED = 0.2
+
 #: Below this many photos an interval by resampling is known to be too narrow.
 SMALL_N = 10
 
@@ -34,7 +42,7 @@ def bootstrap_interval(values: np.ndarray, *, resamples: int = RESAMPLES) -> tup
 
     Photos are drawn with replacement ``resamples`` times from a fixed seed; the result
     depends on the values, not on their order. (NaN, NaN) at n = 1, where nothing can be
-    resampled.
+    resampled. From `LARGE_N` photos on the same interval is computed, which takes no draws.
 
     >>> bootstrap_interval(np.array([3.0, 3.0, 3.0]))
     (3.0, 3.0)
@@ -45,6 +53,8 @@ def bootstrap_interval(values: np.ndarray, *, resamples: int = RESAMPLES) -> tup
     ordered = np.sort(values)
     if ordered[0] == ordered[-1]:
         return float(ordered[0]), float(ordered[0])
+    if n >= LARGE_N and (computed := _computed(ordered)):
+        return computed
     rng = np.random.default_rng(_SEED)
     means = np.empty(resamples)
     step = max(1, 2**20 // n)
@@ -53,6 +63,32 @@ def bootstrap_interval(values: np.ndarray, *, resamples: int = RESAMPLES) -> tup
         means[start:stop] = ordered[rng.integers(0, n, (stop - start, n))].mean(axis=1)
     low, high = np.quantile(means, _ENDS)
     return float(low), float(high)
+
+
+def _computed(values: np.ndarray) -> tuple[float, float] | None:
+    """The ends of the bootstrap's interval from its own cumulants; None where they do not suffice.
+
+    The mean of n draws with replacement has the values' mean, a variance of m2 / n, a skewness
+    of m3 / m2^1.5 / sqrt(n) and an excess kurtosis of (m4 / m2^2 - 3) / n, m being central
+    moments; Cornish and Fisher's expansion (1937) turns them into quantiles.
+    """
+    centre, scale = values.mean(), values[-1] - values[0]
+    deviations = (values - centre) / scale  # powers of what is at most 1 cannot overflow
+    second, third, fourth = (float(np.mean(deviations**power)) for power in (2, 3, 4))
+    skewness = third / second**1.5 / math.sqrt(len(values))
+    kurtosis = (fourth / second**2 - 3) / len(values)
+    if not max(abs(skewness), abs(kurtosis)) <= _MOST_SKEWED:
+        return None
+    error = scale * math.sqrt(second / len(values))
+    z = 1.959963984540054  # the normal distribution's 97.5% quantile
+    ends = [
+        q
+        + (q**2 - 1) * skewness / 6
+        + (q**3 - 3 * q) * kurtosis / 24
+        - (2 * q**3 - 5 * q) * skewness**2 / 36
+        for q in (-z, z)
+    ]
+    return float(centre + error * ends[0]), float(centre + error * ends[1])
 
 
 def pooled_interval(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.cells import Table
-from reports.intervals import RESAMPLES, SMALL_N
+from reports.intervals import LARGE_N, RESAMPLES, SMALL_N
 from reports.text import plain, plural
 
 #: How to read any table, in the words that both the page and the Markdown use.
 READING = (
     "Each number is the mean of one metric over n photos. The brackets hold a 95% interval: "
     f"the photos are drawn again with replacement {RESAMPLES:,} times, and the interval spans "
-    "the middle 95% of those means. It says how far the mean would move with other photos of "
+    f"the middle 95% of those means (from {LARGE_N:,} photos on it is computed instead). "
+    "It says how far the mean would move with other photos of "
     "the same kind; it does not test one method against another."
 )
 BEST = "Bold marks the best mean of a column, whether or not intervals overlap."

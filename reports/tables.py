@@ -50,6 +50,7 @@ def summarize(
     common: bool = False,
     root: Path | None = None,
     described: Mapping[str, Metric] | None = None,
+    verb: str = "report",
 ) -> list[Table]:
     """One `Table` per data set, in the order of their names.
 
@@ -57,8 +58,9 @@ def summarize(
     set, the photos that must be there: ids, or a frame with the columns sample and
     reference; a full-reference metric is then expected only where there is a reference.
     ``methods`` adds, per data set, labels that get a row even without a score. ``root`` is
-    the folder that run names are relative to, for the commands in messages. ``described``
-    tells title, unit and direction of metrics the registry does not know.
+    the folder that run names are relative to, for the commands in messages, and ``verb`` what
+    makes the table. ``described`` tells title, unit and direction of metrics the registry does
+    not know.
 
     Finite values are averaged and infinite ones counted; a metric with its own ``aggregate``
     is given all rows instead. The best mean of a column is marked (all of them on a tie)
@@ -82,7 +84,7 @@ def summarize(
             samples.get(name),
             (methods or {}).get(name, ()),
             common,
-            Remedy(root),
+            Remedy(root, verb),
             described or {},
         )
         for name in names
@@ -239,7 +241,8 @@ def _fill(
 
 def _clamped(rows: pd.DataFrame) -> int:
     """Rows whose extras say that a term of the product was clamped."""
-    texts = [text for text in rows["extras"] if isinstance(text, str) and '"clamped"' in text]
+    found = rows["extras"].str.contains('"clamped"', regex=False, na=False)
+    texts = rows.loc[found.to_numpy(bool), "extras"]
     return sum(json.loads(text).get("clamped", 0) > 0 for text in texts)
 
 
@@ -289,7 +292,8 @@ def _best(
         return set(), ""
     if column.higher_is_better is None:
         return set(), "no best marked: which way is better is not known"
-    if metric is None or metric.aggregate is None:
+    infinite = any(cell.n_infinite for cell in rivals)
+    if infinite and (metric is None or metric.aggregate is None):
         photos = set()
         for cell in rivals:
             rows = groups[cell.label, column.metric]

@@ -1,6 +1,6 @@
 """wespe-bench: judge photo enhancers honestly.
 
-Nine public names, loaded on first use, so that ``import wespe_bench`` costs
+Ten public names, loaded on first use, so that ``import wespe_bench`` costs
 nothing and pulls in neither torch nor pandas.
 """
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wespe_bench.registry import load_metric as load_metric
     from wespe_bench.scoring import score as score
     from wespe_bench.store import load_scores as load_scores
+    from wespe_bench.tabulating import tables as tables
     from wespe_bench.types import Dataset as Dataset
     from wespe_bench.types import Metric as Metric
     from wespe_bench.types import Sample as Sample
@@ -28,6 +29,7 @@ _WHERE = {
     "load_scores": "wespe_bench.store",
     "enhance": "wespe_bench.enhancing",
     "score": "wespe_bench.scoring",
+    "tables": "wespe_bench.tabulating",
     "Dataset": "wespe_bench.types",
     "Metric": "wespe_bench.types",
     "Sample": "wespe_bench.types",

@@ -16,6 +16,14 @@ VERBS = {
     "enhance": ("wespe_bench.enhancing:main", "one enhancer over one data set -> a folder of PNGs"),
     "score": ("wespe_bench.scoring:main", "metrics over what was enhanced -> rows"),
     "report": ("wespe_bench.suites:report", "rows -> a Markdown table and an HTML page"),
+    "tables": (
+        "reports.paper.verb:main",
+        "the paper's tables: ours, the paper's, the difference",
+    ),
+    "reproduce": (
+        "wespe_bench.reproduce.verb:main",
+        "the paper as a plan: what is done, what can run, how long; --go runs it",
+    ),
     "export scores": ("wespe_bench.export:main", "rows -> CSV, JSON or Parquet"),
     "data list": (
         "wespe_bench.data.inventory:main",
@@ -113,6 +121,7 @@ RESUMED = (
     "ffs train",
     "ffs score",
     "merge",
+    "reproduce",
 )
 
 _OPTIONS = {"-h": "help", "--help": "help", "help": "help", "-V": "version", "--version": "version"}

@@ -6,6 +6,7 @@ run is resumed by the same command, and a changed photo or enhancer is done anew
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -77,10 +78,8 @@ def enhance_runs(
     kept: list[int] = []
     # All are loaded before any folder is made: a wrong name leaves nothing behind.
     loaded = [_load(plan, stretch) for plan in plans]
-    for number, (plan, (fingerprint, fingerprint_for)) in enumerate(
-        zip(plans, loaded, strict=True)
-    ):
-        waiting, there = _prepare(plan, number, shard, force, stretch, fingerprint, fingerprint_for)
+    for number, (plan, found) in enumerate(zip(plans, loaded, strict=True)):
+        waiting, there = _prepare(plan, number, shard, force, stretch, found)
         todo.extend(waiting)
         kept.append(there)
 
@@ -133,8 +132,17 @@ def enhance_runs(
     return [Run(plan.folder, done[i], kept[i], tuple(failures[i])) for i, plan in enumerate(plans)]
 
 
-def _load(plan: Plan, stretch: bool) -> tuple[str, Callable[[Any], Any] | None]:
-    """The enhancer's fingerprint, and its function of one sample's if it has one."""
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """An enhancer's fingerprint, its function of one sample's, and what it says of itself."""
+
+    fingerprint: str
+    fingerprint_for: Callable[[Any], Any] | None
+    about: dict[str, Any]
+
+
+def _load(plan: Plan, stretch: bool) -> _Loaded:
+    """What a run has to know of its enhancer."""
     from wespe_bench import provenance
     from wespe_bench.registry import load_enhancer
 
@@ -146,11 +154,13 @@ def _load(plan: Plan, stretch: bool) -> tuple[str, Callable[[Any], Any] | None]:
         # "|" is what parts an enhancer's fingerprint from a sample's.
         fingerprint = provenance.fingerprint(enhancer).replace("|", "/")
         fingerprint_for = getattr(enhancer, "fingerprint_for", None)
+        about = getattr(enhancer, "about", None)
+        about = json.loads(json.dumps(about)) if isinstance(about, dict) else {}
     except InputError:
         raise
     except Exception as error:
         raise InputError(f"{plan.label}: the enhancer fails: {one_line(error)}") from error
-    return fingerprint + ("+stretch" if stretch else ""), fingerprint_for
+    return _Loaded(fingerprint + ("+stretch" if stretch else ""), fingerprint_for, about)
 
 
 def _prepare(
@@ -159,14 +169,13 @@ def _prepare(
     shard: tuple[int, int],
     force: bool,
     stretch: bool,
-    fingerprint: str,
-    fingerprint_for: Callable[[Any], Any] | None,
+    found: _Loaded,
 ) -> tuple[list[Item], int]:
     """Write run.json and samples.parquet; say what is left to do and how much is there."""
     from wespe_bench import atomic, provenance, store
 
     try:
-        head.write(plan, fingerprint, stretch)
+        head.write(plan, found.fingerprint, stretch, found.about)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
@@ -184,10 +193,10 @@ def _prepare(
     there = 0
     for sample in sorted(plan.dataset.samples, key=lambda s: s.id)[index - 1 :: count]:
         target = images / f"{sample.id}.png"
-        expected = fingerprint
-        if fingerprint_for is not None:
+        expected = found.fingerprint
+        if found.fingerprint_for is not None:
             try:
-                expected += "|" + str(fingerprint_for(sample))
+                expected += "|" + str(found.fingerprint_for(sample))
             except Exception:
                 expected += "|none"  # the worker meets the same fault and reports it
         row = known.get(sample.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     from wespe_bench.types import Metric
 
 
-def write(plan: Plan, fingerprint: str, stretch: bool) -> None:
+def write(
+    plan: Plan, fingerprint: str, stretch: bool, about: Mapping[str, Any] | None = None
+) -> None:
     """Begin a run, or go on with it: write run.json and samples.parquet.
+
+    ``about`` is what the enhancer has to say of itself (`wespe_bench.types.Enhancer`).
 
     Raises InputError when the folder holds another run, or something that is none, and
     OSError when it cannot be written.
@@ -56,6 +61,7 @@ def write(plan: Plan, fingerprint: str, stretch: bool) -> None:
             "label": plan.label,
             "enhancer": spec,
             "fingerprint": fingerprint,
+            **({"about": dict(about)} if about else {}),
             "stretch": stretch,
             "seed": 0,
             "dataset": {

@@ -115,6 +115,7 @@ ENGINES = {"local": "wespe_bench.engines:local"}
 DEMO_LIVE = "reference_models.demo:live"
 DEMO_TRAIN = "reference_models.demo:train"
 REPORT = "reports.page:write_report"
+TABLES = "reports.paper.verb:frame"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

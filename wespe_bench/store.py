@@ -77,6 +77,8 @@ _KEYS = {
     "scores": ["sample", "metric", "seed"],
     "failures": ["sample", "stage", "metric"],
 }
+# Ids of which nothing else has to be asked.
+_USUAL = r"\A[0-9A-Za-z_-][0-9A-Za-z_.-]*(?:/[0-9A-Za-z_-][0-9A-Za-z_.-]*)*\z"
 _PART = re.compile(r"part-(\d{8,})-([0-9a-f]{32})\.parquet")
 
 
@@ -100,6 +102,7 @@ def _to_parquet(kind: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _read_parquet(path: Path, kind: str) -> pa.Table:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
@@ -113,8 +116,12 @@ def _read_parquet(path: Path, kind: str) -> pa.Table:
             raise ValueError("not written by wespe-bench")
         if int(stamp) <= SCHEMA:
             table = table.cast(_schema(kind))
-            for sample in table.column("sample").unique().to_pylist():
+            ids = table.column("sample").unique()
+            # A million ids are looked at in a second; only the unusual ones one by one.
+            for sample in ids.filter(pc.invert(pc.match_substring_regex(ids, _USUAL))).to_pylist():
                 check_id(sample)
+            if ids.null_count:
+                check_id(None)
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException, ValueError) as error:
@@ -283,20 +290,30 @@ def load_scores(path: Path | str) -> pd.DataFrame:
     import pandas as pd
 
     path = Path(path)
-    frames = [_scores_of(run, path) for run in find_runs(path)]
+    runs = [(run, run.relative_to(path).as_posix()) for run in find_runs(path)]
+    frames = [scores_of(run, name=run.name if run == path else name)[0] for run, name in runs]
     return pd.concat(frames, ignore_index=True)
 
 
-def _scores_of(run: Path, root: Path) -> pd.DataFrame:
+def scores_of(
+    run: Path, *, name: str, metrics: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The scores of one run as in `load_scores`, where it is called ``name``; and its samples.
+
+    Rows of other ``metrics`` are left out. Raises InputError for a folder that is no run,
+    FileNotFoundError when it is taken away meanwhile.
+    """
     content = read_run(run)
     scores = load(run, "scores")
-    samples = load_samples(run).set_index("sample")
+    if metrics is not None and not set(scores["metric"].unique()) <= set(metrics):
+        scores = scores[scores["metric"].isin(metrics)]
+    listed = load_samples(run)
+    samples = listed.set_index("sample")
     images = current_results(run, content, samples)["image_sha256"]
     current = scores["sample"].map(images) == scores["image_sha256"]
     references = scores["sample"].map(samples["reference_sha256"])
     same = (references == scores["reference_sha256"]) | scores["reference_sha256"].isna()
-    scores = scores[scores["sample"].isin(samples.index) & current & same]
-    name = run.relative_to(root).as_posix() if run != root else run.name
+    scores = scores[current & same]  # a sample that has left the data set has no current result
     head = {
         "run": name,
         "label": content["label"],
@@ -306,7 +323,7 @@ def _scores_of(run: Path, root: Path) -> pd.DataFrame:
     }
     for position, (column, value) in enumerate(head.items()):
         scores.insert(position, column, value)
-    return scores.reset_index(drop=True)
+    return scores.reset_index(drop=True), listed
 
 
 def current_results(run: Path, head: Mapping[str, Any], samples: pd.DataFrame) -> pd.DataFrame:
@@ -316,20 +333,23 @@ def current_results(run: Path, head: Mapping[str, Any], samples: pd.DataFrame) -
     (indexed by sample) lists, or overtaken by a failure is not among them.
     """
     rows = load(run, "enhanced").set_index("sample")
-    failures = load_failures(run)
+    failures = load_failures(run, samples.index)
     failed = failures.loc[failures["stage"] == "enhance", "sample"]
     made_by = rows["fingerprint"].str.partition("|")[0] if len(rows) else rows["fingerprint"]
     inputs = rows.index.to_series().map(samples["sha256"])
     same = (made_by == head.get("fingerprint", "")) & (rows["input_sha256"] == inputs)
-    valid: pd.DataFrame = rows[same & ~rows.index.isin(failed)]
+    valid: pd.DataFrame = rows[same & ~rows.index.isin(failed)] if len(failed) else rows[same]
     return valid
 
 
-def load_failures(run: Path) -> pd.DataFrame:
-    """What failed and has not succeeded since: sample, stage, metric, error."""
+def load_failures(run: Path, samples: Iterable[str] | None = None) -> pd.DataFrame:
+    """What failed and has not succeeded since: sample, stage, metric, error.
+
+    ``samples`` are the ids of the run's samples, for who has them at hand.
+    """
     frame = load(run, "failures")
-    samples = load_samples(run)
-    frame = frame[frame["sample"].isin(samples["sample"]) & (frame["error"] != "")]
+    listed = load_samples(run)["sample"] if samples is None else samples
+    frame = frame[(frame["error"] != "") & frame["sample"].isin(set(listed) if len(frame) else ())]
     return frame[["sample", "stage", "metric", "error"]].reset_index(drop=True)
 
 

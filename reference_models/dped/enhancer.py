@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -80,6 +80,17 @@ class GeneratorEnhancer:
         for image in images:
             check_rgb(image)
         return np.stack([self(image) for image in images])
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What tables have to say of the checkpoint: model, camera, and how it was made."""
+        told = ("iterations", "photos", "targets", "features")
+        return {
+            "model": self.card.model,
+            "camera": self.card.camera,
+            "note": self.card.note,
+            **{name: self.card.training[name] for name in told if name in self.card.training},
+        }
 
     def check(self, dataset: Dataset) -> None:
         """Warn when the photos name another camera than the checkpoint's."""

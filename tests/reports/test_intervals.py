@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.intervals import RESAMPLES, bootstrap_interval
+from reports.intervals import LARGE_N, RESAMPLES, _computed, bootstrap_interval
 from reports.tables import mean, standard_error
 
 
@@ -37,7 +37,30 @@ def test_interval_covers_about_as_often_as_it_says() -> None:
     assert 0.88 <= hits / 300 <= 0.98  # a percentile interval at n = 40 covers about 0.94
 
 
+@pytest.mark.parametrize("shape", [0.5, 4.0])
+def test_a_computed_interval_is_the_sampled_one(shape: float) -> None:
+    values = np.random.default_rng(8).gamma(shape, 3.0, LARGE_N + 200)
+    computed = bootstrap_interval(values)
+    oracle = scipy.stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(9)
+    ).confidence_interval
+    error = standard_error(values)
+    assert computed == pytest.approx(tuple(oracle), abs=0.04 * error)
+    middle = 2 * values.mean() - sum(computed)
+    assert middle < 0, "the longer end is where the long tail is"
+
+
+def test_a_few_photos_that_dominate_are_sampled_as_ever() -> None:
+    values = np.zeros(LARGE_N)
+    values[7] = 1e300
+    low, high = bootstrap_interval(values)
+    assert low == 0
+    assert high == pytest.approx(3e297)
+
+
 def test_large_samples_are_drawn_in_steps() -> None:
+    values = np.append(np.random.default_rng(4).normal(0, 0.001, 2999), 0.3)
+    assert _computed(np.sort(values)) is None
     values = np.random.default_rng(4).normal(0, 1, 3000)
     low, high = bootstrap_interval(values)
     half = 1.96 * standard_error(values)

@@ -100,9 +100,16 @@ def check_out(out: Path) -> None:
 
 
 def check(
-    dataset: str, data: Path | str | None = None, *, verify: bool = False, jobs: int = 0
+    dataset: str,
+    data: Path | str | None = None,
+    *,
+    verify: bool = False,
+    jobs: int = 0,
+    quiet: bool = False,
 ) -> Report:
     """Look at every file of a data set; without ``verify`` no photo is decoded.
+
+    ``quiet``: no progress bar while looking.
 
     Raises InputError for an unknown data set, and when its folder or layout is not there at all.
     """
@@ -123,7 +130,7 @@ def check(
         if len(places) == 2:
             pairs.append((places[0], places[1]))
     total = sum(len(place.endings) for place in report.places)
-    with progress.bar(total, "look", "file") as bar:
+    with progress.bar(total, "look", "file", quiet=quiet) as bar:
         for place in report.places:
             report.faults += kinds.headers(place, bar.update)
     for photos, references in pairs:

@@ -1,0 +1,130 @@
+"""What a user says about the tables: which runs are which methods, which conventions count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reports.paper.printed import CAMERAS, METHODS, WILD
+from wespe_bench.errors import InputError
+from wespe_bench.registry import did_you_mean
+
+#: Places of a table that a data set can be told to fill, and what data sets are called there
+#: without being told: the first pattern that any run has counts.
+PLACES: Mapping[str, tuple[str, ...]] = {
+    **{f"{phone} patches": (f"dped_{phone}_patches_test",) for phone in CAMERAS},
+    **{f"{phone} registered": (f"dped_{phone}_registered_test",) for phone in CAMERAS},
+    **{f"{phone} full": (f"dped_{phone}_full",) for phone in CAMERAS},
+    **{name: (f"{name}_test",) for name in WILD},
+    "kitti": ("kitti_extract_test", "kitti_sync_test", "kitti_object_test"),
+}
+
+_NAMES = {re.sub(r"[^a-z0-9]", "", name.lower()): id_ for id_, name in METHODS.items()} | {
+    **{re.sub(r"[^a-z0-9]", "", id_): id_ for id_ in METHODS},
+    "13": "dped",
+    "wespediv2k": "wespe_div2k",
+    "wespedped": "wespe_dped",
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Options of the tables; see the verb ``tables`` for what they mean."""
+
+    methods: Mapping[str, str] = field(default_factory=dict)
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    protocol: str = "patches"
+    ssim: str = "ms_ssim"
+    psnr: str = "psnr"
+    cornia: str = ""
+    common: bool = False
+    data: str | None = None
+    study: Path | None = None
+
+
+def method_named(name: str) -> str:
+    """The method's id, however its name is written; empty for a name of none.
+
+    >>> method_named("WESPE[DPED]"), method_named("wespe_div2k"), method_named("clahe")
+    ('wespe_dped', 'wespe_div2k', '')
+    """
+    return _NAMES.get(re.sub(r"[^a-z0-9]", "", name.lower()), "")
+
+
+def parse_methods(options: Iterable[str]) -> dict[str, str]:
+    """Label -> method, of ``METHOD=LABEL``. Raises InputError."""
+    found: dict[str, str] = {}
+    for option in options:
+        name, equals, label = option.partition("=")
+        method = method_named(name)
+        if not equals or not label:
+            raise InputError(f"--method {option!r}: expected METHOD=LABEL, 'WESPE [DPED]=mine'")
+        if not method:
+            known = ", ".join(METHODS.values())
+            raise InputError(f"--method {option!r}: no method {name!r} in the paper; {known}")
+        if found.get(label, method) != method:
+            raise InputError(f"--method: label {label!r} is given to two methods")
+        found[label] = method
+    return found
+
+
+def parse_datasets(options: Iterable[str]) -> dict[str, str]:
+    """Place -> data set's name, of ``PLACE=NAME``. Raises InputError."""
+    found: dict[str, str] = {}
+    for option in options:
+        place, equals, name = option.partition("=")
+        place = " ".join(place.lower().split())
+        if not equals or not name:
+            raise InputError(f"--dataset {option!r}: expected PLACE=NAME, 'iphone full=my_photos'")
+        if place not in PLACES:
+            raise InputError(
+                f"--dataset {option!r}: no place {place!r}{did_you_mean(place, PLACES)}; "
+                f"places: {', '.join(PLACES)}"
+            )
+        if found.get(place, name) != name:
+            raise InputError(f"--dataset: two data sets for {place!r}")
+        found[place] = name
+    return found
+
+
+def place_of(row: str, table: int, choices: Choices) -> str:
+    """The place that a row of a table of scores has, a key of `PLACES`."""
+    if row not in CAMERAS:
+        return row
+    return f"{row} {choices.protocol if table == 2 else 'full'}"
+
+
+def dataset_at(place: str, names: Iterable[str], choices: Choices) -> tuple[str, str]:
+    """Which of the data sets ``names`` stands at a place, and a complaint where that is unclear.
+
+    Names that a manifest lengthened count too. Both are empty where there is none.
+    """
+    if place in choices.datasets:
+        return choices.datasets[place], ""
+    known = sorted(set(names))
+    for pattern in PLACES[place]:
+        fits = [name for name in known if name == pattern or name.startswith(f"{pattern}_")]
+        if pattern in fits:
+            return pattern, ""
+        if len(fits) > 1:
+            return "", (
+                f"{len(fits)} data sets could stand here ({', '.join(fits)}); choose one: "
+                f"--dataset '{place}=NAME'"
+            )
+        if fits:
+            return fits[0], ""
+    return "", ""
+
+
+def spec_of(place: str) -> str:
+    """The ``--dataset`` that fills a place.
+
+    >>> spec_of("iphone patches"), spec_of("sony full"), spec_of("kitti")
+    ('dped:iphone', 'dped:sony?protocol=full', 'kitti')
+    """
+    phone, _, protocol = place.partition(" ")
+    if not protocol:
+        return phone
+    return f"dped:{phone}" + ("" if protocol == "patches" else f"?protocol={protocol}")

@@ -1,0 +1,79 @@
+"""Scores -> cells through `reports.tables.summarize`, blaming what is wrong on its own cells.
+
+`summarize` refuses a table in which anything is wrong. Here a fault empties the cells it
+concerns: those of a run that lacks photos or holds NaN; and where runs do not go together (two
+revisions, two metric versions) the metric's cells of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from reports.cells import Cell, Table
+from reports.tables import summarize
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.paper.gather import Gathered
+    from reports.paper.runs import Run
+
+#: What makes these tables, for the commands in messages.
+VERB = "tables all --runs"
+
+
+def fill(
+    gathered: Gathered, runs: Mapping[str, Run], metrics: Sequence[str], common: bool
+) -> tuple[dict[tuple[str, str], Cell], dict[tuple[str, str], str], Table | None]:
+    """The cells of one data set by (method, metric), the refusals, and the table they make.
+
+    ``runs`` maps methods to their runs. A (method, metric) in neither was not scored.
+    """
+    rows = gathered.rows(runs.values(), metrics)
+    if rows.empty:
+        return {}, {}, None
+    samples = gathered.samples(runs.values())
+    try:
+        table = _table(gathered, rows, samples, common)
+        return _cells(table), {}, table
+    except InputError as error:
+        if common:
+            return {}, {(m, q): str(error) for m in runs for q in metrics}, None
+    cells: dict[tuple[str, str], Cell] = {}
+    refused: dict[tuple[str, str], str] = {}
+    made: Table | None = None
+    for metric in metrics:
+        good = rows[rows["metric"] == metric]
+        for method in [m for m in runs if m in set(good["label"])]:
+            try:
+                _table(gathered, good[good["label"] == method], samples, False)
+            except InputError as error:
+                refused[method, metric] = str(error)
+                good = good[good["label"] != method]
+        if good.empty:
+            continue
+        try:
+            made = _table(gathered, good, samples, False)
+            cells |= _cells(made)
+        except InputError as error:
+            refused |= {(str(method), metric): str(error) for method in good["label"].unique()}
+    return cells, refused, made
+
+
+def _table(gathered: Gathered, rows: pd.DataFrame, samples: pd.DataFrame, common: bool) -> Table:
+    name = str(rows["dataset"].iloc[0])
+    (table,) = summarize(
+        rows,
+        {name: samples},
+        common=common,
+        root=gathered.root,
+        described=gathered.described,
+        verb=VERB,
+    )
+    return table
+
+
+def _cells(table: Table) -> dict[tuple[str, str], Cell]:
+    return {key: cell for key, cell in table.cells.items() if cell.reason != "not scored"}

@@ -1,0 +1,131 @@
+"""Which run stands where: the store's runs sorted into the places of the paper's tables."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports.contents import described
+from reports.paper.choices import PLACES, Choices, dataset_at
+from reports.paper.printed import METHODS
+from reports.paper.runs import Run, read_runs, scores_of
+from reports.text import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wespe_bench.types import Metric
+
+_STRONGEST = ("by --method", "by its label")
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The runs of the paper's methods in their places, and their scores.
+
+    ``run[place, method]`` is the run of a place; ``unclear[place, method]`` says why there is
+    none although several could be. ``scores``, labelled by method, and ``photos`` are those of
+    each run by its name. ``failures`` are the runs that cannot be read.
+    """
+
+    root: Path
+    runs: tuple[Run, ...]
+    run: Mapping[tuple[str, str], Run]
+    unclear: Mapping[tuple[str, str], str]
+    scores: Mapping[str, pd.DataFrame]
+    photos: Mapping[str, pd.DataFrame]
+    described: Mapping[str, Metric]
+    failures: tuple[str, ...]
+
+    @functools.cached_property
+    def versions(self) -> dict[str, dict[str, list[str]]]:
+        """metric -> run -> the versions its scores have there."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for run, rows in self.scores.items():
+            pairs = rows[["metric", "metric_version"]].drop_duplicates()
+            for metric, version in zip(pairs["metric"], pairs["metric_version"], strict=True):
+                found.setdefault(metric, {}).setdefault(run, []).append(version)
+        return found
+
+    def rows(self, runs: Iterable[Run], metrics: Iterable[str]) -> pd.DataFrame:
+        """The scores of some runs by some metrics."""
+        import pandas as pd
+
+        wanted = list(metrics)
+        frames = []
+        for run in runs:
+            rows = self.scores[run.name]
+            there = {m for m, found in self.versions.items() if run.name in found}
+            frames.append(rows if there <= set(wanted) else rows[rows["metric"].isin(wanted)])
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+    def samples(self, runs: Iterable[Run]) -> pd.DataFrame:
+        """The photos of several runs on one data set: sample and reference, each once."""
+        import pandas as pd
+
+        frames = [self.photos[run.name] for run in runs]
+        return pd.concat(frames, ignore_index=True).drop_duplicates("sample")
+
+
+def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathered:
+    """Read what the tables need from the runs at or below ``root``; None stands for no runs.
+
+    Names in ``metrics`` that end in "*" stand for all that begin so. Raises InputError when
+    the folder is not there, and for a label or data set that was chosen and is not there.
+    """
+    runs, failures = read_runs(root, choices.methods) if root else ([], [])
+    _check_choices(runs, choices, root)
+    run: dict[tuple[str, str], Run] = {}
+    unclear: dict[tuple[str, str], str] = {}
+    for place in PLACES:
+        dataset, complaint = dataset_at(place, [r.dataset for r in runs], choices)
+        for method in METHODS:
+            if complaint:
+                unclear[place, method] = complaint
+            fits = [r for r in runs if r.method == method and r.dataset == dataset]
+            for evidence in _STRONGEST:
+                fits = [r for r in fits if r.evidence == evidence] or fits
+            if len(fits) == 1:
+                run[place, method] = fits[0]
+            elif fits:
+                names = ", ".join(plain(r.name) for r in fits)
+                unclear[place, method] = (
+                    f"{len(fits)} runs could stand here ({names}); choose one by its label: "
+                    f"--method {method}=LABEL"
+                )
+    chosen = list({r.name: r for r in run.values()}.values())
+    known = {name for r in runs for name in r.metrics}
+    wanted = {name.removesuffix("*") for name in metrics}
+    starts = tuple(name[:-1] for name in metrics if name.endswith("*"))
+    wanted |= {name for name in known if starts and name.startswith(starts)}
+    scores, photos, lost = scores_of(chosen, sorted(wanted))
+    return Gathered(
+        root=root or Path("runs"),
+        runs=tuple(runs),
+        run={place: r for place, r in run.items() if r.name in scores},
+        unclear=unclear,
+        scores=scores,
+        photos=photos,
+        described=described(r.metrics for r in runs),
+        failures=tuple(failures + lost),
+    )
+
+
+def _check_choices(runs: list[Run], choices: Choices, root: Path | None) -> None:
+    from wespe_bench.errors import InputError
+    from wespe_bench.registry import did_you_mean
+
+    for option, given, known in (
+        ("--method", choices.methods, {run.label for run in runs}),
+        ("--dataset", set(choices.datasets.values()), {run.dataset for run in runs}),
+    ):
+        for name in given:
+            if name not in known:
+                there = ", ".join(sorted(known)) or "none"
+                raise InputError(
+                    f"{option}: no run of {name!r} in {root}{did_you_mean(name, known)}; "
+                    f"there: {there}"
+                )

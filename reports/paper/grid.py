@@ -1,0 +1,172 @@
+"""What a paper table is made of here: entries, the columns they stand in, the grid of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The lines of a row, one below the other: what we have, then the paper.
+OURS, INTERVAL, N, PAPER, DIFFERENCE = "ours", "95% interval", "n", "paper", "difference"
+LINES = (OURS, INTERVAL, N, PAPER, DIFFERENCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place of a table: what we measured for it, and what the paper printed there.
+
+    ``ours`` is the mean over ``n`` photos, ``low`` and ``high`` its 95% interval; NaN where
+    there is none, and ``reason`` then says why. ``paper`` is NaN where the paper has no such
+    number. ``difference`` is ours less the paper's, NaN across unlike scales. ``ours_text``
+    and ``paper_text`` stand in for numbers in cells that hold words. ``notes`` are footnotes.
+    """
+
+    ours: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    n: int = 0
+    paper: float = math.nan
+    difference: float = math.nan
+    best: bool = False
+    paper_best: bool = False
+    ours_text: str = ""
+    paper_text: str = ""
+    metric: str = ""
+    version: str = ""
+    run: str = ""
+    dataset: str = ""
+    revision: str = ""
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_filled(self) -> bool:
+        return bool(self.ours_text) or not math.isnan(self.ours)
+
+    @property
+    def footnotes(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.reason, *self.notes)))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: ``group`` is the heading it shares with its neighbours, a method for instance.
+
+    ``arrow`` says which way is better, empty where none is. ``decimals`` are those of ours,
+    ``printed`` those of the paper's numbers and of differences from them.
+    """
+
+    key: tuple[str, str]
+    group: str
+    title: str
+    arrow: str = ""
+    decimals: int = 2
+    printed: int = 2
+
+    def number(self, value: float, *, signed: bool = False, printed: bool = False) -> str:
+        """``value`` as this column prints it, a dash for none.
+
+        >>> column = Column(("ape", "psnr"), "APE", "PSNR")
+        >>> column.number(-0.004, signed=True), column.number(1.5), column.number(float("nan"))
+        ('0.00', '1.50', '–')
+        """
+        if math.isnan(value):
+            return "–"
+        if math.isinf(value):
+            return "∞" if value > 0 else "−∞"
+        digits = self.printed if printed or signed else self.decimals
+        text = f"{value:{'+' if signed else ''}.{digits}f}"
+        return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table as the paper lays it out.
+
+    ``rows`` maps their keys to their titles. ``notes`` stand beneath without a number,
+    ``sources`` say which runs and photos ours come from. ``failures`` are what was refused or
+    could not be read, one line each.
+    """
+
+    number: int
+    title: str
+    corner: str
+    rows: Mapping[str, str]
+    columns: tuple[Column, ...]
+    entries: Mapping[tuple[str, tuple[str, str]], Entry]
+    notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    failures: tuple[str, ...] = field(default=())
+
+    def entry(self, row: str, column: Column) -> Entry:
+        return self.entries[row, column.key]
+
+    def row(self, row: str) -> list[Entry]:
+        return [self.entry(row, column) for column in self.columns]
+
+    def lines(self, row: str) -> tuple[str, ...]:
+        """Which lines a row has: those of which some cell has something."""
+        entries = self.row(row)
+        needed = {
+            INTERVAL: any(not math.isnan(entry.low) for entry in entries),
+            N: any(entry.n for entry in entries),
+            DIFFERENCE: any(not math.isnan(entry.difference) for entry in entries),
+        }
+        return tuple(line for line in LINES if needed.get(line, True))
+
+    def numbered(self) -> tuple[str, ...]:
+        """The footnotes in the order in which a reader meets them."""
+        found: dict[str, None] = {}
+        for row in self.rows:
+            for entry in self.row(row):
+                found.update(dict.fromkeys(entry.footnotes))
+        return tuple(found)
+
+
+def shown(entry: Entry, column: Column, line: str) -> tuple[str, bool]:
+    """What a line of a cell says, and whether it is the best of its group."""
+    if line == OURS:
+        return entry.ours_text or column.number(entry.ours), entry.best
+    if line == INTERVAL:
+        if math.isnan(entry.low):
+            return "–", False
+        return f"[{column.number(entry.low)}, {column.number(entry.high)}]", False
+    if line == N:
+        return f"{entry.n:,}" if entry.n else "–", False
+    if line == PAPER:
+        return entry.paper_text or column.number(entry.paper, printed=True), entry.paper_best
+    return column.number(entry.difference, signed=True), False
+
+
+def marks(entry: Entry, numbered: Sequence[str]) -> tuple[int, ...]:
+    """The numbers of a cell's footnotes, from 1."""
+    return tuple(numbered.index(text) + 1 for text in entry.footnotes)
+
+
+#: The columns of `frame`.
+FRAME = (
+    *("table", "row", "method", "quantity", "ours", "low", "high", "n", "paper", "difference"),
+    *("best", "paper_best", "ours_text", "paper_text", "metric", "metric_version", "run"),
+    *("dataset", "revision", "reason", "notes"),
+)
+
+
+def frame(grids: Iterable[Grid]) -> pd.DataFrame:
+    """All cells, one row each: the columns `FRAME`, notes joined by "; "."""
+    import pandas as pd
+
+    rows = []
+    for grid in grids:
+        for row in grid.rows:
+            for column in grid.columns:
+                entry = grid.entry(row, column)
+                fields = {name: getattr(entry, name) for name in Entry.__slots__}
+                fields |= {"table": grid.number, "row": row, "notes": "; ".join(entry.notes)}
+                fields |= dict(zip(("method", "quantity"), column.key, strict=True))
+                fields["metric_version"] = entry.version
+                rows.append({name: fields[name] for name in FRAME})
+    return pd.DataFrame(rows, columns=list(FRAME))

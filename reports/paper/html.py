@@ -1,0 +1,84 @@
+"""The paper's tables as one HTML file that asks the network for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from reports.paper.grid import OURS, Grid, marks, shown
+from reports.paper.render import READING
+from reports.text import plain
+
+_TEMPLATES = Path(__file__).parent.parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    text: str
+    best: bool
+    marks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    name: str
+    title: str
+    span: int
+    cells: tuple[_Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    grid: Grid
+    groups: tuple[tuple[str, int], ...]
+    lines: tuple[_Line, ...]
+    numbered: tuple[str, ...]
+
+
+def html_tables(grids: Sequence[Grid]) -> str:
+    """The page; every name in it is escaped by the template."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["plain"] = plain
+    style = (_TEMPLATES / "tables.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template("tables.html").render(
+        views=[_view(grid) for grid in grids],
+        reading=READING,
+        style=style,
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'",
+    )
+
+
+def _view(grid: Grid) -> _View:
+    numbered = grid.numbered()
+    groups = groupby(grid.columns, key=lambda column: column.group)
+    lines = []
+    for row, title in grid.rows.items():
+        names = grid.lines(row)
+        for name in names:
+            cells = []
+            for column in grid.columns:
+                entry = grid.entry(row, column)
+                text, best = shown(entry, column, name)
+                found = marks(entry, numbered) if name == OURS else ()
+                cells.append(_Cell(text, best, found))
+            first = name == OURS
+            lines.append(
+                _Line(name, title if first else "", len(names) if first else 0, tuple(cells))
+            )
+    return _View(
+        grid, tuple((group, len(list(of))) for group, of in groups), tuple(lines), numbered
+    )

@@ -1,0 +1,89 @@
+"""Why a cell of ours is empty, and the command that fills it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from reports.paper.choices import Choices, place_of, spec_of
+from reports.paper.printed import METHODS
+from reports.text import plain
+
+if TYPE_CHECKING:
+    from reports.paper.gather import Gathered
+    from reports.paper.grid import Entry
+    from reports.paper.measures import Measure
+
+#: How a method is run, as an argument of ``--enhancers``.
+_RUN = {
+    "original": "identity",
+    "ape": "APE=results:FOLDER",
+    "wespe_dped": "wespe_dped=wespe:CHECKPOINT",
+    "wespe_div2k": "wespe_div2k=wespe:CHECKPOINT",
+    "dped": "DPED=dped:CHECKPOINT",
+}
+_BY_CHECKPOINT = ("wespe_dped", "wespe_div2k", "dped")
+
+
+def texts(
+    number: int,
+    entries: Mapping[tuple[str, tuple[str, str]], Entry],
+    gathered: Gathered,
+    choices: Choices,
+    chosen: Sequence[Measure],
+) -> dict[tuple[str, tuple[str, str]], str]:
+    """The reason of every empty cell that has none yet, one text for cells that share a remedy."""
+    runs: dict[str, list[str]] = {}
+    scores: dict[tuple[str, str], list[str]] = {}
+    empty = {}
+    for (row, (method, key)), entry in entries.items():
+        if entry.is_filled or entry.reason:
+            continue
+        place = place_of(row, number, choices)
+        run = gathered.run.get((place, method))
+        metric = next(m.metric for m in chosen if m.key == key)
+        group: tuple[str, ...]
+        if run is None:
+            group = (method,)
+            found = runs.setdefault(method, [])
+        else:
+            group = (method, metric)
+            found = scores.setdefault((method, metric), [])
+        target = spec_of(place) if run is None else str(run.folder)
+        if target not in found:
+            found.append(target)
+        empty[row, (method, key)] = group
+    root = shlex.quote(str(gathered.root))
+    metrics = " ".join(m.metric for m in chosen if m.metric)
+    told: dict[tuple[str, ...], str] = {
+        (method,): _no_run(method, specs, metrics, root) for method, specs in runs.items()
+    }
+    told |= {pair: _no_scores(*pair, folders) for pair, folders in scores.items()}
+    return {place: told[group] for place, group in empty.items()}
+
+
+def _no_run(method: str, specs: Sequence[str], metrics: str, root: str) -> str:
+    """The command to enhance and score; for several data sets one command with their list."""
+    dataset = shlex.quote(specs[0]) if len(specs) == 1 else "D"
+    each = "" if len(specs) == 1 else f", D each of {', '.join(map(shlex.quote, specs))}"
+    rest = ""
+    if method in _BY_CHECKPOINT:
+        rest = "; wespe-bench reproduce --plan says how to come by the checkpoint"
+    elif method == "ape":
+        rest = "; the FOLDER holds photos that Apple's button enhanced, and the enhancer ape_like "
+        rest += "is an open stand-in"
+    return (
+        f"No run of {METHODS[method]} here: wespe-bench run --dataset {dataset} --enhancers "
+        f"{_RUN[method]} --metrics {metrics} --out {root}{each}{rest}"
+    )
+
+
+def _no_scores(method: str, metric: str, folders: Sequence[str]) -> str:
+    run = shlex.quote(folders[0]) if len(folders) == 1 else "R"
+    each = "" if len(folders) == 1 else f", R each of {', '.join(map(shlex.quote, folders))}"
+    rater = "; the rater comes first: wespe-bench reproduce --plan" if metric == "ffs" else ""
+    return (
+        f"{METHODS[method]} is not scored by {plain(metric)}: wespe-bench score {run} --metrics "
+        f"{shlex.quote(metric)}{each}{rater}"
+    )

@@ -1,0 +1,230 @@
+"""Tables 2, 3, 6, 7 and 8: ours beside the paper's scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from reports.cells import Cell
+from reports.intervals import SMALL_N
+from reports.paper import doubts, measures, missing
+from reports.paper.choices import PLACES, Choices, place_of
+from reports.paper.fill import fill
+from reports.paper.gather import Gathered
+from reports.paper.grid import Column, Entry, Grid
+from reports.paper.measures import Measure
+from reports.paper.printed import METHODS, ROWS, SCORES, Printed
+from reports.paper.runs import Run, about_method
+from reports.tables import mean
+from reports.text import plain, plural
+
+AVERAGE = "average"
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A grid in the making."""
+
+    entries: dict[tuple[str, tuple[str, str]], Entry] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    small: list[int] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def grid(number: int, gathered: Gathered, choices: Choices) -> Grid:
+    """One table of scores."""
+    printed = SCORES[number]
+    chosen = measures.of_table(number, gathered, choices)
+    columns = tuple(
+        Column((method, m.key), METHODS[method], m.title, m.arrow, m.decimals, m.printed)
+        for method in printed.methods
+        for m in chosen
+    )
+    draft = _Draft()
+    for row in printed.rows:
+        _fill_row(draft, printed, row, chosen, gathered, choices)
+    rows = {row: ROWS[row] for row in printed.rows}
+    if printed.averages:
+        rows[AVERAGE] = "Average"
+        for method in printed.methods:
+            draft.entries[AVERAGE, (method, "ffs")] = _average(draft, printed, method, chosen[0])
+    absent = missing.texts(number, draft.entries, gathered, choices, chosen)
+    entries = {
+        place: replace(entry, reason=absent.get(place, entry.reason))
+        for place, entry in draft.entries.items()
+    }
+    entries = _with_best(entries, tuple(rows), chosen, printed)
+    return Grid(
+        number=number,
+        title=printed.title,
+        corner="Camera" if number in (2, 3, 7) else "Data set",
+        rows=rows,
+        columns=columns,
+        entries=entries,
+        notes=tuple(_notes(number, draft, chosen, choices)),
+        sources=tuple(draft.sources),
+        failures=tuple(dict.fromkeys(draft.failures)),
+    )
+
+
+def _fill_row(
+    draft: _Draft,
+    printed: Printed,
+    row: str,
+    chosen: tuple[Measure, ...],
+    gathered: Gathered,
+    choices: Choices,
+) -> None:
+    place = place_of(row, printed.number, choices)
+    runs = {m: r for m in printed.methods if (r := gathered.run.get((place, m)))}
+    metrics = [m.metric for m in chosen if m.metric]
+    cells, refused, table = fill(gathered, runs, metrics, choices.common)
+    for method in printed.methods:
+        run = runs.get(method)
+        for measure in chosen:
+            paper = printed.values.get((row, method, measure.quantity), math.nan)
+            entry = Entry(paper=paper, metric=measure.metric)
+            key = (method, measure.metric)
+            if measure.refusal:
+                entry = replace(entry, reason=measure.refusal)
+            elif (place, method) in gathered.unclear:
+                entry = replace(entry, reason=gathered.unclear[place, method])
+                draft.failures.append(f"Table {printed.number}, {ROWS[row]}: {entry.reason}")
+            elif key in refused:
+                entry = replace(entry, reason=f"Refused: {plain(refused[key])}")
+                draft.failures.append(f"Table {printed.number}, {ROWS[row]}: {entry.reason}")
+            elif key in cells and run:
+                entry = _entry(entry, cells[key], run, measure, gathered)
+                usual = PLACES[place][0]
+                if not run.dataset.startswith(usual):
+                    other = f"Photos of {plain(run.dataset)} instead of {usual}"
+                    entry = replace(entry, notes=(*entry.notes, other))
+            draft.entries[row, (method, measure.key)] = entry
+    if table is None:
+        return
+    draft.small += [cell.n for cell in cells.values() if cell.has_value]
+    draft.sources.append(_source(row, runs, table.dataset, table.revision, table.n_expected))
+    if table.left_out:
+        draft.left_out.append(
+            f"{ROWS[row]}: only the {len(table.used)} of {plural(table.n_expected, 'photo')} that "
+            f"all methods have for all metrics ({_some(table.left_out)} left out)"
+        )
+
+
+def _entry(entry: Entry, cell: Cell, run: Run, measure: Measure, gathered: Gathered) -> Entry:
+    notes = about_method(run)
+    if run.note:
+        notes.append(f"This data set: {plain(run.note)}")
+    if cell.n_infinite and cell.has_value:
+        notes.append(
+            f"Infinite on {plural(cell.n_infinite, 'photo')}, left out of the mean, which is over "
+            f"the other {cell.n}"
+        )
+    if cell.n_clamped:
+        notes.append(
+            f"On {plural(cell.n_clamped, 'photo')} a negative contrast term was taken as 0"
+        )
+    comparable = measure.comparable and not math.isnan(entry.paper)
+    return replace(
+        entry,
+        ours=cell.mean,
+        low=cell.low,
+        high=cell.high,
+        n=cell.n,
+        difference=cell.mean - entry.paper if comparable else math.nan,
+        best=cell.best,
+        version=plain(gathered.versions[measure.metric][run.name][0]),
+        run=plain(run.name),
+        dataset=plain(run.dataset),
+        revision=run.revision,
+        reason=f"{measure.title}: {plain(cell.reason)}" if cell.reason else "",
+        notes=(*measure.notes, *notes),
+    )
+
+
+def _average(draft: _Draft, printed: Printed, method: str, measure: Measure) -> Entry:
+    """The mean over the rows, as the paper prints it; none of ours while a row is missing."""
+    cells = [draft.entries[row, (method, "ffs")] for row in printed.rows]
+    entry = Entry(paper=printed.averages[method], metric=measure.metric)
+    empty = [ROWS[row] for row, e in zip(printed.rows, cells, strict=True) if not e.is_filled]
+    if measure.refusal:
+        return replace(entry, reason=measure.refusal)
+    if empty:
+        return replace(entry, reason="The average needs every row above it")
+    return replace(
+        entry,
+        ours=mean(np.array([cell.ours for cell in cells])),
+        notes=tuple(dict.fromkeys(note for cell in cells for note in cell.notes)),
+    )
+
+
+def _with_best(
+    entries: Mapping[tuple[str, tuple[str, str]], Entry],
+    rows: tuple[str, ...],
+    chosen: tuple[Measure, ...],
+    printed: Printed,
+) -> dict[tuple[str, tuple[str, str]], Entry]:
+    """Mark the paper's best of a row, and ours of the averages; `summarize` marked the others."""
+    marked = dict(entries)
+    for row in rows:
+        for measure in chosen:
+            group = [(row, (method, measure.key)) for method in printed.methods]
+            pick = max if measure.higher_is_better else min
+            values = [v for place in group if not math.isnan(v := marked[place].paper)]
+            if len(values) > 1:
+                for place in group:
+                    top = marked[place].paper == pick(values)
+                    marked[place] = replace(marked[place], paper_best=top)
+            ours = [marked[place].ours for place in group]
+            if row == AVERAGE and not any(map(math.isnan, ours)):
+                for place in group:
+                    marked[place] = replace(marked[place], best=marked[place].ours == pick(ours))
+    return marked
+
+
+def _notes(
+    number: int, draft: _Draft, chosen: tuple[Measure, ...], choices: Choices
+) -> Iterator[str]:
+    yield (
+        "Bold marks the best of a row's methods for each metric, computed from the numbers shown, "
+        "for ours and for the paper's apart"
+    )
+    if number == 2:
+        yield {
+            "patches": "Protocol: DPED's 100x100 test patches, each enhanced by itself",
+            "registered": "Protocol: full-size photos aligned by data register; the paper's are "
+            "most likely 100x100 patches",
+        }[choices.protocol]
+    else:
+        yield "Protocol: full-size test photos"
+    for measure in chosen:
+        yield from measure.remarks
+    if draft.small and min(draft.small) == 1:
+        yield "With n = 1 there is no interval, and a mean says little"
+    elif draft.small and min(draft.small) < SMALL_N:
+        yield (
+            f"With n = {min(draft.small)} intervals are narrower than they should be, and the "
+            "order of methods may change with other photos"
+        )
+    yield from draft.left_out
+    yield from doubts.contradictions(number)
+    yield from doubts.REMARKS[number]
+
+
+def _source(row: str, runs: Mapping[str, Run], dataset: str, revision: str, n: int) -> str:
+    told = ", ".join(
+        f"{METHODS[method]} is {plain(run.name)} ({run.evidence})" for method, run in runs.items()
+    )
+    return (
+        f"{ROWS[row]}: data set {plain(dataset)}, {plural(n, 'photo')}, revision "
+        f"{plain(revision)[:12]}; {told}"
+    )
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(plain(name) for name in names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown

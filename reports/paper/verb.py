@@ -1,0 +1,145 @@
+"""The verb ``tables``, and the same for Python: ``wespe_bench.tables(2)``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from reports.paper import build, grid, render
+from reports.paper.choices import Choices, parse_datasets, parse_methods
+from wespe_bench import atomic
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Where runs are looked for, and not missed when they are not there.
+DEFAULT_RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The paper's tables: ours with n and interval, the paper's value, the difference.
+
+    Runs stand where their data set belongs, as the method that --method says, else their
+    label ("WESPE [DPED]"), else their enhancer or its checkpoint's card. An empty cell says
+    why, and which command fills it. Exit code 3 when runs were refused or could not be read.
+
+    Examples:
+      wespe-bench tables all --runs runs/paper
+      wespe-bench tables 2 3 --runs runs --method "WESPE [DPED]=Mine" --format html --out t.html
+    """
+
+    numbers: tuple[str, ...] = ()
+    """Which tables: 2, 1-3, all (before the options; default: all)."""
+    runs: str = DEFAULT_RUNS
+    """A run folder, or a folder of runs."""
+    format: Literal["md", "csv", "tex", "html", "json"] = "md"
+    """md, csv (a line a cell), tex, html or json."""
+    out: str | None = None
+    """A file to write, instead of printing."""
+    method: tuple[str, ...] = ()
+    """METHOD=LABEL: the runs with this label are this method of the paper."""
+    dataset: tuple[str, ...] = ()
+    """PLACE=NAME: the data set that stands in a row: "iphone full=my_photos", kitti=my_drives."""
+    protocol: Literal["patches", "registered"] = "patches"
+    """Table 2's photos: patches, or registered (full-size pairs of data register)."""
+    ssim: Literal["ms_ssim", "ms_ssim_dped", "ssim"] = "ms_ssim"
+    """Which of ours stands beside the paper's SSIM."""
+    psnr: Literal["psnr", "psnr_pooled", "psnr_dped"] = "psnr"
+    """Which PSNR."""
+    cornia: str = ""
+    """Which CORNIA, as scored (default: the authors' if some run has it, else cornia)."""
+    common: bool = False
+    """Where photos are missing, compare on those that every method of a row has."""
+    study: str = ""
+    """The folder of a user study's report, for Table 5."""
+    data: str | None = None
+    """Where data sets live, for Tables 1 and 4 (default: $WESPE_DATA, else data/)."""
+
+
+def main(argv: list[str]) -> int:
+    """Print the tables or write them; 3 when something was refused."""
+    from wespe_bench.arguments import parse
+
+    words = next((i for i, word in enumerate(argv) if word.startswith("-")), len(argv))
+    numbers, options = argv[:words], argv[words:]
+    config = parse(Tables, [*(["--numbers", *numbers] if numbers else []), *options], "tables")
+    out = Path(config.out) if config.out else None
+    if out is not None:
+        _check_out(out, config.format)
+    grids = build.build(
+        build.parse_numbers(config.numbers or ("all",)), _root(config.runs), choices_of(config)
+    )
+    text = render.render(grids, config.format)
+    if out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        try:
+            atomic.write_text(out, text)
+        except OSError as error:
+            raise InputError(
+                f"cannot write {out} ({error.strerror}); choose another --out"
+            ) from None
+        print(f"{len(grids)} tables -> {out}" if len(grids) > 1 else f"1 table -> {out}")
+    failures = [failure for one in grids for failure in one.failures]
+    if failures:
+        print(f"wespe-bench: {len(failures)} refused or left out:", file=sys.stderr)
+        for failure in failures:
+            print(f"  {failure}", file=sys.stderr)
+    return 3 if failures else 0
+
+
+def choices_of(config: Tables) -> Choices:
+    """The options that decide what stands in the tables. Raises InputError."""
+    return Choices(
+        methods=parse_methods(config.method),
+        datasets=parse_datasets(config.dataset),
+        protocol=config.protocol,
+        ssim=config.ssim,
+        psnr=config.psnr,
+        cornia=config.cornia,
+        common=config.common,
+        data=config.data,
+        study=Path(config.study) if config.study else None,
+    )
+
+
+def frame(numbers: Iterable[str | int], runs: Path | str, **options: object) -> pd.DataFrame:
+    """The cells of some tables, one row each (`reports.paper.grid.FRAME`).
+
+    ``options`` are the verb's. Raises InputError; warns of runs that were refused or left out.
+    """
+    import warnings
+
+    from wespe_bench.registry import did_you_mean
+
+    known = set(Tables.__dataclass_fields__) - {"numbers", "runs", "format", "out"}
+    for name in options:
+        if name not in known:
+            raise InputError(f"tables: no option {name!r}{did_you_mean(name, known)}")
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    config = Tables(runs=str(runs), **given)  # type: ignore[arg-type]
+    grids = build.build(build.parse_numbers(numbers), _root(config.runs), choices_of(config))
+    for failure in (failure for one in grids for failure in one.failures):
+        warnings.warn(failure, stacklevel=3)
+    return grid.frame(grids)
+
+
+def _root(runs: str) -> Path | None:
+    root = Path(runs)
+    return None if runs == DEFAULT_RUNS and not root.exists() else root
+
+
+def _check_out(out: Path, format: str) -> None:
+    """Raise InputError for a file that is not a table's to write over."""
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give a file name with --out")
+    if out.name in ("run.json", "samples.parquet") or out.suffix in (".png", ".parquet"):
+        raise InputError(f"{out} would overwrite a part of a run; choose another --out")
+    if out.suffix and out.suffix.lstrip(".") not in (format, "txt", "htm", "markdown", "text"):
+        raise InputError(f"--out {out} does not end in .{format}; say --format, or rename it")

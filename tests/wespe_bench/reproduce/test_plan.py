@@ -1,0 +1,162 @@
+"""The plan: its steps, what is said of each, how long it takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+from tests.wespe_bench.datasets import trees
+from wespe_bench import provenance
+from wespe_bench.errors import InputError
+from wespe_bench.reproduce import rates, verb
+from wespe_bench.reproduce.states import Stock, last_iteration, look, read_journal
+from wespe_bench.reproduce.steps import Reproduce, Step, iterations_of, plan
+
+
+def _step(steps: list[Step], name: str) -> Step:
+    return next(step for step in steps if step.name == name)
+
+
+def test_the_plan_is_the_papers() -> None:
+    steps = plan(Reproduce())
+    kinds = Counter(step.kind for step in steps)
+    assert (kinds["train wespe"], kinds["train dped"], kinds["ffs"]) == (11, 3, 1)
+    # Tables 2 (4 methods), 3 (5) on three phones, 6 (3) on five data sets.
+    assert kinds["run"] == 3 * 4 + 3 * 5 + 5 * 3
+    assert len({step.name for step in steps}) == len(steps) == 11 + 3 + 1 + 42 + 2
+    before: set[str] = set()
+    for step in steps:
+        assert set(step.needs) <= before
+        before.add(step.name)
+    imported = plan(Reproduce(official="models"))
+    assert sum(step.kind == "import" for step in imported) == 3
+
+
+def test_sources_and_targets_are_the_papers() -> None:
+    steps = plan(Reproduce(data="d", kitti="kitti:sync"))
+    phone = _step(steps, "train wespe sony [DPED]")
+    assert phone.commands[0][:6] == (
+        *("train", "wespe", "--source", "dped:sony?split=train"),
+        *("--target", "dped:sony?split=train&side=canon"),
+    )
+    assert phone.commands[0][8:10] == ("--data", "d")
+    wild = _step(steps, "train wespe kitti [DIV2K]")
+    assert wild.photos == ("kitti:sync?split=train", "div2k")
+    few = plan(Reproduce(kitti="kitti:sync?test=2"))
+    assert _step(few, "run kitti ape_like").photos == ("kitti:sync?test=2",)
+    assert _step(few, "train wespe kitti [DIV2K]").photos[0] == "kitti:sync?test=2&split=train"
+    run = _step(steps, "run iphone full WESPE [DPED]")
+    assert run.needs == ("train wespe iphone [DPED]",)
+    enhance, score = run.commands
+    assert enhance[1].startswith("WESPE [DPED]=wespe:runs/paper/train/wespe-iphone-dped/")
+    assert enhance[3] == "dped:iphone?protocol=full"
+    assert score[2:6] == ("--metrics", "entropy", "bpp", "cornia")
+
+
+def test_states_with_nothing_at_hand(tmp_path: Path) -> None:
+    steps = plan(Reproduce(out=str(tmp_path / "out"), data=str(tmp_path / "data")))
+    states = look(steps, Stock(str(tmp_path / "data")), {})
+    assert {state.kind for state in states.values()} == {"missing"}
+    assert "register" in states["train wespe kitti [DIV2K]"].remedy
+    assert "people" in states["user study"].remedy
+    assert "ffs" in states["score with ffs"].remedy
+
+
+def test_states_with_some_data(tmp_path: Path) -> None:
+    trees.dped(tmp_path)
+    config = Reproduce(out=str(tmp_path / "out"), data=str(tmp_path))
+    steps = plan(config)
+    states = look(steps, Stock(str(tmp_path)), {})
+    assert states["train wespe iphone [DPED]"].kind == "can run"
+    assert states["train wespe iphone [DPED]"].left == 20_000
+    assert states["train wespe iphone [DIV2K]"].told == "photos of div2k"
+    assert states["run iphone patches ape_like"].left == 3
+    assert states["run iphone patches WESPE [DPED]"].kind == "waits"
+    assert states["run iphone patches WESPE [DIV2K]"].kind == "missing"
+    folder = _step(steps, "train dped iphone").out.parent
+    folder.mkdir(parents=True)
+    (folder / "train.csv").write_text("iteration,loss\n1,2\n7000,1\n80", "utf-8")
+    state = look(steps, Stock(str(tmp_path)), {})["train dped iphone"]
+    assert (state.kind, state.told) == ("begun", "80 of 20,000 iterations")
+    (folder / "train.csv").write_text("iteration,loss\n20000,2\n", "utf-8")
+    (folder / "generator.safetensors").write_bytes(b"")
+    journal = {"train dped iphone": {"commands": _step(steps, "train dped iphone").commands}}
+    told = json.loads(json.dumps(journal))
+    assert look(steps, Stock(str(tmp_path)), told)["train dped iphone"].kind == "done"
+    other = plan(Reproduce(out=config.out, data=config.data, dped="--width 32"))
+    assert look(other, Stock(str(tmp_path)), told)["train dped iphone"].kind == "begun"
+
+
+def test_times_follow_from_what_was_measured(tmp_path: Path) -> None:
+    trees.dped(tmp_path)
+    steps = plan(Reproduce(out=str(tmp_path / "out"), data=str(tmp_path)))
+    state = look(steps, Stock(str(tmp_path)), {})["train dped iphone"]
+    step = _step(steps, "train dped iphone")
+    told = {"kind": "train dped", "options": "", "iterations": 100, "seconds": 25.0}
+    told["machine"] = provenance.machine()
+    trained = rates.trainings({"train dped sony": told})
+    assert rates.estimate(step, state, 2, trained, {}) == (
+        5000.0,
+        "100 iterations of train dped sony",
+    )
+    assert rates.trainings({"x": told | {"machine": "another"}}) == {}
+    assert rates.estimate(step, state, 2, {}, {}) is None
+    run = _step(steps, "run iphone patches ape_like")
+    left = look(steps, Stock(str(tmp_path)), {})[run.name]
+    paced = {("enhance", "ape_like"): rates.Rate(2.0, "x")}
+    assert rates.estimate(run, left, 2, {}, paced) is None, "scoring is not known"
+    paced |= {("score", metric): rates.Rate(1.0, "y") for metric in run.metrics}
+    seconds, _ = rates.estimate(run, left, 2, {}, paced) or (0, "")
+    assert seconds == pytest.approx(3 * 0.01 * 5 / 2)
+
+
+def test_a_pace_goes_with_the_settings_that_make_it() -> None:
+    steps = plan(Reproduce(wespe="--iterations 9 --width 8 --seed 3", data="x"))
+    assert rates.options_of(_step(steps, "train wespe sony [DIV2K]")) == "--width 8"
+
+
+def test_options_that_mean_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    for argv, said in (
+        (["--plan", "--go"], "say one of them"),
+        (["--only", "nothing*"], "no step is called so"),
+        (["--wespe", "--iterations none"], "--iterations none"),
+        (["--dped", "'"], "--dped"),
+        (["--out", "file"], "is a file"),
+        (["--jobs", "-1"], "--jobs"),
+    ):
+        with pytest.raises(InputError, match=re.escape(said)):
+            verb.main(argv)
+    assert iterations_of(["--iterations=5"]) == 5
+
+
+def test_damaged_notes_count_for_nothing(tmp_path: Path) -> None:
+    for text in ("", "{", '{"steps": 3}', '{"steps": {"a": 3}}', "[" * 100_000):
+        (tmp_path / "reproduce.json").write_text(text, "utf-8")
+        assert read_journal(tmp_path) == {}
+    (tmp_path / "train.csv").write_text("iteration\nx\n", "utf-8")
+    assert last_iteration(tmp_path) == 0
+
+
+def test_only_takes_what_a_step_needs() -> None:
+    steps = verb.chosen(plan(Reproduce()), ("run iphone full WESPE [DPED]",))
+    assert [step.name for step in steps] == [
+        "train wespe iphone [DPED]",
+        "run iphone full WESPE [DPED]",
+    ]
+
+
+def test_the_plan_is_a_table(command: Command, tmp_path: Path) -> None:
+    trees.div2k(tmp_path / "data")
+    result = command("reproduce", "--plan", "--data", "data")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^train wespe iphone \[DPED\] +missing +photos of dped", result.stdout, re.M)
+    assert "59 missing" in result.stdout
+    assert "the tables so far: wespe-bench tables all --runs runs/paper" in result.stdout
+    assert not (tmp_path / "runs").exists(), "a plan writes nothing"

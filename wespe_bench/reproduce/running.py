@@ -1,0 +1,142 @@
+"""Running the plan: one step after the other, a progress view, and a journal of what ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from wespe_bench import atomic, progress, provenance
+from wespe_bench.errors import InputError
+from wespe_bench.reproduce import child
+from wespe_bench.reproduce.rates import options_of
+from wespe_bench.reproduce.states import (
+    BEGUN,
+    JOURNAL,
+    READY,
+    WAITS,
+    Stock,
+    last_iteration,
+    look,
+    read_journal,
+)
+from wespe_bench.reproduce.steps import Step
+
+LOCK = ".reproduce.lock"
+
+# How long an earlier command's last step may take to end after the command was killed.
+_PATIENCE = 60.0
+
+
+def go(steps: Sequence[Step], out: Path, stock: Stock) -> list[str]:
+    """Run all that can run, in order; returns a line for each step that failed.
+
+    A step whose needs failed is left out. Raises InputError while another command works in
+    ``out``; on KeyboardInterrupt the step at work ends first.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    failures: list[str] = []
+    failed: set[str] = set()
+    with _held(out) as lock:
+        states = look(steps, stock, read_journal(out))
+        todo = [s for s in steps if states[s.name].kind in (BEGUN, READY, WAITS)]
+        with progress.bar(len(todo), "reproduce", "step") as bar:
+            for step in todo:
+                bar.set_postfix_str("", refresh=False)
+                bar.set_description_str(step.name)
+                waits = [need for need in step.needs if need in failed]
+                if waits:
+                    failed.add(step.name)
+                    failures.append(f"{step.name}: left out, because {waits[0]} failed")
+                elif said := _step(step, out, lock, bar):
+                    failed.add(step.name)
+                    failures.append(f"{step.name}: {said}")
+                bar.update()
+    return failures
+
+
+def log_of(out: Path, step: Step) -> Path:
+    """Where a step's own words go."""
+    return out / "logs" / f"{re.sub(r'[^0-9A-Za-z_-]+', '-', step.name).strip('-')}.log"
+
+
+def _step(step: Step, out: Path, lock: Sequence[int], bar: Any) -> str:
+    """Run one step's verbs; what went wrong in a line, empty when nothing did."""
+    log = log_of(out, step)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    said = ""
+    begun = time.monotonic()
+    seen: list[tuple[float, int]] = []
+    for command in step.commands:
+        process = child.begin(command, log, lock)
+        try:
+            while process.poll() is None:
+                time.sleep(0.1)
+                _watch(step, seen, bar)
+        finally:  # on Ctrl-C the step saves what it has
+            child.end(process)
+        _watch(step, seen, bar)
+        if process.returncode == 3:  # done in part: the verbs after it take what there is
+            said = said or f"done in part ({child.last_words(log)}); see {log}"
+        elif process.returncode:
+            return f"{child.last_words(log) or f'ended with {process.returncode}'}; see {log}"
+    if not said:
+        _record(out, step, seen, time.monotonic() - begun)
+    return said
+
+
+def _watch(step: Step, seen: list[tuple[float, int]], bar: Any) -> None:
+    """Show how far a training is, and note when it got there."""
+    if not step.iterations:
+        return
+    at = last_iteration(step.out.parent)
+    if at and (not seen or at > seen[-1][1]):
+        seen.append((time.monotonic(), at))
+        bar.set_postfix_str(f"{at:,} of {step.iterations:,} iterations")
+
+
+def _record(out: Path, step: Step, seen: Sequence[tuple[float, int]], seconds: float) -> None:
+    """Add an ended step to the journal, with the pace of its iterations."""
+    told: dict[str, Any] = {"commands": step.commands, "kind": step.kind, "took": seconds}
+    told["machine"] = provenance.machine()
+    if len(seen) > 1:  # loading photos and weights is no iteration
+        told["iterations"] = seen[-1][1] - seen[0][1]
+        told["seconds"] = seen[-1][0] - seen[0][0]
+        told["options"] = options_of(step)
+    steps = read_journal(out) | {step.name: told}
+    atomic.write_text(out / JOURNAL, json.dumps({"steps": steps}, indent=1) + "\n")
+
+
+@contextlib.contextmanager
+def _held(out: Path) -> Iterator[tuple[int, ...]]:
+    """Keep other commands out of the folder; the descriptors that steps inherit.
+
+    The lock is the kernel's, held by this process and its step: of a killed command the step
+    still ends properly, and only then is the folder free.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield ()
+        return
+    with open(out / LOCK, "a", encoding="utf-8") as file:
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise InputError(
+                        f"{out}: another wespe-bench reproduce works there; wait for it, or "
+                        "choose another --out"
+                    ) from None
+                time.sleep(0.2)
+        os.set_inheritable(file.fileno(), True)
+        yield (file.fileno(),)

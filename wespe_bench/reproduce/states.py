@@ -1,0 +1,178 @@
+"""How far each step is: done, begun, ready, waiting for another, or without what it needs."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wespe_bench import provenance, reading, store
+from wespe_bench.datasets import survey as surveys
+from wespe_bench.datasets.facts import FACTS
+from wespe_bench.errors import InputError
+from wespe_bench.registry import DATASETS, parse_dataset, resolve
+from wespe_bench.reproduce.steps import Step
+
+DONE, BEGUN, READY, WAITS, MISSING = "done", "begun", "can run", "waits", "missing"
+
+#: The file in the plan's folder that says which steps ended, with which arguments, how fast.
+JOURNAL = "reproduce.json"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Of one step: which, a word on it, how many iterations or photos are left, how to get on.
+
+    ``left`` is None where it is not known. ``remedy`` says where to get what is missing.
+    """
+
+    kind: str
+    told: str = ""
+    left: int | None = None
+    remedy: str = ""
+
+
+class Stock:
+    """What is at hand: the photos of each data set, counted once; and which verbs there are."""
+
+    def __init__(self, data: str | None) -> None:
+        self._data = data
+        self._counted: dict[str, int | str] = {}
+        self.verbs: Collection[str] = resolve("wespe_bench.cli:VERBS")
+
+    def count(self, spec: str) -> int | str:
+        """How many photos a spec stands for, or why there are none."""
+        if spec not in self._counted:
+            try:
+                self._counted[spec] = _count(spec, self._data)
+            except InputError as error:
+                self._counted[spec] = str(error)
+        return self._counted[spec]
+
+
+def _count(spec: str, data: str | None) -> int:
+    """From names alone, without hashing a photo. Raises InputError."""
+    name, options = parse_dataset(spec, data)
+    survey = resolve(DATASETS[name].partition(":")[0] + ":survey")
+    argument = next((options.pop(o) for o in ("phone", "kind", "folder") if o in options), "")
+    split = options.pop("split", "")
+    drawn = {o: options.pop(o) for o in ("train", "test") if o in options}
+    options = {o: v for o, v in options.items() if o in inspect.signature(survey).parameters}
+    found = survey(name, *([argument] if argument else []), data=data, **options)
+    split = split or found.split
+    if split == "all":
+        number = len(surveys.photos(found))
+    else:
+        number = len(getattr(surveys.divided(found, **drawn), split))
+    if not number:
+        raise InputError(f"no {split} photos in {found.root}")
+    return number
+
+
+def read_journal(out: Path) -> dict[str, Any]:
+    """What `JOURNAL` says, by the steps' names; nothing where it is absent or damaged."""
+    try:
+        content = reading.read_json(out / JOURNAL)
+        steps = content["steps"]
+        return {name: told for name, told in steps.items() if isinstance(told, dict)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def look(steps: Sequence[Step], stock: Stock, journal: Mapping[str, Any]) -> dict[str, State]:
+    """The state of every step, by name."""
+    found: dict[str, State] = {}
+    for step in steps:
+        found[step.name] = _look(step, stock, found, journal.get(step.name, {}))
+    return found
+
+
+def _look(
+    step: Step, stock: Stock, earlier: Mapping[str, State], recorded: Mapping[str, Any]
+) -> State:
+    if step.kind == "study":
+        if step.out.is_file():
+            return State(DONE, str(step.out))
+        return State(MISSING, "people's votes", None, "people who compare photos: Table 5")
+    same = recorded.get("commands") == json.loads(json.dumps(step.commands))
+    progress = _progress(step, same)
+    if progress.kind == DONE:
+        return progress
+    verb = next((v for v in stock.verbs if " ".join(step.commands[0]).startswith(f"{v} ")), "")
+    if not verb:
+        words = " ".join(step.commands[0][:2])
+        return State(MISSING, f"the verb {words}", None, f"a wespe-bench that has {words}")
+    for spec in step.photos:
+        count = stock.count(spec)
+        if isinstance(count, str):
+            name = spec.partition("?")[0].partition(":")[0]
+            remedy = f"{name}: {FACTS[name].get}" if name in FACTS else name
+            return State(MISSING, f"photos of {spec}", None, f"{remedy} ({count.split(';')[0]})")
+    if step.kind == "import" and not Path(f"{step.commands[0][2]}.index").is_file():
+        told = f"{step.commands[0][2]}.index"
+        return State(MISSING, told, None, f"DPED's released models, {told} and its data file")
+    for need in step.needs:
+        if need in earlier and earlier[need].kind == MISSING:
+            return State(MISSING, f"what {need} makes", None, earlier[need].remedy)
+    left = progress.left
+    if left is None and step.kind == "run":
+        left = int(stock.count(step.photos[0]))
+    for need in step.needs:
+        if need in earlier and earlier[need].kind != DONE:
+            return State(WAITS, f"for {need}", left)
+    return State(progress.kind, progress.told, left)
+
+
+def _progress(step: Step, same: bool) -> State:
+    """How far a step has come by what lies in its folder."""
+    if step.kind in ("train wespe", "train dped"):
+        at = last_iteration(step.out.parent)
+        if step.out.is_file() and at >= step.iterations and same:
+            return State(DONE, f"{at:,} iterations")
+        told = f"{at:,} of {step.iterations:,} iterations" if at else ""
+        return State(BEGUN if at else READY, told, max(0, step.iterations - at))
+    if step.kind == "run":
+        return _run(step)
+    done = same and (step.kind == "rate" or step.out.is_file())
+    return State(DONE if done else READY)
+
+
+def _run(step: Step) -> State:
+    """Photos enhanced by today's checkpoint and scored by every metric."""
+    try:
+        content = store.read_run(step.out)
+        samples = store.load_samples(step.out).set_index("sample")
+        results = store.current_results(step.out, content, samples)
+        scores, _ = store.scores_of(step.out, name=step.name, metrics=step.metrics)
+    except (InputError, OSError):
+        return State(READY)
+    spec = step.commands[0][1].partition("=")[2]
+    file = Path(spec.partition(":")[2].partition("?")[0])
+    if spec.startswith(("wespe:", "dped:")) and (
+        not file.is_file() or provenance.sha256_file(file) not in content["fingerprint"]
+    ):
+        return State(READY, "its checkpoint is another now", len(samples))
+    complete = scores.groupby("sample")["metric"].nunique() == len(step.metrics)
+    done = int(complete.sum()) if len(complete) else 0
+    if done == len(samples) == len(results) and done:
+        return State(DONE, f"{done} photos")
+    return State(BEGUN, f"{done} of {len(samples)} photos", len(samples) - done)
+
+
+def last_iteration(folder: Path) -> int:
+    """The last iteration in a training's train.csv, 0 without one."""
+    try:
+        with open(folder / "train.csv", newline="", encoding="utf-8") as file:
+            rows = [row["iteration"] for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError):
+        return 0
+    for text in reversed(rows):
+        try:
+            return int(float(text))
+        except (TypeError, ValueError):
+            continue  # a line cut short by a kill
+    return 0

@@ -1,0 +1,150 @@
+"""The verb ``reproduce``: the plan as a table, and running it."""
+
+from __future__ import annotations
+
+import fnmatch
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from wespe_bench.arguments import check_jobs, parse
+from wespe_bench.errors import InputError
+from wespe_bench.reproduce import child, rates, running
+from wespe_bench.reproduce.rates import Rate
+from wespe_bench.reproduce.states import (
+    BEGUN,
+    DONE,
+    MISSING,
+    READY,
+    WAITS,
+    State,
+    Stock,
+    look,
+    read_journal,
+)
+from wespe_bench.reproduce.steps import Reproduce, Step, plan
+
+
+def main(argv: list[str]) -> int:
+    """Print the plan, or run it: 0 when nothing that could run is left, 3 when some failed."""
+    config = parse(Reproduce, argv, "reproduce")
+    check_jobs(config.jobs)
+    if config.plan and config.go:
+        raise InputError("--plan and --go: say one of them")
+    out = Path(config.out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; name a folder")
+    steps = chosen(plan(config), config.only)
+    stock = Stock(config.data)
+    failures = running.go(steps, out, stock) if config.go else []
+    states = look(steps, stock, read_journal(out))
+    trained = rates.trainings(read_journal(out))
+    if config.measure and not config.go:
+        trained |= _measured(steps, states, out)
+    print("\n".join(_lines(config, steps, states, trained)))
+    if failures:
+        print(f"wespe-bench: {len(failures)} failed:", file=sys.stderr)
+        for failure in failures:
+            print(f"  {failure}", file=sys.stderr)
+    return 3 if failures else 0
+
+
+def chosen(steps: Sequence[Step], patterns: Sequence[str]) -> list[Step]:
+    """The steps whose names fit, with those they need. Raises InputError when none does."""
+    if not patterns:
+        return list(steps)
+    by_name = {step.name: step for step in steps}
+    wanted: set[str] = set()
+    for pattern in patterns:
+        # Brackets are part of names ("[DIV2K]"), not of patterns.
+        plain = pattern.replace("[", "[[]")
+        fits = [name for name in by_name if fnmatch.fnmatchcase(name, plain)]
+        if not fits:
+            raise InputError(
+                f"--only {pattern!r}: no step is called so; wespe-bench reproduce shows their names"
+            )
+        for name in fits:
+            wanted |= {name, *(need for need in by_name[name].needs)}
+    return [step for step in steps if step.name in wanted]
+
+
+def _measured(
+    steps: Sequence[Step], states: Mapping[str, State], out: Path
+) -> dict[tuple[str, str], Rate]:
+    """A rate for each kind of training of which one can run."""
+    found: dict[tuple[str, str], Rate] = {}
+    for step in steps:
+        key = (step.kind, rates.options_of(step)) if step.iterations else None
+        if key is None or key in found or states[step.name].kind not in (READY, BEGUN):
+            continue
+        print(f"timing {step.name} ...", file=sys.stderr)
+        log = out / "logs" / "measure.log"
+        found[key] = rates.measure(step, child.begin, log)
+    return found
+
+
+def _lines(
+    config: Reproduce,
+    steps: Sequence[Step],
+    states: Mapping[str, State],
+    trained: Mapping[tuple[str, str], Rate],
+) -> Iterator[str]:
+    from tabulate import tabulate
+
+    paced = rates.runs(steps)
+    rows, total, unknown = [], 0.0, 0
+    sources: dict[str, None] = {}
+    for step in steps:
+        state = states[step.name]
+        left = state.kind in (READY, BEGUN, WAITS) and step.kind != "import"  # done in a second
+        guess = rates.estimate(step, state, config.jobs, trained, paced) if left else None
+        if guess:
+            total += guess[0]
+            sources[f"{step.kind}: {guess[1]}"] = None
+        elif left:
+            unknown += 1
+        time = _duration(guess[0]) if guess else "?" if left else ""
+        rows.append((step.name, state.kind, state.told, time))
+    yield tabulate(rows, ("step", "state", "", "time"), "simple", disable_numparse=True)
+    yield ""
+    counts = {
+        kind: sum(states[step.name].kind == kind for step in steps)
+        for kind in (DONE, BEGUN, READY, WAITS, MISSING)
+    }
+    yield ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    if any(counts[kind] for kind in (BEGUN, READY, WAITS)):
+        noun = "step" if unknown == 1 else "steps"
+        rest = f"; {unknown} {noun} of unknown length" if unknown else ""
+        yield f"left to do here: {_duration(total) if sources else 'not measured'}{rest}"
+        for source in sources:
+            yield f"  measured: {source}"
+        if unknown:
+            yield (
+                "  unknown: --measure times trainings; enhancing and scoring are known once one "
+                "such run is there"
+            )
+    remedies: dict[str, list[str]] = {}
+    for step in steps:
+        if states[step.name].kind == MISSING:
+            remedies.setdefault(states[step.name].remedy, []).append(step.name)
+    if remedies:
+        yield ""
+        yield "missing:"
+    for remedy, names in remedies.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"  for {names[0]}{more}: {remedy}"
+    yield ""
+    yield f"the tables so far: wespe-bench tables all --runs {shlex.quote(config.out)}"
+
+
+def _duration(seconds: float) -> str:
+    """In the unit that a reader thinks in.
+
+    >>> _duration(12), _duration(4000), _duration(2e6)
+    ('12 s', '1.1 h', '23 days')
+    """
+    for size, unit in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= (2 if unit == "days" else 1) * size:
+            return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
+    return f"{seconds:.0f} s"
