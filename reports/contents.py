@@ -134,7 +134,7 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
         methods={name: [run.label for run in found] for name, found in by_dataset.items()},
         common=common,
         root=path,
-        described=_described(folders),
+        described=described(folders),
     )
     sections = tuple(
         Section(
@@ -153,7 +153,7 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
     return Contents(title=plain(title) or "Photo enhancers compared", sections=sections)
 
 
-def _described(folders: Sequence[Path]) -> dict[str, Metric]:
+def described(folders: Sequence[Path]) -> dict[str, Metric]:
     """What the runs recorded of their metrics; plain words, no code."""
     from wespe_bench import store
     from wespe_bench.types import Metric

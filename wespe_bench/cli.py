@@ -16,6 +16,18 @@ VERBS = {
     "enhance": ("wespe_bench.enhancing:main", "one enhancer over one data set -> a folder of PNGs"),
     "score": ("wespe_bench.scoring:main", "metrics over what was enhanced -> rows"),
     "report": ("wespe_bench.suites:report", "rows -> a Markdown table and an HTML page"),
+    "compare": (
+        "reports.compare:main",
+        "is one method better than others: paired statistics, photo by photo",
+    ),
+    "leaderboard": (
+        "reports.leaderboard:main",
+        "all runs ranked, as a page; takes and gives cards",
+    ),
+    "figures": (
+        "reports.plates:main",
+        "strips with zoomed crops and plots of the runs, as PNG and SVG",
+    ),
     "export scores": ("wespe_bench.export:main", "rows -> CSV, JSON or Parquet"),
     "data list": (
         "wespe_bench.data.inventory:main",

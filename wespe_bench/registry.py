@@ -111,6 +111,9 @@ ENGINES = {"local": "wespe_bench.engines:local"}
 
 #: What the harness calls in packages it may not import.
 REPORT = "reports.page:write_report"
+COMPARE = "reports.compare:compare"
+SENTENCE = "reports.compare:one_sentence"
+LEADERBOARD = "reports.leaderboard:leaderboard"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
