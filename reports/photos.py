@@ -80,7 +80,7 @@ def photos(section: Section, budget: int, *, quiet: bool = False) -> Photos:
                 # One list a method, in the order of the metrics.
                 "values": [
                     [
-                        _number(values.get((label, sample, column.metric)), column.decimals)
+                        _number(values.get((label, sample, column.metric)))
                         for column in table.columns
                     ]
                     for label in table.methods
@@ -119,8 +119,8 @@ def _total(drawn: dict[str, list[tuple[str, str, dict[int, str]]]], width: int) 
     return sum(len(uris[width]) for of in drawn.values() for _, _, uris in of)
 
 
-def _number(value: Any, decimals: int) -> float | str | None:
-    """A score as JSON can say it, with a digit more than is shown."""
+def _number(value: Any) -> float | str | None:
+    """A score as JSON can say it, to more digits than are shown."""
     if value is None or math.isnan(value):
         return None
-    return round(float(value), decimals + 1) if math.isfinite(value) else str(float(value))
+    return float(f"{value:.9g}") if math.isfinite(value) else str(float(value))
