@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One data set, best mean rank first. ``partial`` says what was left out, and how to mend it."""
+    """One data set, best mean rank first. ``partial`` says what is left out and what mends it."""
 
     table: Table
     entries: tuple[Entry, ...]
@@ -215,12 +215,8 @@ def _board(
         for at, column in enumerate(ranked):
             by_metric[column.metric] = tuple(map(float, found.metric[row, at]))
         overall: Any = tuple(map(float, found.mean[row])) if ranked else none
-        entries.append(
-            Entry(label, overall, by_metric, folders.get(label), cards.get(label))
-        )
-    entries.sort(
-        key=lambda e: (math.isnan(e.mean_rank[0]), e.mean_rank[0], labels.index(e.label))
-    )
+        entries.append(Entry(label, overall, by_metric, folders.get(label), cards.get(label)))
+    entries.sort(key=lambda e: (math.isnan(e.mean_rank[0]), e.mean_rank[0], labels.index(e.label)))
     metrics = {c.metric: m for c in columns if (m := known_metric(c.metric, told)) is not None}
     return Board(table, tuple(entries), tuple(partial), scores, metrics)
 

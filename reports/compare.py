@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reports.comparison import Comparison, Difference, compare_methods
 from reports.extremes import draw_extremes, most_different
-from reports.text import markdown, plain, plural
+from reports.text import markdown, plain
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.errors import InputError

@@ -173,9 +173,7 @@ def compare_methods(
         note=scores.note,
         methods=tuple(methods),
         samples=scores.samples,
-        differences=tuple(
-            replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)
-        ),
+        differences=tuple(replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)),
         left_out=tuple(dict.fromkeys(left_out)),
     )
 

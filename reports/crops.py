@@ -16,6 +16,7 @@ from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
 #: left, top, width, height in pixels
 Box = tuple[int, int, int, int]
@@ -38,7 +39,9 @@ def read_row(section: Section, sample: str, methods: Sequence[str], box: Box | N
     """The pictures of a photo, and the crops at ``box``.
 
     Without a box it is the square, a fifth of the shorter side, with most detail and most
-    difference between the results. Raises InputError when nothing can be read or the box lies outside.
+    difference between the results.
+
+    Raises InputError when nothing can be read, or the box lies outside.
     """
     found = [
         (name, label, image)
@@ -75,7 +78,8 @@ def busiest(images: Sequence[Image.Image]) -> Box:
     scale = max(1, side // 16)
     small = np.stack(
         [
-            np.asarray(image.convert("L").reduce(scale), np.float64) if scale > 1
+            np.asarray(image.convert("L").reduce(scale), np.float64)
+            if scale > 1
             else np.asarray(image.convert("L"), np.float64)
             for image in images
         ]
@@ -99,7 +103,9 @@ def draw_crops(rows: Sequence[Row], figure: Figure, bottom: float, top: float) -
     columns = max(len(row.panels) for row in rows)
     shapes = [row.size[1] / row.size[0] for row in rows]
     # A crop is square at most: the column's width is its height.
-    heights = [part for row, shape in zip(rows, shapes, strict=True) for part in (shape, _tall(row))]
+    heights = [
+        part for row, shape in zip(rows, shapes, strict=True) for part in (shape, _tall(row))
+    ]
     grid = figure.add_gridspec(
         len(heights), columns, height_ratios=heights, left=0.012, right=0.988, bottom=bottom,
         top=top, wspace=0.03, hspace=0.07,
@@ -132,10 +138,12 @@ def _tall(row: Row) -> float:
     return row.box[3] / row.box[2]
 
 
-def _outline(left: float, top: float, width: float, height: float) -> object:
-    from matplotlib.patches import Rectangle
+def _outline(left: float, top: float, width: float, height: float) -> Rectangle:
+    from matplotlib import patches
 
-    return Rectangle((left, top), width, height, fill=False, edgecolor="#ffcf33", linewidth=1.1)
+    return patches.Rectangle(
+        (left, top), width, height, fill=False, edgecolor="#ffcf33", linewidth=1.1
+    )
 
 
 def _fitted(image: Image.Image, longest: int) -> np.ndarray:

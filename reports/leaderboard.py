@@ -64,20 +64,17 @@ def main(argv: list[str]) -> int:
     out = Path(config.out) if config.out else runs / "leaderboard"
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder with --out")
-    cards = {}
-    for path in sorted((out / "added").glob("*/*.json")) if runs.is_dir() else ():
-        card = read_card(path)
-        cards[card.dataset, card.label] = card
-    fresh = [read_card(Path(path)) for path in config.add]
-    for card in fresh:
-        cards[card.dataset, card.label] = card
+    given = [Path(path) for path in config.add]
+    kept = sorted((out / "added").glob("*/*.json"))
+    cards = {(card.dataset, card.label): card for card in map(read_card, [*kept, *given])}
     boards = read_boards(runs, metrics=config.metrics, cards=list(cards.values()))
-    for path, card in zip(config.add, fresh, strict=True):
+    for path in given:
+        card = read_card(path)
         target = out / "added" / folder_name(card.dataset) / f"{folder_name(card.label)}.json"
         if target.exists() and read_card(target).label != card.label:
             raise InputError(f"{target} is another method's card; change the label in {path}")
         if not (target.exists() and target.samefile(path)):
-            atomic.write_bytes(target, Path(path).read_bytes())
+            atomic.write_bytes(target, path.read_bytes())
     links = {(b.table.dataset, e.label): _write_card(b, e, out) for b in boards for e in b.entries}
     text = as_markdown(boards)
     page = out / "leaderboard.html"
@@ -110,8 +107,8 @@ def _write_card(board: Board, entry: Entry, out: Path) -> str:
     cells = {
         column.metric: (column, cell)
         for column in board.table.columns
-        if (cell := board.table.cell(entry.label, column.metric)).n and column.higher_is_better
-        is not None
+        if (cell := board.table.cell(entry.label, column.metric)).n
+        and column.higher_is_better is not None
     }
     rows = board.scores[board.scores["label"] == entry.label]
     if rows.empty:

@@ -70,10 +70,12 @@ def find_methods(
     ]
     taken: dict[Path, str] = {}
     for method in methods:
-        for run in method.runs:
-            if run.resolve() in taken:
-                raise InputError(f"{run} is named twice; a comparison needs two different methods")
-            taken[run.resolve()] = method.label
+        for folder in method.runs:
+            if folder.resolve() in taken:
+                raise InputError(
+                    f"{folder} is named twice; a comparison needs two different methods"
+                )
+            taken[folder.resolve()] = method.label
     labels = [method.label for method in methods]
     return chosen, [
         # Two folders of one label are told apart by their paths.

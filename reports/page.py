@@ -124,7 +124,12 @@ def _view(section: Section, share: int, quiet: bool) -> _View:
             plain(label),
             row_n(table, label),
             tuple(
-                _TableCell(cell, _sorted_by(cell), *column.show_cell(cell), found.marks[label, column.metric])
+                _TableCell(
+                    cell,
+                    _sorted_by(cell),
+                    *column.show_cell(cell),
+                    found.marks[label, column.metric],
+                )
                 for column in table.columns
                 for cell in (table.cell(label, column.metric),)
             ),

@@ -111,9 +111,7 @@ def _scene(section: Section, sample: str, width: int) -> Scene | None:
     return Scene(plain(sample), *found[0][3].size, made)
 
 
-def shots(
-    section: Section, sample: str, width: int
-) -> Iterator[tuple[str, str, str, Image.Image]]:
+def shots(section: Section, sample: str, width: int) -> Iterator[tuple[str, str, str, Image.Image]]:
     """(name, kind, label, picture) of all that can be read of a sample, in one size.
 
     That of the first, at most ``width`` wide and half as much again high.

@@ -84,13 +84,11 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _draw_all(
-    section: Section, config: Figures, out: Path, name: str
-) -> list[tuple[str, str]]:
+def _draw_all(section: Section, config: Figures, out: Path, name: str) -> list[tuple[str, str]]:
     table = section.table
     on = f"{plain(table.dataset)}{f' ({plain(table.note)})' if table.note else ''}"
     settings = f"{on}, {plural(len(table.used), 'photo')}, revision {table.revision[:12]}."
-    drawn = []
+    drawn: list[tuple[str, str, float, Callable[[Figure, float], object]]] = []
 
     rows = _rows(section, config)
     columns = max(len(row.panels) for row in rows)
@@ -136,7 +134,8 @@ def _draw_all(
             (
                 "time",
                 "Mean and 95% interval of each metric against the median time an enhancer took "
-                f"for a photo, as noted when it ran ({_counts(taken)}; {plain(machine)}). {settings}",
+                f"for a photo, as noted when it ran ({_counts(taken)}; {plain(machine)}). "
+                f"{settings}",
                 down * 2.4 + 0.5,
                 lambda figure, bottom: plots.draw_cost(section, figure, bottom, across),
             )

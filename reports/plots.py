@@ -14,6 +14,7 @@ from reports.text import plain, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 _THEME = figures.THEMES["light"]
 _MARKERS = "oDs^vP*Xh"
@@ -51,7 +52,8 @@ def draw_correlation(section: Section, figure: Figure, bottom: float) -> int:
             colour = "white" if abs(rho) > 0.6 else _THEME.text
             axes.text(j, i, text, ha="center", va="center", fontsize=9, color=colour)
     axes.xaxis.tick_top()
-    axes.set_xticks(range(len(names)), [shorten(n, 14) for n in names], fontsize=9, rotation=20, ha="left")  # fmt: skip
+    axes.set_xticks(range(len(names)), [shorten(n, 14) for n in names], fontsize=9)
+    axes.tick_params(axis="x", labelrotation=20)
     axes.set_yticks(range(len(names)), [shorten(n, 18) for n in names], fontsize=9)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
@@ -97,7 +99,7 @@ def draw_cost(section: Section, figure: Figure, bottom: float, columns: int) -> 
         rows, columns, left=0.075, right=0.985, bottom=bottom + 0.45 / tall, top=1 - 0.5 / tall,
         wspace=0.28, hspace=0.35,
     )  # fmt: skip
-    marks = []
+    marks: list[Line2D] = []
     for number, column in enumerate(shown):
         axes = figure.add_subplot(grid[divmod(number, columns)])
         axes.set_xscale("log")

@@ -36,6 +36,8 @@ DEMO = Suite(
     _CLASSICAL,
     _METRICS,
 )
+#: The two whose comparison ends the demo.
+COMPARED = ("auto_levels", "identity")
 CLASSICAL = Suite(
     "classical",
     "Classical enhancers",
@@ -134,17 +136,24 @@ def main(argv: list[str]) -> int:
 
 def demo(argv: list[str]) -> int:
     """The verb ``demo``: the suite of that name."""
+    from wespe_bench import registry
     from wespe_bench.arguments import parse
 
     config = parse(Demo, argv, "demo")
     out = config.out or "runs/demo"
     code = run_suite(RunSuite(suite="demo", out=out, data=config.data, jobs=config.jobs))
+    if code == 0:
+        sentence = registry.resolve(registry.SENTENCE)(Path(out), *COMPARED)
+        print(f"\nThe highest mean against doing nothing, photo by photo:\n  {sentence}")
     mine = f"wespe-bench run --suite demo --out {shlex.quote(out)} --enhancers"
     print(
         "\nOpen the page in a browser. Put your own function beside them, or a network, a program, "
         "a folder of results:\n"
         f"  {mine} Mine=my_model.py:enhance\n"
-        f"  {mine} onnx:model.onnx 'cmd:tool {{input}} {{output}}' results:outputs/"
+        f"  {mine} onnx:model.onnx 'cmd:tool {{input}} {{output}}' results:outputs/\n"
+        "Then see whether it is better, and where it stands:\n"
+        f"  wespe-bench compare Mine {COMPARED[0]} --runs {shlex.quote(out)}\n"
+        f"  wespe-bench leaderboard --runs {shlex.quote(out)}"
     )
     return code
 

@@ -141,4 +141,3 @@ def test_coverage_and_false_alarms_over_two_thousand_experiments(n: int) -> None
     print(f"n = {n}: coverage {coverage:.4f}, false alarms {alarms / experiments:.4f}")
     assert 0.94 <= coverage <= 0.96
     assert alarms / experiments <= paired.LEVEL + 0.01
-
