@@ -35,7 +35,9 @@ def main(chromium: str | None, photos: int, page: Path | None) -> None:
 
 def make_page(folder: Path, photos: int) -> Path:
     """The page of ``photos`` 480x360 crops and all methods."""
-    sources = [read_rgb(sample.reference or sample.path) for sample in load_dataset("samples").samples]
+    sources = [
+        read_rgb(sample.reference or sample.path) for sample in load_dataset("samples").samples
+    ]
     rng = np.random.default_rng(0)
     for number in range(photos):
         photo = sources[number % len(sources)]

@@ -104,6 +104,9 @@ def _encoded(image: Image.Image) -> dict[int, str]:
     for width in _WIDTHS:
         scale = min(1.0, width / image.width)
         size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        if size == image.size and found:  # narrow already, and encoded
+            found[width] = next(iter(found.values()))
+            continue
         small = image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
         if features.check("webp"):

@@ -108,9 +108,8 @@ def test_every_row_leads_to_its_card(runs: Path) -> None:
     out = runs / "leaderboard"
     elements = Elements((out / "leaderboard.html").read_text("utf-8"))
     links = [a["href"] for a in elements.all("a")]
-    assert links == [
-        f"cards/photos/{label}/card.json" for label in ("good", "identity", "bad")
-    ] or (len(links) == 3)
+    labels = [entry.label for entry in read_boards(runs)[0].entries]
+    assert links == [f"cards/photos/{label}/card.json" for label in labels]
     for link in links:
         card = read_card(out / link)
         assert set(card.scores) == {"psnr", "entropy"} and len(card.samples) == 12
@@ -162,6 +161,7 @@ def changed(path: Path, change: Any) -> Path:
         (lambda c: c["scores"]["psnr"].__setitem__(0, 99.0), "scores_sha256"),
         (lambda c: c["scores"]["psnr"].__setitem__(0, "=1+1"), "'=1+1' is no score"),
         (lambda c: c["scores"]["psnr"].__setitem__(0, True), "no score"),
+        (lambda c: c["scores"]["psnr"].__setitem__(0, math.nan), "'nan' is no score"),
         (lambda c: c["samples"].__setitem__(0, "../../x"), "no plain relative path"),
         (lambda c: c["samples"].__setitem__(0, "s01"), "one stands twice"),
         (lambda c: c.update(schema=99), "newer wespe-bench"),
@@ -183,9 +183,7 @@ def test_files_that_are_no_cards_get_one_line(
     runs: Path, stranger: Path, command: Command, tmp_path: Path
 ) -> None:
     text = stranger.read_text()
-    for number, content in enumerate(
-        ("", "[]", "{}", "[" * 100_000, "\xff", text.replace("0", "NaN", 1))
-    ):
+    for number, content in enumerate(("", "[]", "{}", "[" * 100_000, "\xff", text[:-9])):
         path = tmp_path / f"{number}.json"
         path.write_text(content)
         with pytest.raises(InputError, match="no card that can be used"):

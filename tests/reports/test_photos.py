@@ -78,16 +78,13 @@ def test_page_holds_the_data_as_data(tmp_path: Path) -> None:
     assert len(elements.all("script")) == 1 and len(elements.all("dialog")) == 1
 
 
-def test_hundred_photos_with_six_methods_stay_below_ten_megabytes(tmp_path: Path) -> None:
+def test_a_hundred_photos_stay_below_ten_megabytes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    for number in range(6):
-        of = {name: rng.normal(20, 2, 100) for name in ("psnr", "ssim", "entropy")}
+    for number in range(2):
         # Noise is the worst case: nothing compresses.
-        make_run(tmp_path, f"m{number}", of, size=(96, 128))
-    for run in (tmp_path / "photos").iterdir():
-        assert (run / "run.json").is_file()
+        make_run(tmp_path, f"m{number}", {"psnr": rng.normal(20, 2, 100)}, size=(180, 240))
     text = page.html_report(read_contents(tmp_path), quiet=True)
-    assert len(text.encode()) < 10_000_000
+    assert 2_000_000 < len(text.encode()) < 10_000_000
 
 
 def test_tables_can_be_sorted_by_number(tmp_path: Path) -> None:

@@ -97,9 +97,16 @@ def test_time_is_the_median_of_what_was_noted(runs: Path) -> None:
 
 def test_mistakes_get_one_line(runs: Path, command: Command, tmp_path: Path) -> None:
     one_line(command("figures", runs, "--methods", "clae"), "did you mean 'clahe'?")
-    one_line(command("figures", runs, "--photos", "zz"), "no photo 'zz' in 'photos'")
-    one_line(command("figures", runs, "--box", "1", "2", "3"), "--box")
-    one_line(command("figures", tmp_path / "gone"), "no such folder")
-    make_run(tmp_path / "one", "a", {"entropy": [5.0]}, paired=False)
-    result = command("figures", tmp_path / "one")
-    assert result.returncode == 0, result.stderr
+    for arguments, words in (
+        (["--photos", "zz"], "no photo 'zz' in 'photos'"),
+        (["--box", "1", "2", "3"], "--box"),
+        (["--out", str(runs / "r0" / "run.json")], "is a file"),
+    ):
+        with pytest.raises(InputError, match=words):
+            main([str(runs), *arguments])
+
+
+def test_one_photo_with_one_metric_and_one_method(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", {"entropy": [5.0]}, paired=False)
+    assert main([str(tmp_path)]) == 0
+    assert not (tmp_path / "figures" / "correlation-photos.png").exists()
