@@ -1,8 +1,8 @@
-"""Make the README's picture and table anew from a demo run.
+"""Make the README's picture, table and sentence anew from a demo run.
 
     uv run wespe-bench demo && uv run python docs/readme.py runs/demo
 
-Writes docs/before-after.jpg and replaces the table between the two markers of README.md.
+Writes docs/before-after.jpg and replaces what stands between the markers of README.md.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from reports.compare import one_sentence
 from reports.strip import before_after_strip
+from reports.text import markdown
 from wespe_bench import atomic, load_scores, store
 from wespe_bench.images import read_rgb
+from wespe_bench.suites import COMPARED
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- demo table -->", "<!-- end of demo table -->"
+TABLE = "<!-- demo table -->", "<!-- end of demo table -->"
+SENTENCE = "<!-- demo sentence -->", "<!-- end of demo sentence -->"
 ROWS = (("coffee", "auto_levels"), ("astronaut", "clahe"))
 
 
@@ -35,7 +39,7 @@ def main(demo: Path) -> None:
         )
     before_after_strip(rows, ROOT / "docs" / "before-after.jpg", width=1200)
     readme = ROOT / "README.md"
-    atomic.write_text(readme, with_table(readme.read_text("utf-8"), table_of(demo)))
+    atomic.write_text(readme, renewed(readme.read_text("utf-8"), demo))
 
 
 def table_of(demo: Path) -> str:
@@ -46,11 +50,26 @@ def table_of(demo: Path) -> str:
     return "\n".join(lines[start:stop])
 
 
-def with_table(readme: str, table: str) -> str:
-    """``readme`` with the text between the markers replaced."""
-    head, _, rest = readme.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{table}\n{END}{tail}"
+def sentence_of(demo: Path) -> str:
+    """The sentence that ends the demo, as a quotation."""
+    return f"> {markdown(one_sentence(demo, *COMPARED))}"
+
+
+def renewed(readme: str, demo: Path) -> str:
+    """``readme`` with the demo's table and sentence as they are now."""
+    readme = _with(readme, TABLE, table_of(demo))
+    return _with(readme, SENTENCE, sentence_of(demo))
+
+
+def shown(readme: str, markers: tuple[str, str]) -> str:
+    """What stands between two markers."""
+    return readme.partition(markers[0])[2].partition(markers[1])[0].strip()
+
+
+def _with(readme: str, markers: tuple[str, str], text: str) -> str:
+    head, _, rest = readme.partition(markers[0])
+    _, _, tail = rest.partition(markers[1])
+    return f"{head}{markers[0]}\n{text}\n{markers[1]}{tail}"
 
 
 if __name__ == "__main__":

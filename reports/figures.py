@@ -101,40 +101,7 @@ def distribution(
             (left, 38 / tall, 1 - left - 0.03, (tall - 42) / tall),
             facecolor="none",
         )
-        for row, label in enumerate(table.methods):
-            _row(
-                axes,
-                row,
-                np.asarray(values[label], np.float64),
-                table,
-                column,
-                label,
-                colours,
-            )
-        axes.set_ylim(len(table.methods) - 0.45, -0.55)
-        axes.set_yticks(
-            range(len(table.methods)),
-            [shorten(plain(label), _LONGEST) for label in table.methods],
-        )
-        axes.margins(x=0.03)
-        if any(not len(of) or not np.isfinite(of).all() for of in values.values()):
-            low, high = axes.get_xlim()  # room for the count of infinite values
-            axes.set_xlim(low, high + 0.2 * (high - low))
-        axes.locator_params(axis="x", nbins=5)
-        axes.grid(axis="x", color=colours.grid, linewidth=0.8)
-        axes.set_axisbelow(True)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-        axes.tick_params(length=0, colors=colours.muted, labelsize=10)
-        axes.tick_params(axis="y", colors=colours.text, labelsize=11, pad=5)
-        unit = f" ({plain(column.unit)})" if column.unit else ""
-        way = {True: ", more is better", False: ", less is better", None: ""}
-        axes.set_xlabel(
-            f"{plain(column.title)}{unit}{way[column.higher_is_better]}",
-            color=colours.muted,
-            fontsize=10,
-            labelpad=4,
-        )
+        draw(axes, table, column, values, colours)
         buffer = io.BytesIO()
         figure.savefig(
             buffer,
@@ -144,6 +111,46 @@ def distribution(
         )
     # Letters were placed with the font that travels with matplotlib; shown with the page's.
     return buffer.getvalue().replace(b"'DejaVu Sans'", _FONTS.encode())
+
+
+def draw(
+    axes: Axes, table: Table, column: Column, values: Mapping[str, np.ndarray], colours: Theme
+) -> None:
+    """One metric's distribution into ``axes``, a row for each method; see `distribution`."""
+    for row, label in enumerate(table.methods):
+        _row(
+            axes,
+            row,
+            np.asarray(values[label], np.float64),
+            table,
+            column,
+            label,
+            colours,
+        )
+    axes.set_ylim(len(table.methods) - 0.45, -0.55)
+    axes.set_yticks(
+        range(len(table.methods)),
+        [shorten(plain(label), _LONGEST) for label in table.methods],
+    )
+    axes.margins(x=0.03)
+    if any(not len(of) or not np.isfinite(of).all() for of in values.values()):
+        low, high = axes.get_xlim()  # room for the count of infinite values
+        axes.set_xlim(low, high + 0.2 * (high - low))
+    axes.locator_params(axis="x", nbins=5)
+    axes.grid(axis="x", color=colours.grid, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=0, colors=colours.muted, labelsize=10)
+    axes.tick_params(axis="y", colors=colours.text, labelsize=11, pad=5)
+    unit = f" ({plain(column.unit)})" if column.unit else ""
+    way = {True: ", more is better", False: ", less is better", None: ""}
+    axes.set_xlabel(
+        f"{plain(column.title)}{unit}{way[column.higher_is_better]}",
+        color=colours.muted,
+        fontsize=10,
+        labelpad=4,
+    )
 
 
 def caption(table: Table) -> str:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import figures, pictures
+from reports import figures, html, photos, pictures
 from reports.contents import Contents, Section, read_contents
 from reports.markdown import markdown_report
 from reports.notes import BEST, READING, Notes, notes, row_n
-from reports.text import plain, plural
+from reports.text import plain
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
     from reports.cells import Cell, Column
 
-#: Bytes of inlined photos a page may hold, so that it can be sent by mail.
-PICTURE_BYTES = 4_800_000
-
-_TEMPLATES = Path(__file__).parent / "templates"
+#: Bytes of inlined photos a page may hold, large ones and those of every photo, so that it
+#: can be sent by mail.
+PICTURE_BYTES = 3_600_000
+PHOTO_BYTES = 4_200_000
 
 
 def write_report(
@@ -58,44 +56,26 @@ def write_report(
     return written
 
 
-def html_report(contents: Contents) -> str:
-    """The page. The same contents give the same bytes."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["plain"] = plain
-    environment.globals["plural"] = plural
-    style = (_TEMPLATES / "page.css").read_text("utf-8")
-    script = (_TEMPLATES / "page.js").read_text("utf-8")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
-        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    )
-    share = PICTURE_BYTES // max(1, len(contents.sections))
-    return environment.get_template("page.html").render(
+def html_report(contents: Contents, *, quiet: bool = False) -> str:
+    """The page. The same contents give the same bytes. A long one shows its progress."""
+    share = max(1, len(contents.sections))
+    return html.render(
+        "page.html",
+        ("page.css",),
+        ("tables.js", "page.js"),
         contents=contents,
-        sections=[_view(section, share) for section in contents.sections],
+        sections=[_view(section, share, quiet) for section in contents.sections],
         reading=READING,
         best=BEST,
         facts=contents.facts.items(),
         runs=contents.runs,
-        policy=policy,
-        style=style,
-        script=script,
-        safe=_safe,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _TableCell:
     cell: Cell
+    sort: str
     mean: str
     interval: str
     marks: tuple[int, ...]
@@ -132,10 +112,11 @@ class _View:
     choices: tuple[tuple[str, str], ...]
     left: int
     right: int
+    photos: photos.Photos
     failures: tuple[tuple[str, str, str, str], ...]
 
 
-def _view(section: Section, budget: int) -> _View:
+def _view(section: Section, share: int, quiet: bool) -> _View:
     table = section.table
     found = notes(table)
     rows = tuple(
@@ -143,14 +124,19 @@ def _view(section: Section, budget: int) -> _View:
             plain(label),
             row_n(table, label),
             tuple(
-                _TableCell(cell, *column.show_cell(cell), found.marks[label, column.metric])
+                _TableCell(
+                    cell,
+                    _sorted_by(cell),
+                    *column.show_cell(cell),
+                    found.marks[label, column.metric],
+                )
                 for column in table.columns
                 for cell in (table.cell(label, column.metric),)
             ),
         )
         for label in table.methods
     )
-    scenes = pictures.scenes(section, budget)
+    scenes = pictures.scenes(section, PICTURE_BYTES // share)
     choices = _choices(section, scenes)
     return _View(
         section=section,
@@ -163,12 +149,18 @@ def _view(section: Section, budget: int) -> _View:
         choices=choices,
         left=0,
         right=_first_choice(section, choices),
+        photos=photos.photos(section, PHOTO_BYTES // share, quiet=quiet),
         failures=tuple(
             (run.label, stage, sample, error)
             for run in section.runs
             for sample, stage, error in run.failures
         ),
     )
+
+
+def _sorted_by(cell: Cell) -> str:
+    """What a click on the column's head sorts by; empty goes last."""
+    return repr(cell.mean) if cell.has_value else ""
 
 
 def _choices(section: Section, scenes: tuple[pictures.Scene, ...]) -> tuple[tuple[str, str], ...]:
@@ -215,15 +207,3 @@ def _plot(section: Section, column: Column) -> _Plot:
         width=figures.WIDTH,
         height=figures.height(section.table),
     )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
-
-
-def _safe(text: str) -> object:
-    """Our own style and script, which are no data."""
-    import markupsafe
-
-    return markupsafe.Markup(text)

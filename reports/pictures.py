@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,9 +101,23 @@ def scenes(section: Section, budget: int) -> tuple[Scene, ...]:
 
 
 def _scene(section: Section, sample: str, width: int) -> Scene | None:
-    row = section.samples.set_index("sample").loc[sample]
+    found = list(shots(section, sample, width))
+    if len(found) < 2:
+        return None
+    made = tuple(
+        Shot(name, kind, _uri(image), _values(section, label, sample))
+        for name, kind, label, image in found
+    )
+    return Scene(plain(sample), *found[0][3].size, made)
+
+
+def shots(section: Section, sample: str, width: int) -> Iterator[tuple[str, str, str, Image.Image]]:
+    """(name, kind, label, picture) of all that can be read of a sample, in one size.
+
+    That of the first, at most ``width`` wide and half as much again high.
+    """
+    row = section.samples.loc[section.samples["sample"] == sample].iloc[0]
     size: tuple[int, int] | None = None
-    shots: list[Shot] = []
     # An unprocessed result is the input, which shows it with its scores.
     unprocessed = [run.label for run in section.runs if run.enhancer == "identity"]
     wanted: list[tuple[str, str, str, object]] = [
@@ -126,10 +140,7 @@ def _scene(section: Section, sample: str, width: int) -> Scene | None:
             size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         if image.size != size:
             image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        shots.append(Shot(name, kind, _uri(image), _values(section, label, sample)))
-    if size is None or len(shots) < 2:
-        return None
-    return Scene(plain(sample), *size, tuple(shots))
+        yield name, kind, label, image
 
 
 def _values(section: Section, label: str, sample: str) -> tuple[tuple[str, str], ...]:

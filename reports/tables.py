@@ -104,10 +104,10 @@ def _one_table(
     if samples is None:
         raise InputError(f"no list of photos for the data set {dataset!r}")
     everything, referenced = _expected(samples)
-    labels = sorted({*scores["label"].unique(), *extra_methods}, key=_method_order)
+    labels = sorted({*scores["label"].unique(), *extra_methods}, key=method_order)
     columns = [
-        _column(name, scores[scores["metric"] == name], dataset, remedy, described)
-        for name in sorted(scores["metric"].unique(), key=_metric_order)
+        column_of(name, scores[scores["metric"] == name], dataset, remedy, described)
+        for name in sorted(scores["metric"].unique(), key=metric_order)
     ]
     expected = {
         column.metric: referenced if metric is not None and metric.full_reference else everything
@@ -169,11 +169,11 @@ def _expected(samples: pd.DataFrame | Iterable[str]) -> tuple[list[str], list[st
     return ids, sorted(samples.loc[samples["reference"].notna(), "sample"])
 
 
-def _column(
+def column_of(
     name: str, rows: pd.DataFrame, dataset: str, remedy: Remedy, described: Mapping[str, Metric]
 ) -> tuple[Column, Metric | None]:
     check_column(rows, name, dataset, remedy)
-    metric = _known_metric(name, described)
+    metric = known_metric(name, described)
     version, seed = str(rows["metric_version"].iloc[0]), int(rows["seed"].iloc[0])
     if metric is None:
         return Column(name, name, version=version, seed=seed), None
@@ -189,7 +189,7 @@ def _column(
     return column, metric
 
 
-def _known_metric(name: str, described: Mapping[str, Metric]) -> Metric | None:
+def known_metric(name: str, described: Mapping[str, Metric]) -> Metric | None:
     """The record of a registered metric, or what the runs say of another.
 
     A store may come from a stranger, so a name like "file.py:METRIC" is not followed: a
@@ -313,11 +313,11 @@ def _decimals(cells: Iterable[Cell]) -> int:
     return 3 if largest < 10 else 2 if largest < 1000 else 1
 
 
-def _method_order(label: str) -> tuple[bool, str, str]:
+def method_order(label: str) -> tuple[bool, str, str]:
     """The unprocessed photos first, the rest by name."""
     return label != "identity", label.casefold(), label
 
 
-def _metric_order(name: str) -> tuple[int, str]:
+def metric_order(name: str) -> tuple[int, str]:
     known = list(registry.METRICS)
     return (known.index(name) if name in registry.METRICS else len(known)), name

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from docs.readme import BEGIN, END, ROOT, table_of, with_table
+from docs.readme import ROOT, SENTENCE, TABLE, renewed, sentence_of, shown, table_of
+from reports.compare import one_sentence
 from tests.conftest import Command
 from wespe_bench import atomic
+from wespe_bench.suites import COMPARED
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -21,16 +23,19 @@ def demo(command: Command, tmp_path: Path) -> Path:
     result = command("demo")
     assert result.returncode == 0, result.stderr
     assert "runs/demo/report.html" in result.stdout
+    assert one_sentence(tmp_path / "runs" / "demo", *COMPARED) in result.stdout
     return tmp_path / "runs" / "demo"
 
 
-def test_table_is_what_the_demo_prints(demo: Path, request: pytest.FixtureRequest) -> None:
-    table = table_of(demo)
+def test_table_and_sentence_are_what_the_demo_prints(
+    demo: Path, request: pytest.FixtureRequest
+) -> None:
     if request.config.getoption("--rewrite-golden"):
-        atomic.write_text(ROOT / "README.md", with_table(README, table))
+        atomic.write_text(ROOT / "README.md", renewed(README, demo))
         return
-    shown = README.partition(BEGIN)[2].partition(END)[0].strip()
-    assert table == shown, "uv run pytest --rewrite-golden writes the README's table anew"
+    advice = "uv run pytest --rewrite-golden writes the README's table and sentence anew"
+    assert table_of(demo) == shown(README, TABLE), advice
+    assert sentence_of(demo) == shown(README, SENTENCE), advice
 
 
 def test_python_lines_run(tmp_path: Path, command: Command) -> None:

@@ -1,6 +1,6 @@
 """wespe-bench: judge photo enhancers honestly.
 
-Ten public names, loaded on first use, so that ``import wespe_bench`` costs
+Twelve public names, loaded on first use, so that ``import wespe_bench`` costs
 nothing and pulls in neither torch nor pandas.
 """
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wespe_bench.enhancing import enhance as enhance
+    from wespe_bench.frames import compare as compare
+    from wespe_bench.frames import leaderboard as leaderboard
     from wespe_bench.registry import load_dataset as load_dataset
     from wespe_bench.registry import load_enhancer as load_enhancer
     from wespe_bench.registry import load_metric as load_metric
@@ -27,6 +29,8 @@ _WHERE = {
     "load_enhancer": "wespe_bench.registry",
     "load_metric": "wespe_bench.registry",
     "load_scores": "wespe_bench.store",
+    "compare": "wespe_bench.frames",
+    "leaderboard": "wespe_bench.frames",
     "enhance": "wespe_bench.enhancing",
     "score": "wespe_bench.scoring",
     "tables": "wespe_bench.tabulating",

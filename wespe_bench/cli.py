@@ -24,6 +24,18 @@ VERBS = {
         "wespe_bench.reproduce.verb:main",
         "the paper as a plan: what is done, what can run, how long; --go runs it",
     ),
+    "compare": (
+        "reports.compare:main",
+        "is one method better than others: paired statistics, photo by photo",
+    ),
+    "leaderboard": (
+        "reports.leaderboard:main",
+        "all runs ranked, as a page; takes and gives cards",
+    ),
+    "figures": (
+        "reports.plates:main",
+        "strips with zoomed crops and plots of the runs, as PNG and SVG",
+    ),
     "export scores": ("wespe_bench.export:main", "rows -> CSV, JSON or Parquet"),
     "data list": (
         "wespe_bench.data.inventory:main",

@@ -116,6 +116,9 @@ DEMO_LIVE = "reference_models.demo:live"
 DEMO_TRAIN = "reference_models.demo:train"
 REPORT = "reports.page:write_report"
 TABLES = "reports.paper.verb:frame"
+COMPARE = "reports.compare:compare"
+SENTENCE = "reports.compare:one_sentence"
+LEADERBOARD = "reports.leaderboard:leaderboard"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

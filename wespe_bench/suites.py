@@ -36,6 +36,8 @@ DEMO = Suite(
     (*_CLASSICAL, "WESPE demo=wespe:demo", "DPED demo=dped:demo"),
     _METRICS,
 )
+#: The two whose comparison ends the demo.
+COMPARED = ("auto_levels", "identity")
 CLASSICAL = Suite(
     "classical",
     "Classical enhancers",
@@ -142,6 +144,7 @@ def main(argv: list[str]) -> int:
 
 def demo(argv: list[str]) -> int:
     """The verb ``demo``: the suite of that name."""
+    from wespe_bench import registry
     from wespe_bench.arguments import parse
 
     config = parse(Demo, argv, "demo")
@@ -151,12 +154,18 @@ def demo(argv: list[str]) -> int:
     if config.train:
         return int(resolve(DEMO_TRAIN)(Path(out), config.data))
     code = run_suite(RunSuite(suite="demo", out=out, data=config.data, jobs=config.jobs))
+    if code == 0:
+        sentence = registry.resolve(registry.SENTENCE)(Path(out), *COMPARED)
+        print(f"\nThe highest mean against doing nothing, photo by photo:\n  {sentence}")
     mine = f"wespe-bench run --suite demo --out {shlex.quote(out)} --enhancers"
     print(
         "\nOpen the page in a browser. Put your own function beside them, or a network, a program, "
         "a folder of results:\n"
         f"  {mine} Mine=my_model.py:enhance\n"
-        f"  {mine} onnx:model.onnx 'cmd:tool {{input}} {{output}}' results:outputs/"
+        f"  {mine} onnx:model.onnx 'cmd:tool {{input}} {{output}}' results:outputs/\n"
+        "Then see whether it is better, and where it stands:\n"
+        f"  wespe-bench compare Mine {COMPARED[0]} --runs {shlex.quote(out)}\n"
+        f"  wespe-bench leaderboard --runs {shlex.quote(out)}"
     )
     if config.live:
         resolve(DEMO_LIVE)(Path(out), config.data)

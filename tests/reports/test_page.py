@@ -98,7 +98,8 @@ def test_page_needs_nothing_from_outside(runs: Path) -> None:
         assert "style" not in attributes  # the policy forbids it
         for name in ("src", "srcset", "href"):
             assert attributes.get(name, "data:").startswith(("data:", "#"))
-    style, script = ((_TEMPLATES / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    style = (_TEMPLATES / "page.css").read_text("utf-8")
+    script = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in ("tables.js", "page.js"))
     assert "@import" not in style
     assert all(url.startswith("data:") for url in re.findall(r"url\([\"']?([^)]*)", style))
     (policy,) = (m["content"] for m in elements.all("meta") if "http-equiv" in m)
@@ -136,11 +137,12 @@ def test_provenance_is_complete(runs: Path) -> None:
 def test_every_picture_has_words_and_every_slider_a_name(runs: Path) -> None:
     elements = Elements(html_report(read_contents(runs)))
     images = elements.all("img")
-    # Four photos with input, two results (identity is the input) and reference; two plots.
+    # Four photos with input, two results (identity is the input) and reference; two plots. The
+    # dialog for single photos has a slider too, and gets its pictures from the script.
     assert len(images) == 4 * 4 + 2
     assert all(image["alt"] and image["width"] and image["height"] for image in images)
     sliders = [i for i in elements.all("input") if i["type"] == "range"]
-    assert len(sliders) == 4 and all(slider["aria-label"] for slider in sliders)
+    assert len(sliders) == 4 + 1 and all(slider["aria-label"] for slider in sliders)
     chosen = [o for o in elements.all("option") if "selected" in o]
     assert len(chosen) == 2
     assert [i["alt"] for i in images[2:6]] == [

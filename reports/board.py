@@ -1,0 +1,249 @@
+"""What a leaderboard shows: every run's cells and ranks, a table a data set, cards added."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reports.cards import Card
+from reports.cells import Table
+from reports.checks import Remedy
+from reports.contents import described
+from reports.ranking import rank
+from reports.tables import known_metric, summarize
+from reports.text import plain, plural
+from wespe_bench.errors import InputError
+from wespe_bench.registry import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wespe_bench.types import Metric
+
+Interval = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One method of a board: rank with its interval, overall and a metric (NaN where unranked).
+
+    ``folder`` is the run's, ``card`` the stranger's; one of them is None.
+    """
+
+    label: str
+    mean_rank: Interval
+    ranks: Mapping[str, Interval]
+    folder: Path | None = None
+    card: Card | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One data set, best mean rank first. ``partial`` says what is left out and what mends it."""
+
+    table: Table
+    entries: tuple[Entry, ...]
+    partial: tuple[str, ...]
+    scores: pd.DataFrame
+    metrics: Mapping[str, Metric]
+
+    def frame(self) -> pd.DataFrame:
+        """A tidy row a method and metric, in the order of the board."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "dataset": self.table.dataset,
+                    "label": entry.label,
+                    "metric": column.metric,
+                    "unit": column.unit,
+                    "higher_is_better": column.higher_is_better,
+                    "n": cell.n,
+                    "mean": cell.mean,
+                    "low": cell.low,
+                    "high": cell.high,
+                    **_three("rank", entry.ranks[column.metric]),
+                    **_three("mean_rank", entry.mean_rank),
+                    "added": entry.card is not None,
+                    "metric_version": column.version,
+                    "revision": self.table.revision,
+                }
+                for entry in self.entries
+                for column in self.table.columns
+                for cell in (self.table.cell(entry.label, column.metric),)
+            ]
+        )
+
+
+def read_boards(
+    runs: Path, *, metrics: Sequence[str] = (), cards: Sequence[Card] = ()
+) -> list[Board]:
+    """A board a data set of the runs at or below ``runs``, with ``cards`` among them.
+
+    A run that lacks photos of a metric has no cell there and is not ranked; the board says so.
+    Metrics that are no mean over photos are left out, unless they are asked for by name, which
+    is refused.
+
+    Raises InputError when there is no score, for an unknown metric, for scores that must not
+    stand in one table, and for a card that does not belong to the runs (`check_card`).
+    """
+    import pandas as pd
+
+    from wespe_bench import store
+
+    folders = {folder: store.read_run(folder) for folder in store.find_runs(runs)}
+    told = described(record.get("metrics") for record in folders.values())
+    scores = store.load_scores(runs)
+    _check_metrics(metrics, sorted(scores["metric"].unique()), told)
+    for card in cards:
+        check_card(card, scores)
+    chosen = [
+        name
+        for name in scores["metric"].unique()
+        if not _pools(name, told) and (not metrics or name in metrics)
+    ]
+    scores = pd.concat([scores, *(card.rows() for card in cards)], ignore_index=True)
+    scores = scores[scores["metric"].isin(chosen)]
+    if scores.empty:
+        raise InputError(f"no scores at or below {runs}; make them: wespe-bench score {runs}")
+    boards = []
+    for dataset in sorted(scores["dataset"].unique()):
+        of = {f: head for f, head in folders.items() if head["dataset"]["name"] == dataset}
+        samples = (
+            pd.concat([store.load_samples(folder) for folder in of], ignore_index=True)
+            .drop_duplicates("sample")
+            .sort_values("sample", ignore_index=True)
+        )
+        boards.append(
+            _board(
+                scores[scores["dataset"] == dataset],
+                samples,
+                {str(head["label"]): folder for folder, head in of.items()},
+                {card.label: card for card in cards if card.dataset == dataset},
+                runs,
+                told,
+            )
+        )
+    return boards
+
+
+def check_card(card: Card, scores: pd.DataFrame) -> None:
+    """Raise InputError unless a card's scores may stand beside ``scores``: the local runs'."""
+    name = plain(card.label)
+    local = scores[scores["dataset"] == card.dataset]
+    if local.empty:
+        sets = ", ".join(sorted(map(plain, scores["dataset"].unique())))
+        raise InputError(
+            f"the card of {name!r} is about the data set {plain(card.dataset)!r}, of which there "
+            f"is no run here (there are: {sets})"
+        )
+    revision = str(local["revision"].iloc[0])
+    if card.revision != revision:
+        raise InputError(
+            f"the card of {name!r} is about revision {plain(card.revision)[:12]} of "
+            f"{plain(card.dataset)!r}, the runs here about {revision[:12]}: other photos, which "
+            "cannot be ranked together"
+        )
+    if card.label in set(local["label"]):
+        raise InputError(
+            f"there is a run called {name!r} on {plain(card.dataset)!r} already; change the label "
+            "in the card"
+        )
+    versions = local.groupby("metric")["metric_version"].first()
+    for metric, record in card.metrics.items():
+        if metric in versions.index and record.version != versions[metric]:
+            raise InputError(
+                f"the card of {name!r} has {plain(metric)} version {plain(record.version)}, the "
+                f"runs here version {versions[metric]}; it has to be scored again"
+            )
+    if not set(card.metrics) & set(versions.index):
+        raise InputError(f"the card of {name!r} has none of the metrics of the runs here")
+
+
+def _check_metrics(asked: Sequence[str], known: Sequence[str], told: Mapping[str, Metric]) -> None:
+    for name in asked:
+        if name not in known:
+            raise InputError(
+                f"no run has scores of {name!r}{did_you_mean(name, known)}; "
+                f"there are: {', '.join(known)}"
+            )
+        if _pools(name, told):
+            raise InputError(f"{name} is no mean over photos; rank by the metric it pools")
+
+
+def _pools(name: str, told: Mapping[str, Metric]) -> bool:
+    metric = known_metric(name, told)
+    return metric is not None and metric.aggregate is not None
+
+
+def _board(
+    scores: pd.DataFrame,
+    samples: pd.DataFrame,
+    folders: Mapping[str, Path],
+    cards: Mapping[str, Card],
+    runs: Path,
+    told: Mapping[str, Metric],
+) -> Board:
+    dataset = str(scores["dataset"].iloc[0])
+    scores, partial = _complete(scores, samples, runs, told)
+    (table,) = summarize(
+        scores,
+        {dataset: samples},
+        methods={dataset: [*folders, *cards]},
+        root=runs,
+        described=told,
+    )
+    labels, columns = table.methods, table.columns
+    ranked = [column for column in columns if column.higher_is_better is not None]
+    values = np.full((len(labels), len(ranked), len(samples)), np.nan)
+    place = {sample: i for i, sample in enumerate(samples["sample"])}
+    for (label, metric), rows in scores.groupby(["label", "metric"]):
+        at = next((i for i, column in enumerate(ranked) if column.metric == metric), None)
+        if at is not None:
+            values[labels.index(label), at, rows["sample"].map(place)] = rows["value"]
+    found = rank(values, [bool(column.higher_is_better) for column in ranked])
+    none = (math.nan, math.nan, math.nan)
+    entries = []
+    for row, label in enumerate(labels):
+        by_metric: dict[str, Any] = {column.metric: none for column in columns}
+        for at, column in enumerate(ranked):
+            by_metric[column.metric] = tuple(map(float, found.metric[row, at]))
+        overall: Any = tuple(map(float, found.mean[row])) if ranked else none
+        entries.append(Entry(label, overall, by_metric, folders.get(label), cards.get(label)))
+    entries.sort(key=lambda e: (math.isnan(e.mean_rank[0]), e.mean_rank[0], labels.index(e.label)))
+    metrics = {c.metric: m for c in columns if (m := known_metric(c.metric, told)) is not None}
+    return Board(table, tuple(entries), tuple(partial), scores, metrics)
+
+
+def _complete(
+    scores: pd.DataFrame, samples: pd.DataFrame, runs: Path, told: Mapping[str, Metric]
+) -> tuple[pd.DataFrame, list[str]]:
+    """The scores without those of a method that lacks photos of a metric, and which these were."""
+    everything = set(samples["sample"])
+    referenced = set(samples.loc[samples["reference"].notna(), "sample"])
+    remedy, partial, dropped = Remedy(runs), [], []
+    for (run, label, name), rows in scores.groupby(["run", "label", "metric"]):
+        metric = known_metric(str(name), told)
+        expected = referenced if metric is not None and metric.full_reference else everything
+        missing = sorted(expected - set(rows["sample"]))
+        if missing:
+            names = ", ".join(map(plain, missing[:3])) + (" ..." if len(missing) > 3 else "")
+            partial.append(
+                f"{plain(label)} is not ranked by {plain(name)}: it lacks "
+                f"{plural(len(missing), 'photo')} of {len(expected)} ({names}); score them: "
+                f"{remedy.score(str(run), str(name))}"
+            )
+            dropped.append(rows.index)
+    for index in dropped:
+        scores = scores.drop(index)
+    return scores, partial
+
+
+def _three(name: str, interval: Interval) -> dict[str, float]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), interval, strict=True))

@@ -1,0 +1,249 @@
+"""A run's card: one JSON file with its scores, photo by photo, to rank it elsewhere.
+
+A card names the method, the data set's revision, each metric's version and the libraries; it
+holds no path and no command. Cards come from strangers: nothing in one is believed before it
+is checked, and means are taken anew from its scores.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench import atomic, provenance, reading
+from wespe_bench.errors import InputError
+from wespe_bench.store import SCORE_COLUMNS, check_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.cells import Cell, Column
+    from wespe_bench.types import Metric
+
+#: Layout number of a card; a reader refuses a larger one.
+SCHEMA = 1
+
+#: Bytes of the largest card that is read: some 200,000 photos.
+_LARGEST = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a card says, checked: texts are short and of one line, scores are numbers.
+
+    ``scores`` maps a metric to a value per sample (infinite allowed, None where there is none).
+    """
+
+    label: str
+    enhancer: str
+    fingerprint: str
+    dataset: str
+    revision: str
+    note: str
+    metrics: Mapping[str, Metric]
+    samples: tuple[str, ...]
+    scores: Mapping[str, tuple[float | None, ...]]
+    results_sha256: str
+    versions: Mapping[str, str]
+    device: str
+    platform: str
+    created: str
+
+    def rows(self) -> pd.DataFrame:
+        """The scores as `wespe_bench.store.load_scores` gives those of a run."""
+        import pandas as pd
+
+        rows = [
+            {
+                **dict.fromkeys(SCORE_COLUMNS),
+                "run": f"added/{self.label}",
+                "label": self.label,
+                "dataset": self.dataset,
+                "revision": self.revision,
+                "note": self.note,
+                "sample": sample,
+                "metric": name,
+                "metric_version": self.metrics[name].version,
+                "value": value,
+                "extras": "{}",
+                "seed": 0,
+                "seconds": math.nan,
+            }
+            for name, values in self.scores.items()
+            for sample, value in zip(self.samples, values, strict=True)
+            if value is not None
+        ]
+        return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+
+
+def make_card(
+    head: Mapping[str, Any],
+    scores: pd.DataFrame,
+    cells: Mapping[str, tuple[Column, Cell]],
+    metrics: Mapping[str, Metric],
+) -> dict[str, Any]:
+    """The card of one run as JSON knows it.
+
+    ``head`` is its run.json, ``scores`` its rows, ``cells`` its column and cell of each metric.
+    """
+    samples = sorted(scores["sample"].unique())
+    images = scores.drop_duplicates("sample").set_index("sample")["image_sha256"]
+    results = [[sample, str(images[sample])] for sample in samples]
+    values: dict[str, list[float | str | None]] = {}
+    told: dict[str, Any] = {}
+    for name, (column, cell) in cells.items():
+        rows = scores[scores["metric"] == name].set_index("sample")["value"]
+        values[name] = [_written(rows.get(sample)) for sample in samples]
+        told[name] = {
+            "version": column.version,
+            "title": column.title,
+            "unit": column.unit,
+            "higher_is_better": column.higher_is_better,
+            "full_reference": name in metrics and metrics[name].full_reference,
+            "n": cell.n,
+            **{key: _written(getattr(cell, key)) for key in ("mean", "low", "high")},
+        }
+    return {
+        "schema": SCHEMA,
+        "method": {
+            "label": head["label"],
+            # What follows the colon may be a path, or a command with a password.
+            "enhancer": str(head["enhancer"]).partition(":")[0],
+            "fingerprint": head.get("fingerprint", ""),
+        },
+        "dataset": {
+            "name": head["dataset"]["name"],
+            "revision": head["dataset"]["revision"],
+            "note": head["dataset"].get("note", ""),
+            "n": len(samples),
+        },
+        "metrics": told,
+        "samples": samples,
+        "scores": values,
+        "scores_sha256": _digest([samples, values]),
+        "results_sha256": _digest(results),
+        "versions": head.get("versions", {}),
+        "device": head.get("device", ""),
+        "platform": head.get("platform", ""),
+        "created": head.get("created", ""),
+    }
+
+
+def write_card(path: Path, card: Mapping[str, Any]) -> None:
+    """Write a card atomically."""
+    atomic.write_text(path, json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_card(path: Path) -> Card:
+    """A card from anybody. Raises InputError, one line, for what is missing, odd or damaged."""
+    try:
+        reading.check_regular(path)
+        if path.stat().st_size > _LARGEST:
+            raise ValueError(f"larger than {_LARGEST // 10**6} MB")
+        return _checked(reading.read_json(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{path}: no card that can be used: {error}") from None
+
+
+def _checked(content: Any) -> Card:
+    from wespe_bench.types import Metric
+
+    whole = _of(content, dict, "the file")
+    schema = reading.layout_number(whole.get("schema"))
+    if schema > SCHEMA:
+        raise ValueError(f"written by a newer wespe-bench (layout {schema})")
+    method = _of(whole.get("method"), dict, "method")
+    dataset = _of(whole.get("dataset"), dict, "dataset")
+    samples = _of(whole.get("samples"), list, "samples")
+    for sample in samples:
+        check_id(sample)
+    if not samples or len(set(samples)) != len(samples):
+        raise ValueError("its samples are none, or one stands twice")
+    metrics: dict[str, Metric] = {}
+    scores: dict[str, tuple[float | None, ...]] = {}
+    written = _of(whole.get("scores"), dict, "scores")
+    for name, said in _of(whole.get("metrics"), dict, "metrics").items():
+        told = _of(said, dict, f"metrics.{name}"[:60])
+        metrics[name] = Metric(
+            name=_line(name, "a metric's name"),
+            version=_line(told.get("version"), "a metric's version"),
+            unit=_line(told.get("unit", ""), "a metric's unit", empty=True),
+            higher_is_better=_of(told.get("higher_is_better"), bool, f"{name}.higher_is_better"),
+            full_reference=_of(told.get("full_reference"), bool, f"{name}.full_reference"),
+            compute=_no_code,
+            title=_line(told.get("title", ""), "a metric's title", empty=True),
+        )
+        values = _of(written.get(name), list, f"scores.{name}"[:60])
+        if len(values) != len(samples):
+            raise ValueError(f"{name} has {len(values)} scores for {len(samples)} samples")
+        scores[name] = tuple(map(_number, values))
+    if not metrics:
+        raise ValueError("it has no scores")
+    if whole.get("scores_sha256") != _digest([samples, written]):
+        raise ValueError("its scores are not those that its scores_sha256 names")
+    return Card(
+        label=_line(method.get("label"), "method.label"),
+        enhancer=_line(method.get("enhancer", ""), "method.enhancer", empty=True),
+        fingerprint=_line(method.get("fingerprint", ""), "method.fingerprint", 2000, empty=True),
+        dataset=_line(dataset.get("name"), "dataset.name", 300),
+        revision=_line(dataset.get("revision"), "dataset.revision"),
+        note=_line(dataset.get("note", ""), "dataset.note", 300, empty=True),
+        metrics=metrics,
+        samples=tuple(samples),
+        scores=scores,
+        results_sha256=_line(whole.get("results_sha256"), "results_sha256"),
+        versions={
+            _line(name, "a library's name"): _line(version, "a library's version")
+            for name, version in _of(whole.get("versions", {}), dict, "versions").items()
+        },
+        device=_line(whole.get("device", ""), "device", 300, empty=True),
+        platform=_line(whole.get("platform", ""), "platform", 300, empty=True),
+        created=_line(whole.get("created", ""), "created", empty=True),
+    )
+
+
+def _of(value: Any, kind: type, what: str) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"{what} is missing or of the wrong kind")
+    return value
+
+
+def _line(value: Any, what: str, longest: int = 100, *, empty: bool = False) -> str:
+    text = str(_of(value, str, what))
+    if len(text) > longest or not (text or empty):
+        raise ValueError(f"{what} has {len(text)} characters; expected 1 to {longest}")
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
+        raise ValueError(f"{what} holds control characters")
+    return text
+
+
+def _number(value: Any) -> float | None:
+    if value is None:
+        return None
+    if value in ("inf", "-inf"):
+        return float(value)
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"{str(value)[:40]!r} is no score")
+    return float(value)
+
+
+def _written(value: Any) -> float | str | None:
+    """A number as JSON can say it."""
+    if value is None or math.isnan(value):
+        return None
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _digest(value: Any) -> str:
+    return provenance.sha256_bytes(json.dumps(value, sort_keys=True).encode())
+
+
+def _no_code(*_: object, **__: object) -> float:
+    raise InputError("this metric is only known by what a card says of it")

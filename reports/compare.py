@@ -1,0 +1,200 @@
+"""The verb ``compare``: two methods or more on one data set, as Markdown, CSV or JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from reports.comparison import Comparison, Difference, compare_methods
+from reports.extremes import draw_extremes, most_different
+from reports.text import markdown, plain
+from reports.verdict import headline, interval, notes, sentence
+from wespe_bench import atomic
+from wespe_bench.errors import InputError
+from wespe_bench.runs import disarmed, folder_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Is the first method better than the others? Paired statistics, photo by photo.
+
+    Methods are labels of runs below --runs, or run folders; NAME=RUN,RUN are one method's seeds,
+    and so are the labels NAME@1, NAME@2 when you say NAME.
+
+    Examples:
+      wespe-bench compare auto_levels identity --runs runs/demo
+      wespe-bench compare Mine WESPE DPED --dataset dped:iphone --metrics psnr ms_ssim
+    """
+
+    methods: tuple[str, ...]
+    """Two or more: the first is compared with each of the others."""
+    dataset: str | None = None
+    """The data set, where the methods share several."""
+    runs: str = "runs"
+    """The folder of runs that labels are looked for in."""
+    metrics: tuple[str, ...] = ()
+    """Which metrics (default: all that the methods share)."""
+    format: Literal["md", "csv", "json"] = "md"
+    """md, csv or json."""
+    out: str | None = None
+    """Where the text and the strip of photos go (default: the folder of runs)."""
+
+
+def main(argv: list[str]) -> int:
+    """Print the comparison; write it, and the photos that differ most, to files."""
+    from wespe_bench.arguments import parse
+
+    config = parse(Compare, argv, "compare")
+    runs = Path(config.runs)
+    found = compare_methods(
+        config.methods, runs=runs, dataset=config.dataset, metrics=config.metrics
+    )
+    folder = Path(config.out) if config.out else _default_folder(runs, found)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder with --out")
+    name = "compare-" + "-".join(folder_name(plain(method.label)) for method in found.methods)
+    strip = draw_extremes(found, folder / f"{name[:120]}.png")
+    text = {"md": as_markdown, "csv": as_csv, "json": as_json}[config.format](found, strip)
+    target = folder / f"{name[:120]}.{config.format}"
+    atomic.write_text(target, text)
+    print(text, end="")
+    for path in (target, strip):
+        if path is not None:
+            print(path, file=sys.stderr)
+    if strip is None:
+        print("no strip of photos: their pictures cannot be read any more", file=sys.stderr)
+    return 0
+
+
+def compare(
+    *methods: str,
+    runs: Path | str = "runs",
+    dataset: str | None = None,
+    metrics: tuple[str, ...] | list[str] = (),
+) -> pd.DataFrame:
+    """The comparison as a tidy frame; see `reports.comparison.Comparison.frame`."""
+    return compare_methods(methods, runs=Path(runs), dataset=dataset, metrics=metrics).frame()
+
+
+def one_sentence(runs: Path, a: str, b: str) -> str:
+    """What the first metric says of two labels, for the end of a demo."""
+    return headline(compare_methods([a, b], runs=runs))
+
+
+def _default_folder(runs: Path, found: Comparison) -> Path:
+    first = found.methods[0].runs[0]
+    return runs if runs.is_dir() and first.is_relative_to(runs) else first.parent
+
+
+def as_markdown(found: Comparison, strip: Path | None = None) -> str:
+    """A headline, a table a rival, a sentence a metric, notes, the photos that differ most."""
+    labels = [markdown(method.label) for method in found.methods]
+    parts = [f"## {labels[0]} against {' and '.join(labels[1:])} on {markdown(found.dataset)}"]
+    parts.append(f"**{markdown(headline(found))}**")
+    for rival in dict.fromkeys(one.b for one in found.differences):
+        rows = [one for one in found.differences if one.b == rival]
+        parts.append(_table(rows))
+        parts.append("\n".join(f"- {markdown(sentence(one))}" for one in rows))
+    parts.append("\n".join(f"- {markdown(note)}" for note in notes(found)))
+    parts += [markdown(line) for line in _extremes(found)]
+    if strip is not None:
+        parts.append(f"![{markdown('Photos that differ most')}]({strip.name})")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: list[Difference]) -> str:
+    a, b = markdown(rows[0].a), markdown(rows[0].b)
+    head = ["Metric", "n", a, b, "Difference", "95% interval", f"{a} better on", "Effect", "p"]
+    lines = [head, [":--", *("--:" for _ in head[1:])]]
+    for one in rows:
+        column = one.column
+        unit = f" ({column.unit})" if column.unit else ""
+        arrow = f" {column.arrow}" if column.arrow else ""
+        shown = [_number(column, value) for value in (one.mean_a, one.mean_b, one.difference)]
+        lines.append(
+            [
+                markdown(f"{column.title}{unit}{arrow}"),
+                str(one.n),
+                *shown[:2],
+                f"**{shown[2]}**" if one.better else shown[2],
+                interval(column, one) or "–",
+                _wins(one),
+                f"{one.effect:+.2f}".replace("-", "−"),
+                "&lt;0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}",
+            ]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _number(column: Any, value: float) -> str:
+    return "–" if math.isnan(value) else str(column.show(value))
+
+
+def _wins(one: Difference) -> str:
+    """On how many photos the first method is better, and on how many the two are equal."""
+    equal = f", {one.equal} equal" if one.equal else ""
+    return f"{one.wins} of {one.n}{equal}"
+
+
+def _extremes(found: Comparison) -> list[str]:
+    lines = []
+    for rival in dict.fromkeys(one.b for one in found.differences):
+        one = next(one for one in found.differences if one.b == rival)
+        picks = most_different(one)
+        if not picks:
+            continue
+        told = [f"{plain(sample)} ({one.column.show(value)})" for sample, value in picks]
+        lines.append(
+            f"{plain(one.a)} and {plain(rival)} differ most in {plain(one.column.title)} on: "
+            f"{', '.join(told)}."
+        )
+    return lines
+
+
+def as_csv(found: Comparison, strip: Path | None = None) -> str:
+    """The tidy frame; what a spreadsheet would run as a formula gets an apostrophe."""
+    frame = found.frame()
+    for column in ("dataset", "a", "b", "metric", "better", "sentence"):
+        frame[column] = frame[column].map(disarmed)
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def as_json(found: Comparison, strip: Path | None = None) -> str:
+    """The tidy frame's rows, the notes, the unpaired photos and those that differ most."""
+    rows = [
+        {str(key): _plain_number(value) for key, value in row.items()}
+        for row in found.frame().to_dict("records")
+    ]
+    content = {
+        "dataset": found.dataset,
+        "revision": found.revision,
+        "headline": headline(found),
+        "differences": rows,
+        "unpaired": [
+            {"metric": one.column.metric, "method": label, "samples": list(names)}
+            for one in found.differences
+            for label, names in one.lacking
+        ],
+        "most_different": [
+            {"metric": one.column.metric, "b": one.b, "sample": sample, "difference": value}
+            for one in found.differences
+            for sample, value in most_different(one)
+            if math.isfinite(value)
+        ],
+        "notes": notes(found),
+        "strip": None if strip is None else strip.name,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain_number(value: Any) -> Any:
+    """What JSON can say: no NaN, no numpy."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,308 @@
+"""The first of several methods against each of the others, metric by metric, photo by photo."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reports import paired
+from reports.cells import Column
+from reports.checks import Remedy
+from reports.contents import described
+from reports.methods import Method, Scores, find_methods, load
+from reports.tables import column_of, known_metric, mean, metric_order
+from wespe_bench.errors import InputError
+from wespe_bench.registry import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wespe_bench.types import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One metric of methods ``a`` and ``b`` on the ``n`` photos that both have.
+
+    ``mean_a``, ``mean_b`` and ``difference`` (a - b) with its 95% interval are over the photos
+    where both scores are finite; ``n_infinite`` photos more have an infinite one and count in
+    the ranks only. ``higher``, ``equal`` and ``lower`` count photos by the sign of a - b. ``p``
+    is the signed-rank test's, ``p_holm`` the same corrected for all tests of the comparison;
+    ``effect`` is the rank-biserial correlation. ``lacking`` names, for each method, the photos
+    it should have a score of and has none. ``seed_means_a`` and ``_b`` hold a mean per seed.
+    Intervals are NaN below `reports.paired.FEWEST` photos.
+    """
+
+    a: str
+    b: str
+    column: Column
+    n: int
+    n_infinite: int
+    mean_a: float
+    mean_b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    higher: int
+    equal: int
+    lower: int
+    effect: float
+    lacking: tuple[tuple[str, tuple[str, ...]], ...]
+    seed_means_a: tuple[float, ...]
+    seed_means_b: tuple[float, ...]
+    samples: tuple[str, ...]
+    values: np.ndarray
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is a difference: the interval leaves 0 out, and so does the test."""
+        beyond = self.low > 0 or self.high < 0
+        return beyond and self.p_holm < paired.LEVEL
+
+    @property
+    def better(self) -> str:
+        """The label of the better method, empty where none is shown to be."""
+        if not self.shown or self.column.higher_is_better is None:
+            return ""
+        return self.a if (self.difference > 0) == self.column.higher_is_better else self.b
+
+    @property
+    def wins(self) -> int:
+        """On how many photos ``a`` is better, or higher where nobody says which is better."""
+        return self.lower if self.column.higher_is_better is False else self.higher
+
+    @property
+    def win_rate(self) -> float:
+        """``wins`` as a share of the photos, with ties as half a win."""
+        return (self.wins + self.equal / 2) / self.n
+
+    @property
+    def seeds_agree(self) -> bool:
+        """Whether every seed of ``a`` differs from every seed of ``b`` in the same direction."""
+        found = [np.sign(a - b) for a in self.seed_means_a for b in self.seed_means_b]
+        return len(set(found)) <= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What `compare` found: the methods, and the differences by rival, then by metric.
+
+    ``left_out`` says which metrics could not be compared, and why.
+    """
+
+    dataset: str
+    revision: str
+    note: str
+    methods: tuple[Method, ...]
+    samples: pd.DataFrame
+    differences: tuple[Difference, ...]
+    left_out: tuple[str, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """A tidy row a metric and rival, in the order of `differences`."""
+        import pandas as pd
+
+        from reports.verdict import sentence
+
+        plain = [
+            *("n", "n_infinite", "mean_a", "mean_b", "difference", "low", "high", "p", "p_holm"),
+            *("wins", "equal", "win_rate", "effect"),
+        ]
+        return pd.DataFrame(
+            [
+                {
+                    "dataset": self.dataset,
+                    "a": one.a,
+                    "b": one.b,
+                    "metric": one.column.metric,
+                    "unit": one.column.unit,
+                    "higher_is_better": one.column.higher_is_better,
+                    **{name: getattr(one, name) for name in plain},
+                    "n_unpaired": sum(len(names) for _, names in one.lacking),
+                    "seeds_a": len(one.seed_means_a),
+                    "seeds_b": len(one.seed_means_b),
+                    "seed_spread_a": _spread(one.seed_means_a),
+                    "seed_spread_b": _spread(one.seed_means_b),
+                    "better": one.better,
+                    "sentence": sentence(one),
+                    "metric_version": one.column.version,
+                    "revision": self.revision,
+                }
+                for one in self.differences
+            ]
+        )
+
+
+def compare_methods(
+    names: Sequence[str],
+    *,
+    runs: Path,
+    dataset: str | None = None,
+    metrics: Sequence[str] = (),
+) -> Comparison:
+    """Compare the first of ``names`` with each of the others; see `reports.methods` for names.
+
+    ``metrics`` are those to compare, by name; by default all that two methods share. p values
+    are corrected over all metrics and rivals together.
+
+    Raises InputError for fewer than two methods, for scores that must not be compared (see
+    `reports.checks`), and where the methods share no photo or no metric.
+    """
+    if len(names) < 2:
+        raise InputError("compare needs two methods or more: labels or run folders")
+    name, methods = find_methods(names, runs, dataset)
+    scores = load(methods, name)
+    told = described(
+        store.read_run(run).get("metrics") for method in methods for run in method.runs
+    )
+    left_out: list[str] = []
+    found: list[Difference] = []
+    for number in range(1, len(methods)):
+        found += _against(scores, methods, number, told, metrics, left_out)
+    if not found:
+        raise InputError(f"nothing to compare on {name!r}: {'; '.join(left_out)}")
+    corrected = paired.holm([one.p for one in found])
+    return Comparison(
+        dataset=name,
+        revision=scores.revision,
+        note=scores.note,
+        methods=tuple(methods),
+        samples=scores.samples,
+        differences=tuple(replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)),
+        left_out=tuple(dict.fromkeys(left_out)),
+    )
+
+
+def _against(
+    scores: Scores,
+    methods: Sequence[Method],
+    number: int,
+    told: dict[str, Metric],
+    metrics: Sequence[str],
+    left_out: list[str],
+) -> list[Difference]:
+    """Every metric of the first method and of the ``number``-th."""
+    rows = scores.rows
+    every = sorted(rows["metric"].unique(), key=metric_order)
+    for metric in metrics:
+        if metric not in every:
+            raise InputError(
+                f"no method has scores of {metric!r}{did_you_mean(metric, every)}; "
+                f"there are: {', '.join(every)}"
+            )
+    begun = [
+        one
+        for metric in metrics or every
+        if (one := _pair(scores, methods, number, metric, told, left_out)) is not None
+    ]
+    return _with_intervals(begun)
+
+
+def _pair(
+    scores: Scores,
+    methods: Sequence[Method],
+    number: int,
+    name: str,
+    told: dict[str, Metric],
+    left_out: list[str],
+) -> Difference | None:
+    """One metric's difference without its interval, or None and a reason in ``left_out``."""
+    a, b = methods[0], methods[number]
+    rows = scores.rows[scores.rows["metric"] == name]
+    metric = known_metric(name, told)
+    if metric is not None and metric.aggregate is not None:
+        left_out.append(f"{name} is not a mean over photos; compare the metric it pools")
+        return None
+    sides = []
+    for position, method in ((0, a), (number, b)):
+        members = [f"{position}.{seed}" for seed in range(len(method.runs))]
+        wide = rows[rows["member"].isin(members)].pivot(
+            index="sample", columns="member", values="value"
+        )
+        sides.append(wide.reindex(columns=members).dropna().sort_index())
+    for method, side in zip((a, b), sides, strict=True):
+        if side.empty:
+            left_out.append(
+                f"{name}: not scored for {method.label} (wespe-bench score {method.runs[0]} "
+                f"--metrics {name})"
+            )
+            return None
+    shared = sides[0].index.intersection(sides[1].index)
+    if shared.empty:
+        left_out.append(f"{name}: {a.label} and {b.label} have no photo in common")
+        return None
+    expected = scores.samples.index
+    if metric is not None and metric.full_reference:
+        expected = expected[scores.samples["reference"].notna()]
+    lacking = tuple(
+        (method.label, tuple(map(str, expected.difference(side.index))))
+        for method, side in zip((a, b), sides, strict=True)
+    )
+    of_a, of_b = (side.loc[shared].to_numpy(np.float64) for side in sides)
+    values_a, values_b = of_a.mean(axis=1), of_b.mean(axis=1)
+    apart = paired.differences(values_a, values_b)
+    finite = np.isfinite(values_a) & np.isfinite(values_b)
+    column, _ = column_of(name, rows, scores.dataset, Remedy(None), told)
+    some = bool(finite.any())
+    means = [_seed_means(of[finite]) if some else () for of in (of_a, of_b)]
+    return Difference(
+        a=a.label,
+        b=b.label,
+        column=replace(column, decimals=_decimals(values_a[finite], values_b[finite])),
+        n=len(shared),
+        n_infinite=int((~finite).sum()),
+        mean_a=mean(values_a[finite]) if some else math.nan,
+        mean_b=mean(values_b[finite]) if some else math.nan,
+        difference=mean(apart[finite]) if some else math.nan,
+        low=math.nan,
+        high=math.nan,
+        p=paired.signed_rank(apart),
+        p_holm=1.0,
+        higher=int((apart > 0).sum()),
+        equal=int((apart == 0).sum()),
+        lower=int((apart < 0).sum()),
+        effect=paired.rank_biserial(apart),
+        lacking=tuple((label, names) for label, names in lacking if names),
+        seed_means_a=means[0],
+        seed_means_b=means[1],
+        samples=tuple(map(str, shared)),
+        values=apart,
+    )
+
+
+def _with_intervals(begun: Sequence[Difference]) -> list[Difference]:
+    """The same with their intervals; metrics of the same photos share their resamples."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for position, one in enumerate(begun):
+        finite = np.isfinite(one.values)
+        kept = tuple(np.asarray(one.samples)[finite]) if not finite.all() else one.samples
+        groups.setdefault(kept, []).append(position)
+    done = list(begun)
+    for positions in groups.values():
+        of = [begun[position].values for position in positions]
+        ends = paired.intervals(np.stack([values[np.isfinite(values)] for values in of], axis=1))
+        for position, (low, high) in zip(positions, ends, strict=True):
+            done[position] = replace(done[position], low=float(low), high=float(high))
+    return done
+
+
+def _seed_means(values: np.ndarray) -> tuple[float, ...]:
+    """The mean over photos of each column of float64 (n, seeds)."""
+    return tuple(mean(column) for column in values.T)
+
+
+def _spread(means: Sequence[float]) -> float:
+    """Standard deviation of seeds' means; NaN with one seed."""
+    return float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
+
+
+def _decimals(*sides: np.ndarray) -> int:
+    largest = max((abs(float(side.mean())) for side in sides if len(side)), default=0.0)
+    return 3 if largest < 10 else 2 if largest < 1000 else 1

@@ -1,0 +1,155 @@
+"""Photos side by side, whole and zoomed into one box: input, methods, reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from reports.contents import Section
+from reports.pictures import shots
+from reports.text import plain, shorten
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+#: left, top, width, height in pixels
+Box = tuple[int, int, int, int]
+
+# The longer side of a whole photo, and of a crop, as drawn.
+_WHOLE, _CROP = 700, 360
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One photo: its name, size and box, and (heading, whole, crop, value) of each column."""
+
+    sample: str
+    size: tuple[int, int]
+    box: Box
+    panels: tuple[tuple[str, np.ndarray, np.ndarray, str], ...]
+
+
+def read_row(section: Section, sample: str, methods: Sequence[str], box: Box | None) -> Row:
+    """The pictures of a photo, and the crops at ``box``.
+
+    Without a box it is the square, a fifth of the shorter side, with most detail and most
+    difference between the results.
+
+    Raises InputError when nothing can be read, or the box lies outside.
+    """
+    found = [
+        (name, label, image)
+        for name, kind, label, image in shots(section, sample, 10**6)
+        if kind != "method" or label in methods
+    ]
+    if len(found) < 2:
+        raise InputError(f"{plain(sample)}: its pictures cannot be read any more")
+    width, height = found[0][2].size
+    if box is None:
+        box = busiest([image for _, _, image in found[1:]])
+    left, top, wide, tall = box
+    if left < 0 or top < 0 or min(wide, tall) < 1 or left + wide > width or top + tall > height:
+        raise InputError(
+            f"--box {left} {top} {wide} {tall}: not inside {plain(sample)}, which has "
+            f"{width}x{height} pixels"
+        )
+    column = next(iter(section.table.columns), None)
+    panels = []
+    for name, label, image in found:
+        value = section.value(label, sample, column.metric) if column and label else None
+        shown = f"{column.show(value)} {column.unit}" if column and value is not None else ""
+        crop = image.crop((left, top, left + wide, top + tall))
+        panels.append((name, _fitted(image, _WHOLE), _fitted(crop, _CROP), shown.strip()))
+    return Row(plain(sample), (width, height), box, tuple(panels))
+
+
+def busiest(images: Sequence[Image.Image]) -> Box:
+    """The square, a fifth of the shorter side, with most detail and difference in ``images``."""
+    from scipy.ndimage import uniform_filter
+
+    width, height = images[0].size
+    side = max(1, min(width, height) // 5)
+    scale = max(1, side // 16)
+    small = np.stack(
+        [
+            np.asarray(image.convert("L").reduce(scale), np.float64)
+            if scale > 1
+            else np.asarray(image.convert("L"), np.float64)
+            for image in images
+        ]
+    )
+    window = max(1, side // scale)
+    common = small.mean(axis=0)
+    detail = uniform_filter(common**2, window) - uniform_filter(common, window) ** 2
+    # Where there is something to see, and the methods show it differently.
+    apart = uniform_filter(small.std(axis=0), window) * np.sqrt(np.maximum(detail, 0))
+    rows, columns = apart.shape
+    inside = apart[: max(1, rows - window + 1), : max(1, columns - window + 1)]
+    # The filter is centred; its windows that lie inside start at these corners.
+    half = window // 2
+    shifted = apart[half : half + inside.shape[0], half : half + inside.shape[1]]
+    y, x = np.unravel_index(int(shifted.argmax()), shifted.shape)
+    return min(int(x) * scale, width - side), min(int(y) * scale, height - side), side, side
+
+
+def draw_crops(rows: Sequence[Row], figure: Figure, bottom: float, top: float) -> None:
+    """The rows between two heights of ``figure``, which are shares of it."""
+    columns = max(len(row.panels) for row in rows)
+    shapes = [row.size[1] / row.size[0] for row in rows]
+    # A crop is square at most: the column's width is its height.
+    heights = [
+        part for row, shape in zip(rows, shapes, strict=True) for part in (shape, _tall(row))
+    ]
+    grid = figure.add_gridspec(
+        len(heights), columns, height_ratios=heights, left=0.012, right=0.988, bottom=bottom,
+        top=top, wspace=0.03, hspace=0.07,
+    )  # fmt: skip
+    for number, row in enumerate(rows):
+        scale = max(row.panels[0][1].shape[:2]) / max(row.size)
+        left, up, wide, tall = (scale * side for side in row.box)
+        for place, (name, whole, crop, value) in enumerate(row.panels):
+            above = figure.add_subplot(grid[2 * number, place])
+            above.imshow(whole, interpolation="lanczos")
+            above.add_patch(_outline(left, up, wide, tall))
+            below = figure.add_subplot(grid[2 * number + 1, place])
+            below.imshow(crop, interpolation="nearest")
+            if number == 0:
+                above.set_title(shorten(name, 18), fontsize=9, pad=4)
+            below.text(
+                0.03, 0.04, value, transform=below.transAxes, fontsize=8, color="white",
+                bbox={"facecolor": "#101214", "alpha": 0.75, "edgecolor": "none", "pad": 2},
+            )  # fmt: skip
+            for axes in (above, below):
+                axes.set_axis_off()
+
+
+def height_of(rows: Sequence[Row]) -> float:
+    """How high the rows are, in widths of a column."""
+    return sum(row.size[1] / row.size[0] + _tall(row) for row in rows)
+
+
+def _tall(row: Row) -> float:
+    return row.box[3] / row.box[2]
+
+
+def _outline(left: float, top: float, width: float, height: float) -> Rectangle:
+    from matplotlib import patches
+
+    return patches.Rectangle(
+        (left, top), width, height, fill=False, edgecolor="#ffcf33", linewidth=1.1
+    )
+
+
+def _fitted(image: Image.Image, longest: int) -> np.ndarray:
+    """At most ``longest`` pixels a side; small ones as they are."""
+    scale = longest / max(image.size)
+    if scale < 1:
+        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(image)

@@ -1,0 +1,241 @@
+"""The verb ``leaderboard``: all runs ranked, as a page that needs no network, with their cards."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from reports.board import Board, Entry, Interval, read_boards
+from reports.cards import make_card, read_card, write_card
+from reports.cells import Column
+from reports.html import render
+from reports.notes import row_n
+from reports.ranking import RESAMPLES
+from reports.text import markdown, plain
+from wespe_bench import atomic
+from wespe_bench.errors import InputError
+from wespe_bench.runs import disarmed, folder_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: How to read the ranks, in the words of the page and the Markdown.
+READING = (
+    "Methods are ranked by their mean of each metric, and ordered by the mean of those ranks. "
+    f"Brackets hold 95% intervals: the photos are drawn again {RESAMPLES:,} times, the same for "
+    "all methods, and ranked anew. Where intervals overlap, the order may be chance: wespe-bench "
+    "compare tests two methods against each other."
+)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Rank all runs below a folder, metric by metric and overall; write a page and their cards.
+
+    A card is one run's scores with its data revision and metric versions, to be ranked
+    elsewhere: send yours, add others'. A card of another revision or version is refused.
+
+    Examples:
+      wespe-bench leaderboard --runs runs/demo
+      wespe-bench leaderboard --runs runs/demo --add their_card.json
+    """
+
+    runs: str = "runs"
+    """The folder of runs."""
+    metrics: tuple[str, ...] = ()
+    """Rank by these metrics only."""
+    add: tuple[str, ...] = ()
+    """Cards of others' runs, kept in the folder added/ beside the page."""
+    out: str | None = None
+    """Where page, table and cards go (default: leaderboard/ in the folder of runs)."""
+
+
+def main(argv: list[str]) -> int:
+    """Write leaderboard.html, .md, .csv and the cards; returns 3 when a run is half scored."""
+    from wespe_bench.arguments import parse
+
+    config = parse(Leaderboard, argv, "leaderboard")
+    runs = Path(config.runs)
+    out = Path(config.out) if config.out else runs / "leaderboard"
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder with --out")
+    given = [Path(path) for path in config.add]
+    kept = sorted((out / "added").glob("*/*.json"))
+    cards = {(card.dataset, card.label): card for card in map(read_card, [*kept, *given])}
+    boards = read_boards(runs, metrics=config.metrics, cards=list(cards.values()))
+    for path in given:
+        card = read_card(path)
+        target = out / "added" / folder_name(card.dataset) / f"{folder_name(card.label)}.json"
+        if target.exists() and read_card(target).label != card.label:
+            raise InputError(f"{target} is another method's card; change the label in {path}")
+        if not (target.exists() and target.samefile(path)):
+            atomic.write_bytes(target, path.read_bytes())
+    links = {(b.table.dataset, e.label): _write_card(b, e, out) for b in boards for e in b.entries}
+    text = as_markdown(boards)
+    page = out / "leaderboard.html"
+    atomic.write_text(page, as_html(boards, links))
+    atomic.write_text(out / "leaderboard.md", text)
+    atomic.write_text(out / "leaderboard.csv", _csv(boards))
+    print(text)
+    print(page)
+    partial = [line for board in boards for line in board.partial]
+    for line in partial:
+        print(f"wespe-bench: {line}", file=sys.stderr)
+    return 3 if partial else 0
+
+
+def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.DataFrame:
+    """The boards as one tidy frame; see `reports.board.Board.frame`."""
+    import pandas as pd
+
+    frames = [board.frame() for board in read_boards(Path(runs), metrics=metrics)]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _write_card(board: Board, entry: Entry, out: Path) -> str:
+    """Write an own run's card; the address of the entry's card from the page."""
+    dataset, label = folder_name(board.table.dataset), folder_name(entry.label)
+    if entry.folder is None:
+        return quote(f"added/{dataset}/{label}.json")
+    from wespe_bench import store
+
+    cells = {
+        column.metric: (column, cell)
+        for column in board.table.columns
+        if (cell := board.table.cell(entry.label, column.metric)).n
+        and column.higher_is_better is not None
+    }
+    rows = board.scores[board.scores["label"] == entry.label]
+    if rows.empty:
+        return ""
+    card = make_card(store.read_run(entry.folder), rows, cells, board.metrics)
+    write_card(out / "cards" / dataset / label / "card.json", card)
+    return quote(f"cards/{dataset}/{label}/card.json")
+
+
+def as_markdown(boards: Sequence[Board]) -> str:
+    """A table a data set, and how to read it."""
+    parts = []
+    for board in boards:
+        table = board.table
+        note = f" ({markdown(table.note)})" if table.note else ""
+        parts.append(f"## {markdown(table.dataset)}{note}")
+        heads = ["Mean rank", "Method", "n"]
+        heads += [markdown(f"{c.title} {c.arrow}".strip()) for c in table.columns]
+        lines = [heads, ["--:", ":--", *("--:" for _ in heads[2:])]]
+        for entry in board.entries:
+            cells = [_cell(board, entry, column) for column in table.columns]
+            added = " (added)" if entry.card else ""
+            lines.append(
+                [_rank(entry.mean_rank), markdown(entry.label) + added, _n(board, entry), *cells]
+            )
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        parts += [f"- {markdown(line)}" for line in board.partial]
+    parts.append(markdown(READING))
+    parts += [f"- {markdown(note)}" for note in notes(boards)]
+    return "\n\n".join(parts) + "\n"
+
+
+def notes(boards: Sequence[Board]) -> list[str]:
+    """What has to be known of the metrics, and of cards from others."""
+    found = []
+    columns = [column for board in boards for column in board.table.columns]
+    if any(column.metric.startswith(("entropy", "bpp")) for column in columns):
+        found.append(
+            "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo. "
+            "--metrics ranks by others."
+        )
+    if any(entry.card for board in boards for entry in board.entries):
+        found.append(
+            "Rows marked as added come from cards: their scores were made elsewhere and cannot be "
+            "checked here."
+        )
+    return found
+
+
+def as_html(boards: Sequence[Board], links: dict[tuple[str, str], str]) -> str:
+    """The page; ``links`` leads from (data set, label) to a card's address."""
+    views = [
+        {
+            "board": board,
+            "rows": [
+                {
+                    "entry": entry,
+                    "label": plain(entry.label),
+                    "link": links.get((board.table.dataset, entry.label), ""),
+                    "rank": _rank(entry.mean_rank),
+                    "n": _n(board, entry),
+                    "about": _about(entry),
+                    "cells": [_view(board, entry, column) for column in board.table.columns],
+                }
+                for entry in board.entries
+            ],
+        }
+        for board in boards
+    ]
+    return render(
+        "leaderboard.html",
+        ("page.css",),
+        ("tables.js",),
+        views=views,
+        reading=READING,
+        notes=notes(boards),
+    )
+
+
+def _view(board: Board, entry: Entry, column: Column) -> dict[str, object]:
+    cell = board.table.cell(entry.label, column.metric)
+    mean, interval = column.show_cell(cell)
+    return {
+        "mean": mean,
+        "interval": interval,
+        "best": cell.best,
+        "rank": _rank(entry.ranks[column.metric]),
+        "sort": "" if math.isnan(cell.mean) else repr(cell.mean),
+        "reason": plain(cell.reason),
+    }
+
+
+def _about(entry: Entry) -> str:
+    if entry.card is None:
+        return ""
+    return f"added; {plain(entry.card.enhancer)} {plain(entry.card.fingerprint)[:40]}".strip()
+
+
+def _n(board: Board, entry: Entry) -> str:
+    return row_n(board.table, entry.label)
+
+
+def _cell(board: Board, entry: Entry, column: Column) -> str:
+    cell = board.table.cell(entry.label, column.metric)
+    mean, _ = column.show_cell(cell)
+    mean = f"**{mean}**" if cell.best else mean
+    ranked = _rank(entry.ranks[column.metric])
+    return f"{mean} ({ranked})" if ranked != "–" else mean
+
+
+def _rank(interval: Interval) -> str:
+    """A rank and its interval.
+
+    >>> _rank((2.0, 1.0, 3.5)), _rank((1.0, math.nan, math.nan)), _rank((math.nan,) * 3)
+    ('2 [1, 3.5]', '1', '–')
+    """
+    value, low, high = interval
+    if math.isnan(value):
+        return "–"
+    shown = [f"{number:.3g}" for number in (value, low, high)]
+    return shown[0] if math.isnan(low) else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def _csv(boards: Sequence[Board]) -> str:
+    import pandas as pd
+
+    frame = pd.concat([board.frame() for board in boards], ignore_index=True)
+    for column in ("dataset", "label", "metric", "unit"):
+        frame[column] = frame[column].map(disarmed)
+    return str(frame.to_csv(index=False, lineterminator="\n"))

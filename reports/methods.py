@@ -1,0 +1,192 @@
+"""The methods that a comparison names: their runs, one or one a seed, and their scores.
+
+A method is named by its label or by a run folder. Runs labelled ``NAME@1``, ``NAME@2``, ...
+are seeds of NAME, as are runs of one label whose run.json states different seeds, and
+whatever is listed as ``NAME=RUN,RUN``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports.checks import Remedy, check_column, check_runs
+from reports.text import plain
+from wespe_bench.errors import InputError
+from wespe_bench.registry import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SEEDED = re.compile(r"(.+)@\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A label and the folders of its runs on one data set; several are seeds of one method."""
+
+    label: str
+    runs: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A run folder and what its run.json says of it."""
+
+    folder: Path
+    label: str
+    dataset: str
+    seed: int
+
+
+def find_methods(
+    names: Sequence[str], runs: Path, dataset: str | None = None
+) -> tuple[str, list[Method]]:
+    """The data set, and a `Method` for each name, in their order.
+
+    ``runs`` is searched for labels; ``dataset`` may be left out where the named methods share
+    one data set. Raises InputError for an unknown name, runs that cannot be told apart, one
+    method named twice, and no or several data sets in common.
+    """
+    known: list[_Found] | None = None
+    groups: list[tuple[str, list[_Found]]] = []
+    for name in names:
+        label, equals, listed = name.partition("=")
+        if equals and label and listed:
+            groups.append((label, [_read(Path(run)) for run in listed.split(",")]))
+        elif (Path(name) / "run.json").is_file():
+            run = _read(Path(name))
+            groups.append((run.label, [run]))
+        else:
+            known = _known(runs) if known is None else known
+            groups.append((name, _labelled(name, known, runs)))
+    chosen = _dataset([found for _, found in groups], dataset)
+    methods = [
+        Method(label, _seeds(label, [run for run in found if run.dataset == chosen]))
+        for label, found in groups
+    ]
+    taken: dict[Path, str] = {}
+    for method in methods:
+        for folder in method.runs:
+            if folder.resolve() in taken:
+                raise InputError(
+                    f"{folder} is named twice; a comparison needs two different methods"
+                )
+            taken[folder.resolve()] = method.label
+    labels = [method.label for method in methods]
+    return chosen, [
+        # Two folders of one label are told apart by their paths.
+        replace(method, label=str(method.runs[0])) if labels.count(method.label) > 1 else method
+        for method in methods
+    ]
+
+
+def _read(folder: Path) -> _Found:
+    from wespe_bench import store
+
+    head = store.read_run(folder)
+    return _Found(folder, head["label"], head["dataset"]["name"], int(head.get("seed", 0)))
+
+
+def _known(runs: Path) -> list[_Found]:
+    from wespe_bench import store
+
+    return [_read(folder) for folder in store.find_runs(runs)]
+
+
+def _labelled(name: str, known: Sequence[_Found], runs: Path) -> list[_Found]:
+    found = [run for run in known if run.label == name]
+    found = found or [
+        run for run in known if (seeded := _SEEDED.fullmatch(run.label)) and seeded[1] == name
+    ]
+    if not found:
+        labels = sorted({run.label for run in known})
+        shown = ", ".join(map(plain, labels[:12])) + (" ..." if len(labels) > 12 else "")
+        raise InputError(
+            f"no run folder and no label {name!r} below {runs}{did_you_mean(name, labels)}; "
+            f"there are: {shown}"
+        )
+    return found
+
+
+def _dataset(groups: Sequence[Sequence[_Found]], asked: str | None) -> str:
+    sets = [{run.dataset for run in found} for found in groups]
+    shared = set.intersection(*sets)
+    if asked is not None:
+        if asked not in shared:
+            everything = sorted(set().union(*sets))
+            raise InputError(
+                f"not all methods have a run on {asked!r}{did_you_mean(asked, everything)}; "
+                f"they share: {', '.join(sorted(shared)) or 'nothing'}"
+            )
+        return asked
+    if not shared:
+        told = "; ".join(f"{found[0].label} on {found[0].dataset}" for found in groups)
+        raise InputError(f"the methods share no data set ({told}); run them on the same photos")
+    if len(shared) > 1:
+        raise InputError(f"several data sets: {', '.join(sorted(shared))}; name one with --dataset")
+    return next(iter(shared))
+
+
+def _seeds(label: str, found: Sequence[_Found]) -> tuple[Path, ...]:
+    """The folders of one method, where their labels or seeds tell them apart."""
+    told = [(run.label, run.seed) for run in found]
+    doubled = next((one for one in told if told.count(one) > 1), None)
+    if doubled is not None:
+        folders = [str(run.folder) for run in found if (run.label, run.seed) == doubled]
+        raise InputError(
+            f"{len(folders)} runs on {found[0].dataset!r} are called {doubled[0]!r} with seed "
+            f"{doubled[1]} ({', '.join(folders[:3])}); name run folders instead of {label!r}"
+        )
+    return tuple(run.folder for run in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of methods on one data set, checked: one revision, one version a metric.
+
+    ``rows`` is as `wespe_bench.store.load_scores` gives it, with ``member`` (method, seed) in
+    place of the label; ``samples`` are those of the runs, by sample.
+    """
+
+    dataset: str
+    revision: str
+    note: str
+    rows: pd.DataFrame
+    samples: pd.DataFrame
+
+
+def load(methods: Sequence[Method], dataset: str) -> Scores:
+    """Read the methods' runs. Raises InputError where their scores must not be compared."""
+    import pandas as pd
+
+    from wespe_bench import store
+
+    remedy = Remedy(Path())
+    frames, samples = [], []
+    for number, method in enumerate(methods):
+        for seed, folder in enumerate(method.runs):
+            rows = store.load_scores(folder)
+            if rows.empty:
+                raise InputError(f"{folder} has no scores; make them: wespe-bench score {folder}")
+            rows = rows.assign(run=str(folder), label=f"{number}.{seed}")
+            frames.append(rows)
+            samples.append(store.load_samples(folder))
+    scores = pd.concat(frames, ignore_index=True)
+    check_runs(scores, dataset, remedy)
+    for metric, rows in scores.groupby("metric", sort=False):
+        check_column(rows, str(metric), dataset, remedy)
+    notes = sorted(note for note in scores["note"].unique() if isinstance(note, str) and note)
+    return Scores(
+        dataset=dataset,
+        revision=str(scores["revision"].iloc[0]),
+        note="; ".join(notes),
+        rows=scores.rename(columns={"label": "member"}),
+        samples=pd.concat(samples, ignore_index=True)
+        .drop_duplicates("sample")
+        .set_index("sample")
+        .sort_index(),
+    )

@@ -1,0 +1,77 @@
+"""Ranks of methods, and how far they would move with other photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.paired import draws
+
+#: Bootstrap resamples of a ranking.
+RESAMPLES = 5000
+
+_ENDS = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Ranks from 1, the best; ties share their mean rank.
+
+    ``metric`` is float64 (methods, metrics, 3): rank, lower and upper end of its 95% interval;
+    ``mean`` (methods, 3) the same of the mean rank over the metrics. NaN where a method lacks
+    a metric; its mean rank is NaN then too.
+    """
+
+    metric: np.ndarray
+    mean: np.ndarray
+
+
+def rank(values: np.ndarray, higher_is_better: Sequence[bool]) -> Ranks:
+    """Rank methods by their means over photos.
+
+    ``values`` is float64 (methods, metrics, photos): NaN where there is no score, and all NaN
+    where a method lacks the metric; infinite scores are left out of means as in tables. Every
+    resample draws the same photos for all methods and metrics.
+    """
+    from scipy.stats import rankdata
+
+    methods, metrics, photos = values.shape
+    signs = np.where(higher_is_better, -1.0, 1.0)
+    finite = np.isfinite(values)
+    there = finite.any(axis=2)
+    flat = np.where(finite, values, 0.0).reshape(methods * metrics, photos).T
+    whole = bool(finite[there].all())
+    mask = finite.reshape(methods * metrics, photos).T.astype(np.float64)
+
+    def ranked(counts: np.ndarray) -> np.ndarray:
+        """(draws, methods, metrics) from (draws, photos)."""
+        total = counts.sum(axis=1, keepdims=True) if whole else counts @ mask
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # Rounded, so that equal methods stay equal whatever the order of additions.
+            means = np.round(counts @ flat / total, 12).reshape(-1, methods, metrics) * signs
+        found = np.full(means.shape, np.nan)
+        for metric in range(metrics):
+            rows = np.flatnonzero(there[:, metric])
+            if len(rows):
+                # A resample without any finite score of a method ranks it last.
+                some = np.nan_to_num(means[:, rows, metric], nan=np.inf)
+                found[:, rows, metric] = rankdata(some, axis=1)
+        return found
+
+    (observed,) = ranked(np.ones((1, photos)))
+    drawn = np.concatenate([ranked(counts) for counts in draws(photos, RESAMPLES)])
+    if photos < 2:
+        drawn = np.full_like(drawn, np.nan)
+    return Ranks(
+        metric=np.stack([observed, *_ends(drawn)], axis=-1),
+        mean=np.stack([observed.mean(axis=1), *_ends(drawn.mean(axis=2))], axis=-1),
+    )
+
+
+def _ends(drawn: np.ndarray) -> np.ndarray:
+    ends: np.ndarray = np.quantile(drawn, _ENDS, axis=0, method="inverted_cdf")
+    # A quantile of NaN is unspecified with this method.
+    ends[:, np.isnan(drawn).any(axis=0)] = np.nan
+    return ends

@@ -1,0 +1,62 @@
+"use strict";
+document.documentElement.classList.add("js");
+
+// A click on a column's head sorts by it, a second one turns the order; empty cells stay last.
+const sortValue = (row, index) => {
+  const cell = row.cells[index];
+  const text = cell.dataset.sort === undefined ? cell.textContent.trim() : cell.dataset.sort;
+  const number = Number(text.replace("−", "-").replace("∞", "Infinity"));
+  return text === "" || text === "–" ? null : Number.isNaN(number) ? text : number;
+};
+const sortRows = (table, index, down) => {
+  const body = table.tBodies[0];
+  const rows = [...body.rows].map((row) => [sortValue(row, index), row]);
+  rows.sort(([a], [b]) => {
+    if (a === null || b === null) return (a === null) - (b === null);
+    const order =
+      typeof a === "number" && typeof b === "number"
+        ? a - b
+        : String(a).localeCompare(String(b), undefined, { numeric: true });
+    return down ? -order : order;
+  });
+  body.append(...rows.map(([, row]) => row));
+};
+const makeSortable = (table) => {
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, index) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "sort";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const before = head.getAttribute("aria-sort");
+      const down = before ? before === "ascending" : head.dataset.first === "descending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      sortRows(table, index, down);
+    });
+  });
+};
+document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
+
+// A board's rows, by what is typed and by data set.
+for (const box of document.querySelectorAll("[data-filters]")) {
+  const [text, set] = [box.querySelector("[type=search]"), box.querySelector("select")];
+  const told = box.querySelector("[aria-live]");
+  const filter = () => {
+    const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const section of document.querySelectorAll("section[data-set]")) {
+      section.hidden = Boolean(set && set.value && set.value !== section.dataset.set);
+      for (const row of section.querySelectorAll("tbody tr")) {
+        const name = row.querySelector("th").textContent.toLowerCase();
+        row.hidden = !words.every((word) => name.includes(word));
+        shown += !row.hidden && !section.hidden;
+      }
+    }
+    told.textContent = shown === 1 ? "1 row" : shown + " rows";
+  };
+  box.addEventListener("input", filter);
+  filter();
+}

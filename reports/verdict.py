@@ -1,0 +1,154 @@
+"""A comparison in plain words: a sentence a metric, and what has to be known beside it.
+
+All texts are plain: whoever renders them escapes them.
+"""
+
+from __future__ import annotations
+
+import math
+
+from reports import paired
+from reports.cells import Column
+from reports.comparison import Comparison, Difference
+from reports.text import plain, plural
+
+METHOD = (
+    f"Differences are of the two scores of one photo. The interval is a 95% studentised "
+    f"bootstrap interval of their mean ({paired.RESAMPLES:,} resamples of the photos); p is "
+    "Wilcoxon's signed-rank test after Holm's correction over all rows; the effect is the "
+    "rank-biserial correlation, from -1 to 1. A method is called better only where the interval "
+    f"leaves 0 out and p is below {paired.LEVEL}."
+)
+
+
+def sentence(one: Difference) -> str:
+    """What one metric says of the two methods, in its own direction; no claim without proof."""
+    column = one.column
+    title, a, b = plain(column.title), plain(one.a), plain(one.b)
+    if one.higher == one.lower == 0:
+        return f"{a} and {b} have the same {title} on every one of {plural(one.n, 'photo')}."
+    if math.isnan(one.difference):
+        return f"{title} of {a} or {b} is infinite on every photo, so there is no mean difference."
+    if one.shown:
+        return _claim(one, title, a, b)
+    way = "higher" if one.difference > 0 else "lower"
+    return (
+        f"{a} against {b} in {title}: {_size(one)} {way} on average over "
+        f"{plural(_finite(one), 'photo')}, {_doubt(one)}."
+    )
+
+
+def headline(comparison: Comparison) -> str:
+    """The sentences of each rival's first metric."""
+    seen: dict[str, str] = {}
+    for one in comparison.differences:
+        seen.setdefault(one.b, sentence(one))
+    return " ".join(seen.values())
+
+
+def interval(column: Column, one: Difference) -> str:
+    """The interval of a difference in brackets, empty where there is none."""
+    if math.isnan(one.low):
+        return ""
+    return f"[{column.show(one.low)}, {column.show(one.high)}]"
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What has to stand beneath the table so that it cannot be misread."""
+    found = [METHOD]
+    if comparison.note:
+        found.append(f"This data set: {plain(comparison.note)}.")
+    for one in comparison.differences:
+        title = plain(one.column.title)
+        for label, names in one.lacking:
+            found.append(
+                f"{title}: {plain(label)} has no score of {plural(len(names), 'photo')} "
+                f"({_some(names)}); compared are the {one.n} that both have."
+            )
+        if one.n_infinite:
+            found.append(
+                f"{title}: infinite on {plural(one.n_infinite, 'photo')}, left out of the means "
+                "and the interval; the test, the effect and the counts include them."
+            )
+    for method in comparison.methods:
+        if len(method.runs) > 1:
+            found.append(_seeds(comparison, method.label, len(method.runs)))
+    found += [f"Left out: {plain(reason)}." for reason in comparison.left_out]
+    smallest = min(one.n for one in comparison.differences)
+    if smallest < paired.FEWEST:
+        found.append(
+            f"With {plural(smallest, 'photo')} there is no interval: from {paired.FEWEST} on."
+        )
+    if any(one.column.metric.startswith(("entropy", "bpp")) for one in comparison.differences):
+        found.append(
+            "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."
+        )
+    return list(dict.fromkeys(found))
+
+
+def _claim(one: Difference, title: str, a: str, b: str) -> str:
+    on = f"over {plural(_finite(one), 'photo')} (95% interval {_span(one)}"
+    way = "higher" if one.difference > 0 else "lower"
+    if one.column.higher_is_better is None:
+        text = f"{a} has {_size(one)} {way} {title} than {b} on average {on})"
+        return f"{text}; which way is better is not known."
+    if one.better == one.b:
+        a, b = b, a
+        way = "lower" if way == "higher" else "higher"
+    wins = max(one.higher, one.lower)
+    wins = (one.higher if one.difference > 0 else one.lower) or wins
+    caveat = "" if one.seeds_agree else "; not every seed agrees"
+    return (
+        f"{a} is better than {b} in {title}: {_size(one)} {way} on average {on}), better on "
+        f"{wins} of {one.n}{caveat}."
+    )
+
+
+def _doubt(one: Difference) -> str:
+    """Why there is no claim."""
+    if math.isnan(one.low):
+        return "too few for an interval: no difference is shown"
+    told = f"95% interval {_span(one)}"
+    if one.low <= 0 <= one.high:
+        return f"{told}, which covers 0: no difference is shown"
+    if paired.smallest_p(one.n) >= paired.LEVEL:
+        return (
+            f"{told}: no difference is shown, nor can it be with so few (the rank test's p is "
+            f"{paired.smallest_p(one.n):.2g} at best)"
+        )
+    return f"{told}, which the rank test does not confirm (p = {one.p_holm:.2g}): none is shown"
+
+
+def _span(one: Difference) -> str:
+    """The interval in the direction in which the sentence tells the difference."""
+    low, high = one.low, one.high
+    if one.shown and one.difference < 0:
+        low, high = -high, -low
+    return f"{one.column.show(low)} to {one.column.show(high)}"
+
+
+def _size(one: Difference) -> str:
+    unit = f" {plain(one.column.unit)}" if one.column.unit else ""
+    return f"{one.column.show(abs(one.difference))}{unit}"
+
+
+def _finite(one: Difference) -> int:
+    return one.n - one.n_infinite
+
+
+def _seeds(comparison: Comparison, label: str, count: int) -> str:
+    told = []
+    for one in comparison.differences:
+        means = one.seed_means_a if one.a == label else one.seed_means_b
+        if label in (one.a, one.b) and means:
+            low, high = one.column.show(min(means)), one.column.show(max(means))
+            told.append(f"{plain(one.column.title)} {low} to {high}")
+    return (
+        f"{plain(label)} is {count} seeds, averaged on each photo; their own means lie between: "
+        f"{', '.join(dict.fromkeys(told))}. The intervals are over photos, for these seeds."
+    )
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(map(plain, names[:10]))
+    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown

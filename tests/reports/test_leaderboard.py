@@ -1,0 +1,215 @@
+"""Boards and cards: ranks against brute force, half-scored runs, and strangers' files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import wespe_bench
+from reports.board import read_boards
+from reports.cards import read_card
+from reports.leaderboard import main
+from reports.ranking import rank
+from tests.conftest import Command
+from tests.reports.runs import make_run
+from tests.reports.test_markdown import HOSTILE, tokens
+from tests.reports.test_page import Elements
+from tests.wespe_bench.test_cli import one_line
+from wespe_bench.errors import InputError
+
+RNG = np.random.default_rng(3)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for number, label in enumerate(("identity", "good", "bad")):
+        shift = (0.0, 3.0, -3.0)[number]
+        make_run(
+            tmp_path,
+            label,
+            {"psnr": RNG.normal(20 + shift, 1, 12), "entropy": RNG.normal(6, 1, 12)},
+        )
+    return tmp_path
+
+
+@given(
+    values=st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), min_size=1, max_size=5),
+    higher=st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_ranks_are_those_of_a_slow_loop(values: list[list[int]], higher: bool) -> None:
+    array = np.array(values, float)[:, None, :]
+    found = rank(array, [higher]).metric[:, 0]
+    means = array.mean(axis=2)[:, 0]
+    for i, own in enumerate(means):
+        better = sum(m > own if higher else m < own for m in means)
+        equal = sum(m == own for m in means) - 1
+        assert found[i, 0] == 1 + better + equal / 2
+        assert 1 <= found[i, 1] <= found[i, 2] <= len(means)
+
+
+def test_rank_intervals_are_those_of_resamples() -> None:
+    values = RNG.normal(0, 1, (3, 2, 15))
+    found = rank(values, [True, False])
+    rng = np.random.default_rng(0)
+    ranks = []
+    for _ in range(4000):
+        means = values[:, :, rng.integers(0, 15, 15)].mean(axis=2)
+        order = np.stack([-means[:, 0], means[:, 1]], axis=1)
+        ranks.append((order[:, None] > order[None]).sum(axis=1) + 1)
+    low, high = np.quantile(ranks, [0.025, 0.975], axis=0, method="inverted_cdf")
+    assert np.abs(found.metric[..., 1] - low).max() <= 1
+    assert np.mean(found.metric[..., 1] == low) >= 5 / 6
+    assert np.mean(found.metric[..., 2] == high) >= 5 / 6
+    assert found.mean[:, 0] == pytest.approx(found.metric[..., 0].mean(axis=1))
+
+
+def test_missing_and_infinite_values() -> None:
+    values = np.array([[[1.0, math.inf], [1, 2]], [[2.0, 2.0], [3, 4]], [[np.nan] * 2, [0, 0]]])
+    found = rank(values, [True, True])
+    assert found.metric[:2, 0, 0].tolist() == [2.0, 1.0]
+    assert np.isnan(found.metric[2, 0]).all() and np.isnan(found.mean[2]).all()
+    assert np.isnan(rank(np.ones((2, 1, 1)), [True]).metric[..., 1:]).all()
+
+
+def test_board_is_ordered_by_mean_rank(runs: Path) -> None:
+    (board,) = read_boards(runs, metrics=["psnr"])
+    assert [entry.label for entry in board.entries] == ["good", "identity", "bad"]
+    assert [entry.mean_rank for entry in board.entries] == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
+    frame = wespe_bench.leaderboard(runs, metrics=["psnr"])
+    assert frame["label"].tolist() == ["good", "identity", "bad"]
+    assert frame["mean"].tolist() == sorted(frame["mean"], reverse=True)
+
+
+def test_half_scored_runs_are_named_and_not_ranked(runs: Path, command: Command) -> None:
+    make_run(runs, "half", {"psnr": RNG.normal(9, 1, 5), "entropy": RNG.normal(6, 1, 12)})
+    result = command("leaderboard", "--runs", runs)
+    assert result.returncode == 3
+    assert (
+        "half is not ranked by psnr: it lacks 7 photos of 12 (s05, s06, s07 ...)" in result.stderr
+    )
+    with (runs / "leaderboard" / "leaderboard.csv").open() as file:
+        rows = {(row["label"], row["metric"]): row for row in csv.DictReader(file)}
+    assert rows["half", "psnr"]["mean"] == "" == rows["half", "entropy"]["mean_rank"]
+    assert float(rows["half", "entropy"]["rank"]) >= 1
+    assert "half is not ranked" in (runs / "leaderboard" / "leaderboard.html").read_text("utf-8")
+
+
+def test_every_row_leads_to_its_card(runs: Path) -> None:
+    assert main(["--runs", str(runs)]) == 0
+    out = runs / "leaderboard"
+    elements = Elements((out / "leaderboard.html").read_text("utf-8"))
+    links = [a["href"] for a in elements.all("a")]
+    labels = [entry.label for entry in read_boards(runs)[0].entries]
+    assert links == [f"cards/photos/{label}/card.json" for label in labels]
+    for link in links:
+        card = read_card(out / link)
+        assert set(card.scores) == {"psnr", "entropy"} and len(card.samples) == 12
+    text = (out / links[0]).read_text("utf-8")
+    assert str(runs) not in text and "wespe-bench run" not in text  # no path, no command
+
+
+@pytest.fixture
+def stranger(runs: Path, tmp_path: Path) -> Path:
+    """A card as somebody else would send it."""
+    assert main(["--runs", str(runs)]) == 0
+    card = json.loads(
+        (runs / "leaderboard" / "cards" / "photos" / "good" / "card.json").read_text()
+    )
+    card["method"]["label"] = "Theirs"
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps(card))
+    return path
+
+
+def test_a_card_is_taken_and_kept(runs: Path, stranger: Path, command: Command) -> None:
+    assert command("leaderboard", "--runs", runs, "--add", stranger).returncode == 0
+    stranger.unlink()
+    again = command("leaderboard", "--runs", runs)
+    assert "Theirs (added)" in again.stdout
+    page = (runs / "leaderboard" / "leaderboard.html").read_text("utf-8")
+    assert "added/photos/Theirs.json" in page
+    assert "cannot be checked here" in page
+
+
+def changed(path: Path, change: Any) -> Path:
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c["dataset"].update(revision="0" * 64), "other photos"),
+        (lambda c: c["metrics"]["psnr"].update(version="2"), "has to be scored again"),
+        (lambda c: c["dataset"].update(name="else"), "no run here"),
+        (lambda c: c["method"].update(label="good"), "called 'good' on 'photos' already"),
+        (lambda c: c["method"].update(label="a\nb"), "control characters"),
+        (lambda c: c["method"].update(label="x" * 101), "101 characters"),
+        (lambda c: c["method"].update(label=7), "method.label is missing or of the wrong kind"),
+        (lambda c: c["scores"]["psnr"].pop(), "11 scores for 12 samples"),
+        (lambda c: c["scores"]["psnr"].__setitem__(0, 99.0), "scores_sha256"),
+        (lambda c: c["scores"]["psnr"].__setitem__(0, "=1+1"), "'=1+1' is no score"),
+        (lambda c: c["scores"]["psnr"].__setitem__(0, True), "no score"),
+        (lambda c: c["scores"]["psnr"].__setitem__(0, math.nan), "'nan' is no score"),
+        (lambda c: c["samples"].__setitem__(0, "../../x"), "no plain relative path"),
+        (lambda c: c["samples"].__setitem__(0, "s01"), "one stands twice"),
+        (lambda c: c.update(schema=99), "newer wespe-bench"),
+        (lambda c: c.pop("scores"), "scores is missing"),
+        (lambda c: c["metrics"].clear(), "no scores"),
+    ],
+)
+def test_cards_that_do_not_belong_or_lie_are_refused(
+    runs: Path, stranger: Path, change: Any, words: str
+) -> None:
+    changed(stranger, change)
+    with pytest.raises(InputError) as caught:
+        main(["--runs", str(runs), "--add", str(stranger)])
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert not (runs / "leaderboard" / "added").exists()
+
+
+def test_files_that_are_no_cards_get_one_line(
+    runs: Path, stranger: Path, command: Command, tmp_path: Path
+) -> None:
+    text = stranger.read_text()
+    for number, content in enumerate(("", "[]", "{}", "[" * 100_000, "\xff", text[:-9])):
+        path = tmp_path / f"{number}.json"
+        path.write_text(content)
+        with pytest.raises(InputError, match="no card that can be used"):
+            read_card(path)
+    one_line(command("leaderboard", "--runs", runs, "--add", tmp_path / "gone"), "cannot be read")
+    one_line(command("leaderboard", "--runs", tmp_path / "nowhere"), "no such folder")
+    one_line(command("leaderboard", "--runs", runs, "--metrics", "pnsr"), "did you mean 'psnr'?")
+
+
+def test_hostile_cards_inject_nothing(runs: Path, stranger: Path) -> None:
+    hostile = [name for name in HOSTILE if name.isprintable()]
+    for number, name in enumerate(hostile):
+        card = json.loads(stranger.read_text())
+        card["method"] = {"label": name[:100], "enhancer": name, "fingerprint": name}
+        card["metrics"]["psnr"].update(title=name, unit=name)
+        path = stranger.with_name(f"h{number}.json")
+        path.write_text(json.dumps(card))
+        assert main(["--runs", str(runs), "--add", str(path)]) == 0
+    out = runs / "leaderboard"
+    elements = Elements((out / "leaderboard.html").read_text("utf-8"))
+    assert len(elements.all("script")) == 1 and not elements.all("img")
+    for link in elements.all("a"):
+        assert link["href"].startswith(("cards/", "added/")) and ":" not in link["href"]
+        assert ".." not in link["href"]
+    kinds = {token.type for token in tokens((out / "leaderboard.md").read_text("utf-8"))}
+    assert not kinds & {"html_inline", "html_block", "link_open", "image", "code_inline"}
+    with (out / "leaderboard.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            assert not row["label"].startswith(("=", "+", "-", "@"))

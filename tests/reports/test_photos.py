@@ -1,0 +1,96 @@
+"""Every photo on the page: its scores, its pictures within their share, nothing injected."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports import page, photos
+from reports.contents import read_contents
+from tests.reports.runs import ids, make_run
+from tests.reports.test_markdown import HOSTILE
+from tests.reports.test_page import Elements
+
+
+def test_all_scores_of_every_photo_are_there(tmp_path: Path) -> None:
+    values = {
+        "identity": {"psnr": [15.125, math.inf, 3.0], "entropy": [5.0, 6.0, 7.0]},
+        "clahe": {"psnr": [1.0, 2.0, 1 / 3], "entropy": [7.0, 8.0, 9.0]},
+    }
+    for label, of in values.items():
+        make_run(tmp_path, label, of)
+    (section,) = read_contents(tmp_path).sections
+    found = photos.photos(section, 10**6)
+    data = json.loads(found.data)
+    assert (found.count, found.pictured) == (3, 3)
+    assert data["methods"] == ["identity", "clahe"]
+    assert [metric["title"] for metric in data["metrics"]] == ["PSNR", "Entropy"]
+    assert [photo["name"] for photo in data["photos"]] == ids(3)
+    assert data["photos"][1]["values"] == [["inf", 6.0], [2.0, 8.0]]
+    assert data["photos"][2]["values"][1][0] == pytest.approx(1 / 3, rel=1e-8)
+    assert data["pictures"] == ["Input", "clahe", "Reference"]
+    for photo in data["photos"]:
+        assert sorted(photo["pictures"]) == ["0", "1", "2"]
+        assert all(uri.startswith("data:image/") for uri in photo["pictures"].values())
+
+
+def test_pictures_fit_their_share_or_are_left_out(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", {"psnr": range(5)}, size=(300, 500))
+    (section,) = read_contents(tmp_path).sections
+
+    def total(found: photos.Photos) -> int:
+        return sum(len(u) for p in json.loads(found.data)["photos"] for u in p["pictures"].values())
+
+    wide = photos.photos(section, 10**9)
+    tight = photos.photos(section, total(wide) // 2)
+    assert 0 < total(tight) <= total(wide) // 2
+    assert tight.pictured == wide.pictured == 5
+    none = photos.photos(section, 10)
+    assert (none.count, none.pictured, total(none)) == (5, 0, 0)
+
+
+def test_many_photos_are_evenly_spaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "MOST", 5)
+    monkeypatch.setattr(photos, "MOST_PICTURED", 2)
+    make_run(tmp_path, "a", {"psnr": range(9)})
+    contents = read_contents(tmp_path)
+    found = photos.photos(contents.sections[0], 10**6)
+    data = json.loads(found.data)
+    assert [photo["name"] for photo in data["photos"]] == ["s00", "s02", "s04", "s06", "s08"]
+    assert [bool(photo["pictures"]) for photo in data["photos"]] == [True, *3 * [False], True]
+    text = Elements(page.html_report(contents)).text
+    assert "5 photos of 9, evenly spaced" in text and "(2 have pictures)" in text
+
+
+def test_page_holds_the_data_as_data(tmp_path: Path) -> None:
+    names = [name.replace("/", "∕") for name in HOSTILE[:4]]
+    for label in ("identity", HOSTILE[0]):
+        make_run(tmp_path, label, {"psnr": [1, 2, 3, 4]}, folder=label[:2], samples=names)
+    contents = read_contents(tmp_path)
+    elements = Elements(page.html_report(contents))
+    (attributes,) = [a for tag, a in elements.found if "data-photos" in a]
+    data = json.loads(attributes["data-photos"])
+    assert sorted(photo["name"] for photo in data["photos"]) == sorted(names)
+    assert len(elements.all("script")) == 1 and len(elements.all("dialog")) == 1
+
+
+def test_a_hundred_photos_stay_below_ten_megabytes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        # Noise is the worst case: nothing compresses.
+        make_run(tmp_path, f"m{number}", {"psnr": rng.normal(20, 2, 100)}, size=(180, 240))
+    text = page.html_report(read_contents(tmp_path), quiet=True)
+    assert 2_000_000 < len(text.encode()) < 10_000_000
+
+
+def test_tables_can_be_sorted_by_number(tmp_path: Path) -> None:
+    for label, value in {"a": 1.0, "b": -2.5}.items():
+        make_run(tmp_path, label, {"psnr": [value] * 3})
+    elements = Elements(page.html_report(read_contents(tmp_path)))
+    sortable = [a for a in elements.all("table") if "data-sortable" in a]
+    assert [a["class"] for a in sortable] == ["results", "runs"]
+    assert [a["data-sort"] for a in elements.all("td") if "data-sort" in a] == ["1.0", "-2.5"]

@@ -1,0 +1,112 @@
+"""Figures as files: the right crops and numbers, captions with n, names that are only names."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reports import crops, plots
+from reports.contents import read_contents
+from reports.plates import main
+from tests.conftest import Command
+from tests.reports.runs import make_run
+from tests.reports.test_markdown import HOSTILE
+from tests.wespe_bench.test_cli import one_line
+from wespe_bench.errors import InputError
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(5)
+    for number, label in enumerate(("identity", "clahe", HOSTILE[0])):
+        psnr = rng.normal(20 + number, 2, 6)
+        make_run(
+            tmp_path, label, {"psnr": psnr, "ssim": psnr / 30, "entropy": -psnr},
+            folder=f"r{number}", size=(30, 40), shade=30 * number, note="simulated camera",
+        )  # fmt: skip
+    return tmp_path
+
+
+def test_writes_png_and_svg_with_captions(runs: Path) -> None:
+    assert main([str(runs), "--photos", "s01", "--box", "3", "4", "10", "8"]) == 0
+    captions = (runs / "figures" / "figures.md").read_text("utf-8")
+    for kind in ("strip", "correlation", "distributions", "time"):
+        with Image.open(runs / "figures" / f"{kind}-photos.png") as image:
+            assert image.width == 1800
+        svg = (runs / "figures" / f"{kind}-photos.svg").read_bytes()
+        tags = {element.tag.removeprefix(SVG) for element in ET.fromstring(svg).iter()}
+        assert not tags & {"script", "a", "foreignObject", "b"}
+        assert f"![]({kind}-photos.png)" in captions
+    assert "s01, 40x30, box 3 4 10 8" in captions
+    assert captions.count("6 photos, revision") == 4 and "over 18 results" in captions
+    assert captions.count("simulated camera") == 4 and "6 photos a method" in captions
+
+
+def test_same_runs_give_the_same_bytes(runs: Path) -> None:
+    for out in ("one", "two"):
+        main([str(runs), "--photos", "s01", "--out", str(runs / out)])
+    for path in sorted((runs / "one").iterdir()):
+        assert path.read_bytes() == (runs / "two" / path.name).read_bytes(), path.name
+
+
+def test_crops_are_the_same_box_of_every_picture(runs: Path) -> None:
+    (section,) = read_contents(runs).sections
+    row = crops.read_row(section, "s02", ["clahe"], (5, 6, 7, 8))
+    assert [name for name, *_ in row.panels] == ["Input", "clahe", "Reference"]
+    for _, whole, crop, _ in row.panels:
+        assert (crop == whole[6:14, 5:12]).all()
+    assert [value for *_, value in row.panels][1].endswith(" dB")
+    for box in ((-1, 0, 5, 5), (36, 0, 5, 5), (0, 0, 0, 5), (0, 28, 3, 3)):
+        with pytest.raises(InputError, match="not inside s02, which has 40x30 pixels"):
+            crops.read_row(section, "s02", ["clahe"], box)
+
+
+def test_box_goes_where_detail_and_difference_are() -> None:
+    rng = np.random.default_rng(0)
+    one = np.full((100, 150, 3), 120, np.uint8)
+    one[60:80, 100:120] = rng.integers(0, 255, (20, 20, 1))
+    other = one.copy()
+    other[60:80, 100:120] //= 2
+    left, top, wide, tall = crops.busiest([Image.fromarray(one), Image.fromarray(other)])
+    assert (wide, tall) == (20, 20)
+    assert abs(left - 100) <= 4 and abs(top - 60) <= 4
+    for size in ((1, 1, 3), (3, 200, 3), (40, 7, 3)):
+        flat = Image.fromarray(np.zeros(size, np.uint8))
+        left, top, wide, tall = crops.busiest([flat, flat])
+        assert 0 <= left <= size[1] - wide and 0 <= top <= size[0] - tall
+
+
+def test_correlation_is_that_of_ranks(runs: Path) -> None:
+    (section,) = read_contents(runs).sections
+    found, n = plots.correlation(section)
+    assert n == 18
+    assert [c.metric for c in section.table.columns] == ["psnr", "ssim", "entropy"]
+    assert found == pytest.approx(np.array([[1, 1, -1], [1, 1, -1], [-1, -1, 1]]))
+
+
+def test_time_is_the_median_of_what_was_noted(runs: Path) -> None:
+    (section,) = read_contents(runs).sections
+    assert plots.seconds(section)["clahe"] == (0.1, 6)
+
+
+def test_mistakes_get_one_line(runs: Path, command: Command, tmp_path: Path) -> None:
+    one_line(command("figures", runs, "--methods", "clae"), "did you mean 'clahe'?")
+    for arguments, words in (
+        (["--photos", "zz"], "no photo 'zz' in 'photos'"),
+        (["--box", "1", "2", "3"], "--box"),
+        (["--out", str(runs / "r0" / "run.json")], "is a file"),
+    ):
+        with pytest.raises(InputError, match=words):
+            main([str(runs), *arguments])
+
+
+def test_one_photo_with_one_metric_and_one_method(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", {"entropy": [5.0]}, paired=False)
+    assert main([str(tmp_path)]) == 0
+    assert not (tmp_path / "figures" / "correlation-photos.png").exists()
