@@ -18,11 +18,11 @@ MODELS = ("wespe", "dped")
 
 _SMALL = ("--width", "32", "--patch", "48", "--batch", "8", "--turn", "--device", "cpu")
 
+_LENGTH = ("--iterations", "300", "--preview-every", "100")
+
 #: What made the shipped checkpoints, but for --out and --data.
-WESPE = ("--source", "samples_fit", "--target", "samples_fit:reference", *_SMALL)
-WESPE += ("--iterations", "300", "--preview-every", "100")
-DPED = ("--camera", "samples_fit", "--init", "identity", *_SMALL)
-DPED += ("--iterations", "300", "--preview-every", "100")
+WESPE = ("--source", "samples_fit", "--target", "samples_fit:reference", *_SMALL, *_LENGTH)
+DPED = ("--camera", "samples_fit", "--init", "identity", *_SMALL, *_LENGTH)
 
 #: The demo's live steps: the same photos and losses, smaller patches.
 LIVE = ("--iterations", "24", "--patch", "32", "--batch", "4", "--warmup", "8")

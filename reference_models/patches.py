@@ -180,13 +180,13 @@ def from_packed(spec: str, side: int, *, paired: bool = False) -> Photos:
     name = packed.name + (REFERENCES if references else "")
     if (references or paired) and not packed.paired:
         raise InputError(f"{folder}: packed without references")
-    large = (packed.sizes >= side).all(axis=1)
+    large = packed.sizes.min(axis=1) >= side
     _check_sizes(name, int(large.sum()), int((~large).sum()), side)
     revision = packed.revision
     if not paired:
         column = "reference_source_sha256" if references else "source_sha256"
         rows = packed.rows()
-        kept = [id_ for id_, fits in zip(packed.ids, large, strict=True) if fits]
+        kept = [id_ for id_, fits in zip(packed.ids, list(large), strict=True) if fits]
         revision = provenance.revision([(id_, rows[id_][column], None) for id_ in kept])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch has no tensors that cannot be written to

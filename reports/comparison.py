@@ -157,6 +157,8 @@ def compare_methods(
     """
     if len(names) < 2:
         raise InputError("compare needs two methods or more: labels or run folders")
+    from wespe_bench import store
+
     name, methods = find_methods(names, runs, dataset)
     scores = load(methods, name)
     told = described(

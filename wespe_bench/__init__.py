@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from wespe_bench.enhancing import enhance as enhance
     from wespe_bench.frames import compare as compare
     from wespe_bench.frames import leaderboard as leaderboard
+    from wespe_bench.frames import tables as tables
     from wespe_bench.registry import load_dataset as load_dataset
     from wespe_bench.registry import load_enhancer as load_enhancer
     from wespe_bench.registry import load_metric as load_metric
     from wespe_bench.scoring import score as score
     from wespe_bench.store import load_scores as load_scores
-    from wespe_bench.tabulating import tables as tables
     from wespe_bench.types import Dataset as Dataset
     from wespe_bench.types import Metric as Metric
     from wespe_bench.types import Sample as Sample
@@ -33,7 +33,7 @@ _WHERE = {
     "leaderboard": "wespe_bench.frames",
     "enhance": "wespe_bench.enhancing",
     "score": "wespe_bench.scoring",
-    "tables": "wespe_bench.tabulating",
+    "tables": "wespe_bench.frames",
     "Dataset": "wespe_bench.types",
     "Metric": "wespe_bench.types",
     "Sample": "wespe_bench.types",

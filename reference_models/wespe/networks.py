@@ -121,7 +121,7 @@ def start_as_identity(generator: Generator) -> Generator:
         for block in generator.blocks:
             if isinstance(block, Block) and isinstance(block.norm2, InstanceNorm):
                 block.norm2.weight.fill_(0.02)
-        generator.last.weight *= 0.1
+        generator.last.weight.mul_(0.1)
         generator.last.weight[rgb, rgb, 4, 4] += slope
         generator.last.bias.fill_(-slope / 2)
     return generator
