@@ -6,8 +6,8 @@ Two methods, five metrics, simulated scores of 10,000 photos, 10,000 resamples. 
 are timed: the intervals of all metrics alone; scipy's percentile bootstrap of each metric's
 mean, metric after metric, in batches of 100 resamples (its studentised form does not exist; the
 percentile one is its cheapest); and the whole of `compare` from two run folders, with the tests
-and the words. Threads of BLAS: as set by OMP_NUM_THREADS.
-Prints seconds, processor time (which other work lengthens less), and the ratio; writes
+and the words. Threads of BLAS: as set by OMP_NUM_THREADS. Prints seconds, the processor time (which
+other work on the machine does not lengthen so much) and its ratio; writes
 ``benchmarks/results/compare.csv``.
 """
 

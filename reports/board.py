@@ -135,35 +135,35 @@ def read_boards(
 
 def check_card(card: Card, scores: pd.DataFrame) -> None:
     """Raise InputError unless a card's scores may stand beside ``scores``: the local runs'."""
-    name = plain(card.label)
+    name = f"the card of {plain(card.label)!r} ({card.source})"
     local = scores[scores["dataset"] == card.dataset]
     if local.empty:
         sets = ", ".join(sorted(map(plain, scores["dataset"].unique())))
         raise InputError(
-            f"the card of {name!r} is about the data set {plain(card.dataset)!r}, of which there "
+            f"{name} is about the data set {plain(card.dataset)!r}, of which there "
             f"is no run here (there are: {sets})"
         )
     revision = str(local["revision"].iloc[0])
     if card.revision != revision:
         raise InputError(
-            f"the card of {name!r} is about revision {plain(card.revision)[:12]} of "
+            f"{name} is about revision {plain(card.revision)[:12]} of "
             f"{plain(card.dataset)!r}, the runs here about {revision[:12]}: other photos, which "
             "cannot be ranked together"
         )
     if card.label in set(local["label"]):
         raise InputError(
-            f"there is a run called {name!r} on {plain(card.dataset)!r} already; change the label "
-            "in the card"
+            f"there is a run called {plain(card.label)!r} on {plain(card.dataset)!r} already; "
+            f"change the label in {card.source}"
         )
     versions = local.groupby("metric")["metric_version"].first()
     for metric, record in card.metrics.items():
         if metric in versions.index and record.version != versions[metric]:
             raise InputError(
-                f"the card of {name!r} has {plain(metric)} version {plain(record.version)}, the "
+                f"{name} has {plain(metric)} version {plain(record.version)}, the "
                 f"runs here version {versions[metric]}; it has to be scored again"
             )
     if not set(card.metrics) & set(versions.index):
-        raise InputError(f"the card of {name!r} has none of the metrics of the runs here")
+        raise InputError(f"{name} has none of the metrics of the runs here")
 
 
 def _check_metrics(asked: Sequence[str], known: Sequence[str], told: Mapping[str, Metric]) -> None:

@@ -11,7 +11,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,8 @@ _LARGEST = 64_000_000
 class Card:
     """What a card says, checked: texts are short and of one line, scores are numbers.
 
-    ``scores`` maps a metric to a value per sample (infinite allowed, None where there is none).
+    ``scores`` maps a metric to a value per sample (infinite allowed, None where there is none);
+    ``source`` is the file it came from.
     """
 
     label: str
@@ -53,6 +54,7 @@ class Card:
     device: str
     platform: str
     created: str
+    source: str = ""
 
     def rows(self) -> pd.DataFrame:
         """The scores as `wespe_bench.store.load_scores` gives those of a run."""
@@ -145,7 +147,7 @@ def read_card(path: Path) -> Card:
         reading.check_regular(path)
         if path.stat().st_size > _LARGEST:
             raise ValueError(f"larger than {_LARGEST // 10**6} MB")
-        return _checked(reading.read_json(path))
+        return replace(_checked(reading.read_json(path)), source=str(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, OverflowError) as error:

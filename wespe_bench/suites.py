@@ -26,6 +26,8 @@ class Suite:
     metrics: tuple[str, ...]
 
 
+# What reports write beside the runs.
+_TAKEN = ("report.md", "report.html", "scores.csv", "leaderboard", "figures")
 _CLASSICAL = ("identity", "auto_levels", "equalize", "clahe", "grey_world", "unsharp")
 _METRICS = ("psnr", "ssim", "ms_ssim", "entropy", "bpp")
 
@@ -266,8 +268,8 @@ def _datasets(config: RunSuite, suite: Suite | None) -> list[tuple[Dataset, dict
 def _refuse_twins(names: list[str], what: str, remedy: str) -> None:
     seen: dict[str, str] = {}
     for name in names:
-        if name.casefold() in ("report.md", "report.html", "scores.csv"):
-            raise InputError(f"{name!r} is the name of a file that is written there; {remedy}")
+        if name.casefold() in _TAKEN:
+            raise InputError(f"{name!r} is the name of what is written there; {remedy}")
         if name.casefold() in seen:
             raise InputError(f"two {what} are called {name!r}; {remedy}")
         seen[name.casefold()] = name
