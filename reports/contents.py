@@ -134,7 +134,7 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
         methods={name: [run.label for run in found] for name, found in by_dataset.items()},
         common=common,
         root=path,
-        described=described(store.read_run(folder).get("metrics") for folder in folders),
+        described=described(folders),
     )
     sections = tuple(
         Section(
@@ -153,15 +153,22 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
     return Contents(title=plain(title) or "Photo enhancers compared", sections=sections)
 
 
-def described(recorded: Iterable[object]) -> dict[str, Metric]:
-    """What runs recorded of their metrics (``metrics`` of run.json); plain words, no code."""
+def described(folders: Iterable[Path]) -> dict[str, Metric]:
+    """What the runs recorded of their metrics; plain words, no code."""
+    from wespe_bench import store
+
+    return recorded(store.read_run(folder).get("metrics") for folder in folders)
+
+
+def recorded(told_by_runs: Iterable[object]) -> dict[str, Metric]:
+    """The same of what their run.json call ``metrics``."""
     from wespe_bench.types import Metric
 
     def absent(*_: object, **__: object) -> float:
         raise InputError("this metric is only known by what a run says of it")
 
     found: dict[str, Metric] = {}
-    for metrics in recorded:
+    for metrics in told_by_runs:
         for name, told in metrics.items() if isinstance(metrics, Mapping) else ():
             if not isinstance(told, Mapping):
                 continue

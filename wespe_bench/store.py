@@ -20,12 +20,11 @@ import io
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import atomic, provenance, reading
+from wespe_bench import atomic, ids, provenance, reading
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -77,8 +76,6 @@ _KEYS = {
     "scores": ["sample", "metric", "seed"],
     "failures": ["sample", "stage", "metric"],
 }
-# Ids of which nothing else has to be asked.
-_USUAL = r"\A[0-9A-Za-z_-][0-9A-Za-z_.-]*(?:/[0-9A-Za-z_-][0-9A-Za-z_.-]*)*\z"
 _PART = re.compile(r"part-(\d{8,})-([0-9a-f]{32})\.parquet")
 
 
@@ -102,7 +99,6 @@ def _to_parquet(kind: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _read_parquet(path: Path, kind: str) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
@@ -116,12 +112,7 @@ def _read_parquet(path: Path, kind: str) -> pa.Table:
             raise ValueError("not written by wespe-bench")
         if int(stamp) <= SCHEMA:
             table = table.cast(_schema(kind))
-            ids = table.column("sample").unique()
-            # A million ids are looked at in a second; only the unusual ones one by one.
-            for sample in ids.filter(pc.invert(pc.match_substring_regex(ids, _USUAL))).to_pylist():
-                check_id(sample)
-            if ids.null_count:
-                check_id(None)
+            ids.check_column(table.column("sample"))
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException, ValueError) as error:
@@ -131,17 +122,6 @@ def _read_parquet(path: Path, kind: str) -> pa.Table:
         ) from None
     _refuse_newer(path, int(stamp))
     return table
-
-
-def check_id(sample: object) -> None:
-    """Raise ValueError unless ``sample`` is fit to be a file's path below a run folder."""
-    if not isinstance(sample, str):
-        raise ValueError(f"sample id {sample!r} is no text")
-    parts = sample.split("/")
-    if any(part in ("", ".", "..") for part in parts) or "\\" in sample or sample[1:2] == ":":
-        raise ValueError(f"sample id {sample!r} is no plain relative path")
-    if any(unicodedata.category(c) == "Cc" for c in sample):
-        raise ValueError(f"sample id {sample!r} holds control characters")
 
 
 def _refuse_newer(path: Path, schema: int) -> None:

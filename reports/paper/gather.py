@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.contents import described
+from reports.contents import recorded
 from reports.paper.choices import PLACES, Choices, dataset_at
 from reports.paper.printed import METHODS
 from reports.paper.runs import Run, read_runs, scores_of
@@ -109,7 +109,7 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
         unclear=unclear,
         scores=scores,
         photos=photos,
-        described=described(r.metrics for r in runs),
+        described=recorded(r.metrics for r in runs),
         failures=tuple(failures + lost),
     )
 

@@ -19,9 +19,9 @@ from typing import Any
 from wespe_bench import atomic
 from wespe_bench.engines import Setup
 from wespe_bench.errors import InputError
+from wespe_bench.ids import check_id
 from wespe_bench.reading import parse_json
 from wespe_bench.runs import Failure
-from wespe_bench.store import check_id
 from wespe_bench.types import Sample
 
 

@@ -20,8 +20,8 @@ from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_
 from wespe_bench.data.lock import held
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.ids import check_id
 from wespe_bench.runs import Failure, folder_name, tell
-from wespe_bench.store import check_id
 
 if TYPE_CHECKING:
     from wespe_bench.datasets.camera import Camera
