@@ -98,7 +98,7 @@ def read_boards(
     from wespe_bench import store
 
     folders = {folder: store.read_run(folder) for folder in store.find_runs(runs)}
-    told = described(record.get("metrics") for record in folders.values())
+    told = described(folders)
     scores = store.load_scores(runs)
     _check_metrics(metrics, sorted(scores["metric"].unique()), told)
     for card in cards:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench import atomic, provenance, reading
 from wespe_bench.errors import InputError
-from wespe_bench.store import SCORE_COLUMNS, check_id
+from wespe_bench.ids import check_id
+from wespe_bench.store import SCORE_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

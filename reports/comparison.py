@@ -157,13 +157,9 @@ def compare_methods(
     """
     if len(names) < 2:
         raise InputError("compare needs two methods or more: labels or run folders")
-    from wespe_bench import store
-
     name, methods = find_methods(names, runs, dataset)
     scores = load(methods, name)
-    told = described(
-        store.read_run(run).get("metrics") for method in methods for run in method.runs
-    )
+    told = described(run for method in methods for run in method.runs)
     left_out: list[str] = []
     found: list[Difference] = []
     for number in range(1, len(methods)):
