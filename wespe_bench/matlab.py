@@ -183,8 +183,8 @@ def matrix(value: Any, shape: tuple[int | None, int | None], name: str, path: Pa
             value.check_format(full_check=True)
         except ValueError as error:
             raise InputError(f"{path}: {name} is damaged ({one_line(error)[:200]})") from None
-        value = value.toarray()
-    result = value.astype(np.float64)
+        value = np.asarray(value.toarray())
+    result: np.ndarray = value.astype(np.float64)
     if not np.isfinite(result).all():
         raise InputError(f"{path}: {name} holds values that are not finite")
     return result

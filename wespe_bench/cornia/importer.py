@@ -39,6 +39,9 @@ HOSA_FILES = {
     "hosa_live_model.mat": "c9353d9a2b38",
 }
 
+# Where scores are about 0 to 100, what is above comes from damaged numbers.
+_MOST_SCORE = 1e9
+
 # libsvm's numbers for what a model is.
 _REGRESSIONS, _LINEAR = (3, 4), 0
 
@@ -57,7 +60,7 @@ def convert_cornia(folder: Path, out: Path) -> dict[str, Any]:
     ).T
     with np.errstate(over="ignore"):
         lengths = np.linalg.norm(words, axis=1, keepdims=True)
-    if not lengths.all():
+    if not (lengths > 1e-100).all():
         raise InputError(f"{codebook}: codebook0 has a word of zeros")
     if not np.isfinite(lengths).all():
         raise InputError(f"{codebook}: codebook0 has a word too long to be brought to length 1")
@@ -179,7 +182,7 @@ def _check_score(
     model: Callable[[dict[str, Any]], Any],
     score: Callable[..., Any],
 ) -> None:
-    """Raise InputError unless the model gives a small photo of noise a score that is finite."""
+    """Raise InputError unless the model gives a small photo of noise a score of some sense."""
     bits = np.random.PCG64(0).random_raw(24 * 32 * 3) >> np.uint64(56)
     image = bits.astype(np.uint8).reshape(24, 32, 3)
     parts = {name: tensor for name, tensor in tensors.items() if name != "bias"}
@@ -188,9 +191,10 @@ def _check_score(
             found = score(image, model=model(parts | {"bias": float(tensors["bias"][0])}))
         except (ArithmeticError, ValueError):  # sums that overflow
             found = math.nan
-    if not math.isfinite(found["value"] if isinstance(found, dict) else found):
+    value = found["value"] if isinstance(found, dict) else found
+    if not abs(value) < _MOST_SCORE:  # NaN too
         raise InputError(
-            f"{folder}: with these numbers a photo's score is not finite; are the files whole?"
+            f"{folder}: with these numbers a photo's score is {value:g}; are the files whole?"
         )
 
 
