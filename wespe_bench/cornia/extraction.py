@@ -112,7 +112,7 @@ def _open_sampling(seed: int, each: int, context: None) -> Callable[..., list[Ou
 
 def _count(image: np.ndarray) -> int:
     """How many patches an image has."""
-    return (image.shape[0] - SIDE + 1) * (image.shape[1] - SIDE + 1)
+    return int((image.shape[0] - SIDE + 1) * (image.shape[1] - SIDE + 1))
 
 
 def extract(
