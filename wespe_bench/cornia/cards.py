@@ -6,10 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
+def plain(text: str) -> str:
+    """``text`` with "?" for what cannot be printed: line breaks, and bytes that are no UTF-8.
+
+    >>> plain("two\\nlines")
+    'two?lines'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def readable(name: str, card: Mapping[str, Any], digest: str, terms: str) -> str:
     """The card as Markdown: a table of everything it states, the file's hash, the terms."""
     rows = "\n".join(f"| {key} | {value} |" for key, value in _rows(card))
-    return f"""# {name}
+    return f"""# {plain(name)}
 
 {card["title"]}: {card["summary"]}.
 

@@ -21,12 +21,12 @@ from wespe_bench import atomic, progress, provenance
 from wespe_bench import tensors as files
 from wespe_bench.cornia import synthetic
 from wespe_bench.cornia.codebook import Codebook
-from wespe_bench.cornia.measures import measure
+from wespe_bench.cornia.measures import MEASURES, measure
 from wespe_bench.engines import Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.images import read_rgb
 from wespe_bench.metrics import cornia
-from wespe_bench.metrics.patches import SIDE, whiten
+from wespe_bench.metrics.patches import SIDE, choose, whiten
 from wespe_bench.registry import ENGINES, resolve
 
 
@@ -75,6 +75,7 @@ def images(photo: Photo, seed: int) -> Iterator[synthetic.Version]:
 def sample_patches(photos: Sequence[Photo], count: int, seed: int, jobs: int) -> np.ndarray:
     """About ``count`` grey patches from the versions of the photos: uint8 (n, 49).
 
+    Each version gives as many, wherever they lie in it.
     Photos that fail are passed over; InputError when all do.
     """
     versions = 1 + sum(len(synthetic.LEVELS[kind]) for kind in photos[0].kinds)
@@ -95,10 +96,23 @@ def _open_sampling(seed: int, each: int, context: None) -> Callable[..., list[Ou
         patches = []
         for version in images(photo, seed):
             digest = cornia.digest_of(version.image)
-            patches.append(cornia.draw(version.image, digest, seed, 0)[:each])
+            drawn = cornia.draw(version.image, digest, seed, 0)
+            if len(drawn) <= each:
+                patches.append(drawn)
+                continue
+            at = np.arange(each)
+            if _count(version.image) <= cornia.PATCHES:  # all there are, from left to right
+                key = hashlib.sha256(f"sample {seed} ".encode() + digest).digest()
+                at = choose(len(drawn), each, key)
+            patches.append(drawn[at])
         return {"patches": np.concatenate(patches)}
 
     return work
+
+
+def _count(image: np.ndarray) -> int:
+    """How many patches an image has."""
+    return int((image.shape[0] - SIDE + 1) * (image.shape[1] - SIDE + 1))
 
 
 def extract(
@@ -116,12 +130,16 @@ def extract(
         settings.update(part.tobytes())
     folder = cache / settings.hexdigest()[:16]
     atomic.remove_leftovers(folder)
-    todo = [photo for photo in photos if _read(_place(folder, photo)) is None]
+
+    def kept(photo: Photo) -> Extracted | None:
+        return _read(_place(folder, photo), names(photo, draws), 2 * len(codebook.words))
+
+    todo = [photo for photo in photos if kept(photo) is None]
     outcomes = _over(
         partial(_open_extraction, draws, seed, folder, codebook), todo, jobs, "features"
     )
     errors = {photo: outcome.error for photo, outcome in outcomes.items() if outcome.error}
-    found = [_read(_place(folder, photo)) for photo in photos]
+    found = [kept(photo) for photo in photos]
     for photo, one in zip(photos, found, strict=True):
         if one is None and photo not in errors:
             raise InputError(f"{folder}: features written there are gone; run the command again")
@@ -135,7 +153,7 @@ def _open_extraction(
         return [_attempt(photo, extract_one) for photo in photos]
 
     def extract_one(photo: Photo) -> dict[str, Any]:
-        features, measures, names = [], [], []
+        features, measures = [], []
         reference: np.ndarray | None = None
         for version in images(photo, seed):
             image = version.image
@@ -147,9 +165,8 @@ def _open_extraction(
                 whitened = whiten(patches, codebook.mean, codebook.whitening)
                 features.append(cornia.encode(whitened, codebook.words))
                 measures.append(measured)
-                names.append((version.kind, version.level))
         tensors = {"features": np.stack(features), "measures": np.stack(measures)}
-        files.write(_place(folder, photo), tensors, names)
+        files.write(_place(folder, photo), tensors, names(photo, draws))
         return {}
 
     return work
@@ -159,16 +176,36 @@ def _place(folder: Path, photo: Photo) -> Path:
     return folder / f"{photo.sha256}{'' if photo.clean else '-rated'}.safetensors"
 
 
-def _read(path: Path) -> Extracted | None:
-    """What was kept of a photo; None where there is nothing, or nothing whole."""
+def names(photo: Photo, draws: int) -> list[tuple[str, int]]:
+    """Kind and level of each row that `Extracted` has of a photo."""
+    versions = [("pristine" if photo.clean else "rated", 0)]
+    for kind in photo.kinds:
+        versions += [(kind, level + 1) for level in range(len(synthetic.LEVELS[kind]))]
+    return [version for version in versions for _ in range(draws)]
+
+
+def _read(path: Path, rows: list[tuple[str, int]], length: int) -> Extracted | None:
+    """What was kept of a photo: ``rows``, ``length`` features each.
+
+    None where there is nothing, nothing whole, or something else.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         data = path.read_bytes()
         tensors = load(data)
-        kinds, levels = zip(*files.card_of(data), strict=True)
-        return Extracted(tensors["features"], tensors["measures"], tuple(kinds), tuple(levels))
+        if [tuple(row) for row in files.card_of(data)] != rows:
+            return None
+        features, measures = tensors["features"], tensors["measures"]
+        count = 0 if rows[0][0] == "rated" else len(MEASURES)
+        if features.shape != (len(rows), length) or measures.shape != (len(rows), count):
+            return None
+        # A measure may be infinite (PSNR of what a distortion left alone), never NaN.
+        if not np.isfinite(features).all() or np.isnan(measures).any():
+            return None
+        kinds, levels = zip(*rows, strict=True)
+        return Extracted(features, measures, kinds, levels)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 
@@ -196,12 +233,23 @@ def _over(
     with progress.bar(len(photos), title) as bar:
         for outcome in engine(setup, None, list(photos), jobs=jobs):
             if outcome.fatal:
-                raise InputError(f"{outcome.error}; what is done is kept, the same command resumes")
+                kept = "; what is done is kept, the same command resumes"
+                raise InputError(outcome.error + kept * (title == "features"))
             found[outcome.item] = outcome
             bar.update()
     return found
 
 
-def hashed(paths: Sequence[tuple[Path, str]], kinds: tuple[str, ...] = ()) -> list[Photo]:
-    """Photos from (path, group). Raises InputError when one cannot be read."""
-    return [Photo(path, group, provenance.sha256_file(path), kinds) for path, group in paths]
+def hashed(
+    paths: Sequence[tuple[Path, str]], kinds: tuple[str, ...] = ()
+) -> tuple[list[Photo | None], list[str]]:
+    """Photos from (path, group), None for each that cannot be read; and the reasons why."""
+    photos: list[Photo | None] = []
+    errors = []
+    for path, group in paths:
+        try:
+            photos.append(Photo(path, group, provenance.sha256_file(path), kinds))
+        except InputError as error:
+            photos.append(None)
+            errors.append(one_line(error))
+    return photos, errors

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wespe_bench import atomic
+from wespe_bench.cornia.outputs import MARK
 
 
 def scatter(
-    path: Path,
     predicted: np.ndarray,
     labels: np.ndarray,
     kinds: Sequence[str],
     scale: str,
     report: Mapping[str, Any],
-) -> None:
-    """Write the PNG: a point per held-out image, a colour per kind of distortion."""
+) -> bytes:
+    """The PNG: a point per held-out image, a colour per kind of distortion."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 6), layout="constrained")
@@ -31,7 +29,8 @@ def scatter(
         axes.scatter(labels[some], predicted[some], s=9, alpha=0.6, label=name, linewidths=0)
     ends = [float(labels.min()), float(labels.max())]
     axes.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
-    axes.set_xlabel(f"label ({scale})")
+    # A scale is named after its file, which may hold what matplotlib would read as formulas.
+    axes.set_xlabel(f"label ({scale})", parse_math=False)
     axes.set_ylabel("predicted")
     told = ", ".join(f"{k} {v[0]:.3f}" for k, v in report.items() if isinstance(v, list))
     axes.set_title(f"{report['images']} held-out images of {report['groups']} groups: {told}")
@@ -39,5 +38,5 @@ def scatter(
     if len(names) > 1:
         axes.legend(markerscale=2, fontsize=8, frameon=False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    atomic.write_bytes(path, buffer.getvalue())
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": MARK})
+    return buffer.getvalue()

@@ -6,10 +6,14 @@
 The second needs no human scores (BLISS: Ye, Kumar, Doermann, CVPR 2014): the clean photos are
 distorted by known amounts, several full-reference measures rank the results, the ranks are
 fused, and the fused order is what the model learns, on a scale from 0 (pristine) to 100.
+
+The rows of a CSV may come in any order; clean photos are taken in the order of their names, and
+under other names they give another, as good, model.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -23,6 +27,8 @@ from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.errors import InputError
 
 _MOST_WORDS = 20_000
+# With more, libsvm may never be done.
+_MOST_COST = 1000
 _TERMS = (
     "A model of wespe-bench's own, on a scale of its own: its ranks may be compared with other "
     "models', its numbers may not."
@@ -91,10 +97,7 @@ def main(argv: list[str]) -> int:
 
     config = parse(Fit, argv, "cornia fit")
     _check(config)
-    from wespe_bench.metrics import models
-
     out = Path(config.out)
-    models.check_name(out)
     card, errors = fit(config, command=shlex.join(["wespe-bench", "cornia", "fit", *argv]))
     count = f"{card['photos']} photo" + "s" * (card["photos"] != 1)
     print(f"{out}: {card['title']}, {card['words']} words from {count}")
@@ -115,15 +118,20 @@ def main(argv: list[str]) -> int:
 def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
     """Do what ``config`` says; returns the card, and why photos were left out.
 
-    Raises InputError when too few are left.
+    Raises InputError when too few are left, and before any work when something of the user's
+    would be replaced.
     """
     from wespe_bench.cornia import codebook as codebooks
-    from wespe_bench.cornia import extraction, figure, regression
-    from wespe_bench.cornia.cards import readable
+    from wespe_bench.cornia import extraction, figure, outputs, regression
+    from wespe_bench.cornia.cards import plain, readable
     from wespe_bench.metrics import models
 
-    photos, scores, told = _synthetic(config) if config.synthetic else _rated(config)
     out = Path(config.out)
+    cache = Path(config.cache) if config.cache else out.with_suffix(".features")
+    outputs.check(out, plot=config.held_out > 0, cache=cache)
+    photos, scores, told, unread = _synthetic(config) if config.synthetic else _rated(config)
+    if not photos:
+        raise InputError(unread[0] if unread else "no photo to learn from, only earlier plots")
     groups = [photo.group for photo in photos]
     held = regression.split(groups, config.held_out, config.seed)
     # The words never see what the model is tested on, not even without its labels.
@@ -131,7 +139,6 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
     some = _spread(seen, 64 if config.synthetic else 2000)
     patches = extraction.sample_patches(some, config.samples, config.seed, config.jobs)
     book = codebooks.learn(patches, config.words, config.seed)
-    cache = Path(config.cache) if config.cache else out.with_suffix(".features")
     extracted, errors = extraction.extract(
         photos, book, config.draws, config.seed, cache, config.jobs
     )
@@ -140,15 +147,14 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
     away = np.repeat(held, [len(one.features) for one in found])
     model = regression.regress(data.features[~away], data.labels[~away], config.cost)
     report: dict[str, Any] = {}
+    plot: bytes | None = None
     if away.any():
         predicted = model.predict(data.features[away])
         names = [group for group, out_ in zip(data.groups, away, strict=True) if out_]
         report |= regression.judge(predicted, data.labels[away], names, config.seed)
         report |= {"images": int(away.sum()) // config.draws, "groups": len(set(names))}
         kinds = [kind for kind, out_ in zip(data.kinds, away, strict=True) if out_]
-        figure.scatter(
-            out.with_suffix(".png"), predicted, data.labels[away], kinds, told["unit"], report
-        )
+        plot = figure.scatter(predicted, data.labels[away], kinds, told["unit"], report)
     if config.refit:
         model = regression.regress(data.features, data.labels, config.cost)
     count = len(photos) if config.refit else int((~held).sum())
@@ -161,11 +167,12 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
         "seed": config.seed,
         "refit": config.refit,
         "held_out": report,
-        "command": command,
+        "command": plain(command),
         "versions": _versions(),
-        "sources": {photo.path.name: photo.sha256 for photo in photos if len(photos) <= 64},
+        "sources": {plain(photo.path.name): photo.sha256 for photo in photos if len(photos) <= 64},
     }
-    card["summary"] = card["summary"].format(photos=count)
+    # The first one: a scale's name may hold the same word.
+    card["summary"] = card["summary"].replace("{photos}", str(count), 1)
     tensors = {
         "words": book.words.astype(np.float32),
         "mean": book.mean,
@@ -176,8 +183,12 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
         "bias": np.array([model.bias]),
     }
     digest = models.write(out, "cornia", tensors, card)
-    atomic.write_text(out.with_suffix(".md"), readable(out.name, card, digest, _TERMS))
-    return card, list(errors.values())
+    atomic.write_text(outputs.card_of(out), readable(out.name, card, digest, _TERMS))
+    if plot is not None:
+        atomic.write_bytes(outputs.plot_of(out), plot)
+    elif outputs.is_plot(outputs.plot_of(out)):  # of the model that was here before
+        outputs.plot_of(out).unlink()
+    return card, [*unread, *errors.values()]
 
 
 def _without_failures(
@@ -206,35 +217,38 @@ def _check(config: Fit) -> None:
         raise InputError(f"--samples {config.samples}: expected 1 to 10000000")
     if not 1 <= config.draws <= 100:
         raise InputError(f"--draws {config.draws}: expected 1 to 100")
-    if not 1e-6 <= config.cost <= 1e6:
-        raise InputError(f"--cost {config.cost}: expected 0.000001 to 1000000")
+    if not 1e-6 <= config.cost <= _MOST_COST:
+        raise InputError(f"--cost {config.cost}: expected 0.000001 to {_MOST_COST}")
     if not 0 <= config.held_out < 1:
         raise InputError(f"--held-out {config.held_out}: expected a share, 0 or more and below 1")
-    if config.seed < 0:
-        raise InputError(f"--seed {config.seed}: expected 0 or more")
+    if not 0 <= config.seed < 2**32:
+        raise InputError(f"--seed {config.seed}: expected 0 to {2**32 - 1}")
     check_jobs(config.jobs)
 
 
-def _synthetic(config: Fit) -> tuple[list[Any], None, dict[str, Any]]:
-    """The clean photos, no scores, and what the card says of them."""
-    from wespe_bench.cornia import extraction, synthetic
+def _synthetic(config: Fit) -> tuple[list[Any], None, dict[str, Any], list[str]]:
+    """The clean photos, no scores, what the card says of them, and why some cannot be read."""
+    from wespe_bench.cornia import extraction, outputs, synthetic
     from wespe_bench.cornia.measures import MEASURES
     from wespe_bench.datasets.folder import find_photos
     from wespe_bench.registry import DATASETS, load_dataset
 
     kinds = synthetic.check_kinds(config.kinds or synthetic.kinds())
     source = config.synthetic or ""
-    if source in DATASETS and source != "folder":
+    name = re.split("[:?]", source, maxsplit=1)[0]
+    if name in DATASETS and source != "folder" and not Path(source).is_dir():
         samples = load_dataset(source).samples
         paths = {sample.id: sample.reference or sample.path for sample in samples}
     else:
-        paths = find_photos(Path(source))
-    photos = extraction.hashed(
+        found = find_photos(Path(source))
+        # The plots of earlier models are no photos.
+        paths = {id_: path for id_, path in found.items() if not outputs.is_plot(path)}
+    photos, unread = extraction.hashed(
         # Two views of one scene are on one side of the split.
         [(path, id_.removesuffix("_left").removesuffix("_right")) for id_, path in paths.items()],
         kinds,
     )
-    photos = list({photo.sha256: photo for photo in photos}.values())
+    photos = list({photo.sha256: photo for photo in photos if photo}.values())
     told = {
         "title": "own CORNIA model",
         "unit": "own scale",
@@ -245,23 +259,28 @@ def _synthetic(config: Fit) -> tuple[list[Any], None, dict[str, Any]]:
         "distortions": list(kinds),
         "measures": list(MEASURES),
     }
-    return photos, None, told
+    return photos, None, told, unread
 
 
-def _rated(config: Fit) -> tuple[list[Any], list[float], dict[str, Any]]:
-    """The rated photos, their scores, and what the card says of them."""
+def _rated(config: Fit) -> tuple[list[Any], list[float], dict[str, Any], list[str]]:
+    """The rated photos, their scores, what the card says of them, and why some cannot be read.
+
+    In an order that follows from the photos, so that the list's own makes no difference.
+    """
     from wespe_bench.cornia import extraction, iqa
 
     images = Path(config.images) if config.images else None
     ratings = iqa.read_list(Path(config.iqa or ""), images, config.better)
-    photos = extraction.hashed([(one.path, one.group) for one in ratings.photos])
+    found, unread = extraction.hashed([(one.path, one.group) for one in ratings.photos])
+    rows = [(photo, one.score) for photo, one in zip(found, ratings.photos, strict=True) if photo]
+    rows.sort(key=lambda row: (row[0].sha256, row[0].group, row[1]))
     told = {
         "title": "own CORNIA model",
         "unit": ratings.scale,
         "summary": f"fitted on {{photos}} photos with human scores, {ratings.scale}",
         "higher_is_better": ratings.higher_is_better,
     }
-    return photos, [one.score for one in ratings.photos], told
+    return [photo for photo, _ in rows], [score for _, score in rows], told, unread
 
 
 def _spread(photos: list[Any], most: int) -> list[Any]:

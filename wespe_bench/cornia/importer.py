@@ -9,8 +9,9 @@ notice); none of them is part of wespe-bench.
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ import numpy as np
 
 from wespe_bench import atomic
 from wespe_bench import matlab as mat
+from wespe_bench.cornia import outputs
 from wespe_bench.cornia.cards import readable
 from wespe_bench.errors import InputError
-from wespe_bench.metrics import hosa, models
+from wespe_bench.metrics import cornia, hosa, models
 from wespe_bench.metrics.patches import LENGTH
 from wespe_bench.provenance import sha256_file
 
@@ -37,6 +39,9 @@ HOSA_FILES = {
     "hosa_live_model.mat": "c9353d9a2b38",
 }
 
+# Where scores are about 0 to 100, what is above comes from damaged numbers.
+_MOST_SCORE = 1e9
+
 # libsvm's numbers for what a model is.
 _REGRESSIONS, _LINEAR = (3, 4), 0
 
@@ -47,16 +52,19 @@ def convert_cornia(folder: Path, out: Path) -> dict[str, Any]:
     Codewords are brought to length 1; the support vectors are summed up to one weight per
     feature. Returns the card. Raises InputError for whatever is wrong with the files.
     """
-    models.check_name(out)
+    outputs.check(out, plot=False)
     codebook, whitening, svr = (folder / name for name in CORNIA_FILES)
-    found = mat.read(codebook)
+    found = mat.read(codebook, ["codebook0"])
     words = mat.matrix(
         mat.variable(found, "codebook0", codebook), (LENGTH, None), "codebook0", codebook
     ).T
-    lengths = np.linalg.norm(words, axis=1, keepdims=True)
-    if not lengths.all():
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(words, axis=1, keepdims=True)
+    if not (lengths > 1e-100).all():
         raise InputError(f"{codebook}: codebook0 has a word of zeros")
-    found = mat.read(svr)
+    if not np.isfinite(lengths).all():
+        raise InputError(f"{codebook}: codebook0 has a word too long to be brought to length 1")
+    found = mat.read(svr, ["soft_model", "soft_scale_param"])
     features = 2 * len(words)
     ranges = mat.matrix(
         mat.variable(found, "soft_scale_param", svr), (features, 2), "soft_scale_param", svr
@@ -81,6 +89,7 @@ def convert_cornia(folder: Path, out: Path) -> dict[str, Any]:
         "words": len(words),
         "sources": sources,
     }
+    _check_score(tensors, folder, lambda parts: cornia.Model(**parts, card=card), cornia.cornia)
     return _write(out, "cornia", tensors, card)
 
 
@@ -101,7 +110,8 @@ def _linear_svr(model: Any, features: int, path: Path) -> tuple[np.ndarray, floa
         mat.field(model, "SVs", path), (len(coefficients), features), "soft_model.SVs", path
     )
     rho = mat.number(mat.field(model, "rho", path), "soft_model.rho", path)
-    return (vectors.T @ coefficients).ravel(), -rho
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (vectors.T @ coefficients).ravel(), -rho
 
 
 def convert_hosa(folder: Path, out: Path) -> dict[str, Any]:
@@ -109,9 +119,10 @@ def convert_hosa(folder: Path, out: Path) -> dict[str, Any]:
 
     Returns the card. Raises InputError for whatever is wrong with the files.
     """
-    models.check_name(out)
+    outputs.check(out, plot=False)
     codebook, whitening, linear = (folder / name for name in HOSA_FILES)
-    struct = mat.variable(mat.read(codebook), "codebook_hosa", codebook)
+    found = mat.read(codebook, ["codebook_hosa"])
+    struct = mat.variable(found, "codebook_hosa", codebook)
     tensors = {
         ours: mat.matrix(
             mat.field(struct, theirs, codebook), (LENGTH, hosa.WORDS), theirs, codebook
@@ -122,12 +133,14 @@ def convert_hosa(folder: Path, out: Path) -> dict[str, Any]:
             ("skewnesses", "skewness_cb"),
         )
     }
-    model = mat.variable(mat.read(linear), "hosa_live_model", linear)
+    found = mat.read(linear, ["hosa_live_model"])
+    model = mat.variable(found, "hosa_live_model", linear)
     size = 3 * hosa.WORDS * LENGTH
     weights = mat.matrix(mat.field(model, "w", linear), (1, size + 1), "w", linear).ravel()
     bias = mat.number(mat.field(model, "bias", linear), "bias", linear)
     tensors |= _whitening(whitening)
-    tensors |= {"weights": weights[:size], "bias": weights[size:] * bias}
+    with np.errstate(over="ignore"):
+        tensors |= {"weights": weights[:size], "bias": weights[size:] * bias}
     title, sources = _provenance("HOSA", folder, HOSA_FILES)
     card = {
         "title": title,
@@ -137,11 +150,12 @@ def convert_hosa(folder: Path, out: Path) -> dict[str, Any]:
         "words": hosa.WORDS,
         "sources": sources,
     }
+    _check_score(tensors, folder, lambda parts: hosa.Model(**parts, card=card), hosa.hosa)
     return _write(out, "hosa", tensors, card)
 
 
 def _whitening(path: Path) -> dict[str, np.ndarray]:
-    found = mat.read(path)
+    found = mat.read(path, ["M", "P"])
     return {
         "mean": mat.matrix(mat.variable(found, "M", path), (1, LENGTH), "M", path).ravel(),
         "whitening": mat.matrix(mat.variable(found, "P", path), (LENGTH, LENGTH), "P", path),
@@ -162,12 +176,34 @@ def _provenance(name: str, folder: Path, files: Mapping[str, str]) -> tuple[str,
     return f"{name} (not as released)", sources
 
 
+def _check_score(
+    tensors: Mapping[str, np.ndarray],
+    folder: Path,
+    model: Callable[[dict[str, Any]], Any],
+    score: Callable[..., Any],
+) -> None:
+    """Raise InputError unless the model gives a small photo of noise a score of some sense."""
+    bits = np.random.PCG64(0).random_raw(24 * 32 * 3) >> np.uint64(56)
+    image = bits.astype(np.uint8).reshape(24, 32, 3)
+    parts = {name: tensor for name, tensor in tensors.items() if name != "bias"}
+    with np.errstate(all="ignore"):
+        try:
+            found = score(image, model=model(parts | {"bias": float(tensors["bias"][0])}))
+        except (ArithmeticError, ValueError):  # sums that overflow
+            found = math.nan
+    value = found["value"] if isinstance(found, dict) else found
+    if not abs(value) < _MOST_SCORE:  # NaN too
+        raise InputError(
+            f"{folder}: with these numbers a photo's score is {value:g}; are the files whole?"
+        )
+
+
 def _write(
     out: Path, kind: str, tensors: Mapping[str, np.ndarray], card: dict[str, Any]
 ) -> dict[str, Any]:
     digest = models.write(out, kind, tensors, card)
     terms = "The numbers belong to their authors; this file changes their format, not their terms."
-    atomic.write_text(out.with_suffix(".md"), readable(out.name, card, digest, terms))
+    atomic.write_text(outputs.card_of(out), readable(out.name, card, digest, terms))
     return card
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -45,9 +47,26 @@ def regress(features: np.ndarray, labels: np.ndarray, cost: float = 1.0) -> Line
     scaled = scale(features, low, high)
     with one_thread():
         machine = NuSVR(kernel="precomputed", C=cost, nu=0.5, cache_size=500)
-        machine.fit(scaled @ scaled.T, labels)
+        _interruptibly(partial(machine.fit, scaled @ scaled.T, labels))
         weights = machine.dual_coef_[0] @ scaled[machine.support_]
     return Linear(low, high, weights, float(machine.intercept_[0]))
+
+
+def _interruptibly(work: Callable[[], object]) -> None:
+    """Run ``work`` beside the main thread: libsvm's loops never look whether Ctrl-C was pressed."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
 
 
 def split(groups: Sequence[str], share: float, seed: int) -> np.ndarray:

@@ -91,9 +91,19 @@ class Model:
 def read(path: Path) -> Model:
     """The model in ``path``; raises InputError when it is none (`models.read`)."""
     tensors, card, sha256 = models.read(path, "cornia", SHAPES)
-    for key, kind in (("title", str), ("unit", str), ("summary", str), ("higher_is_better", bool)):
-        if not isinstance(card.get(key), kind):
-            raise InputError(f"{path}: its card does not state {key!r}; the model is damaged")
+    for key in ("title", "unit", "summary"):
+        models.stated(card, key, path)
+    if not isinstance(card.get("higher_is_better"), bool):
+        raise InputError(
+            f"{path}: its card does not state 'higher_is_better'; the model is damaged"
+        )
+    if (tensors["low"] > tensors["high"]).any():
+        raise InputError(f"{path}: has minima above their maxima; the model is damaged")
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(tensors["words"], axis=1)
+    # A word of zeros, from a cluster around nothing, says nothing and does no harm.
+    if not ((np.abs(lengths - 1) < 1e-3) | (lengths == 0)).all():
+        raise InputError(f"{path}: has words that are not of length 1; the model is damaged")
     bias = float(tensors.pop("bias")[0])
     return Model(**tensors, bias=bias, card=card, sha256=sha256)
 
@@ -271,7 +281,7 @@ def _load(argument: str, path: Path, stamp: object, draws: int, device: str) -> 
         higher_is_better=model.card["higher_is_better"],
         full_reference=False,
         compute=compute,
-        title=f"{model.card['title']} {path.stem}" + _unusual(draws, device),
+        title=f"{model.card['title']} {path.stem}" + _unusual(draws, device, model.sha256),
         summary=model.card["summary"],
     )
 
@@ -282,11 +292,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _unusual(draws: int, device: str) -> str:
-    """Options that are not the usual ones, for the title: two columns never look alike."""
-    told = [f"{draws} draws"] if draws != DRAWS else []
+def _unusual(draws: int, device: str, sha256: str) -> str:
+    """The file's hash and unusual options, for the title: two columns never look alike."""
+    told = [sha256[:6]]
+    told += [f"{draws} draws"] if draws != DRAWS else []
     told += [device] if device != "cpu" else []
-    return f" ({', '.join(told)})" if told else ""
+    return f" ({', '.join(told)})"
 
 
 def _version(sha256: str, draws: int) -> str:

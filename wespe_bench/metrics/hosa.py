@@ -74,8 +74,8 @@ class Model:
 def read(path: Path) -> Model:
     """The model in ``path``; raises InputError when it is none (`models.read`)."""
     tensors, card, sha256 = models.read(path, "hosa", SHAPES)
-    if not isinstance(card.get("title"), str):
-        raise InputError(f"{path}: its card does not state 'title'; the model is damaged")
+    for key in ("title", "summary"):
+        models.stated(card, key, path)
     bias = float(tensors.pop("bias")[0])
     return Model(**tensors, bias=bias, card=card, sha256=sha256)
 
@@ -199,6 +199,7 @@ def _load(argument: str, path: Path, stamp: object) -> Metric:
         higher_is_better=False,
         full_reference=False,
         compute=compute,
-        title=model.card["title"],
-        summary=str(model.card.get("summary", "")),
+        # The hash tells a column of FILE from that of the imported model, and of other files.
+        title=model.card["title"] + (f" {path.stem} ({model.sha256[:6]})" if argument else ""),
+        summary=model.card["summary"],
     )

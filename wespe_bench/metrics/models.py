@@ -14,6 +14,9 @@ from wespe_bench.errors import InputError, one_line
 
 FORMAT_VERSION = 1
 
+# Letters of a card's texts that tables show.
+_LONGEST = 500
+
 
 def models_folder() -> Path:
     """Where imported models are kept: ``models`` below ``$WESPE_DATA`` (default ``data/``)."""
@@ -76,6 +79,19 @@ def read(
     return tensors, card, provenance.sha256_bytes(data)
 
 
+def stated(card: Mapping[str, Any], key: str, path: Path) -> str:
+    """A text of the card, one line fit for a table. Raises InputError where there is none."""
+    text = card.get(key)
+    if not isinstance(text, str):
+        raise InputError(f"{path}: its card does not state {key!r}; the model is damaged")
+    if len(text) > _LONGEST or not text.isprintable():
+        raise InputError(
+            f"{path}: its card states as {key!r} what is no line of at most {_LONGEST} letters; "
+            "the model is damaged"
+        )
+    return text
+
+
 def stamp(path: Path) -> tuple[int, int]:
     """Size and time of a file, to tell whether what was read of it still holds."""
     try:
@@ -103,6 +119,11 @@ def _fits(found: tuple[int, ...], shape: tuple[int | str, ...], lengths: dict[st
     return True
 
 
+def _short(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
 def _card(path: Path, kind: str, data: bytes) -> dict[str, Any]:
     try:
         card = files.card_of(data)
@@ -113,7 +134,9 @@ def _card(path: Path, kind: str, data: bytes) -> dict[str, Any]:
             + (" or `wespe-bench cornia fit`" if kind == "cornia" else "")
         ) from None
     if found != kind:
-        raise InputError(f"{path}: a model of {found!r}, not of {kind!r}")
+        raise InputError(f"{path}: a model of {_short(found)}, not of {kind!r}")
     if version != FORMAT_VERSION:
-        raise InputError(f"{path}: model format {version!r}, this version reads {FORMAT_VERSION}")
+        raise InputError(
+            f"{path}: model format {_short(version)}, this version reads {FORMAT_VERSION}"
+        )
     return dict(card)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from scipy.sparse import csc_matrix
 
 from tests.conftest import Command
 from tests.oracles import cornia as oracle
+from wespe_bench import matlab as mat
 from wespe_bench.cornia import importer
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import cornia
@@ -85,9 +88,9 @@ def test_imported_model_scores_as_libsvm_would(
     metric = load_metric(f"cornia:{tmp_path / 'live.safetensors'}")
     assert metric.compute(image)["value"] == pytest.approx(expected, abs=1e-10)
     assert (metric.unit, metric.higher_is_better) == ("LIVE DMOS", False)
-    assert metric.title == "CORNIA (not as released) live"
-    card = (tmp_path / "live.md").read_text()
-    assert cornia.read(tmp_path / "live.safetensors").sha256 in card
+    sha256 = cornia.read(tmp_path / "live.safetensors").sha256
+    assert metric.title == f"CORNIA (not as released) live ({sha256[:6]})"
+    assert sha256 in (tmp_path / "live.md").read_text()
 
 
 def test_the_released_files_are_told_by_their_hashes(
@@ -151,6 +154,21 @@ def _svm(**change: Any) -> dict[str, Any]:
         (_svm(SVs=csc_matrix(np.ones((VECTORS, 3)))), r"SVs is 9x3, expected 9x10"),
         (_svm(sv_coef=np.ones((0, 1))), r"sv_coef is 0x1, expected nx1"),
         (_svm(rho=np.ones((1, 2))), "rho is 1x2, expected 1x1"),
+        (
+            _svm(sv_coef=np.full((VECTORS, 1), 1e308)),
+            r"a photo's score is (nan|-?inf|-?[\d.]+e\+308);",
+        ),
+        (
+            _svm(rho=1e308, sv_coef=np.full((VECTORS, 1), 1e305)),
+            r"a photo's score is (nan|-?inf|-?[\d.]+e\+308);",
+        ),
+        (_with(CODEBOOK, codebook0=np.full((49, 5), 1e200)), "a word too long"),
+        (_with(CODEBOOK, codebook0=np.full((49, 5), 1e-200)), "a word of zeros"),
+        (
+            _with(WHITENING, M=np.full((1, 49), 1e308)),
+            r"a photo's score is (nan|-?inf|-?[\d.]+e\+308);",
+        ),
+        (_with(CODEBOOK, codebook0=csc_matrix((2_000_000, 500))), "codebook0 is 2000000x500"),
     ],
 )
 def test_another_layout(tmp_path: Path, files: dict[str, Any], complaint: str) -> None:
@@ -180,6 +198,91 @@ def test_no_mat_file(tmp_path: Path, content: bytes | None, complaint: str) -> N
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(InputError, match=complaint):
         importer.convert_cornia(folder, tmp_path / "x.safetensors")
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("file", "path", "number"),
+    [
+        ("hosa_live_model.mat", ("hosa_live_model", "bias"), 1e308),
+        ("codebook_hosa.mat", ("codebook_hosa", "centroid_cb"), 1e3),
+    ],
+)
+def test_hosa_with_numbers_of_no_use(
+    shared: Path, tmp_path: Path, file: str, path: tuple[str, str], number: float
+) -> None:
+    folder = tmp_path / "release"
+    folder.mkdir()
+    for name in importer.HOSA_FILES:
+        (folder / name).write_bytes((shared / "cornia" / "hosa" / name).read_bytes())
+    values = mat.read(folder / file)[path[0]]
+    fields = {name: values.reshape(-1)[0][name] for name in values.dtype.names}
+    fields[path[1]] = np.full_like(fields[path[1]], number, dtype=np.float64)
+    savemat(folder / file, {path[0]: fields})
+    with (
+        pytest.warns(UserWarning, match="not the released"),
+        pytest.raises(InputError, match=r"a photo's score is (nan|-?inf|-?[\d.]+e\+30\d);"),
+    ):
+        importer.convert_hosa(folder, tmp_path / "x.safetensors")
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_sparse_indices_that_lead_outside(tmp_path: Path) -> None:
+    files = release()
+    vectors = files[SVM]["soft_model"]["SVs"]
+    vectors.indices[3] = 2**30
+    folder = write(tmp_path / "release", files)
+    with pytest.raises(InputError, match=f"{SVM}: soft_model.SVs is damaged"):
+        importer.convert_cornia(folder, tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("deflated", [True, False])
+def test_cells_nested_very_deep(tmp_path: Path, deflated: bool) -> None:
+    """In a file of their own making: `savemat` cannot write them."""
+    folder = write(tmp_path / "release", release())
+    flags = struct.pack("<IIII", 6, 8, 1, 0)  # a cell
+    rest = struct.pack("<IIii", 5, 8, 1, 1) + struct.pack("<II", 1, 0)
+    inside = b""
+    for _ in range(20_000):
+        inside = struct.pack("<II", 14, len(flags + rest + inside)) + flags + rest + inside
+    name = struct.pack("<II", 1, 10) + b"soft_model".ljust(16, b"\0")
+    body = flags + struct.pack("<IIii", 5, 8, 1, 1) + name + inside
+    element = struct.pack("<II", 14, len(body)) + body
+    if deflated:
+        small = zlib.compress(element)
+        element = struct.pack("<II", 15, len(small)) + small
+    path = folder / SVM
+    path.write_bytes(path.read_bytes()[:128] + element)
+    with pytest.raises(InputError, match=r"damaged .more than 4000 arrays in a variable"):
+        importer.convert_cornia(folder, tmp_path / "x.safetensors")
+
+
+def test_other_variables_are_not_read(tmp_path: Path) -> None:
+    files = release()
+    files[CODEBOOK]["other"] = np.ones(3)
+    folder = write(tmp_path / "release", files)
+    found = mat.read(folder / CODEBOOK, ["codebook0"])
+    assert list(found) == ["codebook0"]
+    path = folder / CODEBOOK
+    # Says that its numbers take 3 GB.
+    numbers = struct.pack("<II", 9, 2**31 + 2**30)
+    body = struct.pack("<IIII", 6, 8, 6, 0) + struct.pack("<IIii", 5, 8, 49, 2**23)
+    body += struct.pack("<II", 1, 9) + b"codebook0".ljust(16, b"\0") + numbers
+    small = zlib.compress(struct.pack("<II", 14, 2**32 - 8) + body)
+    path.write_bytes(path.read_bytes()[:128] + struct.pack("<II", 15, len(small)) + small)
+    with pytest.raises(InputError, match=r"damaged .an array of 3221225472 bytes"):
+        mat.read(path, ["codebook0"])
+
+
+def test_the_users_notes_stay(command: Command, tmp_path: Path) -> None:
+    write(tmp_path / "release", release())
+    (tmp_path / "README.md").write_text("# My notes\n")
+    result = command("import", "cornia", "release", "--out", "README.safetensors")
+    assert result.returncode == 2
+    assert "its card would replace README.md" in result.stderr
+    assert (tmp_path / "README.md").read_text() == "# My notes\n"
+    for _ in range(2):  # its own card may be replaced
+        assert command("import", "cornia", "release", "--out", "x.safetensors").returncode == 0
 
 
 def test_a_file_that_is_cut_anywhere_is_one_line(tmp_path: Path) -> None:

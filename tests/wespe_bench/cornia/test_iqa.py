@@ -61,6 +61,14 @@ def test_a_database_in_other_case(tmp_path: Path, root: str) -> None:
         ("image,score\na.png\n", "line 2: the score '' is not"),
         ("image,score\n,5\n", "line 2: no image"),
         ("image,score\na.png,1\na.png,2\n", r"line 3: a.png is listed twice \(line 2"),
+        ("image,score\na.png,1\n./a.png,2\n", r"line 3: ./a.png is listed twice .*it as a.png"),
+        ("image,score\na.png,1\nx/../a.png,2\n", "x/../a.png"),
+        ("image,score\na.png,1,9\n", "line 2: 3 fields, the header has 2; decimals need a po"),
+        ("image,score,score\na.png,1,9\n", "two columns are called score"),
+        ("image,score\na.png,1_0\n", "the score '1_0' is not a number"),
+        ("image,score\na.png,1e308\n", "the score is 1e"),
+        ("image,score\na/a.png,1\nb/b.png,2\n", "2 of 2 photos are not below"),
+        (f"image,score\n{'n' * 300}.png,1\n", "1 of 1 photos are not below"),
         ("image,score\na.png,1\nz.png,2\n", "1 of 2 photos are not below .*, for instance z.png"),
         ("image,score\n../../etc,1\n", "1 of 1 photos are not below"),
         ("image,score\na.png,1\n", "say which way its scores run with --better"),
@@ -93,6 +101,13 @@ def test_a_direction_that_contradicts_the_database(tmp_path: Path) -> None:
     assert not read_list(path, better="lower").higher_is_better
     with pytest.raises(InputError, match="LIVE's scores are better when they are lower"):
         read_list(path, better="higher")
+
+
+def test_rows_of_two_databases(tmp_path: Path) -> None:
+    make(tmp_path, "LIVE/a.bmp", "TID2013/b.bmp")
+    text = "dis_img_path,ref_img_path,score\nLIVE/a.bmp,LIVE/r.bmp,3\nTID2013/b.bmp,r.bmp,4\n"
+    with pytest.raises(InputError, match=r"line 3: TID2013/b.bmp is not of LIVE"):
+        read_list(listed(tmp_path, text))
 
 
 @pytest.mark.shared_data

@@ -146,7 +146,7 @@ def test_golden_vectors(shared: Path, name: str, hosa_model: hosa.Model) -> None
 def test_specs(tmp_path: Path, photo: np.ndarray) -> None:
     path = write_cornia(tmp_path / "mine.safetensors")
     metric, three = load_metric(f"cornia:{path}"), load_metric(f"cornia:{path}?draws=3")
-    assert metric.title == "own CORNIA model mine"
+    assert metric.title == f"own CORNIA model mine ({cornia.read(path).sha256[:6]})"
     assert (metric.name, metric.unit) == (f"cornia:{path}", "own scale")
     assert not metric.higher_is_better
     assert not metric.full_reference
@@ -155,7 +155,7 @@ def test_specs(tmp_path: Path, photo: np.ndarray) -> None:
         f"1+draws5+{sha256[:12]}",
         f"1+draws3+{sha256[:12]}",
     )
-    assert three.title == "own CORNIA model mine (3 draws)"
+    assert three.title == f"own CORNIA model mine ({sha256[:6]}, 3 draws)"
     assert three.compute(photo)["draws"] == 3
     write_cornia(path, seed=5)
     assert load_metric(f"cornia:{path}").version != metric.version
@@ -197,6 +197,9 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
         ({"words": tensors["words"][:, :48]}, "words has shape"),
         ({"weights": tensors["weights"][:-1]}, "weights has shape"),
         ({"low": np.full_like(tensors["low"], np.nan)}, "low holds values that are not finite"),
+        ({"low": tensors["high"] + 1}, "has minima above their maxima"),
+        ({"words": tensors["words"] * 3}, "has words that are not of length 1"),
+        ({"words": tensors["words"] * 1e200}, "has words that are not of length 1"),
     ):
         models.write(path, "cornia", tensors | change, card)
         with pytest.raises(InputError, match=complaint):
@@ -205,6 +208,17 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
     models.write(path, "cornia", tensors, card)
     with pytest.raises(InputError, match="'mean' is missing"):
         cornia.read(path)
+    for forged, complaint in (
+        ({"title": "t" * 5_000_000}, "states as 'title' what is no line of at most 500 letters"),
+        ({"unit": "\ud800"}, "states as 'unit' what is no line"),
+        ({"summary": "two\nlines"}, "states as 'summary' what is no line"),
+        ({"kind": "k\ud800" * 1_000_000}, r"a model of 'k\\ud800k.*\.\.\., not of 'cornia'"),
+        ({"format_version": "1" * 1_000_000}, r"model format '1+\.\.\., this version"),
+    ):
+        models.write(path, "cornia", cornia_tensors(), card | forged)
+        with pytest.raises(InputError, match=complaint) as caught:
+            cornia.read(path)
+        assert len(str(caught.value).encode()) < 500
     models.write(path, "cornia", cornia_tensors(), {"title": "t"})
     with pytest.raises(InputError, match="does not state 'unit'"):
         cornia.read(path)

@@ -77,6 +77,8 @@ def test_the_name_alone_means_what_was_imported(
     assert (metric.name, metric.title, metric.unit) == ("hosa", "HOSA (test)", "LIVE DMOS")
     assert metric.version == f"1+{hosa.read(hosa.imported()).sha256[:12]}"
     assert not metric.higher_is_better
+    other = load_metric(f"hosa:{write_hosa(tmp_path / 'other.safetensors', seed=1)}")
+    assert other.title.startswith("HOSA (test) other (")
     with pytest.raises(InputError, match="no such file"):
         load_metric("hosa:elsewhere.safetensors")
 
