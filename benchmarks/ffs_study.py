@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ffs import checkpoints, crops, dataset, manifest, network, simulated
+from ffs import checkpoints, crops, dataset, evaluation, manifest, network, simulated
 from ffs.recipe import TrainRater
 from ffs.train import train
 from wespe_bench.datasets.folder import find_photos
@@ -77,7 +77,7 @@ def _sorted(folder: Path) -> list[Path]:
 
 
 def training(arguments: argparse.Namespace) -> None:
-    rows = []
+    rows: list[dict[str, Any]] = []
     photos = scenes(arguments.data, arguments.scenes)
     table = simulated.make(arguments.out / "photos", photos, arguments.each)
     held = str(round(0.2 * len(photos)) * arguments.each)
@@ -117,6 +117,18 @@ def training(arguments: argparse.Namespace) -> None:
             }
         )
         _write(arguments.results / "ffs_training.csv", rows)
+    correct, n = sum(row["correct"] for row in rows), sum(row["test"] for row in rows)
+    pooled = {"seed": "all", "test": n, **evaluation.counted(correct, n)}
+    pooled["chance"] = sum(row["chance"] * row["test"] for row in rows) / n
+    for method in ("wilson", "exact"):
+        pooled[f"{method}_low"], pooled[f"{method}_high"] = pooled.pop(method)
+    rows.append({name: pooled.get(name, "") for name in rows[0]})
+    _write(arguments.results / "ffs_training.csv", rows)
+    print(
+        f"all seeds: {correct} of {n}, {100 * correct / n:.1f}% (95%: "
+        f"{100 * pooled['wilson_low']:.1f} to {100 * pooled['wilson_high']:.1f} Wilson); always "
+        f"the commoner label: {100 * pooled['chance']:.1f}%"
+    )
 
 
 def kodak(arguments: argparse.Namespace) -> None:

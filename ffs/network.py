@@ -224,7 +224,7 @@ def empty(back_end: str, head: str, layers: Sequence[str], width: int) -> Rater:
     with torch.device("meta"):
         rater = Rater(back_end, head, layers, width)
     # Channels last: measured a tenth faster than the usual layout on a processor.
-    rater = rater.to_empty(device="cpu").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rater = rater.to_empty(device="cpu").to(memory_format=torch.channels_last)
     for name, values in zip(("mean", "gain"), vgg_files.preprocessing(back_end), strict=True):
         setattr(rater, name, torch.tensor(values).view(1, 3, 1, 1))
     return rater
