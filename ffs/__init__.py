@@ -1,1 +1,1 @@
-"""The Flickr Faves Score: a virtual rater trained on faves per view. Not built yet."""
+"""The Flickr Faves Score: photos with views and faves, and a virtual rater trained on them."""

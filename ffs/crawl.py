@@ -17,8 +17,11 @@ from urllib.parse import urlsplit
 from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from ffs.settings import Settings
 
+# As `ffs.flickr.API`, which loads the HTTP client.
 _API = "https://api.flickr.com/services/rest/"
 
 
@@ -100,6 +103,8 @@ def main(argv: list[str]) -> int:
             raise InputError(f"{folder} holds {there[0]}, not made here; choose another --out")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; choose another --out")
+    if config.refresh and before is None:
+        raise InputError(f"{folder} is no crawl yet; there is nothing to refresh")
     chosen = _settings(config, folder, before, clock.now())
     make_folder(folder)
     with _alone(folder), told(folder):
@@ -157,7 +162,7 @@ def _settings(config: Crawl, folder: Path, before: Settings | None, now: float) 
     return settings.resumed(before, chosen, rebuild=config.rebuild, out=folder)
 
 
-def _alone(folder: Path):  # type: ignore[no-untyped-def]
+def _alone(folder: Path) -> AbstractContextManager[None]:
     """Keep another crawl out of the folder; the lock is the kernel's, so a killed one has none."""
     import os
 

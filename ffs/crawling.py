@@ -76,7 +76,8 @@ class Crawling:
         states += ["wanted"] if self._config.counts_only else []
         why = ""
         with progress.bar(wanted, "crawl") as bar:
-            bar.n = bar.initial = min(wanted, self._state.count(*states))
+            # What is there already took no time of this run's: the rate must not count it.
+            bar.n = bar.initial = bar.last_print_n = min(wanted, self._state.count(*states))
             try:
                 while (have := self._state.count(*states)) < wanted:
                     bar.set_postfix_str(f"{self._calls()} calls", refresh=False)

@@ -46,6 +46,8 @@ def main(argv: list[str]) -> int:
     crawled = settings.read(folder) is not None
     if not crawled and not (folder / manifest.HEAD).exists():
         raise InputError(f"{folder}: neither a crawl nor a data set of ffs build")
+    if not ids:
+        raise InputError("no photo is named; give the ids of those to forget")
     if odd := [id_ for id_ in ids if not id_.strip() or "\n" in id_]:
         raise InputError(f"{odd[0]!r} is no id of a photo")
     with held(folder, f"ffs crawl {os.getpid()}"), told(folder):

@@ -100,11 +100,14 @@ def revision(photos: Iterable[Photo]) -> str:
 def write(ratings: Ratings) -> None:
     """Write both files into ``ratings.folder``. Raises OSError."""
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    plain.writerow(COLUMNS)
     for photo in ratings.photos:
         row = asdict(photo) | {"score": repr(photo.score)}
-        table.writerow([armed(row[column]) for column in COLUMNS])
+        cells = [armed(row[column]) for column in COLUMNS]
+        # Python before 3.13 leaves a lone carriage return bare, and reads it as a line's end.
+        (quoted if any("\r" in cell for cell in cells) else plain).writerow(cells)
     head = {
         "wespe_bench_ffs": SCHEMA,
         "note": ratings.note,

@@ -5,7 +5,6 @@ What is kept has no metadata: neither the camera's nor the place where the photo
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -170,9 +169,3 @@ def encode_jpeg(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="JPEG", quality=QUALITY, subsampling=0)
     return buffer.getvalue()
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, read anew. Raises OSError."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

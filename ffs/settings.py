@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -146,4 +146,4 @@ def resumed(before: Settings, now: Settings, *, rebuild: bool, out: Path) -> Set
             f"{out} was begun with --{option} {shown[0]}, now {shown[1]}; {remedy}choose "
             "another --out"
         )
-    return replace(now)
+    return now

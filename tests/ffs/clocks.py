@@ -41,5 +41,5 @@ if __name__ == "__main__":  # FACTOR VERB ...: the command line with a fast cloc
 
     factor = float(sys.argv[1])
     pace.System = lambda: Fast(factor)  # type: ignore[misc, assignment]
-    retries.TIMEOUT = 1.0
+    retries.TIMEOUT = 3.0
     sys.exit(cli.main(sys.argv[2:]))

@@ -14,6 +14,7 @@ from ffs.crawl import Crawl
 from ffs.crawling import Crawling
 from ffs.key import Key
 from ffs.settings import Settings
+from ffs.settings import write as write_settings
 from tests.ffs.clocks import Jumping
 from tests.ffs.flickr import KEY, SINCE, UNTIL, World
 from tests.ffs.server import Server
@@ -37,12 +38,9 @@ def crawling(server: Server, folder: Path, photos: int, **options: Any) -> Itera
     folder.mkdir(exist_ok=True)
     names = set(Settings.__slots__)
     chosen = settings(**{k: v for k, v in options.items() if k in names})
-    config = Crawl(out=str(folder), photos=photos, calls=options.get("calls", 0))
-    for name in ("counts_only", "refresh"):
-        object.__setattr__(config, name, options.get(name, False))
-    from ffs import settings as stored
-
-    stored.write(folder, chosen)
+    rest = {k: v for k, v in options.items() if k not in names}
+    config = Crawl(out=str(folder), photos=photos, **{"calls": 0} | rest)
+    write_settings(folder, chosen)
     made = Crawling(folder, chosen, Key(KEY), server.clock, config, server.transport())
     try:
         yield made

@@ -164,7 +164,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(given.body)
                 if given.fault == "slow":
-                    time.sleep(1.5)
+                    time.sleep(3.5)
                 if extra:
                     self.close_connection = True
 

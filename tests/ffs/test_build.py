@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -132,6 +132,7 @@ def test_stats(verb: Verb, rated: Path, tmp_path: Path) -> None:
         assert read_rgb(stats / name).std() > 5
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(1, 99), st.integers(0, 9)), min_size=12, max_size=40))
 def test_a_tie_with_the_median_is_low(
     tmp_path_factory: pytest.TempPathFactory, counts: list[tuple[int, int]]

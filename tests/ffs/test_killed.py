@@ -43,8 +43,14 @@ def finish(process: subprocess.Popen[bytes]) -> tuple[int, str]:
     return process.returncode, (out + err).decode()
 
 
-def reconcile(folder: Path, server: Server, photos: int, kills: int) -> str:
-    """What is on disk against the server's log; returns a line that sums it up."""
+def reconcile(folder: Path, server: Server, photos: int, kills: int, said: str) -> str:
+    """What is on disk against the server's log; returns a line that sums it up.
+
+    ``said`` is what all the processes printed. On a busy machine a whole answer may come too
+    late for the client, which says so and asks again.
+    """
+    slow = sum(server.ends(kind).get("slow", 0) for kind in ("api", "image"))
+    kills += max(0, said.count(": no answer for") - slow)
     state = State(folder)
     rows = {row["id"]: row for row in state.rows("SELECT * FROM photos")}
     state.close()
@@ -99,13 +105,14 @@ def reconcile(folder: Path, server: Server, photos: int, kills: int) -> str:
     return (
         f"{len(kept)} kept, {len(failed)} failed, {len(replies)} replies; server: "
         f"{server.ends('api')} api, {server.ends('image')} images; {kills} kills, "
-        f"{sum(lost.values())} answers and {again} images came twice"
+        f"or late answers at most; {sum(lost.values())} answers and {again} images came twice"
     )
 
 
 def test_interrupted_killed_resumed(tmp_path: Path) -> None:
     server, folder = Server(World(6000, seed=4), faults=True), tmp_path / "out"
     with server.served() as api:
+        heard = ""
         for sign in (signal.SIGINT, signal.SIGKILL):
             process = start(folder, api, 8)
             before = len(list(folder.glob("photos/*.jpg")))
@@ -115,6 +122,7 @@ def test_interrupted_killed_resumed(tmp_path: Path) -> None:
                 time.sleep(0.02)
             process.send_signal(sign)
             code, said = finish(process)
+            heard += said
             if sign == signal.SIGINT:
                 assert code == 130, said
                 assert "interrupted; what is done is kept, the same command resumes" in said
@@ -122,35 +130,38 @@ def test_interrupted_killed_resumed(tmp_path: Path) -> None:
                 assert code == -signal.SIGKILL
         code, said = finish(start(folder, api, 8))
     assert code == 0, said
-    reconcile(folder, server, 8, 2)
+    reconcile(folder, server, 8, 2, heard + said)
 
 
 @pytest.mark.slow
 def test_twenty_random_kills(tmp_path: Path) -> None:
     server, folder = Server(World(6000, seed=4), faults=True, seed=1), tmp_path / "out"
-    rng, kills = random.Random(7), 0
+    rng, kills, heard = random.Random(7), 0, ""
     with server.served() as api:
-        target = 10
+        target = 60
         while kills < 20:
+            asked = len(server.log)
             process = start(folder, api, target)
-            time.sleep(rng.uniform(1.0, 4.0))
+            while len(server.log) == asked and process.poll() is None:
+                time.sleep(0.01)  # until it is at work
+            time.sleep(rng.uniform(0.0, 1.5))
             if process.poll() is None:
                 process.kill()
                 kills += 1
-            elif process.returncode == 0:
-                target += 10
-            finish(process)
+            else:
+                target += 20
+            heard += finish(process)[1]
         code, said = finish(start(folder, api, target))
     assert code == 0, said
-    print(reconcile(folder, server, target, kills))
+    print(reconcile(folder, server, target, kills, heard + said))
 
 
 @pytest.mark.slow
-def test_two_thousand_photos(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    """Two thousand photos with all faults on, killed and interrupted on the way, then built."""
+def test_two_thousand_photos(tmp_path: Path) -> None:
+    """Two thousand photos with all faults on, killed and interrupted on the way."""
     photos = 2000
     server, folder = Server(World(60_000, seed=6), faults=True, seed=2), tmp_path / "out"
-    begun = time.monotonic()
+    begun, heard = time.monotonic(), ""
     with server.served() as api:
         for share, sign in ((0.2, signal.SIGKILL), (0.5, signal.SIGINT), (0.8, signal.SIGKILL)):
             process = start(folder, api, photos, "--calls", "0")
@@ -158,9 +169,9 @@ def test_two_thousand_photos(tmp_path: Path, pytestconfig: pytest.Config) -> Non
                 assert process.poll() is None, finish(process)
                 time.sleep(0.2)
             process.send_signal(sign)
-            finish(process)
+            heard += finish(process)[1]
         code, said = finish(start(folder, api, photos, "--calls", "0"))
     assert code == 0, said
     assert re.search(rf"^{photos} photos kept", said, flags=re.MULTILINE)
-    print(f"{reconcile(folder, server, photos, 3)}; {time.monotonic() - begun:.0f} s")
+    print(f"{reconcile(folder, server, photos, 3, heard + said)}; {time.monotonic() - begun:.0f} s")
     print(said)

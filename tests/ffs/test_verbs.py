@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ffs import manifest, pace, photos
+from ffs.state import State
 from tests.conftest import Command
 from tests.ffs.clocks import Jumping
 from tests.ffs.conftest import NOW, Verb, environment
@@ -259,6 +260,27 @@ def test_wrong_options(verb: Verb, words: list[str], said: str) -> None:
     assert not Path("out").exists()
 
 
+def test_nothing_to_refresh(verb: Verb) -> None:
+    line = complaint(verb("ffs", "crawl", "--out", "out", "--refresh"))
+    assert "out is no crawl yet; there is nothing to refresh" in line
+
+
+def test_a_database_that_cannot_grow(verb: Verb, loopback: Loopback) -> None:
+    _, words = loopback
+    assert verb(*words, "--photos", 1)[0] == 0
+    real = State._open
+
+    def small(self: State) -> None:
+        real(self)
+        self.rows("PRAGMA max_page_count = 1")  # SQLite's own word for a full disk
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(State, "_open", small)
+        line = complaint(verb(*words, "--photos", 10**6, "--counts-only"))
+    assert "out/crawl.sqlite: database or disk is full; what is fetched is kept" in line
+    assert verb(*words, "--photos", 2)[0] == 0
+
+
 def test_faster_than_flickr_allows(verb: Verb) -> None:
     line = complaint(verb("ffs", "crawl", "--out", "out", "--calls-per-second", "5"))
     assert "--calls-per-second 5.0: expected a number above 0, at most 1" in line
@@ -281,6 +303,13 @@ def test_another_crawl_in_the_folder(verb: Verb, loopback: Loopback, tmp_path: P
 def test_a_folder_that_is_no_crawl(verb: Verb, tmp_path: Path) -> None:
     for words in (["export-ids", "."], ["build", "."], ["forget", ".", "1"]):
         assert re.search("no crawl|neither a crawl", complaint(verb("ffs", *words)))
+    (tmp_path / "crawl.json").write_text("{}")
+    assert "crawl.json: damaged, or not written by ffs crawl" in complaint(
+        verb("ffs", "build", ".")
+    )
+    (tmp_path / "ffs.json").write_text("{}")
+    (tmp_path / "crawl.json").unlink()
+    assert "no photo is named" in complaint(verb("ffs", "forget", "."))
 
 
 def test_what_is_no_photo_is_left_out(verb: Verb, loopback: Loopback) -> None:
