@@ -24,10 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ffs import checkpoints, crops, dataset, evaluation, manifest, network, simulated
 from ffs.recipe import TrainRater
 from ffs.train import train
+from wespe_bench import vgg_files
 from wespe_bench.datasets.folder import find_photos
 from wespe_bench.images import read_rgb
 from wespe_bench.provenance import machine
@@ -182,8 +184,19 @@ def _scores(raters: dict[str, network.Rater], image: np.ndarray, id_: str) -> di
     prepared = crops.prepare(image)
     corners = crops.corners(*HD_SHAPE, id_)
     pixels = np.stack([crops.cut(prepared, corner) for corner in corners])
-    seen = network.seen_by_last(next(iter(raters.values())), pixels)
-    return {k: float(network.probabilities(r, seen).mean()) for k, r in raters.items()}
+    widest = max(raters.values(), key=lambda rater: rater.last.in_features)
+    seen = network.seen_by_last(widest, pixels)
+    parts = dict(zip(widest.layers, seen.split([_width(x) for x in widest.layers], 1), strict=True))
+    return {
+        label: float(
+            network.probabilities(rater, torch.cat([parts[x] for x in rater.layers], 1)).mean()
+        )
+        for label, rater in raters.items()
+    }
+
+
+def _width(layer: str) -> int:
+    return vgg_files.FILTERS[int(layer[4]) - 1]
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
