@@ -24,10 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from ffs import checkpoints, crops, dataset, manifest, network, simulated
+from ffs import checkpoints, crops, dataset, evaluation, manifest, network, simulated
 from ffs.recipe import TrainRater
 from ffs.train import train
+from wespe_bench import vgg_files
 from wespe_bench.datasets.folder import find_photos
 from wespe_bench.images import read_rgb
 from wespe_bench.provenance import machine
@@ -77,7 +79,7 @@ def _sorted(folder: Path) -> list[Path]:
 
 
 def training(arguments: argparse.Namespace) -> None:
-    rows = []
+    rows: list[dict[str, Any]] = []
     photos = scenes(arguments.data, arguments.scenes)
     table = simulated.make(arguments.out / "photos", photos, arguments.each)
     held = str(round(0.2 * len(photos)) * arguments.each)
@@ -117,6 +119,18 @@ def training(arguments: argparse.Namespace) -> None:
             }
         )
         _write(arguments.results / "ffs_training.csv", rows)
+    correct, n = sum(row["correct"] for row in rows), sum(row["test"] for row in rows)
+    pooled = {"seed": "all", "test": n, **evaluation.counted(correct, n)}
+    pooled["chance"] = sum(row["chance"] * row["test"] for row in rows) / n
+    for method in ("wilson", "exact"):
+        pooled[f"{method}_low"], pooled[f"{method}_high"] = pooled.pop(method)
+    rows.append({name: pooled.get(name, "") for name in rows[0]})
+    _write(arguments.results / "ffs_training.csv", rows)
+    print(
+        f"all seeds: {correct} of {n}, {100 * correct / n:.1f}% (95%: "
+        f"{100 * pooled['wilson_low']:.1f} to {100 * pooled['wilson_high']:.1f} Wilson); always "
+        f"the commoner label: {100 * pooled['chance']:.1f}%"
+    )
 
 
 def kodak(arguments: argparse.Namespace) -> None:
@@ -170,8 +184,19 @@ def _scores(raters: dict[str, network.Rater], image: np.ndarray, id_: str) -> di
     prepared = crops.prepare(image)
     corners = crops.corners(*HD_SHAPE, id_)
     pixels = np.stack([crops.cut(prepared, corner) for corner in corners])
-    seen = network.seen_by_last(next(iter(raters.values())), pixels)
-    return {k: float(network.probabilities(r, seen).mean()) for k, r in raters.items()}
+    widest = max(raters.values(), key=lambda rater: rater.last.in_features)
+    seen = network.seen_by_last(widest, pixels)
+    parts = dict(zip(widest.layers, seen.split([_width(x) for x in widest.layers], 1), strict=True))
+    return {
+        label: float(
+            network.probabilities(rater, torch.cat([parts[x] for x in rater.layers], 1)).mean()
+        )
+        for label, rater in raters.items()
+    }
+
+
+def _width(layer: str) -> int:
+    return vgg_files.FILTERS[int(layer[4]) - 1]
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -14,6 +14,7 @@ from wespe_bench.errors import InputError
 SIDES = st.integers(crops.SIDE, 1400)
 
 
+@settings(max_examples=25)
 @given(SIDES, SIDES, st.text(max_size=20), st.integers(0, 9))
 def test_corners_are_inside_and_differ(height: int, width: int, id_: str, seed: int) -> None:
     found = crops.corners(height, width, id_, seed)

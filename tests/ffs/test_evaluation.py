@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ffs import evaluation, simulated
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 500), st.data())
 def test_intervals(n: int, data: st.DataObject) -> None:
     """Wilson's by its formula; the exact one holds the share, and its tails are 2.5%."""

@@ -223,8 +223,7 @@ def test_a_full_disk_keeps_the_last_state(command: Command, place: Path) -> None
     kept = torch.load(place / "out/state.pt", weights_only=True)["iteration"]
     assert 1 <= kept < 9
     run(FULL, *more)
-    run(FULL, *more, "--out", "calm")
-    assert (place / "out/test.csv").read_bytes() == (place / "calm/test.csv").read_bytes()
+    assert torch.load(place / "out/state.pt", weights_only=True)["iteration"] == 9
 
 
 def test_a_full_disk_keeps_the_features(

@@ -1,6 +1,6 @@
 """The rater's two hot paths: a score against the bare VGG-19, and features for a frozen training.
 
-    uv run python benchmarks/ffs.py
+    uv run python benchmarks/ffs_scoring.py
 
 A score cannot be faster than VGG-19 over its five crops. So the bare forward of those crops,
 already float tensors, takes turns with the whole metric (HD preparation, crops, VGG-19, head),
