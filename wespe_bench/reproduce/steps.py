@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wespe_bench import provenance
 from wespe_bench.arguments import cores
 from wespe_bench.datasets.facts import DPED, FACTS
 from wespe_bench.errors import InputError
@@ -166,8 +167,9 @@ def _trainings(config: Reproduce) -> Iterator[Step]:
             iterations=iterations_of(options),
         )
     path = Path(config.out) / "train" / "ffs"
-    command = ("ffs", "train", "--out", str(path), *_split("ffs", config.ffs))
-    yield Step("train ffs", "ffs", (command,), path / "ffs.safetensors", photos=("ffs",))
+    rated = (Path(config.data) if config.data else provenance.data_folder()) / "ffs"
+    command = ("ffs", "train", str(rated), "--out", str(path), *_split("ffs", config.ffs))
+    yield Step("train ffs", "ffs", (command,), path / "rater.safetensors", photos=("ffs",))
 
 
 def _training(kind: str, camera: str, target: str = "") -> str:
@@ -240,7 +242,7 @@ def _megapixels(camera: str) -> float:
 def _ratings(config: Reproduce) -> Iterator[Step]:
     """Tables 7 and 8: the rater over the full-size runs; Table 5: people."""
     out = Path(config.out)
-    metric = f"ffs:{out / 'train' / 'ffs' / 'ffs.safetensors'}"
+    metric = f"ffs:{out / 'train' / 'ffs' / 'rater.safetensors'}"
     yield Step(
         "score with ffs",
         "rate",
