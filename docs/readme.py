@@ -20,7 +20,7 @@ from wespe_bench.suites import COMPARED
 ROOT = Path(__file__).parent.parent
 TABLE = "<!-- demo table -->", "<!-- end of demo table -->"
 SENTENCE = "<!-- demo sentence -->", "<!-- end of demo sentence -->"
-ROWS = (("coffee", "auto_levels"), ("astronaut", "clahe"))
+ROWS = (("coffee", "WESPE demo"), ("astronaut", "DPED demo"))
 
 
 def main(demo: Path) -> None:

@@ -39,7 +39,7 @@ DEMO = Suite(
     _METRICS,
 )
 #: The two whose comparison ends the demo.
-COMPARED = ("auto_levels", "identity")
+COMPARED = ("WESPE demo", "identity")
 CLASSICAL = Suite(
     "classical",
     "Classical enhancers",
@@ -158,7 +158,7 @@ def demo(argv: list[str]) -> int:
     code = run_suite(RunSuite(suite="demo", out=out, data=config.data, jobs=config.jobs))
     if code == 0:
         sentence = registry.resolve(registry.SENTENCE)(Path(out), *COMPARED)
-        print(f"\nThe highest mean against doing nothing, photo by photo:\n  {sentence}")
+        print(f"\nThe small WESPE against doing nothing, photo by photo:\n  {sentence}")
     mine = f"wespe-bench run --suite demo --out {shlex.quote(out)} --enhancers"
     print(
         "\nOpen the page in a browser. Put your own function beside them, or a network, a program, "
@@ -166,7 +166,7 @@ def demo(argv: list[str]) -> int:
         f"  {mine} Mine=my_model.py:enhance\n"
         f"  {mine} onnx:model.onnx 'cmd:tool {{input}} {{output}}' results:outputs/\n"
         "Then see whether it is better, and where it stands:\n"
-        f"  wespe-bench compare Mine {COMPARED[0]} --runs {shlex.quote(out)}\n"
+        f"  wespe-bench compare Mine {shlex.quote(COMPARED[0])} --runs {shlex.quote(out)}\n"
         f"  wespe-bench leaderboard --runs {shlex.quote(out)}"
     )
     if config.live:
