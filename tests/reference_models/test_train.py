@@ -123,7 +123,7 @@ def test_two_processes_equal_one(place, options):
     if options is WESPE:
         more += ("--warmup", "1", "--disc-batch", "mixed")
     run(options, *more, "--out", "calm")
-    run(options, *more, "--out", "begun", "--iterations", "1")
+    run(options, *more, "--out", "begun", "--iterations", "2")
     result = subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),

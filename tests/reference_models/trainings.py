@@ -18,7 +18,7 @@ from wespe_bench.images import write_png
 WESPE = (
     *("train", "wespe", "--source", "phone", "--target", "target", "--out", "out"),
     *("--width", "4", "--blocks", "1", "--disc-width", "4", "--patch", "24", "--batch", "4"),
-    *("--content-layer", "relu1_2", "--device", "cpu", "--seed", "3", "--warmup", "2"),
+    *("--content-layer", "relu1_2", "--device", "cpu", "--seed", "3", "--warmup", "0"),
 )
 
 #: A DPED training of seconds.
