@@ -75,7 +75,8 @@ class Server:
                 kind = "api"
             else:
                 what = {"path": path}
-                given = self._fault(1) or self._image(path)
+                # Faults of the placeholder would go unsaid: its address alone tells what it is.
+                given = (None if "unavailable" in path else self._fault(1)) or self._image(path)
                 kind = "image"
             self.log.append(Entry(self.clock.now(), kind, what, given.fault or str(given.status)))
             return given

@@ -103,7 +103,12 @@ def reconcile(folder: Path, server: Server, photos: int, kills: int, said: str) 
     )
     assert kept <= set(images)
     again = sum(images.values()) - len(images)
-    assert again <= kills
+    twice = {id_ for id_, n in images.items() if n > 1}
+    assert again <= kills, [
+        (round(e.at, 2), e.what["path"], e.end)
+        for e in server.log
+        if e.kind == "image" and any(id_ in e.what["path"] for id_ in twice)
+    ]
     assert len(set(images) - kept - failed) <= 1
     return (
         f"{len(kept)} kept, {len(failed)} failed, {len(replies)} replies; server: "
