@@ -63,6 +63,11 @@ def height(table: Table) -> int:
     return 46 + 26 * len(table.methods)
 
 
+def longest_label(table: Table) -> int:
+    """Letters of the longest label that `draw` shows."""
+    return max((len(shorten(plain(label), _LONGEST)) for label in table.methods), default=1)
+
+
 def distribution(
     table: Table,
     column: Column,
@@ -95,8 +100,7 @@ def distribution(
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         figure = Figure(figsize=(WIDTH / 72, tall / 72))
         FigureCanvasSVG(figure)
-        longest = max((len(shorten(plain(label), _LONGEST)) for label in table.methods), default=1)
-        left = (8 + 6.8 * longest) / WIDTH
+        left = (8 + 6.8 * longest_label(table)) / WIDTH
         axes = figure.add_axes(
             (left, 38 / tall, 1 - left - 0.03, (tall - 42) / tall),
             facecolor="none",
