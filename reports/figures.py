@@ -63,9 +63,13 @@ def height(table: Table) -> int:
     return 46 + 26 * len(table.methods)
 
 
-def longest_label(table: Table) -> int:
-    """Letters of the longest label that `draw` shows."""
-    return max((len(shorten(plain(label), _LONGEST)) for label in table.methods), default=1)
+def label_width(table: Table) -> float:
+    """Inches that the labels take that `draw` shows."""
+    from matplotlib.textpath import TextPath
+
+    texts = [shorten(plain(label), _LONGEST) for label in table.methods]
+    widths = [TextPath((0, 0), text, size=11).get_extents().width for text in texts if text]
+    return float(max(widths, default=0.0)) / 72
 
 
 def distribution(
@@ -100,7 +104,8 @@ def distribution(
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         figure = Figure(figsize=(WIDTH / 72, tall / 72))
         FigureCanvasSVG(figure)
-        left = (8 + 6.8 * longest_label(table)) / WIDTH
+        longest = max((len(shorten(plain(label), _LONGEST)) for label in table.methods), default=1)
+        left = (8 + 6.8 * longest) / WIDTH
         axes = figure.add_axes(
             (left, 38 / tall, 1 - left - 0.03, (tall - 42) / tall),
             facecolor="none",

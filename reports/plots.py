@@ -68,7 +68,7 @@ def draw_distributions(section: Section, figure: Figure, bottom: float, columns:
     rows = math.ceil(len(shown) / columns)
     wide = figure.get_figwidth()
     # Each panel's labels need their room, in inches; what is left is the panels'.
-    room = 0.12 + 0.105 * figures.longest_label(section.table)
+    room = 0.15 + figures.label_width(section.table)
     panel = max(0.5, 0.985 * wide / columns - room)
     grid = figure.add_gridspec(
         rows, columns, left=room / wide, right=(columns * (room + panel)) / wide,
