@@ -116,7 +116,8 @@ def build(
         questions = [_question(hidden, pair, names) for pair in pairs]
         # By their ids, so that a question's place tells nothing.
         questions.sort(key=lambda question: question.id)
-        before = manifest.read(out) if database.count(out) else None
+        voted = database.count(out) > 0
+        before = _before(out) if voted else None
         if before is not None and (before.title, before.seed, before.questions) != (
             title,
             seed,
@@ -148,11 +149,20 @@ def build(
         if before is not None:  # another version of this program changes no study
             return before
         study = Study(title, seed, pictures, tuple(questions), version=__version__)
+        if voted:  # and study.json was lost: it comes back if it is the one that was voted on
+            database.connect(out, study).close()
         manifest.write(out, study)
         for folder in (out / "tiles").iterdir():
             if folder.name not in pictures and manifest.OPAQUE.fullmatch(folder.name):
                 shutil.rmtree(folder)
     return study
+
+
+def _before(out: Path) -> Study | None:
+    try:
+        return manifest.read(out)
+    except InputError:
+        return None
 
 
 def _refuse_other(out: Path) -> None:

@@ -169,7 +169,7 @@ def _merge(connection: sqlite3.Connection, file: str, key: str, answers: list[An
         "SELECT number, source, plan FROM raters WHERE rater = ?", (key,)
     ).fetchone()
     if row is None:
-        number, known = None, ()
+        number, known = None, turns[:0]
     else:
         number, known = row[0], turns_of(row[2])
         if row[1] != "file" or turns[: len(known)] != known[: len(turns)]:

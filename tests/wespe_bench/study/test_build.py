@@ -162,6 +162,11 @@ def test_a_study_with_votes_is_not_changed(tmp_path: Path, runs: Path) -> None:
     with pytest.raises(InputError, match="has votes of another study"):
         build(pairs[:-1], out, title="Which?")
     assert manifest.read(out) == study
+    # Lost or edited, it comes back from the same pairs, and from no others.
+    (out / "study.json").write_text("{}")
+    with pytest.raises(InputError, match="edited after voting began"):
+        build(pairs[:-1], out, title="Which?")
+    assert build(pairs, out, title="Which?") == study == manifest.read(out)
 
 
 def test_foreign_folder(tmp_path: Path) -> None:

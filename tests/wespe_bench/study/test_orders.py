@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wespe_bench.study.manifest import Level, Picture, Question, Study
@@ -26,6 +26,7 @@ def study(cells: list[int], checks: int, seed: int) -> Study:
 cells = st.lists(st.integers(0, 9), min_size=1, max_size=6).filter(any)
 
 
+@settings(max_examples=40)
 @given(cells, st.integers(0, 4), st.integers(0, 2**40), st.text())
 def test_every_question_once_and_sides_balanced(
     cells: list[int], checks: int, seed: int, rater: str

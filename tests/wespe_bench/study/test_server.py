@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import uuid
 from pathlib import Path
@@ -11,8 +12,11 @@ import httpx
 import pytest
 
 from tests.wespe_bench.study.studies import Person, Served
+from wespe_bench.study.guard import Limit, address
 from wespe_bench.study.manifest import Study
+from wespe_bench.study.server import Server
 from wespe_bench.study.votes import load_votes
+from wespe_bench.study.writer import Writer
 
 Place = tuple[Path, Study]
 
@@ -248,7 +252,7 @@ def test_every_answer_has_strict_headers(client: httpx.Client, place: Place) -> 
 def test_export_needs_the_admin_token(client: httpx.Client, server: Served, place: Place) -> None:
     person = Person(client).join()
     person.vote(0)
-    for given in ("", "Bearer ", "Bearer x", f"Bearer {person.word}", f"bearer {server.admin}"):
+    for given in ("", "Bearer", "Bearer x", f"Bearer {person.word}", f"bearer {server.admin}"):
         answer = client.get("/admin/votes.csv", headers={"authorization": given})
         assert answer.status_code == 403
     answer = client.get("/admin/votes.csv", headers={"authorization": f"Bearer {server.admin}"})
@@ -278,29 +282,29 @@ def test_nobody_is_named_in_the_files(client: httpx.Client, place: Place) -> Non
 
 
 def test_page_files_are_served(place: Place, tmp_path: Path) -> None:
-    from starlette.testclient import TestClient
-
-    from wespe_bench.study.server import Server
-    from wespe_bench.study.writer import Writer
-
     (tmp_path / "index.html").write_text("<title>page</title>")
     (tmp_path / "main.js").write_text("1")
     (tmp_path / "notes.md").write_text("mine")
     folder, study = place
     writer = Writer(folder, study)
-    server = Server(folder, study, writer, token="t" * 9, admin="a", page=tmp_path)
-    with TestClient(server.app()) as client:
-        assert client.get("/").text == "<title>page</title>"
-        script = client.get("/page/main.js")
-        assert script.headers["content-type"] == "text/javascript; charset=utf-8"
-        assert client.get("/page/notes.md").status_code == 404
-        assert client.get("/", headers={"host": "study.example"}).status_code == 200
+    app = Server(folder, study, writer, token="t" * 9, admin="a", page=tmp_path).app()
+
+    async def look() -> list[httpx.Response]:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://study.example"
+        ) as client:
+            return [await client.get(path) for path in ("/", "/page/main.js", "/page/notes.md")]
+
+    page, script, notes = asyncio.run(look())
+    writer.stop()
+    assert page.text == "<title>page</title>"
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert notes.status_code == 404
 
 
 @pytest.mark.parametrize("burst", [1, 3])
 def test_limits(burst: int) -> None:
-    from wespe_bench.study.guard import Limit
-
     now = [0.0]
     limit = Limit(2, burst, most=2, clock=lambda: now[0])
     assert [limit.allows("a") for _ in range(burst + 1)] == [True] * burst + [False]
@@ -315,8 +319,6 @@ def test_limits(burst: int) -> None:
 
 
 def test_a_network_counts_as_one() -> None:
-    from wespe_bench.study.guard import address
-
     here = address({"client": ("2001:db8::1", 1)})
     assert here == address({"client": ("2001:db8::ffff:2", 2)})
     assert here != address({"client": ("2001:db8:0:1::1", 1)})
