@@ -93,7 +93,16 @@ const take = (opened) => {
 };
 
 // A plain web host has the page and the photos, but nobody who answers.
-const hostIsPlain = (fault) => fault instanceof SyntaxError || [404, 405, 501].includes(fault.status);
+const openStudy = async (rater, token) => {
+  try {
+    return await ServerStudy.open(rater, token);
+  } catch (refused) {
+    if (!(refused instanceof SyntaxError) && ![404, 405, 501].includes(refused.status)) throw refused;
+    return StaticStudy.open().catch(() => {
+      throw refused;
+    });
+  }
+};
 
 const start = async () => {
   const fault = byId("intro-fault");
@@ -101,10 +110,7 @@ const start = async () => {
   try {
     if (!study) {
       const token = byId("token").value.trim() || fragment().get("t") || "";
-      take(await ServerStudy.open("", token).catch((refused) => {
-        if (hostIsPlain(refused)) return StaticStudy.open();
-        throw refused;
-      }));
+      take(await openStudy("", token));
     }
     enter();
   } catch (refused) {
@@ -144,31 +150,26 @@ const leaveStatic = () => {
   location.reload();
 };
 
+const leaveServer = () => {
+  forget(RATER_KEY);
+  location.reload();
+};
+
 const begin = async () => {
   const own = fragment().get("r");
+  const known = own || recall(RATER_KEY);
   try {
-    if (location.protocol === "file:" || window.STUDY) {
-      take(await StaticStudy.open());
+    if (location.protocol === "file:" || window.STUDY) take(await StaticStudy.open());
+    else if (known) take(await openStudy(known));
+    if (study && study.constructor.keepsFiles) {
       document.querySelector("[data-title]").textContent = study.title;
-      if (own === study.rater && study.position) enter();
-      else {
-        if (study.position) offer(leaveStatic);
-        see("intro");
-      }
-      return;
     }
-    const known = own || recall(RATER_KEY);
-    if (known) take(await ServerStudy.open(known));
-    if (own) {
+    if (study && own === study.rater && (study.position || !study.constructor.keepsFiles)) {
       enter();
       return;
     }
-    if (known) {
-      offer(() => {
-        forget(RATER_KEY);
-        location.reload();
-      });
-    }
+    if (study && study.constructor.keepsFiles && study.position) offer(leaveStatic);
+    else if (study && !study.constructor.keepsFiles) offer(leaveServer);
     see("intro");
   } catch (fault) {
     if (!own && fault.status) {

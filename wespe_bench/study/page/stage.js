@@ -9,7 +9,16 @@ const STEP_ZOOM = 1.5;
 const STEP_PAN = 0.15; // of the pane
 const SQUARE_FROM = 3; // device pixels a photo's pixel, from where pixels are shown as squares
 
+const CENTRE = Object.freeze({ x: 0, y: 0 });
+
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+// A length in the screen's pixels: the browser's own count, which knows how it rounded. A screen
+// that is only emulated has it wrong.
+const devicePixels = (length, exact) => {
+  const computed = Math.round(length * devicePixelRatio);
+  return exact && Math.abs(exact - computed) <= 1 ? exact : computed;
+};
 
 class Stage {
   // `shown()` is called once for each pair, when both photos stand complete on screen;
@@ -33,6 +42,7 @@ class Stage {
     this.waiting = false;
     this.surround = "";
     this.fingers = new Map(); // pointer id -> {x, y} from its pane's centre
+    this.held = null; // what was seen when the fingers took hold
     const resized = new ResizeObserver((entries) => this.resize(entries));
     for (const pane of this.panes) {
       resized.observe(pane.canvas);
@@ -51,6 +61,7 @@ class Stage {
     this.complete = false;
     this.glide = null;
     this.view = FITTED;
+    this.grip();
     this.clear();
     this.request();
   }
@@ -73,9 +84,9 @@ class Stage {
   resize(entries) {
     for (const entry of entries) {
       const pane = this.panes.find(({ canvas }) => canvas === entry.target);
-      const exact = entry.devicePixelContentBoxSize;
-      pane.width = exact ? exact[0].inlineSize : Math.round(entry.contentRect.width * devicePixelRatio);
-      pane.height = exact ? exact[0].blockSize : Math.round(entry.contentRect.height * devicePixelRatio);
+      const exact = entry.devicePixelContentBoxSize && entry.devicePixelContentBoxSize[0];
+      pane.width = devicePixels(entry.contentRect.width, exact && exact.inlineSize);
+      pane.height = devicePixels(entry.contentRect.height, exact && exact.blockSize);
       if (!pane.width || !pane.height) continue;
       pane.canvas.width = pane.width;
       pane.canvas.height = pane.height;
@@ -108,21 +119,23 @@ class Stage {
     this.request();
   }
 
-  zoom(factor, point = { x: 0, y: 0 }, glides = true) {
-    if (this.photos) this.move(zoomAt(this.target, factor, point, this.panes[0], this.size), glides);
+  carry(view, factor, from, to, glides) {
+    if (!this.photos) return;
+    this.move(carryView(view, factor, from, to, this.panes[0], this.size), glides);
+  }
+
+  zoom(factor, point = CENTRE, glides = true) {
+    this.carry(this.target, factor, point, point, glides);
   }
 
   zoomStep(direction) {
     this.zoom(STEP_ZOOM ** direction);
   }
 
-  pan(dx, dy, glides) {
-    if (this.photos) this.move(panBy(this.target, dx, dy, this.panes[0], this.size), glides);
-  }
-
   panStep(across, down) {
     const { width, height } = this.panes[0];
-    this.pan(-across * STEP_PAN * width, -down * STEP_PAN * height, true);
+    const to = { x: -across * STEP_PAN * width, y: -down * STEP_PAN * height };
+    this.carry(this.target, 1, CENTRE, to, true);
   }
 
   fit() {
@@ -188,7 +201,8 @@ class Stage {
     const { context } = pane;
     this.wipe(pane);
     context.imageSmoothingEnabled = !layers.square;
-    context.imageSmoothingQuality = this.glide || this.fingers.size ? "low" : "high";
+    // Between half and full size this is the sharpest; "high" mixes in the level half as large.
+    context.imageSmoothingQuality = "low";
     const whole = layers.findIndex((tiles) => tiles.every(({ url }) => this.tiles.has(url)));
     const from = whole < 0 ? layers.length - 1 : whole;
     for (let level = from; level >= 0; level -= 1) {
@@ -214,7 +228,7 @@ class Stage {
         event.preventDefault();
         const pixels = event.deltaY * [1, 16, 400][event.deltaMode];
         const speed = event.ctrlKey ? PINCH_SPEED : WHEEL_SPEED;
-        this.zoom(Math.exp(-between([-300, 300], pixels) * speed), place(event));
+        if (!this.held) this.zoom(Math.exp(-between([-300, 300], pixels) * speed), place(event));
       },
       { passive: false },
     );
@@ -222,13 +236,16 @@ class Stage {
       if (event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
       this.fingers.set(event.pointerId, place(event));
+      this.grip();
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (this.fingers.has(event.pointerId)) this.drag(event.pointerId, place(event));
+      if (!this.fingers.has(event.pointerId)) return;
+      this.fingers.set(event.pointerId, place(event));
+      this.drag();
     });
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
       canvas.addEventListener(end, (event) => {
-        if (this.fingers.delete(event.pointerId)) this.request();
+        if (this.fingers.delete(event.pointerId)) this.grip();
       });
     }
     canvas.addEventListener("dblclick", (event) => {
@@ -237,18 +254,23 @@ class Stage {
     });
   }
 
+  // The fingers' middle, and how far they are apart: 0 for one.
+  get middle() {
+    const [one, two = one] = this.fingers.values();
+    const apart = Math.hypot(one.x - two.x, one.y - two.y);
+    return { x: (one.x + two.x) / 2, y: (one.y + two.y) / 2, apart };
+  }
+
+  grip() {
+    this.held = this.fingers.size ? { view: this.view, middle: this.middle } : null;
+  }
+
   // One finger moves the photo; two also zoom about their middle, in whichever pane each is.
-  drag(id, point) {
-    const middle = () => {
-      const [one, two = one] = this.fingers.values();
-      const [x, y] = [(one.x + two.x) / 2, (one.y + two.y) / 2];
-      return { x, y, apart: Math.hypot(one.x - two.x, one.y - two.y) };
-    };
-    const before = middle();
-    this.fingers.set(id, point);
-    const after = middle();
-    this.pan(after.x - before.x, after.y - before.y, false);
-    if (before.apart > 0) this.zoom(after.apart / before.apart, after, false);
+  // Reckoned from where they took hold, so that no way there leads elsewhere.
+  drag() {
+    const { view, middle } = this.held;
+    const now = this.middle;
+    this.carry(view, middle.apart ? now.apart / middle.apart : 1, middle, now, false);
   }
 }
 

@@ -36,22 +36,18 @@ const clampView = (view, pane, size) => {
   };
 };
 
-// `point`, from the pane's centre in device pixels, keeps its place in the photo.
-const zoomAt = (view, factor, point, pane, size) => {
+// Zoomed by `factor`, with what stood at `from` now at `to`; both from the pane's centre in device
+// pixels.
+const carryView = (view, factor, from, to, pane, size) => {
   const fit = fitScale(pane, size);
   const zoom = between(zoomRange(pane, size), view.zoom * factor);
-  const kept = 1 / (fit * view.zoom) - 1 / (fit * zoom);
-  return clampView(
-    { x: view.x + (point.x * kept) / size.width, y: view.y + (point.y * kept) / size.height, zoom },
-    pane,
-    size,
-  );
-};
-
-const panBy = (view, dx, dy, pane, size) => {
-  const scale = fitScale(pane, size) * view.zoom;
-  const moved = { ...view, x: view.x - dx / (scale * size.width), y: view.y - dy / (scale * size.height) };
-  return clampView(moved, pane, size);
+  const carry = (axis) => from[axis] / (fit * view.zoom) - to[axis] / (fit * zoom);
+  const carried = {
+    x: view.x + carry("x") / size.width,
+    y: view.y + carry("y") / size.height,
+    zoom,
+  };
+  return clampView(carried, pane, size);
 };
 
 // From one view to another, `part` of the way: the zoom evenly in its logarithm, and the place so

@@ -158,7 +158,7 @@ def serve(folder: Path, fake: Fake) -> Iterator[str]:
             else:
                 self.reply(200, path.read_bytes(), KINDS[path.suffix], cache)
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             if self.path == "/":
                 self.file(PAGE / "index.html")
             elif self.path.startswith("/page/"):
@@ -171,10 +171,10 @@ def serve(folder: Path, fake: Fake) -> Iterator[str]:
             else:
                 self.reply(404, b"", "text/plain")
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             self.answer(lambda _, body: fake.create(body))
 
-        def do_PUT(self) -> None:  # noqa: N802
+        def do_PUT(self) -> None:
             question = self.path.removeprefix("/api/votes/")
             self.answer(lambda rater, body: fake.vote(rater, question, body))
 

@@ -59,9 +59,7 @@ def pixel(page: Page, side: str, x: float = 0.5, y: float = 0.5) -> tuple[int, i
 
 def seen_pair(page: Page) -> Pair:
     """Read off the colours of both panes."""
-    (sample, left), (other, right) = (
-        read_code(pixel(page, side)[2]) for side in ("left", "right")
-    )
+    (sample, left), (other, right) = (read_code(pixel(page, side)[2]) for side in ("left", "right"))
     assert sample == other
     return Pair(sample, METHODS[left], METHODS[right])
 
