@@ -122,7 +122,7 @@ class Rating {
     const tell = (text) => {
       if (byId("state").textContent !== text) byId("state").textContent = text;
     };
-    if (waiting) tell("No connection. Your answers are saved as soon as it is back; keep this page open.");
+    if (waiting) tell("No connection. Keep this page open.");
     else if (this.troubled) tell("A photo does not load. Trying again.");
     else if (!unsaved) tell(this.reminder);
     else this.later = setTimeout(() => tell("saving…"), SAVING_SHOWN_AFTER);

@@ -34,7 +34,7 @@ def test_a_lost_reply_is_asked_for_again_with_the_same_vote(
     page.route("**/api/votes/*", lose_the_first_two)
     begin(page, served.url)
     choose(page, "left")
-    expect(page.get_by_text("No connection. Your answers are saved as soon as")).to_be_visible()
+    expect(page.get_by_text("No connection. Keep this page open.")).to_be_visible()
     choose(page, "right")  # one may go on meanwhile
     expect_place(page, "3 of 6")
     until(page, "study.unsaved === 0")

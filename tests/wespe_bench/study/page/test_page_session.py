@@ -120,3 +120,36 @@ def test_both_panes_show_the_same_place(served: Served, page: Page) -> None:
     until(page, "rating.stage.view.zoom === 1")
     (x, y), _ = places()
     assert abs(x - 127) <= 1 and abs(y - 127) <= 1
+
+
+def test_only_what_is_seen_is_fetched_and_little_is_kept(served: Served, page: Page) -> None:
+    """The photos have 6, 2 and 1 tiles; fitted into their panes they show the 2, and of the next
+    pair as many wait."""
+    begin(page, served.url)
+    until(page, "rating.tiles.loading.size === 0")
+
+    def levels() -> dict[str, int]:
+        urls = [line.removeprefix("GET /tiles/").split("/") for line in served.log if "/t" in line]
+        return {level: sum(url[1] == level for url in urls) for level in "012"}
+
+    assert levels() == {"0": 0, "1": 4 * 2, "2": 4}
+    # At 400% the middle of the photo is one tile of each side.
+    page.evaluate("rating.tiles.limit = 4; rating.stage.full(); rating.stage.zoom(4)")
+    until(page, "rating.stage.scale === 4 && rating.tiles.loading.size === 0")
+    page.wait_for_timeout(50)
+    assert levels() == {"0": 2 * 2, "1": 4 * 2, "2": 4}
+    before = pixel(page, "left")
+    for _ in range(30):
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowUp")
+    until(page, "rating.stage.view.x < 0.1 && rating.tiles.loading.size === 0")
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowDown")
+    until(page, "rating.stage.view.x > 0.55 && rating.tiles.loading.size === 0")
+    assert page.evaluate("rating.tiles.kept.size <= 2 * rating.tiles.wanted.length")
+    assert before != pixel(page, "left")
+    page.keyboard.press("0")
+    until(page, "rating.stage.view.zoom === 1 && rating.tiles.loading.size === 0")
+    page.wait_for_timeout(50)
+    assert abs(pixel(page, "left")[0] - 127) <= 1 and abs(pixel(page, "right")[1] - 127) <= 1
