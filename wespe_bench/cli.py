@@ -87,6 +87,19 @@ VERBS = {
         "photos with faves per view -> the virtual rater (FFS), with its test and card",
     ),
     "ffs score": ("ffs.score:main", "a rater over any folder of photos -> a CSV of their FFS"),
+    "study build": (
+        "wespe_bench.study.build:main",
+        "runs -> pairs of pictures to ask people about",
+    ),
+    "study serve": (
+        "wespe_bench.study.serve:main",
+        "ask people, in their browsers: side by side, zoomed together; every vote kept",
+    ),
+    "study close": ("wespe_bench.study.closing:main", "end a study: no more votes"),
+    "study import": (
+        "wespe_bench.study.importing:main",
+        "the votes that raters of a static study sent as files",
+    ),
     "import dped": (
         "reference_models.dped.importer:main",
         "DPED's (or WESPE's) released TensorFlow generator -> safetensors",
@@ -132,6 +145,7 @@ RESUMED = (
     "ffs build",
     "ffs train",
     "ffs score",
+    "study build",
     "merge",
     "reproduce",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import inspect
 import json
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,9 @@ def _look(
     if step.kind == "study":
         if step.out.is_file():
             return State(DONE, str(step.out))
-        return State(MISSING, "people's votes", None, "people who compare photos: Table 5")
+        build = shlex.join(("wespe-bench", *step.commands[0]))
+        remedy = f"people who compare photos: {build}, then study serve and study report"
+        return State(MISSING, "people's votes", None, remedy)
     same = recorded.get("commands") == json.loads(json.dumps(step.commands))
     progress = _progress(step, same)
     if progress.kind == DONE:

@@ -254,4 +254,7 @@ def _ratings(config: Reproduce) -> Iterator[Step]:
         needs=("train ffs",),
         metrics=(metric,),
     )
-    yield Step("user study", "study", (), out / "study" / "table5.json")
+    ape, _, _ = _enhancer(config, "ape", "", "")
+    asked = ("--method", _LABELS["wespe_div2k"], "--rivals", "original", ape)
+    build = ("study", "build", "--runs", str(out / "wild"), *asked, "--out", str(out / "study"))
+    yield Step("user study", "study", (build,), out / "study" / "table5.json")

@@ -1,0 +1,145 @@
+"""votes.sqlite: raters, the plan of each, and every vote that was cast.
+
+A vote that was changed stays in its place; of a rater's votes on one question the latest stands.
+Nothing says who a rater is: no name, no address, no time of day. A rater's row is found by the
+hash of the word that the rater's browser holds, so the file lets nobody vote in another's name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from wespe_bench.data.lock import held
+from wespe_bench.errors import InputError
+from wespe_bench.study.manifest import Study
+
+FILE = "votes.sqlite"
+
+#: Layout number of the file, in SQLite's user_version.
+LAYOUT = 1
+
+#: How long (s) a writer waits for another process's transaction.
+PATIENCE = 10
+
+_SCHEMA = """
+CREATE TABLE study (revision TEXT NOT NULL, closed INTEGER NOT NULL);
+CREATE TABLE raters (
+  number INTEGER PRIMARY KEY, rater TEXT NOT NULL UNIQUE, source TEXT NOT NULL, plan TEXT NOT NULL
+);
+CREATE TABLE votes (
+  number INTEGER PRIMARY KEY, vote BLOB NOT NULL UNIQUE, rater INTEGER NOT NULL REFERENCES raters,
+  place INTEGER NOT NULL, "left" INTEGER NOT NULL, milliseconds INTEGER NOT NULL,
+  revised INTEGER NOT NULL
+);
+CREATE INDEX votes_of ON votes (rater, place);
+"""
+
+
+def key_of(rater: str) -> str:
+    """The name under which a rater's word is kept: 32 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(rater.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def alone(folder: Path, complaint: str) -> Iterator[None]:
+    """Hold the study's folder. Raises InputError with ``complaint`` while another process does."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder, f"study {os.getpid()}"))
+        except InputError:
+            raise InputError(f"{folder} {complaint}") from None
+        yield
+
+
+def connect(folder: Path, study: Study) -> sqlite3.Connection:
+    """The study's votes, made where there are none; every commit is on disk when it returns.
+
+    Raises InputError for a damaged or newer file, and when there are raters of another revision
+    of the study: it was edited after voting began.
+    """
+    path = folder / FILE
+    connection = None
+    try:
+        connection = sqlite3.connect(
+            path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        with transaction(connection):
+            _check_layout(connection, path)
+            _check_revision(connection, path, study)
+    except InputError:
+        if connection:
+            connection.close()
+        raise
+    except sqlite3.Error as error:
+        if connection:
+            connection.close()
+        raise InputError(f"{path}: cannot be used ({error})") from None
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing; no other process writes meanwhile."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def count(folder: Path) -> int:
+    """How many raters there are; 0 without a file. Raises InputError for a damaged one."""
+    path = folder / FILE
+    if not path.is_file():
+        return 0
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+            if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                return 0  # killed before the first transaction
+            return int(connection.execute("SELECT count(*) FROM raters").fetchone()[0])
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: cannot be used ({error})") from None
+
+
+def is_closed(connection: sqlite3.Connection) -> bool:
+    """Whether voting is over."""
+    return bool(connection.execute("SELECT closed FROM study").fetchone()[0])
+
+
+def _check_layout(connection: sqlite3.Connection, path: Path) -> None:
+    layout = connection.execute("PRAGMA user_version").fetchone()[0]
+    if layout > LAYOUT:
+        raise InputError(
+            f"{path}: written by a newer wespe-bench (layout {layout}); upgrade wespe-bench"
+        )
+    if layout:
+        return
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise InputError(f"{path}: a database of another program; move it away")
+    for statement in _SCHEMA.split(";\n"):
+        connection.execute(statement)
+    connection.execute("INSERT INTO study VALUES ('', 0)")
+    connection.execute(f"PRAGMA user_version = {LAYOUT}")
+
+
+def _check_revision(connection: sqlite3.Connection, path: Path, study: Study) -> None:
+    (before,) = connection.execute("SELECT revision FROM study").fetchone()
+    if before == study.revision:
+        return
+    raters = connection.execute("SELECT count(*) FROM raters").fetchone()[0]
+    if raters:
+        raise InputError(
+            f"{path.parent}: the study was edited after voting began ({raters} raters saw another "
+            "revision); bring its study.json back, or build into another --out"
+        )
+    connection.execute("UPDATE study SET revision = ?", (study.revision,))

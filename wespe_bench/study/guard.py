@@ -1,0 +1,154 @@
+"""What stands before every answer: strict headers, and limits on rate and size.
+
+Addresses are held in memory for their limits alone, and are written nowhere.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: Most bytes of a request's body; a vote has about a hundred.
+MOST_BYTES = 4096
+
+#: Most characters of a path and its query.
+MOST_PATH = 512
+
+#: Requests a second of one foreign address, and how many at once: a class behind one router.
+RATE, BURST = 600.0, 6000.0
+
+#: New raters of one address, votes of one rater.
+SESSIONS_RATE, SESSIONS_BURST = 1.0, 400.0
+VOTES_RATE, VOTES_BURST = 5.0, 20.0
+
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "x-robots-tag": "noindex",
+}
+_STRICT = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+
+
+class Limit:
+    """A token bucket for each key: ``burst`` at once, ``rate`` a second after that."""
+
+    def __init__(
+        self,
+        rate: float,
+        burst: float,
+        *,
+        most: int = 20_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rate, self._burst, self._most, self._clock = rate, burst, most, clock
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def allows(self, key: str) -> bool:
+        """Whether ``key`` may go on now; if so, that is counted."""
+        now = self._clock()
+        left, at = self._left.pop(key, (self._burst, now))
+        left = min(self._burst, left + (now - at) * self._rate)
+        if len(self._left) >= self._most:  # the oldest has most likely filled up again
+            del self._left[next(iter(self._left))]
+        self._left[key] = (left - 1 if left >= 1 else left, now)
+        return left >= 1
+
+
+def address(scope: Scope) -> str:
+    """Who is counted as one: an IPv4 address, or an IPv6 network of 64 bits."""
+    host = (scope.get("client") or ("", 0))[0]
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return str(host)
+    if found.version == 6:
+        return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+    return host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Guard:
+    """An ASGI app around another: strict headers on every answer, and the first refusals.
+
+    ``local_only``: a study without a token answers only to this machine's own names, so that no
+    web page elsewhere can reach it through a name that it points here.
+    """
+
+    def __init__(self, app: App, *, local_only: bool) -> None:
+        self._app = app
+        self._local_only = local_only
+        self._limit = Limit(RATE, BURST)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def strict(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *_STRICT]
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, strict)
+            return
+        status, reason = refusal
+        body = reason.encode()
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        if status == 429:
+            headers.append((b"retry-after", b"5"))
+        await strict({"type": "http.response.start", "status": status, "headers": headers})
+        await strict({"type": "http.response.body", "body": body})
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        if len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"") > MOST_PATH:
+            return 414, "this address is too long"
+        headers = dict(scope.get("headers", ()))
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or len(length) > 9 or int(length) > MOST_BYTES:
+            return 413, f"at most {MOST_BYTES} bytes"
+        if self._local_only and not is_loopback(_name(headers.get(b"host", b"").decode("latin-1"))):
+            return 421, "this study is served to its own machine; start it with --token"
+        who = address(scope)
+        if not is_loopback(who) and not self._limit.allows(who):
+            return 429, "too many requests; wait a little"
+        return None
+
+
+def _name(host: str) -> str:
+    """A Host header without the port.
+
+    >>> _name("[::1]:8765"), _name("localhost:8765")
+    ('::1', 'localhost')
+    """
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()

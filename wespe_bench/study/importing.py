@@ -1,0 +1,202 @@
+"""The verb ``study import``: the files that raters of a static study sent in.
+
+A file is checked whole before any of it counts. The same file again changes nothing; a later
+one of the same rater adds what is new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench import reading
+from wespe_bench.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from wespe_bench.study.manifest import Study
+    from wespe_bench.study.orders import Turn
+
+#: Layout number of a file of votes.
+FORMAT = 1
+
+#: Most bytes of one; 2,000 votes take about 400,000.
+MOST_BYTES = 2_000_000
+
+_RATER = re.compile(r"[0-9A-Za-z_-]{22,64}")
+_KEYS = {"question", "left", "right", "choice", "milliseconds", "position", "revised"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """Merge the files that raters of a static study downloaded into the study's votes.
+
+    Safe to repeat, and while the study is served. A file that is damaged, forged or of another
+    study is refused with a line of its own; the others count (exit code 3).
+
+    Example:
+      wespe-bench study import study votes-*.json
+    """
+
+    folder: str
+    """What study build wrote."""
+    files: tuple[str, ...]
+    """The raters' files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One vote of a file: where it stands in the rater's order, and what was chosen."""
+
+    turn: Turn
+    left: bool
+    milliseconds: int
+    revised: int
+
+
+def main(argv: list[str]) -> int:
+    """The verb ``study import``."""
+    from wespe_bench.arguments import parse
+    from wespe_bench.study import database, manifest
+
+    config = parse(Import, argv, "study import")
+    folder = Path(config.folder)
+    study = manifest.read(folder)
+    new, refused = 0, []
+    with contextlib.closing(database.connect(folder, study)) as connection:
+        for file in config.files:
+            try:
+                rater, answers = read(Path(file), study)
+                with database.transaction(connection):
+                    new += _merge(connection, file, database.key_of(rater), answers)
+            except InputError as error:
+                refused.append(str(error))
+            except sqlite3.Error as error:
+                raise InputError(f"{folder / database.FILE}: cannot be used ({error})") from None
+    if refused and len(refused) == len(config.files):
+        more = f" (and {len(refused) - 1} more files refused)" if len(refused) > 1 else ""
+        raise InputError(f"{refused[0]}{more}")
+    print(f"{new} votes new, from {len(config.files) - len(refused)} files -> {folder}")
+    if refused:
+        print(f"wespe-bench: {len(refused)} files refused:", file=sys.stderr)
+        for line in refused:
+            print(f"  {' '.join(line.split())}", file=sys.stderr)
+        return 3
+    return 0
+
+
+def read(path: Path, study: Study) -> tuple[str, list[Answer]]:
+    """The rater and the answers of a file, in order of position.
+
+    Raises InputError: no such file, malformed, of another study, or saying what no page would:
+    a question twice, pictures that are not the question's, a gap in the order.
+    """
+    try:
+        reading.check_regular(path)
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"larger than {MOST_BYTES} bytes")
+        told = reading.read_json(path)
+        if type(told["format"]) is not int or told["format"] != FORMAT:
+            raise ValueError(f"format {told['format']!r}, this version reads {FORMAT}")
+        if told["study"] != study.revision:
+            raise InputError(f"{path}: votes of another study, or of another revision of this one")
+        rater = told["rater"]
+        if not isinstance(rater, str) or not _RATER.fullmatch(rater):
+            raise ValueError("rater is no id")
+        votes = sorted(told["votes"], key=lambda vote: _number(vote["position"], 1))
+        if len(votes) > len(study.questions):
+            raise ValueError("more votes than questions")
+        answers = [_answer(vote, place, study) for place, vote in enumerate(votes, 1)]
+        if len({answer.turn.question for answer in answers}) != len(answers):
+            raise ValueError("a question twice")
+        return rater, answers
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"{path}: no file of votes, or altered ({one_line(error)[:120]})"
+        ) from None
+
+
+def _number(value: Any, least: int, most: int = 2**40) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{value!r} is no number from {least} to {most}")
+    return value
+
+
+def _answer(vote: Mapping[str, Any], place: int, study: Study) -> Answer:
+    from wespe_bench.study.orders import Turn
+    from wespe_bench.study.server import MOST_MILLISECONDS
+
+    if vote.keys() != _KEYS:
+        raise ValueError(f"vote {place}: its fields are not those of a vote")
+    number = next((n for n, q in enumerate(study.questions) if q.id == vote["question"]), None)
+    if number is None:
+        raise ValueError(f"vote {place}: no such question")
+    pair = (study.questions[number].first, study.questions[number].second)
+    shown = (vote["left"], vote["right"])
+    if shown not in (pair, pair[::-1]):
+        raise ValueError(f"vote {place}: not the pictures of its question")
+    if vote["choice"] not in ("left", "right"):
+        raise ValueError(f"vote {place}: choice is left or right")
+    if _number(vote["position"], 1) != place:
+        raise ValueError(f"vote {place}: a place is missing or doubled")
+    return Answer(
+        Turn(number, shown == pair),
+        vote["choice"] == "left",
+        _number(vote["milliseconds"], 0, MOST_MILLISECONDS),
+        _number(vote["revised"], 0),
+    )
+
+
+def _merge(connection: sqlite3.Connection, file: str, key: str, answers: list[Answer]) -> int:
+    """Add what is new; returns how many votes. Raises InputError where it contradicts."""
+    import hashlib
+
+    from wespe_bench.study.register import told, turns_of
+
+    turns = tuple(answer.turn for answer in answers)
+    row = connection.execute(
+        "SELECT number, source, plan FROM raters WHERE rater = ?", (key,)
+    ).fetchone()
+    if row is None:
+        number, known = None, turns[:0]
+    else:
+        number, known = row[0], turns_of(row[2])
+        if row[1] != "file" or turns[: len(known)] != known[: len(turns)]:
+            raise InputError(f"{file}: contradicts an earlier file of this rater; altered?")
+    if number is None:
+        number = connection.execute(
+            "INSERT INTO raters (rater, source, plan) VALUES (?, 'file', ?)", (key, told(turns))
+        ).lastrowid
+    elif len(turns) > len(known):
+        connection.execute("UPDATE raters SET plan = ? WHERE number = ?", (told(turns), number))
+    new = 0
+    for place, answer in enumerate(answers):
+        content = (int(answer.left), answer.milliseconds, answer.revised)
+        before = connection.execute(
+            'SELECT "left", milliseconds, revised FROM votes WHERE rater = ? AND place = ? '
+            "ORDER BY number DESC LIMIT 1",
+            (number, place),
+        ).fetchone()
+        if before == content or (before is not None and before[2] > answer.revised):
+            continue
+        if before is not None and before[2] == answer.revised:
+            raise InputError(f"{file}: contradicts an earlier file of this rater; altered?")
+        vote = hashlib.sha256(f"{key} {place} {answer.revised}".encode()).digest()[:16]
+        connection.execute(
+            'INSERT INTO votes (vote, rater, place, "left", milliseconds, revised) '
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (vote, number, place, *content),
+        )
+        new += 1
+    return new

@@ -1,0 +1,132 @@
+"""The verb ``study serve``: asks people, over HTTP, and keeps every vote."""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from wespe_bench.study.manifest import Study
+
+#: Most connections at once; who comes after them is told to come again.
+_CONNECTIONS = 2000
+
+_TOKEN = re.compile(r"[0-9A-Za-z_-]{8,64}")
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Ask people in their browsers. Binds to this machine alone unless told otherwise.
+
+    Served to others (--host 0.0.0.0, or with --token behind a proxy that adds https) a study
+    needs its token, which is in the link that is printed. Ctrl-C stops; the same command goes
+    on, and raters' own links still lead to where they were.
+
+    Examples:
+      wespe-bench study serve study
+      wespe-bench study serve study --host 0.0.0.0 --port 8765
+    """
+
+    folder: str
+    """What study build wrote."""
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 is every one of this machine's."""
+    port: int = 8765
+    """Port; 0 takes a free one."""
+    token: str = ""
+    """Require this study token (8 to 64 letters, digits, - and _); drawn when public."""
+
+
+def main(argv: list[str]) -> int:
+    """The verb ``study serve``."""
+    from wespe_bench.arguments import parse
+    from wespe_bench.study import database, manifest
+
+    config = parse(Serve, argv, "study serve")
+    if not 0 <= config.port <= 65535:
+        raise InputError(f"--port {config.port}: expected 0 to 65535")
+    if config.token and not _TOKEN.fullmatch(config.token):
+        raise InputError("--token takes 8 to 64 letters, digits, - and _")
+    folder = Path(config.folder)
+    study = manifest.read(folder)
+    with database.alone(folder, "is being served or built by another process; stop that first"):
+        _check_tiles(folder, study)
+        return _serve(config, folder, study)
+
+
+def _serve(config: Serve, folder: Path, study: Study) -> int:
+    import uvicorn
+
+    from wespe_bench.study import database, secret
+    from wespe_bench.study.guard import is_loopback
+    from wespe_bench.study.server import PAGE, Server
+    from wespe_bench.study.writer import Writer
+
+    listening = _listen(config.host, config.port)
+    host, port = listening.getsockname()[:2]
+    token = config.token
+    if not token and not is_loopback(host):
+        token = secret.with_token(folder).token
+    admin = secret.drawn()
+    writer = Writer(folder, study)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Server(folder, study, writer, token=token, admin=admin, page=PAGE).app(),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=3,
+        )
+    )
+    shown = f"[{host}]" if ":" in host else host
+    if host in ("0.0.0.0", "::"):
+        shown = socket.gethostname()
+    root = f"http://{shown}:{port}/"
+    raters = database.count(folder)
+    print(f"{study.title} {len(study.questions)} questions, {raters} raters so far")
+    print(f"open {root}" + (f"#t={token}" if token else ""))
+    print(f"votes: curl -H 'Authorization: Bearer {admin}' {root}admin/votes.csv")
+    print("Ctrl-C stops; every vote that was acknowledged is kept", flush=True)
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        listening.close()
+    print(f"stopped; {database.count(folder)} raters in {folder / database.FILE}")
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises InputError."""
+    try:
+        family, _, _, _, where = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        found = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise InputError(f"--host {host}: {error.strerror}") from None
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(where)
+        found.listen(1024)
+    except OSError as error:
+        found.close()
+        raise InputError(
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another --port or --host"
+        ) from None
+    return found
+
+
+def _check_tiles(folder: Path, study: Study) -> None:
+    for name in study.pictures:
+        if not (folder / "tiles" / name / "0" / "0_0.png").is_file():
+            raise InputError(f"{folder}: tiles of a picture are missing; run study build again")

@@ -1,0 +1,163 @@
+"""The votes as a table, from a study's folder or from a votes.csv."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench.errors import InputError, one_line
+from wespe_bench.runs import disarmed
+from wespe_bench.study import database, manifest
+from wespe_bench.study.register import turns_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The file that `to_csv` makes.
+FILE = "votes.csv"
+
+#: Columns and their types, in order.
+COLUMNS = {
+    "rater": "string",
+    "question": "string",
+    "dataset": "string",
+    "sample": "string",
+    "first": "string",
+    "second": "string",
+    "left": "string",
+    "right": "string",
+    "choice": "string",
+    "chosen": "string",
+    "check": "string",
+    "correct": "boolean",
+    "position": "int64",
+    "milliseconds": "int64",
+    "revised": "int64",
+    "source": "string",
+}
+
+_STANDING = """
+SELECT raters.number, votes.place, votes."left", votes.milliseconds, votes.revised
+FROM votes JOIN raters ON raters.number = votes.rater
+WHERE votes.number = (
+  SELECT max(number) FROM votes AS later
+  WHERE later.rater = votes.rater AND later.place = votes.place
+)
+ORDER BY raters.number, votes.place
+"""
+
+
+def load_votes(folder: Path | str) -> pd.DataFrame:
+    """The standing votes of the study in ``folder``, or of a votes.csv; one row each.
+
+    Columns: rater (opaque), question, dataset, sample, first and second (methods; the rival
+    first), left and right (methods as shown), choice ("left" or "right"), chosen (method), check
+    ("", "first", "second"), correct (of a check, else missing), position (1-based place in the
+    rater's order), milliseconds, revised (times changed), source ("server" or "file"). Sorted by
+    rater's arrival and position. Raters who have not finished are among them.
+
+    Raises InputError for a folder that is no study, votes of another revision, damage.
+    """
+    import pandas as pd
+
+    folder = Path(folder)
+    if folder.is_file():
+        return _from_csv(folder)
+    return pd.DataFrame(rows(folder), columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def to_csv(folder: Path) -> str:
+    """The standing votes of a study's folder as CSV, with the columns of `load_votes`.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe. Raises InputError.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(map(disarmed, row) for row in rows(folder))
+    return text.getvalue()
+
+
+def rows(folder: Path) -> list[tuple[Any, ...]]:
+    """The standing votes of a study's folder, as tuples in the order of `COLUMNS`.
+
+    Without pandas, whose loading a running server would feel. Raises InputError.
+    """
+    study = manifest.read(folder)
+    if not database.count(folder):
+        return []
+    with contextlib.closing(database.connect(folder, study)) as connection:
+        try:
+            return _rows(connection, study)
+        except (sqlite3.Error, ValueError, TypeError, LookupError) as error:
+            raise InputError(
+                f"{folder / database.FILE}: damaged ({one_line(error)[:120]})"
+            ) from None
+
+
+def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[Any, ...]]:
+    raters = {
+        number: (rater[:16], source, turns_of(plan))
+        for number, rater, source, plan in connection.execute(
+            "SELECT number, rater, source, plan FROM raters"
+        )
+    }
+    # What a row says of its question, by whether the first picture is left and the left chosen.
+    told: dict[tuple[int, bool, bool], tuple[Any, ...]] = {}
+    for number, question in enumerate(study.questions):
+        first, second = (study.pictures[p].method for p in (question.first, question.second))
+        fixed = (question.id, question.dataset, question.sample, first, second)
+        for first_left in (False, True):
+            left, right = (first, second) if first_left else (second, first)
+            for chose_left in (False, True):
+                chosen = "first" if chose_left == first_left else "second"
+                told[number, first_left, chose_left] = (
+                    *fixed,
+                    left,
+                    right,
+                    "left" if chose_left else "right",
+                    first if chosen == "first" else second,
+                    question.check or "",
+                    chosen == question.check if question.check else None,
+                )
+    found = []
+    for number, place, left, milliseconds, revised in connection.execute(_STANDING):
+        rater, source, turns = raters[number]
+        turn = turns[place]
+        what = told[turn.question, turn.first_left, bool(left)]
+        found.append((rater, *what, place + 1, milliseconds, revised, source))
+    return found
+
+
+def _from_csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(COLUMNS, "string"),
+            keep_default_na=False,
+        )
+        lacking = [name for name in COLUMNS if name not in frame.columns]
+        if lacking:
+            raise ValueError(f"no column {', '.join(lacking)}")
+        frame = frame[list(COLUMNS)]
+        for name, kind in COLUMNS.items():
+            if kind == "string":
+                frame[name] = frame[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
+        known = {"": pd.NA, "True": True, "False": False}
+        if not frame["correct"].isin(list(known)).all():
+            raise ValueError("correct is True, False or empty")
+        if not frame["choice"].isin(["left", "right"]).all():
+            raise ValueError("choice is left or right")
+        frame["correct"] = frame["correct"].map(known)
+        frame = frame.astype(COLUMNS)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{path}: no votes.csv ({one_line(error)[:120]})") from None
+    return frame
