@@ -92,25 +92,13 @@ const take = (opened) => {
   for (const part of document.querySelectorAll("[data-server]")) part.hidden = study.constructor.keepsFiles;
 };
 
-// A plain web host has the page and the photos, but nobody who answers.
-const openStudy = async (rater, token) => {
-  try {
-    return await ServerStudy.open(rater, token);
-  } catch (refused) {
-    if (!(refused instanceof SyntaxError) && ![404, 405, 501].includes(refused.status)) throw refused;
-    return StaticStudy.open().catch(() => {
-      throw refused;
-    });
-  }
-};
-
 const start = async () => {
   const fault = byId("intro-fault");
   fault.hidden = true;
   try {
     if (!study) {
       const token = byId("token").value.trim() || fragment().get("t") || "";
-      take(await openStudy("", token));
+      take(await ServerStudy.open("", token));
     }
     enter();
   } catch (refused) {
@@ -159,8 +147,8 @@ const begin = async () => {
   const own = fragment().get("r");
   const known = own || recall(RATER_KEY);
   try {
-    if (location.protocol === "file:" || window.STUDY) take(await StaticStudy.open());
-    else if (known) take(await openStudy(known));
+    if (window.STUDY) take(StaticStudy.open(window.STUDY));
+    else if (known) take(await ServerStudy.open(known));
     if (study && study.constructor.keepsFiles) {
       document.querySelector("[data-title]").textContent = study.title;
     }

@@ -4,7 +4,7 @@
 
 const RATER_KEY = "wespe-bench study rater";
 
-const busy = (status) => [408, 429].includes(status) || (status >= 500 && status !== 501);
+const busy = (status) => [408, 429].includes(status) || status >= 500;
 
 // One request; its JSON. Throws a Refusal where trying again is of no use.
 const ask = async (method, path, rater, body) => {

@@ -1,20 +1,7 @@
 "use strict";
 
-// A study without a server: questions from study-data.js, votes in this browser until they are
-// downloaded as a file.
-
-const loadData = () =>
-  new Promise((resolve, reject) => {
-    if (window.STUDY) {
-      resolve(window.STUDY);
-      return;
-    }
-    const script = document.createElement("script");
-    script.src = "study-data.js";
-    script.onload = () => (window.STUDY ? resolve(window.STUDY) : reject(new Refusal(404)));
-    script.onerror = () => reject(new Refusal(404));
-    document.head.append(script);
-  });
+// A study without a server: questions from study-data.js (`window.STUDY`), votes in this browser
+// until they are downloaded as a file.
 
 class StaticStudy {
   static keepsFiles = true;
@@ -40,8 +27,7 @@ class StaticStudy {
   }
 
   // The kept study where there is one, or a new rater's.
-  static async open() {
-    const data = await loadData();
+  static open(data) {
     const state = StaticStudy.kept(data) || { rater: makeRater(), seed: makeSeed(), votes: [] };
     return new StaticStudy(data, state);
   }

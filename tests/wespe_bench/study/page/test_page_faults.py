@@ -100,17 +100,17 @@ def test_two_windows_of_one_rater_meet_where_the_server_stands(
     lost(faults)
 
 
-def test_a_closed_study_says_so(served: Served, page: Page, faults: list[str]) -> None:
-    begin(page, served.url)
+def test_a_closed_study_says_so(served_alone: Served, page: Page, faults: list[str]) -> None:
+    begin(page, served_alone.url)
     choose(page, "left")
     until(page, "study.unsaved === 0")
     wait_for_pair(page)
-    served.close()
+    served_alone.close()
     choose(page, "left")
     expect(page.get_by_role("heading", name="This study is closed")).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name="This study is closed")).to_be_visible()
-    assert len(served.votes()) == 1
+    assert len(served_alone.votes()) == 1
     lost(faults)
 
 

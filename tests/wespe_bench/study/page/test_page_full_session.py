@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.wespe_bench.study.page.conftest import out_folder
-from tests.wespe_bench.study.page.fake import Fake, serve
-from tests.wespe_bench.study.page.photos import METHODS, coded_photo, write_study
+from tests.wespe_bench.study import studies
+from tests.wespe_bench.study.page.conftest import out_folder, since_now
+from tests.wespe_bench.study.page.photos import METHODS, build_study
 from tests.wespe_bench.study.page.screen import (
     begin,
     choose,
@@ -29,19 +29,14 @@ PAIRS = 70
 def test_seventy_pairs_are_stored_as_they_were_seen(
     tmp_path: Path, new_page: Callable[[], Page]
 ) -> None:
-    # 15 samples have colour codes of their own; 70 pairs take them in turn, at 70 widths.
-    pairs = [
-        (coded_photo(700 + n, 500, n % 15, 0), coded_photo(700 + n, 500, n % 15, 1))
-        for n in range(PAIRS)
-    ]
-    study = write_study(tmp_path, pairs)
-    width = {question["id"]: 700 + n for n, question in enumerate(study["questions"])}
-    fake = Fake(study)
+    folder, study = build_study(tmp_path, [(700 + number, 500) for number in range(PAIRS)])
+    width = {question.id: 700 + number for number, question in enumerate(study.questions)}
     draw = random.Random(70)
     expected = []
-    with serve(tmp_path, fake) as url:
+    with studies.served(folder) as running:
+        served = since_now(running.root, folder)
         page = new_page()
-        begin(page, url)
+        begin(page, served.url)
         for place in range(1, PAIRS + 1):
             if place % 23 == 0:
                 link = page.url
@@ -86,7 +81,7 @@ def test_seventy_pairs_are_stored_as_they_were_seen(
         expect(page.get_by_text("Your answers are saved")).to_be_visible()
         page.screenshot(path=out_folder(tmp_path) / "session-end.png")
 
-    votes = fake.votes()
+    votes = served.votes()
     keys = ("question", "left", "right", "choice", "position", "revised")
     assert [tuple(vote[key] for key in keys) for vote in votes] == [row[:6] for row in expected]
     assert len({vote["question"] for vote in votes}) == PAIRS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,22 +15,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.wespe_bench.study.page.conftest import PAIRS
-from tests.wespe_bench.study.page.fake import PAGE
 from tests.wespe_bench.study.page.screen import choose, expect_place, until, wait_for_pair
+from wespe_bench.study import importing
+from wespe_bench.study.manifest import Study
+from wespe_bench.study.static import write_static
 
 
 @pytest.fixture
-def static_folder(tmp_path: Path, study_folder: tuple[Path, dict[str, Any]]) -> Path:
+def static_folder(tmp_path: Path, built: tuple[Path, Study]) -> Path:
     """What `study build --static` leaves."""
-    tiles, study = study_folder
-    folder = tmp_path / "static"
-    shutil.copytree(PAGE, folder / "page")
-    (folder / "page" / "index.html").rename(folder / "index.html")
-    shutil.copytree(tiles / "tiles", folder / "tiles")
-    pictures = {key: {"levels": value["levels"]} for key, value in study["pictures"].items()}
-    data = json.dumps({**study, "pictures": pictures})
-    (folder / "study-data.js").write_text(f"window.STUDY = {data};\n", "utf-8")
-    return folder
+    return write_static(built[0], built[1]).rename(tmp_path / "static")
 
 
 def start(page: Page, url: str) -> None:
@@ -61,7 +54,7 @@ def download(page: Page, name: str) -> tuple[str, Any]:
 
 
 def test_a_session_from_disk_ends_in_a_file(
-    static_folder: Path, page: Page, study_folder: tuple[Path, dict[str, Any]]
+    static_folder: Path, page: Page, built: tuple[Path, Study], tmp_path: Path
 ) -> None:
     start(page, (static_folder / "index.html").as_uri())
     expected = []
@@ -86,7 +79,7 @@ def test_a_session_from_disk_ends_in_a_file(
     name, file = download(page, "Save my answers")
     assert name == f"votes-{file['rater']}.json"
     assert set(file) == {"format", "study", "rater", "seed", "votes"}
-    assert (file["format"], file["study"]) == (1, "5" * 64)
+    assert (file["format"], file["study"]) == (1, built[1].revision)
     assert len(file["rater"]) == 22 and 0 <= file["seed"] < 2**32
     assert [
         (vote["question"], vote["left"], vote["right"], vote["choice"], vote["position"])
@@ -94,11 +87,14 @@ def test_a_session_from_disk_ends_in_a_file(
     ] == expected
     assert [vote["revised"] for vote in file["votes"]] == [0, 0, 0, 0, 0, 1]
     assert all(type(vote["milliseconds"]) is int for vote in file["votes"])
-    pairs = {q["id"]: {q["first"], q["second"]} for q in study_folder[1]["questions"]}
+    pairs = {q.id: {q.first, q.second} for q in built[1].questions}
     assert {vote["question"]: {vote["left"], vote["right"]} for vote in file["votes"]} == pairs
-    first = {q["id"]: q["first"] for q in study_folder[1]["questions"]}
+    first = {q.id: q.first for q in built[1].questions}
     shown_left = sum(vote["left"] == first[vote["question"]] for vote in file["votes"])
     assert shown_left == PAIRS // 2
+    (tmp_path / name).write_text(json.dumps(file), "utf-8")
+    rater, answers = importing.read(tmp_path / name, built[1])
+    assert rater == file["rater"] and len(answers) == PAIRS
     assert not page.evaluate(
         "performance.getEntriesByType('resource').some(e => /^http/.test(e.name))"
     )
@@ -141,15 +137,7 @@ def plain_host(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_a_plain_host_is_found_out(
-    static_folder: Path, page: Page, faults: list[str], named: bool
-) -> None:
-    """With study-data.js named in index.html at once; without, when nobody answers the page."""
-    if named:
-        index = static_folder / "index.html"
-        tag = '<script src="study-data.js" defer></script>'
-        index.write_text(index.read_text("utf-8").replace("<!-- study-data -->", tag), "utf-8")
+def test_a_plain_web_host_does(static_folder: Path, page: Page) -> None:
     with plain_host(static_folder) as url:
         start(page, url)
         choose(page, "left")
@@ -157,7 +145,4 @@ def test_a_plain_host_is_found_out(
         page.reload()
         until(page, "study && study.position === 1")
         expect_place(page, "2 of 6")
-        assert page.evaluate("study.constructor.keepsFiles")
         page.goto("about:blank")
-    assert named == (faults == [])
-    faults.clear()
