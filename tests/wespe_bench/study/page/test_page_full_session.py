@@ -30,7 +30,8 @@ def test_seventy_pairs_are_stored_as_they_were_seen(
     tmp_path: Path, new_page: Callable[[], Page]
 ) -> None:
     folder, study = build_study(tmp_path, [(700 + number, 500) for number in range(PAIRS)])
-    width = {question.id: 700 + number for number, question in enumerate(study.questions)}
+    width = {question.id: study.pictures[question.first].width for question in study.questions}
+    assert len(set(width.values())) == PAIRS
     draw = random.Random(70)
     expected = []
     with studies.served(folder) as running:
