@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -81,19 +82,21 @@ def oriented(votes: pd.DataFrame) -> pd.DataFrame:
 
     A pair that was asked in both orders gets that of more questions, else of the names.
     """
-    asked = votes.drop_duplicates("question").groupby(["first", "second"]).size()
+    asked = Counter(_pairs(votes.drop_duplicates("question")))
     turned = {
         (first, second)
         for (first, second), count in asked.items()
-        if (other := asked.get((second, first))) is not None
-        and (other, first > second) > (count, second > first)
+        if (second, first) in asked
+        and (asked[second, first], first > second) > (count, second > first)
     }
-    turn = np.array(
-        [pair in turned for pair in zip(votes["first"], votes["second"], strict=True)], dtype=bool
-    )
+    turn = np.array([pair in turned for pair in _pairs(votes)], dtype=bool)
     rival = votes["second"].where(turn, votes["first"])
     method = votes["first"].where(turn, votes["second"])
     return votes.assign(method=method, rival=rival, won=votes["chosen"] == method)
+
+
+def _pairs(votes: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(votes["first"], votes["second"], strict=True))
 
 
 def cells(votes: pd.DataFrame) -> tuple[Cell, ...]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from reports.study.votes import Kept
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: A vote sooner than this after the pair appeared is called fast (milliseconds).
 FAST = 1000
@@ -101,5 +98,5 @@ def raters(kept: Kept, asked: int | None = None) -> Raters:
     )
 
 
-def _named(ids: pd.Index | object) -> tuple[str, ...]:
-    return tuple(sorted(str(rater)[:_SHOWN] for rater in ids))  # type: ignore[attr-defined]
+def _named(ids: Iterable[object]) -> tuple[str, ...]:
+    return tuple(sorted(str(rater)[:_SHOWN] for rater in ids))

@@ -36,8 +36,10 @@ def table5(report: Report) -> Shown:
 
 def details(cells: Sequence[Cell]) -> Shown:
     """All numbers of some cells."""
-    heads = ("Method", "Against", "Data set", "Share ± sd", "95% interval", "Two-way bootstrap")
-    heads += ("Wilson (these images)", "p (Holm)", "Votes", "Raters", "Images", "Alpha")
+    heads = (
+        *("Method", "Against", "Data set", "Share ± sd", "95% interval", "Two-way bootstrap"),
+        *("Wilson (these images)", "p (Holm)", "Votes", "Raters", "Images", "Alpha"),
+    )
     rows = [
         (
             plain(cell.method),

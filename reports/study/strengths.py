@@ -125,7 +125,7 @@ def _wins(votes: pd.DataFrame, names: list[str]) -> np.ndarray:
 
 
 def _bounded(wins: np.ndarray) -> bool:
-    """Whether the likelihood has a maximum: wins lead from every method to every other (Ford, 1957)."""
+    """Whether the likelihood has a maximum: wins lead from each method to all (Ford, 1957)."""
     from scipy.sparse import csgraph
 
     parts, _ = csgraph.connected_components(wins, directed=True, connection="strong")

@@ -38,6 +38,8 @@ def table5(
         name, doubt = dataset_at(place, known, choices)
         if place not in choices.datasets and not name and len(alike) == 1:
             name, doubt = alike[0], ""
+        elif place not in choices.datasets and not name and alike and not doubt:
+            doubt = f"{' and '.join(map(plain, alike))} could stand here; choose with --dataset"
         if doubt:
             notes.append(f"{title}: {doubt}")
         elif name:
@@ -136,6 +138,6 @@ def _words(cells: Sequence[Cell]) -> str:
     images = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     votes = sum(cell.votes for cell in cells)
     return (
-        f"{plural(raters, 'rater')}, {images} photos of each data set, {plural(votes, 'vote')}; the "
-        "interval is over raters and images"
+        f"{plural(raters, 'rater')}, {images} photos of each data set, {plural(votes, 'vote')}; "
+        "the interval is over raters and images"
     )

@@ -22,8 +22,9 @@ METHOD = (
     f"between images, on the logit scale; beside it the plain two-way bootstrap ({RESAMPLES:,} "
     "resamples of raters and of images). Wilson's interval is conditional on these images, and "
     "takes votes as independent, as does the exact binomial test of one half, whose p is "
-    "corrected by Holm over the cells (over all data sets together: by themselves). A preference is claimed only where both intervals over "
-    f"raters and images leave one half out and p is below {paired.LEVEL}."
+    "corrected by Holm over the cells (over all data sets together: by themselves). A preference "
+    "is claimed only where both intervals over raters and images leave one half out and p is below "
+    f"{paired.LEVEL}."
 )
 
 #: Below this many images or raters an interval rests on very few numbers.
@@ -95,8 +96,8 @@ def notes(report: Report) -> list[str]:
             "the same question."
         )
     found.append(
-        "Alpha is 0 where raters agree as by chance; with a share near 0 or 1 it stays low although "
-        "raters mostly agree, so the share of agreeing pairs of raters stands beside it."
+        "Alpha is 0 where raters agree as by chance; with a share near 0 or 1 it stays low "
+        "although raters mostly agree, so the share of agreeing pairs of raters stands beside it."
     )
     found += [f"Table 5: {line}." for line in report.notes]
     return list(dict.fromkeys(found))
@@ -206,9 +207,7 @@ def agreement_notes(report: Report) -> list[str]:
         if less:
             found.append(f"{one.title}: {' and '.join(less)} not counted.")
         if not one.directed:
-            found.append(
-                f"{one.title}: nobody says which way is better; more was taken as better."
-            )
+            found.append(f"{one.title}: nobody says which way is better; more was taken as better.")
     return list(dict.fromkeys([*found, *(f"{line}." for line in report.unscored)]))
 
 
@@ -251,4 +250,6 @@ def _doubt(cell: Cell) -> str:
     if of.boot_low <= 0.5 <= of.boot_high:
         boot = f"{percent(of.boot_low)} to {percent(of.boot_high)}"
         return f"{told}, but the two-way bootstrap's, {boot}, covers one half: none is shown"
-    return f"{told}, which the exact test does not confirm (p {p_value(cell.p_holm)}): none is shown"
+    return (
+        f"{told}, which the exact test does not confirm (p {p_value(cell.p_holm)}): none is shown"
+    )

@@ -154,8 +154,8 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
     first, second, left = found["first"], found["second"], found["left"]
     checked = found["check"] != ""
     turned = (left == second) & (found["right"] == first)
-    wrong = ~turned & ~((left == first) & (found["right"] == second))
-    _refuse(frame, wrong, "left and right are not the question's two methods")
+    apart = ~turned & ~((left == first) & (found["right"] == second))
+    _refuse(frame, apart, "left and right are not the question's two methods")
     _refuse(frame, ~checked & (first == second), "a method against itself")
     _refuse(frame, ~found["choice"].isin(["left", "right"]), "choice is neither left nor right")
     chosen = left.where(found["choice"] == "left", found["right"])

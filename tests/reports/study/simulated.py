@@ -43,8 +43,10 @@ def preferences(
 ) -> np.ndarray:
     """Votes (raters, images), bool, of a population that prefers the method with ``share``."""
     mean = logits(share, float(np.hypot(between_raters, between_images)))
-    logit = mean + rng.normal(0, between_raters, (raters, 1)) + rng.normal(
-        0, between_images, (1, images)
+    logit = (
+        mean
+        + rng.normal(0, between_raters, (raters, 1))
+        + rng.normal(0, between_images, (1, images))
     )
     return rng.random((raters, images)) < 1 / (1 + np.exp(-logit))
 
