@@ -103,7 +103,7 @@ def votes(
                     milliseconds=int(rng.lognormal(8.3, 0.8)),
                 )
             )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def row(**told: object) -> dict[str, object]:
@@ -133,7 +133,7 @@ def table(wins: Sequence[Sequence[float]], rival: str = "a", method: str = "b") 
         for i, won in enumerate(of)
         if not np.isnan(won)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def write(folder: Path, frame: pd.DataFrame) -> Path:
