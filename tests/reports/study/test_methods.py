@@ -10,7 +10,10 @@ import pytest
 from scipy import optimize
 
 from reports.study.cells import oriented
+from reports.study.markdown import as_markdown
+from reports.study.page import as_html
 from reports.study.people import agreements
+from reports.study.report import make_report
 from reports.study.strengths import Strengths, strengths
 from reports.study.votes import check_votes
 from tests.reports.runs import make_run
@@ -113,3 +116,16 @@ def test_runs_that_do_not_fit_are_refused_or_named(tmp_path: Path) -> None:
     scored(tmp_path, {"a": {"psnr": [1, 2, 3, float("nan")]}, "b": {"psnr": [1, 2, 3, 4]}})
     with pytest.raises(InputError, match="not a number"):
         agreements(frame, tmp_path)
+
+
+def test_the_report_shows_what_metrics_say(tmp_path: Path) -> None:
+    frame = table([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]])
+    scored(tmp_path, {"a": {"cornia": [9, 9, 9, 9]}, "b": {"cornia": [1, 2, 20, 30]}})
+    report = make_report(frame, runs=tmp_path)
+    told = "CORNIA agrees with the majority on 4 of 4 questions (95% interval 40% to 100%, which"
+    assert told in as_html(report) and told in as_markdown(report)
+    assert "| CORNIA | 1.00 | [0.40, 1.00] | 4 of 4 | 4 |" in as_markdown(report)
+    scored(tmp_path / "none", {"x": {"cornia": [1, 2, 3, 4]}})
+    lacking = make_report(frame, runs=tmp_path / "none")
+    assert "No metric is scored for both methods" in as_markdown(lacking)
+    assert "No metric is scored for both methods" in as_html(lacking)

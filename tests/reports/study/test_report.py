@@ -185,7 +185,7 @@ def test_names_stay_names_in_markdown_and_on_the_page() -> None:
     text = as_html(report)
     page.feed(text)
     assert page.addresses == [] and not page.seen & {"script", "img", "iframe", "link", "a"}
-    assert "default-src 'none'" in text
+    assert "default-src &#39;none&#39;" in text
     assert "http" not in text.split("<main>")[0].split("</style>")[1]
 
 
