@@ -32,6 +32,10 @@ VERBS = {
         "reports.leaderboard:main",
         "all runs ranked, as a page; takes and gives cards",
     ),
+    "study report": (
+        "reports.study.verb:main",
+        "people's votes -> the paper's Table 5, with honest intervals, as Markdown and a page",
+    ),
     "figures": (
         "reports.plates:main",
         "strips with zoomed crops and plots of the runs, as PNG and SVG",

@@ -1,0 +1,255 @@
+"""A study in plain words: a sentence a cell, and what has to be known beside the numbers.
+
+All texts are plain: whoever renders them escapes them.
+"""
+
+from __future__ import annotations
+
+import math
+
+from reports import paired
+from reports.study.cells import Cell
+from reports.study.people import Agreement
+from reports.study.raters import FAST, OFTEN_FAST, ONE_SIDED, Raters
+from reports.study.report import Report
+from reports.study.strengths import RESAMPLES as STRENGTH_RESAMPLES
+from reports.study.twoway import MANY, RESAMPLES
+from reports.text import plain, plural
+
+METHOD = (
+    "± is the standard deviation of the images' shares, as in the paper's Table 5. The interval "
+    "(95%) is for other raters and other images: a t interval of the variance between raters and "
+    f"between images, on the logit scale; beside it the plain two-way bootstrap ({RESAMPLES:,} "
+    f"resamples of raters and of images; half as many with over {MANY:,} raters). Wilson's "
+    "interval is conditional on these images, and takes votes as independent, as does the exact "
+    "binomial test of one half, whose p is corrected by Holm over the cells (over all data sets "
+    "together: by themselves). A preference is claimed only where both intervals over raters and "
+    f"images leave one half out and p is below {paired.LEVEL}."
+)
+
+#: Below this many images or raters an interval rests on very few numbers.
+FEW = 5
+
+# From here on the share of votes and the mean over images differ for the eye.
+_APART = 0.01
+
+
+def sentence(cell: Cell) -> str:
+    """What one cell says; no claim without proof."""
+    method, rival = plain(cell.method), plain(cell.rival)
+    on = f" on {plain(cell.dataset)}" if cell.dataset else ""
+    of = f"{plural(cell.votes, 'vote')}"
+    who = f"{plural(cell.raters, 'rater')}, {plural(len(cell.images), 'image')}"
+    if cell.shown:
+        low, high = cell.interval.low, cell.interval.high
+        share = cell.share
+        if share < 0.5:
+            method, rival, share, low, high = rival, method, 1 - share, 1 - high, 1 - low
+        return (
+            f"People prefer {method} to {rival}{on}: {percent(share)} of {of} (95% interval "
+            f"{percent(low)} to {percent(high)}; {who})."
+        )
+    return (
+        f"{method} against {rival}{on}: {percent(cell.share)} of {of} for {method} ({who}), "
+        f"{_doubt(cell)}."
+    )
+
+
+def headline(report: Report) -> str:
+    """The sentences of each pair over all its data sets."""
+    pairs = {(cell.rival, cell.method) for cell in report.overall}
+    cells = [*report.overall, *(c for c in report.cells if (c.rival, c.method) not in pairs)]
+    return " ".join(sentence(cell) for cell in cells)
+
+
+def notes(report: Report) -> list[str]:
+    """What has to stand beneath the cells so that they cannot be misread."""
+    found = [METHOD, *(f"{line}." for line in report.left_out)]
+    for cell in report.cells:
+        where = f"{plain(cell.method)} against {plain(cell.rival)} on {plain(cell.dataset)}"
+        if cell.interval.certain:
+            few = min(cell.raters, len(cell.images))
+            found.append(
+                f"{where}: all votes agree, and nothing can be drawn again; the intervals count "
+                f"{plural(few, 'image' if few == len(cell.images) else 'rater')} as one vote each "
+                "(Clopper and Pearson)."
+            )
+        elif min(cell.raters, len(cell.images)) == 1:
+            one = "rater" if cell.raters == 1 else "image"
+            found.append(
+                f"{where}: with one {one} nothing can be said of other {one}s: no interval."
+            )
+        elif min(cell.raters, len(cell.images)) < FEW:
+            found.append(
+                f"{where}: {plural(cell.raters, 'rater')} and {plural(len(cell.images), 'image')} "
+                "are few to tell from how they differ; take the interval as rough."
+            )
+        if abs(cell.mean - cell.share) >= _APART:
+            found.append(
+                f"{where}: images have {min(i.votes for i in cell.images)} to "
+                f"{max(i.votes for i in cell.images)} votes; with each image counted alike the "
+                f"share is {cell.mean:.2f}, not {cell.share:.2f}."
+            )
+    if any(math.isnan(cell.alpha) for cell in report.cells):
+        found.append(
+            "Krippendorff's alpha has no value where all votes are the same or nobody answered "
+            "the same question."
+        )
+    found.append(
+        "Alpha is 0 where raters agree as by chance; with a share near 0 or 1 it stays low "
+        "although raters mostly agree, so the share of agreeing pairs of raters stands beside it."
+    )
+    found += [f"Table 5: {line}." for line in report.notes]
+    return list(dict.fromkeys(found))
+
+
+def rater_lines(found: Raters) -> list[str]:
+    """Sides, haste, checks and the unfinished, a sentence each. Nobody was left out for them."""
+    share = found.left / found.votes
+    ends = f"95% interval {percent(found.left_low)} to {percent(found.left_high)}"
+    side = "left" if share > 0.5 else "right"
+    bias = (
+        f"people favour the {side} side; as sides are drawn for every rater, this weakens "
+        "preferences and favours no method"
+        if found.biased
+        else "no side is shown to be favoured"
+    )
+    lines = [
+        f"Sides: the left picture was chosen in {percent(share)} of "
+        f"{plural(found.votes, 'vote')} ({ends}, exact binomial p {p_value(found.left_p)}): {bias}."
+    ]
+    if found.one_sided:
+        lines.append(
+            f"Always one side (of {ONE_SIDED} votes or more): "
+            f"{plural(len(found.one_sided), 'rater')} ({some(found.one_sided)})."
+        )
+    fast = f"{plural(found.fast, 'vote')} ({percent(found.fast / found.votes)})"
+    lines.append(
+        f"Time: median {found.median / 1000:.1f} s a vote; {fast} under {FAST / 1000:g} s"
+        + (
+            f"; {plural(len(found.fast_raters), 'rater')} with more than "
+            f"{percent(OFTEN_FAST)} such votes ({some(found.fast_raters)})"
+            if found.fast_raters
+            else ""
+        )
+        + ". --min-ms leaves fast votes out."
+    )
+    if found.checks:
+        lines.append(
+            f"Attention checks: {found.failed:,} of {found.checks:,} failed"
+            + (
+                f", by {plural(len(found.failed_raters), 'rater')} ({some(found.failed_raters)})"
+                if found.failed_raters
+                else ""
+            )
+            + ". --exclude-failed-checks leaves such raters out."
+        )
+    else:
+        lines.append("Attention checks: none were asked.")
+    lines.append(
+        f"Unfinished: {plural(len(found.unfinished), 'rater')} with fewer than {found.asked} "
+        "answers; their votes count."
+        if found.unfinished
+        else f"Every rater answered all {plural(found.asked, 'question')}."
+    )
+    if found.revised or found.from_files:
+        lines.append(
+            f"{plural(found.revised, 'vote')} were changed by their raters; "
+            f"{plural(found.from_files, 'vote')} came from files of the static page."
+        )
+    return lines
+
+
+STRENGTHS = (
+    "Bradley and Terry's model over all data sets: a method of strength a is preferred to one of "
+    "strength b with the chance 1 / (1 + exp(b - a)). Intervals (95%) draw the raters again "
+    f"({STRENGTH_RESAMPLES} times); they are for these images."
+)
+
+PEOPLE = (
+    "A metric agrees with people on a question where it ranks the majority's picture higher. The "
+    "interval draws the images again. Votes: the share of single votes that the metric foretells, "
+    "and what always naming the majority would. Spearman's correlation is of the metric's "
+    "difference with the share of votes, question by question."
+)
+
+
+def agreement_sentence(one: Agreement) -> str:
+    """What one metric says of people's choices."""
+    if not one.questions:
+        return f"{one.title}: no question with a majority on which the metric sees a difference."
+    told = f"on {one.agreed} of {plural(one.questions, 'question')}"
+    if math.isnan(one.low):
+        return f"{one.title} agrees with the majority {told}: too few images for an interval."
+    ends = f"95% interval {percent(one.low)} to {percent(one.high)}"
+    if not one.shown:
+        return (
+            f"{one.title} agrees with the majority {told} ({ends}, which covers one half): no "
+            "better than chance is shown."
+        )
+    if one.fraction < 0.5:
+        return f"{one.title} contradicts people: it agrees with the majority only {told} ({ends})."
+    return f"{one.title} agrees with the majority {told} ({ends})."
+
+
+def agreement_notes(report: Report) -> list[str]:
+    """What has to stand beneath the metrics."""
+    found = [PEOPLE] if report.agreements else []
+    for one in report.agreements or ():
+        less = [
+            f"{plural(count, 'question')} {why}"
+            for count, why in (
+                (one.split, "without a majority"),
+                (one.equal, "on which the metric sees no difference"),
+            )
+            if count
+        ]
+        if less:
+            found.append(f"{one.title}: {' and '.join(less)} not counted.")
+        if not one.directed:
+            found.append(f"{one.title}: nobody says which way is better; more was taken as better.")
+    return list(dict.fromkeys([*found, *(f"{line}." for line in report.unscored)]))
+
+
+def percent(share: float) -> str:
+    """A share in per cent; never 0% or 100% for what is not.
+
+    >>> percent(0.944), percent(0.9996), percent(1.0), percent(0.0004)
+    ('94%', '>99%', '100%', '<1%')
+    """
+    if 0 < share < 0.005:
+        return "<1%"
+    if 0.995 <= share < 1:
+        return ">99%"
+    return f"{100 * share:.0f}%"
+
+
+def p_value(p: float) -> str:
+    """A p value for the eye.
+
+    >>> p_value(0.0001), p_value(0.04567)
+    ('< 0.001', '0.046')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def some(names: tuple[str, ...]) -> str:
+    """The first few names."""
+    shown = ", ".join(plain(name) for name in names[:10])
+    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
+
+
+def _doubt(cell: Cell) -> str:
+    """Why there is no claim."""
+    of = cell.interval
+    if math.isnan(of.low):
+        return "too few raters or images for an interval: no preference is shown"
+    told = f"95% interval {percent(of.low)} to {percent(of.high)}"
+    if of.low <= 0.5 <= of.high:
+        return f"{told}, which covers one half: no preference is shown"
+    if of.boot_low <= 0.5 <= of.boot_high:
+        boot = f"{percent(of.boot_low)} to {percent(of.boot_high)}"
+        return f"{told}, but the two-way bootstrap's, {boot}, covers one half: none is shown"
+    return (
+        f"{told}, which the exact test does not confirm (p {p_value(cell.p_holm)}): none is shown"
+    )
