@@ -1,6 +1,7 @@
 #!/bin/bash
 # Enhance and score on a Ray cluster: a head, as many nodes as you like, and this.
 #
+#     export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=...   # on all of them: a secret of 64 hex digits
 #     ray start --head --port 6379                    # on the first machine
 #     ray start --address FIRST:6379                  # on each other one, now or later
 #     examples/ray_cluster.sh FIRST:6379 photos/ runs/mine DPED=dped:iphone.safetensors

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +76,18 @@ def test_a_ray_cluster_gives_the_whole(photos: Path, tmp_path: Path) -> None:
     port = free_port()
     ray = str(Path(sys.executable).parent / "ray")
     quiet = {"RAY_USAGE_STATS_ENABLED": "0"}
+    secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     start = [ray, "start", "--head", f"--port={port}", "--num-cpus=2", "--include-dashboard=false"]
-    subprocess.run(start, check=True, capture_output=True, env=os.environ | quiet)
+    # Blocking, so that this cluster can be ended and no other one.
+    head = subprocess.Popen([*start, "--block"], env=os.environ | quiet | secret)
     try:
+        await_port(port)
+        out = str(tmp_path / "ray")
         address = f"127.0.0.1:{port}"
-        done(run("ray_cluster.sh", address, str(photos), str(tmp_path / "ray"), "auto_levels"))
+        done(run("ray_cluster.sh", address, str(photos), out, "auto_levels", **secret))
     finally:
-        subprocess.run([ray, "stop", "--force"], check=True, capture_output=True)
+        head.terminate()
+        head.wait(60)
     expected = whole(photos, tmp_path / "whole")
     found = rows(tmp_path / "ray", tmp_path / "ray.csv")
     some = ["sample", "metric", "value", "image_sha256"]
@@ -108,3 +116,11 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def await_port(port: int) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        time.sleep(0.1)
+    raise TimeoutError(port)

@@ -286,6 +286,7 @@ def _connected(address: str, cpus: int) -> Iterator[tuple[Any, bool]]:
         where = f"the Ray cluster at {there}" if there else "a Ray of its own"
         raise InputError(
             f"--engine ray: cannot start or reach {where}: {one_line(error)[:300]}"
+            + " (a cluster with a token wants RAY_AUTH_MODE=token here too)" * bool(there)
         ) from None
     try:
         if handler is not None:
