@@ -169,9 +169,9 @@ def _distribute(crew: _Crew, chunks: deque[tuple[Any, ...]], count: int) -> Iter
                 "kept: give the cluster more CPUs or GPUs, or ask for a smaller share"
             )
         for reference in found:
-            worker = crew.calls.get(reference)
-            if worker is None:
+            if reference not in crew.calls:
                 continue
+            worker = crew.calls[reference]
             try:
                 outcomes = crew.module.get(reference, timeout=PATIENCE)
             except RayTaskError as error:
