@@ -8,11 +8,13 @@ photos and the run folder under the same paths: pixels never travel through Ray.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +29,9 @@ from wespe_bench.options import split_options
 
 #: Seconds that work waits while no worker at all can be placed: a cluster may have to grow.
 PATIENCE = 300.0
+
+# Seconds between two looks at how large a cluster is.
+_ASK_EVERY = 5.0
 
 # Workers that die this often in a row without finishing anything die of their own.
 _HOPELESS = 12
@@ -85,14 +90,14 @@ def ray(
         return
     chunks = deque(tuple(items[i : i + chunk]) for i in range(0, len(items), max(chunk, 1)))
     with _connected(address, workers or max(jobs, 1)) as (module, own):
-        count = workers or (max(jobs, 1) if own else _room(module, gpus))
+        fixed = workers or (max(jobs, 1) if own else 0)
         if gpus and module.cluster_resources().get("GPU", 0) < gpus:
             raise InputError(
                 f"--engine ray with gpus={gpus:g}: this Ray cluster has no GPU to share"
             )
         crew = _Crew(module, (setup, context, _surroundings()), gpus)
         try:
-            yield from _distribute(crew, chunks, count)
+            yield from _distribute(crew, chunks, fixed)
         finally:
             crew.dismiss()
 
@@ -111,10 +116,17 @@ class _Crew:
 
     def __init__(self, module: Any, told: tuple[Any, ...], gpus: float) -> None:
         self.module = module
+        self.gpus = gpus
         self.told = module.put(told)
         self.remote = module.remote(_Actor).options(num_cpus=0 if gpus else 1, num_gpus=gpus)
         self.workers: list[_Worker] = []
         self.calls: dict[Any, _Worker] = {}
+
+    def room(self) -> int:
+        """How many workers the cluster has room for, ours included."""
+        found = self.module.cluster_resources()
+        share = found.get("GPU", 0) / self.gpus if self.gpus else found.get("CPU", 1)
+        return max(1, int(share))
 
     def grow(self, count: int) -> None:
         while len(self.workers) < count:
@@ -145,13 +157,17 @@ class _Crew:
                 continue
 
 
-def _distribute(crew: _Crew, chunks: deque[tuple[Any, ...]], count: int) -> Iterator[Outcome]:
+def _distribute(crew: _Crew, chunks: deque[tuple[Any, ...]], fixed: int) -> Iterator[Outcome]:
     from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
     alone: deque[tuple[Any, ...]] = deque()
     deaths: Counter[int] = Counter()
     lost_in_a_row = 0
+    count, asked, alive = fixed, -math.inf, time.monotonic()
     while chunks or alone or any(worker.flying for worker in crew.workers if worker.ready):
+        # Nodes may join while the work is under way.
+        if not fixed and time.monotonic() - asked > _ASK_EVERY:
+            count, asked = crew.room(), time.monotonic()
         crew.grow(min(count, max(len(chunks) + len(alone), 1)))
         for worker in crew.workers:
             if not worker.ready:
@@ -162,8 +178,10 @@ def _distribute(crew: _Crew, chunks: deque[tuple[Any, ...]], count: int) -> Iter
             elif not alone:
                 while chunks and len(worker.flying) < 2:
                     crew.give(worker, chunks.popleft())
-        found, _ = crew.module.wait(list(crew.calls), num_returns=1, timeout=PATIENCE)
-        if not found and not any(worker.ready for worker in crew.workers):
+        if any(worker.ready for worker in crew.workers):
+            alive = time.monotonic()
+        found, _ = crew.module.wait(list(crew.calls), num_returns=1, timeout=_ASK_EVERY)
+        if not found and time.monotonic() - alive > PATIENCE:
             raise InputError(
                 f"Ray found no room for a worker in {PATIENCE:.0f} seconds; what is done is "
                 "kept: give the cluster more CPUs or GPUs, or ask for a smaller share"
@@ -255,12 +273,6 @@ def _import() -> Any:
             "install 'wespe-bench[ray]')"
         ) from None
     return ray
-
-
-def _room(module: Any, gpus: float) -> int:
-    found = module.cluster_resources()
-    share = found.get("GPU", 0) / gpus if gpus else found.get("CPU", 1)
-    return max(1, int(share))
 
 
 @contextmanager
