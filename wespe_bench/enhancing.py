@@ -92,6 +92,7 @@ def enhance_runs(
         for number, kind, row in rows:
             grouped[number, kind].append(row)
         for (number, kind), some in grouped.items():
+            store.still_there(plans[number].folder)
             store.append(plans[number].folder, kind, some)
 
     pending = progress.Flushing(write)

@@ -89,6 +89,7 @@ def score_runs(
         for number, kind, row in rows:
             grouped[number, kind].append(row)
         for (number, kind), some in grouped.items():
+            store.still_there(folders[number])
             if kind == "scores":
                 succeeded = [(row["sample"], "score", row["metric"]) for row in some]
                 struck = store.clear_failures(standing[number], succeeded)
