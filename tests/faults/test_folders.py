@@ -91,6 +91,7 @@ def test_the_run_folder_vanishes(command: Command, place: Path, expected: bytes)
     agree(command, place, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", [1.0, 4e9])
 def test_clocks_play_no_role(command: Command, place: Path, expected: bytes, when: float) -> None:
     """Every file of the run as if written in 1970, or in 2096: nothing is done twice."""
@@ -106,6 +107,7 @@ def test_clocks_play_no_role(command: Command, place: Path, expected: bytes, whe
     agree(command, place, expected)
 
 
+@pytest.mark.slow
 def test_a_half_written_part(command: Command, place: Path, expected: bytes) -> None:
     """A disk that lost the end of a file: the part is named, and without it all is done again."""
     for arguments in (enhance("hit"), score("hit")):
