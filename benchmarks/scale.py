@@ -217,7 +217,9 @@ def memory(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, An
     """One child a size: peaks never come down again within a process."""
     rows = []
     for count in arguments.small:
-        code = f"import sys; sys.path[0] = {str(HERE)!r}; from scale import small; small({str(folder / str(count))!r}, {count})"
+        place = str(folder / str(count))
+        code = f"import sys; sys.path[0] = {str(HERE)!r}; from scale import small; small"
+        code += f"({place!r}, {count})"
         begun = time.monotonic()
         told = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
