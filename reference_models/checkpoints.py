@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,9 @@ def write_trained(
     )
     try:
         digest = write(path, state, card)
-        atomic.write_text(path.with_suffix(".md"), _readable(path, card, digest))
+        page = _readable(path, card, digest)
+        # A folder's name may be no UTF-8; the page has "?" for it.
+        atomic.write_bytes(path.with_suffix(".md"), page.encode("utf-8", "replace"))
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); make room, "
@@ -86,10 +89,9 @@ def _readable(path: Path, card: Card, digest: str) -> str:
         for name, value in card.training.items()
         if name not in ("settings", "curve")
     )
-    settings = " ".join(
-        f"--{name.replace('_', '-')} {value}"
-        for name, value in dict(card.training.get("settings", {})).items()
-    )
+    settings = dict(card.training.get("settings", {}))
+    settings["iterations"] = card.training.get("iterations")
+    command = f"wespe-bench train {card.model.lower()} {_options(settings)}"
     return f"""# {path.name}
 
 {card.model} generator for {card.camera} photos, {card.note}.
@@ -100,12 +102,28 @@ def _readable(path: Path, card: Card, digest: str) -> str:
 | SHA-256 | `{digest}` |
 {facts}
 
-Settings: `{settings}`
+Trained by `{command}`
 
 It changes colours and texture as its target's photos suggest, and it invents: no evidence
 should be read from what it makes. Photos of another camera are over-corrected. MODEL_CARD.md
 in reference_models/wespe says what else it cannot do.
 """
+
+
+def _options(settings: Mapping[str, Any]) -> str:
+    """Settings as a command takes them; what is off, empty or not set is left out.
+
+    >>> _options({"lr_disc": 5e-4, "turn": True, "ema": 0.0, "camera": "", "input": "my photos"})
+    "--lr-disc 0.0005 --turn --ema 0.0 --input 'my photos'"
+    """
+    words = []
+    for name, value in settings.items():
+        if value is False or value is None or value == "":
+            continue
+        words.append("--" + name.replace("_", "-"))
+        if value is not True:
+            words.append(shlex.quote(str(value)))
+    return " ".join(words)
 
 
 def read(path: Path) -> tuple[Generator, Card, str]:

@@ -34,6 +34,25 @@ def free_memory(max_memory: int | None) -> int:
     return min(free, max_memory - int(psutil.Process().memory_info().rss))
 
 
+def check_step(batch: int, patch: int, width: int, blocks: int, free: int | None = None) -> None:
+    """Raise InputError when a training step cannot fit into the free memory (``free``, bytes).
+
+    The least it can need, float32: the input of each of the generator's convolutions, kept
+    for the gradients, and its kernels with gradients and Adam's two moments.
+    """
+    free = free_memory(None) if free is None else free
+    maps = 4 * batch * patch**2 * width * (2 * blocks + 3)
+    kernels = 4 * 4 * 2 * blocks * 9 * width**2
+    if maps + kernels > free:
+        option = f"--batch (now {batch}) or --patch (now {patch})"
+        if kernels > maps:
+            option = f"--width (now {width}) or --blocks (now {blocks})"
+        raise InputError(
+            f"a training step needs at least {(maps + kernels) / 1e9:,.1f} GB of memory, "
+            f"{free / 1e9:,.1f} GB is free; lower {option}"
+        )
+
+
 def _workers() -> int:
     """Processes of the pool this one belongs to: they share what is free."""
     import multiprocessing

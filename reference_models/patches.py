@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reference_models.memory import free_memory
 from wespe_bench import provenance
 from wespe_bench.datasets.packed import Packed
 from wespe_bench.errors import InputError
@@ -151,6 +152,7 @@ def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool 
     truths: list[np.ndarray] = []
     files: list[tuple[str, str, str | None]] = []
     small = 0
+    left = free_memory(None) // 2  # they are copied once, into one block
     for sample in dataset.samples:
         path = sample.reference if references and sample.reference else sample.path
         photo = read_rgb(path)
@@ -165,7 +167,14 @@ def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool 
                     f"{truth.shape[1]}x{truth.shape[0]}; pairs need one size"
                 )
             truths.append(truth)
+            left -= truth.nbytes
         photos.append(photo)
+        left -= photo.nbytes
+        if left < 0:
+            raise InputError(
+                f"{name}: {len(dataset.samples)} photos do not fit into memory (nor do the first "
+                f"{len(photos)}); `wespe-bench data pack` makes of them what is mapped, not read"
+            )
         files.append((sample.id, provenance.sha256_file(path), None))
     _check_sizes(name, len(photos), small, side)
     revision = dataset.revision if paired else provenance.revision(files)

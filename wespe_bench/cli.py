@@ -128,6 +128,8 @@ RESUMED = (
     "data make",
     "data register",
     "cornia fit",
+    "train wespe",
+    "train dped",
     "ffs crawl",
     "ffs build",
     "ffs train",

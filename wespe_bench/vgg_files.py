@@ -22,6 +22,7 @@ random         none: He-normal from seed 0, for tests and  as matconvnet
 from __future__ import annotations
 
 import itertools
+import pickle
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -205,7 +206,14 @@ def _load_tensors(file: Path, back_end: str) -> dict[str, Any]:
     import torch
 
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, to those who write such files
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # its message advises to run the code
+        raise InputError(
+            f"{file}: not the weight file the {back_end} back end reads: no tensors, or with "
+            "Python objects among them, which could run code; save a state dict"
+        ) from None
     except Exception as error:  # torch raises anything on a file that is none
         raise InputError(
             f"{file}: not the weight file the {back_end} back end reads ({one_line(error)[:120]})"
@@ -219,7 +227,7 @@ def _array(value: Any) -> np.ndarray:
     """uint8 as it is, numbers of any other kind as float32."""
     import torch
 
-    array: np.ndarray = torch.as_tensor(value).numpy()
+    array: np.ndarray = torch.as_tensor(value).detach().numpy()  # parameters as well
     return array if array.dtype == np.uint8 else array.astype(np.float32)
 
 

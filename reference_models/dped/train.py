@@ -8,6 +8,7 @@ toss of a coin. The discriminator has one logit instead of two.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -19,7 +20,8 @@ from torch import Tensor, nn
 
 from reference_models import checkpoints, collapse, patches, vgg
 from reference_models.dped.recipe import FREE, TrainDped, check, photos_of
-from reference_models.parallel import check_batch, join, leave
+from reference_models.memory import check_step
+from reference_models.parallel import alone, check_batch, join, leave
 from reference_models.wespe import losses
 from reference_models.wespe.networks import Discriminator, Generator, start_as_identity
 from reference_models.wespe.steps import switch
@@ -39,6 +41,8 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
     precision = acceleration.choose_precision(config.precision, device)
     ranks = join(device)
     check_batch(config.batch, ranks)
+    if device == "cpu":
+        check_step(config.batch // ranks.world, config.patch, config.width, config.blocks)
     pairs = photos_of(config)
     features = vgg.load(
         config.vgg, config.vgg_file, layer=config.content_layer, download=config.download
@@ -50,47 +54,64 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
         "arithmetic": precision,
     }
     settings = resume.settings_of(config, FREE, **facts)
-
-    torch.manual_seed(config.seed)
-    generator = Generator(
-        config.width, config.blocks, padding=config.padding, init_std=config.init_std
+    lower = ", ".join(
+        f"--{name} (now {getattr(config, name)})" for name in ("batch", "patch", "width")
     )
-    if config.init == "identity":
-        start_as_identity(generator)
-    generator = generator.to(device)
-    discriminator = Discriminator(1, config.patch, config.disc_width).to(device)
-    features = features.to(device)
-    betas = (config.beta1, config.beta2)
-    adam_g = torch.optim.Adam(generator.parameters(), config.lr, betas, fused=True)
-    adam_d = torch.optim.Adam(discriminator.parameters(), config.lr_disc, betas, fused=True)
-    watch = collapse.Watch()
-    parts = {"g": generator, "d": discriminator, "adam_g": adam_g, "adam_d": adam_d, "w": watch}
-    begun = resume.restore(out, settings, parts)
-    pairs = pairs.to(device)
-    how = (config.compile, precision, device)
-    enhance, judge = acceleration.call(generator, *how), acceleration.call(discriminator, *how)
-    see = acceleration.call(features, *how)
+    with acceleration.out_of_memory(lower), alone(out, ranks), contextlib.ExitStack() as ending:
+        torch.manual_seed(config.seed)
+        generator = Generator(
+            config.width, config.blocks, padding=config.padding, init_std=config.init_std
+        )
+        if config.init == "identity":
+            start_as_identity(generator)
+        generator = generator.to(device)
+        discriminator = Discriminator(1, config.patch, config.disc_width).to(device)
+        features = features.to(device)
+        betas = (config.beta1, config.beta2)
+        adam_g = torch.optim.Adam(generator.parameters(), config.lr, betas, fused=True)
+        adam_d = torch.optim.Adam(discriminator.parameters(), config.lr_disc, betas, fused=True)
+        watch = collapse.Watch()
+        parts = {"g": generator, "d": discriminator, "adam_g": adam_g, "adam_d": adam_d, "w": watch}
+        begun = resume.restore(out, settings, parts)
+        resume.check_length(out, begun, config.iterations)
+        pairs = pairs.to(device)
+        how = (config.compile, precision, device)
+        enhance, judge = acceleration.call(generator, *how), acceleration.call(discriminator, *how)
+        see = acceleration.call(features, *how)
 
-    def draw(name: str, iteration: int, count: int = config.batch, share: bool = True) -> Any:
-        of = (ranks.rank, ranks.world) if share else (0, 1)
-        return patches.Draw(name, iteration, count, config.patch, config.seed, config.turn, *of)
+        def draw(name: str, iteration: int, count: int = config.batch, share: bool = True) -> Any:
+            of = (ranks.rank, ranks.world) if share else (0, 1)
+            return patches.Draw(name, iteration, count, config.patch, config.seed, config.turn, *of)
 
-    features.scale = config.content_scale or features.unit_scale(
-        pairs.batch(draw("scale", 0, 32, share=False))
-    )
-    if ranks.writes:
-        resume.announce(out, settings, config)
-        journal = curves.Journal(out, begun)
-        sight = pairs.pairs(draw("sight", 0, 8, share=False))
-    saved_at = time.monotonic()
-    progress = bar(config.iterations, f"train {out.name}", "it", quiet=quiet or not ranks.writes)
-    progress.update(begun)
-    memory = f"--batch (now {config.batch}) or --patch (now {config.patch})"
+        features.scale = config.content_scale or features.unit_scale(
+            pairs.batch(draw("scale", 0, 32, share=False))
+        )
+        if ranks.writes:
+            resume.announce(out, settings, config)
+            journal = curves.Journal(out, begun)
+            sight = pairs.pairs(draw("sight", 0, 8, share=False))
+        saved_at = time.monotonic()
+        silent = quiet or not ranks.writes
+        progress = ending.enter_context(
+            bar(config.iterations, f"train {out.name}", "it", quiet=silent)
+        )
+        progress.update(begun)
 
-    def say(sentence: str) -> None:
-        progress.write(f"wespe-bench: {sentence}", file=sys.stderr)
+        def say(sentence: str) -> None:
+            progress.write(f"wespe-bench: {sentence}", file=sys.stderr)
 
-    with acceleration.out_of_memory(memory), progress:
+        def keep(iteration: int) -> None:
+            resume.check_weights(out, iteration, parts)
+            with torch.no_grad():
+                strip = [sight[0], generator(sight[0]), sight[1]]
+            curves.strip(out / "strips" / f"{iteration:06d}.png", strip)
+            curves.draw(out)
+            for name in (f"generators/{iteration:06d}", "generator"):
+                _write(out / f"{name}.safetensors", generator, settings, iteration, out)
+
+        lacks = not (out / "generator.safetensors").is_file()
+        if ranks.writes and begun == config.iterations and lacks:
+            keep(begun)
         for iteration in range(begun + 1, config.iterations + 1):
             acceleration.begin_iteration(config.compile)
             last = iteration == config.iterations
@@ -138,20 +159,16 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
                 row = _row(iteration, terms, wrong, signs, y, target, norm)
                 journal.write(row)
                 names = ("content", "colour", "texture", "tv", "psnr_target")
-                progress.set_postfix({name: f"{row[name]:.3g}" for name in names})
+                shown = {name: f"{row[name]:.3g}" for name in names}
+                progress.set_postfix(shown, refresh=False)
             for sentence in watch.look(iteration, signs) if looks else []:
                 say(f"warning: {sentence}")
             shows = last or iteration % config.preview_every == 0
+            if shows:
+                keep(iteration)  # before the state: what it counts as done is there
             if shows or (time.monotonic() - saved_at) / 60 >= config.checkpoint_minutes:
                 resume.save(out, iteration, settings, parts)
                 saved_at = time.monotonic()
-            if shows:
-                with torch.no_grad():
-                    strip = [sight[0], generator(sight[0]), sight[1]]
-                curves.strip(out / "strips" / f"{iteration:06d}.png", strip)
-                curves.draw(out)
-                for name in (f"generators/{iteration:06d}", "generator"):
-                    _write(out / f"{name}.safetensors", generator, settings, iteration, out)
     if ranks.writes:
         journal.close()
     leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -238,12 +239,16 @@ def check_numbers(config: Any) -> None:
         value = getattr(config, field.name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
+        option = "--" + field.name.replace("_", "-")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{option} {value}: expected a finite number")
         least = 1 if field.name in _COUNTS else 0
-        most = 1.0 if field.name in ("beta1", "beta2", "ema") else float("inf")
+        most = 1 if field.name in ("beta1", "beta2", "ema") else 2**63  # torch's own bound
         if not (least <= value < most):
-            option = "--" + field.name.replace("_", "-")
-            limit = f" and below {most:g}" if most < 2 else ""
-            raise InputError(f"{option} {value:g}: expected at least {least}{limit}")
+            limit = f" and below {most}" if most == 1 or value >= most else ""
+            raise InputError(f"{option} {value}: expected at least {least}{limit}")
+    if config.init_std == 0:
+        raise InputError("--init-std 0: expected more; weights that are all alike never part")
     if config.patch < 16:
         raise InputError(f"--patch {config.patch}: expected at least 16 px")
 

@@ -5,6 +5,7 @@ Ignatov et al., "WESPE", CVPRW 2018: Adam, 20,000 iterations, 30 patches of 100 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import sys
 import time
@@ -14,7 +15,8 @@ from typing import Any
 import torch
 
 from reference_models import checkpoints, collapse, patches, vgg
-from reference_models.parallel import check_batch, join, leave
+from reference_models.memory import check_step
+from reference_models.parallel import alone, check_batch, join, leave
 from reference_models.wespe import recipe
 from reference_models.wespe.networks import Generator, follow
 from reference_models.wespe.recipe import TrainWespe
@@ -45,6 +47,8 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
     precision = acceleration.choose_precision(config.precision, device)
     ranks = join(device)
     check_batch(config.batch, ranks)
+    if device == "cpu":
+        check_step(config.batch // ranks.world, config.patch, config.width, config.blocks)
     source, target, features = _materials(config)
     out = Path(config.out or f"runs/wespe-{source.name.replace(':', '-')}")
     facts = {
@@ -54,41 +58,57 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
         "arithmetic": precision,
     }
     settings = resume.settings_of(config, recipe.FREE, **facts)
-
-    torch.manual_seed(config.seed)
-    layout = torch.channels_last if config.channels_last else torch.contiguous_format
-    networks = Wespe(config).to(device=device, memory_format=layout)  # type: ignore[call-overload]
-    features = features.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-    average = copy.deepcopy(networks.generator)
-    betas = (config.beta1, config.beta2)
-    adam_g = torch.optim.Adam(networks.generators(), config.lr, betas, fused=True)
-    adam_d = torch.optim.Adam(networks.discriminators(), config.lr_disc, betas, fused=True)
-    watch = collapse.Watch()
-    parts = {"networks": networks, "average": average, "g": adam_g, "d": adam_d, "watch": watch}
-    begun = resume.restore(out, settings, parts)
-    source, target = source.to(device), target.to(device)
-    calls = Calls.of(networks, features, config.compile, precision, device)
-
-    def draw(name: str, iteration: int, count: int = config.batch, share: bool = True) -> Any:
-        of = (ranks.rank, ranks.world) if share else (0, 1)
-        return patches.Draw(name, iteration, count, config.patch, config.seed, config.turn, *of)
-
-    features.scale = config.content_scale or features.unit_scale(
-        source.batch(draw("scale", 0, 32, share=False))
+    lower = ", ".join(
+        f"--{name} (now {getattr(config, name)})" for name in ("batch", "patch", "width")
     )
-    if ranks.writes:
-        resume.announce(out, settings, config)
-        journal = curves.Journal(out, begun)
-        sight = [photos.batch(draw("sight", 0, 8, share=False)) for photos in (source, target)]
-    saved_at = time.monotonic()
-    progress = bar(config.iterations, f"train {out.name}", "it", quiet=quiet or not ranks.writes)
-    progress.update(begun)
-    memory = f"--batch (now {config.batch}) or --patch (now {config.patch})"
+    with acceleration.out_of_memory(lower), alone(out, ranks), contextlib.ExitStack() as ending:
+        torch.manual_seed(config.seed)
+        layout = torch.channels_last if config.channels_last else torch.contiguous_format
+        networks = Wespe(config).to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        features = features.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        average = copy.deepcopy(networks.generator)
+        betas = (config.beta1, config.beta2)
+        adam_g = torch.optim.Adam(networks.generators(), config.lr, betas, fused=True)
+        adam_d = torch.optim.Adam(networks.discriminators(), config.lr_disc, betas, fused=True)
+        watch = collapse.Watch()
+        parts = {"networks": networks, "average": average, "g": adam_g, "d": adam_d, "watch": watch}
+        begun = resume.restore(out, settings, parts)
+        resume.check_length(out, begun, config.iterations)
+        source, target = source.to(device), target.to(device)
+        calls = Calls.of(networks, features, config.compile, precision, device)
 
-    def say(sentence: str) -> None:
-        progress.write(f"wespe-bench: {sentence}", file=sys.stderr)
+        def draw(name: str, iteration: int, count: int = config.batch, share: bool = True) -> Any:
+            of = (ranks.rank, ranks.world) if share else (0, 1)
+            return patches.Draw(name, iteration, count, config.patch, config.seed, config.turn, *of)
 
-    with acceleration.out_of_memory(memory), progress:
+        features.scale = config.content_scale or features.unit_scale(
+            source.batch(draw("scale", 0, 32, share=False))
+        )
+        if ranks.writes:
+            resume.announce(out, settings, config)
+            journal = curves.Journal(out, begun)
+            sight = [photos.batch(draw("sight", 0, 8, share=False)) for photos in (source, target)]
+        saved_at = time.monotonic()
+        silent = quiet or not ranks.writes
+        progress = ending.enter_context(
+            bar(config.iterations, f"train {out.name}", "it", quiet=silent)
+        )
+        progress.update(begun)
+
+        def say(sentence: str) -> None:
+            progress.write(f"wespe-bench: {sentence}", file=sys.stderr)
+
+        def keep(iteration: int) -> None:
+            best = average if config.ema else networks.generator
+            resume.check_weights(out, iteration, parts)
+            _show(out, iteration, best, calls, config, sight)
+            path = out / "generators" / f"{iteration:06d}.safetensors"
+            for name in (path, out / "generator.safetensors"):
+                _write(name, best, settings, iteration, out, source.name)
+
+        lacks = not (out / "generator.safetensors").is_file()
+        if ranks.writes and begun == config.iterations and lacks:
+            keep(begun)
         for iteration in range(begun + 1, config.iterations + 1):
             acceleration.begin_iteration(config.compile)
             last = iteration == config.iterations
@@ -142,9 +162,9 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
             if logs:
                 row, signs = _measure(iteration, terms, judgement, x, y, networks.generator, norm)
                 journal.write(row)
-                progress.set_postfix(
-                    {k: f"{row[k]:.3g}" for k in ("content", "colour", "texture", "tv", "psnr")}
-                )
+                told = ("warmup",) if iteration <= config.warmup else _TOLD
+                shown = {name: f"{row[name]:.3g}" for name in (*told, "psnr")}
+                progress.set_postfix(shown, refresh=False)
             if iteration > config.warmup and iteration % collapse.LOOK_EVERY == 0:
                 if not logs:
                     _, signs = _measure(iteration, terms, judgement, x, y, networks.generator, norm)
@@ -153,16 +173,12 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
                     if config.on_collapse == "stop":
                         raise InputError(f"stopped: {sentence}")
             shows = last or iteration % config.preview_every == 0
+            if shows:
+                keep(iteration)  # before the state: what it counts as done is there
             minutes = (time.monotonic() - saved_at) / 60
             if shows or minutes >= config.checkpoint_minutes:
                 resume.save(out, iteration, settings, parts)
                 saved_at = time.monotonic()
-            if shows:
-                best = average if config.ema else networks.generator
-                _show(out, iteration, best, calls, config, sight)
-                path = out / "generators" / f"{iteration:06d}.safetensors"
-                for name in (path, out / "generator.safetensors"):
-                    _write(name, best, settings, iteration, out, source.name)
     if ranks.writes:
         journal.close()
     leave()
@@ -190,6 +206,9 @@ def _clip(parameters: list[torch.nn.Parameter], most: float) -> torch.Tensor:
 
 #: The columns of train.csv between "iteration" and the signs.
 _TERMS = ("warmup", "content", "colour", "texture", "tv", "identity", "low")
+
+#: Those the progress bar shows after the warm-up.
+_TOLD = ("content", "colour", "texture", "tv")
 
 
 def _measure(

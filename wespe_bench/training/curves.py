@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,28 +15,36 @@ import numpy as np
 from torch import Tensor
 
 from wespe_bench import atomic
+from wespe_bench.errors import one_line
 from wespe_bench.images import quantize, write_png
 
 
 class Journal:
     """Rows of numbers by iteration: always in ``train.csv``, in TensorBoard when it is installed.
 
-    On resuming, rows after the iteration of the state are forgotten: they will come again.
+    On resuming, rows after the iteration of the state are forgotten: they will come again. Rows
+    that cannot be read are left out, with a warning when it is more than a line cut short.
     """
 
     def __init__(self, folder: Path, iteration: int) -> None:
         self.path = folder / "train.csv"
         folder.mkdir(parents=True, exist_ok=True)
-        rows = [row for row in read(folder) if row["iteration"] <= iteration]
+        whole = read(folder)
+        rows = [row for row in whole if row["iteration"] <= iteration]
+        lost = _lines(self.path) - 1 - len(whole)
+        if iteration and lost > 1:
+            warnings.warn(
+                f"{self.path}: damaged from line {len(whole) + 2} on, {lost:,} rows of the curves "
+                "are lost; the training itself goes on as it was",
+                stacklevel=2,
+            )
         if rows:
             atomic.write_text(self.path, _csv(list(rows[0]), rows, header=True))
         else:
             self.path.unlink(missing_ok=True)
         self._board: Any = None
         if importlib.util.find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=iteration + 1)
+            self._board = _board(folder / "tensorboard", iteration + 1)
 
     def write(self, row: Mapping[str, float]) -> None:
         """Append one row; every row has the same columns, the first is "iteration"."""
@@ -52,6 +61,22 @@ class Journal:
             self._board.close()
 
 
+def _board(folder: Path, step: int) -> Any:
+    """TensorBoard's writer from ``step`` on; None, with a warning, when its import fails."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except Exception as error:  # installed, and does not fit what else is
+        warnings.warn(
+            f"no TensorBoard ({one_line(error)[:160]}); train.csv has it all", stacklevel=3
+        )
+        return None
+    return SummaryWriter(str(folder), purge_step=step)
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_bytes().splitlines()) if path.is_file() else 0
+
+
 def _csv(names: Sequence[str], rows: Sequence[Mapping[str, float]], *, header: bool) -> str:
     lines = [",".join(names)] if header else []
     lines += [",".join(f"{row[name]:.7g}" for name in names) for row in rows]
@@ -59,17 +84,20 @@ def _csv(names: Sequence[str], rows: Sequence[Mapping[str, float]], *, header: b
 
 
 def read(folder: Path) -> list[dict[str, float]]:
-    """The rows of ``train.csv``; a last line cut short by a kill is left out."""
+    """The rows of ``train.csv`` up to the first that is damaged, or cut short by a kill."""
     path = folder / "train.csv"
     if not path.is_file():
         return []
     rows = []
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            try:
-                rows.append({name: float(value) for name, value in row.items()})
-            except (ValueError, TypeError):
-                break
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        try:
+            for row in csv.DictReader(file):
+                numbers = {name: float(value) for name, value in row.items()}
+                if not math.isfinite(numbers["iteration"]):
+                    break
+                rows.append(numbers)
+        except (KeyError, ValueError, TypeError, csv.Error):
+            pass
     return rows
 
 

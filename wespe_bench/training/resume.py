@@ -53,10 +53,7 @@ def save(
     state saved before is then still there.
     """
     state = {name: part.state_dict() for name, part in parts.items()}
-    for name, part in parts.items():
-        if isinstance(part, torch.nn.Module):
-            weights = f"weights of {name}"
-            check_finite(folder, iteration, *part.parameters(), what=weights, remedy=remedy)
+    check_weights(folder, iteration, parts, remedy)
     buffer = io.BytesIO()
     torch.save(
         {
@@ -75,6 +72,16 @@ def save(
             f"{folder / NAME}: the training's state cannot be written "
             f"({error.strerror or error}){kept}; make room, and the same command resumes"
         ) from None
+
+
+def check_weights(
+    folder: Path, iteration: int, parts: Mapping[str, Any], remedy: str = REMEDY
+) -> None:
+    """As `check_finite`, of the weights of those ``parts`` that are networks."""
+    for name, part in parts.items():
+        if isinstance(part, torch.nn.Module):
+            weights = f"weights of {name}"
+            check_finite(folder, iteration, *part.parameters(), what=weights, remedy=remedy)
 
 
 def check_finite(
@@ -108,8 +115,8 @@ def restore(folder: Path, settings: Mapping[str, Any], parts: Mapping[str, Any])
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         version, iteration = saved["format_version"], int(saved["iteration"])
-        before: dict[str, Any] = json.loads(saved["settings"])
-        state = saved["state"]
+        before: dict[str, Any] = dict(json.loads(saved["settings"]))
+        state = dict(saved["state"])
     except Exception as error:  # torch raises anything on a file that is none
         raise InputError(
             f"{path}: not a training's state, or damaged ({one_line(error)[:120]}); "
@@ -121,16 +128,31 @@ def restore(folder: Path, settings: Mapping[str, Any], parts: Mapping[str, Any])
     try:
         for name, part in parts.items():
             part.load_state_dict(state[name])
-    except (KeyError, ValueError, RuntimeError, AttributeError) as error:
+    except Exception as error:  # optimisers take what they are given, and trip over it
         raise InputError(
             f"{path}: does not fit these networks ({one_line(error)[:120]}); choose another --out"
         ) from None
     return iteration
 
 
+def check_length(folder: Path, begun: int, iterations: int) -> None:
+    """Raise InputError when the training in ``folder`` is past the ``iterations`` asked for."""
+    if begun > iterations:
+        raise InputError(
+            f"{folder}: this training is at iteration {begun:,}, past --iterations {iterations:,}; "
+            f"what it made on the way is in {folder / 'generators'}, or choose another --out"
+        )
+
+
 def same_settings(folder: Path, before: dict[str, Any], settings: Mapping[str, Any]) -> None:
     now = json.loads(json.dumps(dict(settings)))
     other = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    strange = sorted(before.keys() ^ now.keys())
+    if strange:
+        raise InputError(
+            f"{folder} holds a training of another network, or by another version: only one of the "
+            f"two has {', '.join(strange[:3])}; choose another --out, or delete it"
+        )
     if other:
         what = ", ".join(f"{n} (was {before.get(n)!r}, is {now.get(n)!r})" for n in other[:3])
         raise InputError(

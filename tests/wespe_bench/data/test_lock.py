@@ -27,7 +27,7 @@ def test_other_work_waits_outside(tmp_path: Path) -> None:
         with lock.held(tmp_path, "one"):
             with lock.held(tmp_path, "one"):
                 pass
-            with pytest.raises(InputError, match="another command is writing"):  # noqa: SIM117
+            with pytest.raises(InputError, match="another command is at work"):  # noqa: SIM117
                 with lock.held(tmp_path, "two"):
                     pass
             assert (tmp_path / lock.NAME).exists()
@@ -54,7 +54,7 @@ def test_two_packs_at_once(photos: Path, references: Path, tmp_path: Path) -> No
     key = next((tmp_path / "apart").glob("*.npy")).stem.partition("-")[2]
     out.mkdir()
     with lock.held(out, f"pack {key}"):  # another process packs `two`
-        with pytest.raises(InputError, match="another command is writing other photos"):
+        with pytest.raises(InputError, match="another command is at work there"):
             pack(one, out)
         assert pack(two, out) == (6, 0, [])
     assert {k: v for k, v in files(out).items() if k != lock.NAME} == files(tmp_path / "apart")

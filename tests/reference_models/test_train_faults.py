@@ -1,0 +1,167 @@
+"""Trainings that are cut short, crowded or asked for the impossible."""
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from reference_models.dped.recipe import PRESETS, TrainDped
+from reference_models.parallel import Ranks, alone
+from reference_models.wespe.recipe import TrainWespe, preset_of
+from tests.conftest import entry_point
+from tests.reference_models.trainings import DPED, WESPE, make_photos, run
+from wespe_bench.arguments import parse
+from wespe_bench.errors import InputError
+from wespe_bench.training import resume
+
+BOTH = pytest.mark.parametrize("options", [pytest.param(o, id=o[1]) for o in (WESPE, DPED)])
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return make_photos(tmp_path)
+
+
+def _begin(place, options, *more, **environment):
+    """The training as a process of its own."""
+    return subprocess.Popen(
+        [*entry_point(), *options, *more],
+        cwd=place,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _wait_for_row(place, process):
+    while process.poll() is None and not (place / "out" / "train.csv").exists():
+        time.sleep(0.05)
+
+
+@BOTH
+def test_what_a_state_counts_as_done_is_there(place, options, monkeypatch):
+    """Killed right after the state was written, or the enhancer lost: nothing is missing."""
+    more = ("--iterations", "4", "--preview-every", "2")
+    save = resume.save
+
+    def killed(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(resume, "save", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run(options, *more)
+    out = run(options, *more)
+    monkeypatch.setattr(resume, "save", save)
+    run(options, *more, "--out", "calm")
+    for name in ("generators/000002.safetensors", "generator.safetensors", "strips/000002.png"):
+        assert (out / name).read_bytes() == (place / "calm" / name).read_bytes()
+    (out / "generator.safetensors").unlink()
+    run(options, *more)
+    name = "generator.safetensors"
+    assert (out / name).read_bytes() == (place / "calm" / name).read_bytes()
+
+
+def test_fewer_iterations_than_done_are_refused(place):
+    run(WESPE, "--iterations", "3")
+    with pytest.raises(InputError, match="out: this training is at iteration 3, past"):
+        run(WESPE, "--iterations", "2")
+
+
+@BOTH
+def test_one_training_in_a_folder(place, options):
+    with (
+        alone(Path("out"), Ranks()),
+        pytest.raises(InputError, match="out: another command is at work there; choose another"),
+    ):
+        run(options, "--iterations", "1")
+    run(options, "--iterations", "1")
+    (place / "file").write_text("")
+    with pytest.raises(InputError, match="file: cannot be made"):
+        run(options, "--iterations", "1", "--out", "file")
+
+
+@BOTH
+def test_the_card_says_the_command(place, options):
+    out = run(options, "--iterations", "1", "--turn", "--lr", "3e-4")
+    (line,) = [
+        line for line in (out / "generator.md").read_text().splitlines() if "Trained by" in line
+    ]
+    words = shlex.split(line.split("`")[1])
+    assert words[:3] == ["wespe-bench", "train", options[1]]
+    if options is WESPE:
+        again = parse(TrainWespe, words[3:], "train wespe", default=preset_of(words[3:]))
+    else:
+        again = parse(TrainDped, words[3:], "train dped", default=PRESETS["dped"])
+    assert (again.iterations, again.lr, again.turn, again.width) == (1, 3e-4, True, 4)
+
+
+def test_interrupted_says_what_to_do_and_logs_are_short(place):
+    """Ctrl-C; and where nobody watches, the bar does not repeat itself with every row."""
+    process = _begin(place, WESPE, "--iterations", "100000", "--log-every", "1")
+    _wait_for_row(place, process)
+    while process.poll() is None and len((place / "out/train.csv").read_text().split()) < 12:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert told.splitlines()[-1].endswith("the same command resumes")
+    assert "Traceback" not in told
+    assert len([part for part in told.split("\r") if "/100000" in part]) < 6
+
+
+def test_a_process_that_dies_is_said_by_the_other(place):
+    port = str(20_000 + os.getpid() % 20_000)
+    both = [
+        _begin(
+            place,
+            WESPE,
+            *("--iterations", "100000"),
+            RANK=str(rank),
+            WORLD_SIZE="2",
+            LOCAL_RANK=str(rank),
+            MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=port,
+            OMP_NUM_THREADS="1",
+        )
+        for rank in (0, 1)
+    ]
+    _wait_for_row(place, both[0])
+    both[1].kill()
+    _, told = both[0].communicate(timeout=300)
+    both[1].communicate()
+    assert both[0].returncode == 2, told
+    assert "another process of this training has ended" in told.splitlines()[-1]
+    assert "Traceback" not in told
+
+
+def test_a_lone_process_of_several_is_told_about_torchrun(place, monkeypatch):
+    for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="start them with torchrun, or unset WORLD_SIZE"):
+        run(WESPE, "--iterations", "1")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("--lr", "inf"), "--lr inf: expected a finite number"),
+        (("--weight-tv", "nan"), "--weight-tv nan: expected a finite number"),
+        (("--init-std", "0"), "--init-std 0: expected more"),
+        (("--seed", "9" * 30), "and below 9223372036854775808"),
+        (("--batch", "1000000000"), r"needs at least .* GB is free; lower --batch \(now"),
+        (("--width", "1000000"), r"needs at least .* GB is free; lower --width \(now"),
+    ],
+)
+def test_the_impossible_is_refused_before_anything_is_made(place, change, complaint):
+    with pytest.raises(InputError, match=complaint):
+        run(WESPE, "--iterations", "1", *change)
+    assert not (place / "out").exists()
