@@ -288,6 +288,7 @@ def _connected(address: str, cpus: int) -> Iterator[tuple[Any, bool]]:
     handler = signal.getsignal(signal.SIGTERM) if _main_thread() else None
     quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
     own: dict[str, Any] = {
+        "address": "local",
         "num_cpus": cpus,
         "include_dashboard": False,
         "object_store_memory": _STORE_BYTES,
