@@ -44,7 +44,7 @@ class Crawling:
     ) -> None:
         self._folder, self._settings, self._config, self._clock = folder, settings, config, clock
         self._state = State(folder)
-        self._replies = Replies(folder / "replies")
+        self._replies = Replies(folder / "replies", self._state.get("reply"))
         self._folding = Folding(folder, self._state, settings)
         self._flickr = Flickr(
             key,

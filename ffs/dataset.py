@@ -85,6 +85,7 @@ def main(argv: list[str]) -> int:
         with held(folder, f"ffs crawl {os.getpid()}"):
             photos, note = rated.of_crawl(folder)
             photos, failed = _intact(folder, photos)
+            _name(failed)
             found, left_out = build(folder, photos, config, note)
     else:
         rows = rated.read_csv(source)
@@ -97,16 +98,21 @@ def main(argv: list[str]) -> int:
         make_folder(folder)
         with held(folder, f"ffs crawl {os.getpid()}"):
             photos, failed, enlarged = rated.of_csv(rows, folder, size, config.jobs)
+            _name(failed)
             note = f"from {source.name}; HD is {config.size}, {enlarged} photos enlarged to it"
             found, left_out = build(folder, photos, config, note)
     _tell(found, left_out)
     if enlarged:
         print(f"{enlarged} photos are smaller than {config.size} and were enlarged")
+    return 3 if failed else 0
+
+
+def _name(failed: Sequence[str]) -> None:
+    """Say which photos could not be had: before an error that may follow from it."""
     if failed:
         print(f"wespe-bench: {len(failed)} photos left out:", file=sys.stderr)
         for line in failed:
             print(f"  {line}", file=sys.stderr)
-    return 3 if failed else 0
 
 
 def _check(config: Build) -> None:
@@ -130,8 +136,8 @@ def _intact(folder: Path, photos: Sequence[Rated]) -> tuple[list[Rated], list[st
         if provenance.content_of(path) == photo.sha256:
             fine.append(photo)
         else:
-            why = "changed" if path.exists() else "missing"
-            failed.append(f"{path}: {why}; ffs crawl --rebuild fetches it again")
+            why = "changed; delete it, and" if path.exists() else "missing;"
+            failed.append(f"{path}: {why} ffs crawl --rebuild fetches it again")
     return fine, failed
 
 
@@ -189,8 +195,12 @@ def _chosen(photos: Sequence[Rated], config: Build) -> tuple[list[Rated], Counte
             owners[photo.owner] += 1
             chosen.append(photo)
     if not chosen:
-        reasons = ", ".join(f"{n} {why}" for why, n in left_out.items()) or "there are none"
-        raise InputError(f"no photos are left: {reasons}; see --min-views")
+        reasons = ", ".join(f"{n} {why}" for why, n in left_out.items())
+        raise InputError(
+            f"no photos are left: {reasons}; see --min-views"
+            if reasons
+            else "no photos are left: none of them could be had"
+        )
     return chosen, left_out
 
 
@@ -288,3 +298,9 @@ def _tell(found: Ratings, left_out: Counter[str]) -> None:
     if reasons := [f"{n} {why}" for why, n in left_out.items() if n]:
         print(f"left out: {', '.join(reasons)}")
     print(f"revision {found.revision[:16]} -> {found.folder}")
+    if odd := [photo.id for photo in found.photos if photo.faves > photo.views]:
+        print(
+            f"wespe-bench: {len(odd)} photos have more faves than views, {odd[0]} the first: "
+            "are the columns what they say?",
+            file=sys.stderr,
+        )

@@ -90,9 +90,7 @@ class Flickr:
         self.host = urlsplit(api).hostname or api
         self._key, self._clock, self._api, self._budget = key, clock, api, budget
         self._pace = Pace(per_second, clock)
-        self._client = httpx.Client(
-            transport=transport, timeout=retries.TIMEOUT, headers={"User-Agent": USER_AGENT}
-        )
+        self._client = retries.client(transport, USER_AGENT)
 
     def close(self) -> None:
         self._client.close()

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ffs import folding, manifest, settings
+from ffs import folding, manifest, settings, share
 from ffs.photos import FOLDER
 from ffs.replies import Replies
 from ffs.state import State, told
+from wespe_bench import atomic
+from wespe_bench.datasets.tree import usable
 from wespe_bench.errors import InputError
 
 
@@ -48,8 +51,8 @@ def main(argv: list[str]) -> int:
         raise InputError(f"{folder}: neither a crawl nor a data set of ffs build")
     if not ids:
         raise InputError("no photo is named; give the ids of those to forget")
-    if odd := [id_ for id_ in ids if not id_.strip() or "\n" in id_]:
-        raise InputError(f"{odd[0]!r} is no id of a photo")
+    if odd := sorted(id_ for id_ in ids if not _possible(id_, crawled)):
+        raise InputError(f"{odd[0][:80]!r} is no id of a photo")
     with held(folder, f"ffs crawl {os.getpid()}"), told(folder):
         state = State(folder) if crawled else None
         try:
@@ -63,6 +66,13 @@ def main(argv: list[str]) -> int:
         print(f"{id_}: not here; it will not be taken in either")
     print(f"{len(found)} photos forgotten")
     return 0
+
+
+def _possible(id_: str, crawled: bool) -> bool:
+    """Whether a photo can have this id: digits on Flickr, else a path within the data set."""
+    if crawled:
+        return re.fullmatch("[0-9]{1,20}", id_) is not None
+    return usable(id_) and max(len(part.encode()) for part in id_.split("/")) <= 250
 
 
 def _unfolded(folder: Path, state: State) -> int:
@@ -101,6 +111,10 @@ def forget_photos(folder: Path, ids: set[str], state: State | None, replies: Rep
                     found.add(id_)
                     state.remove(id_)
         state.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        # What --rebuild set aside, and a list that was exported before, name them too.
+        state.path.with_name(f"{state.path.name}.old").unlink(missing_ok=True)
+        if (folder / share.NAME).exists():
+            atomic.write_text(folder / share.NAME, share.export(folder)[0])
     return found
 
 

@@ -65,12 +65,7 @@ class Downloads:
     ) -> None:
         self._folder, self._clock, self._size = folder / FOLDER, clock, size
         self._pace = Pace(per_second, clock)
-        self._client = httpx.Client(
-            transport=transport,
-            timeout=retries.TIMEOUT,
-            headers={"User-Agent": USER_AGENT},
-            follow_redirects=True,
-        )
+        self._client = retries.client(transport, USER_AGENT, follow_redirects=True)
         self._folder.mkdir(parents=True, exist_ok=True)
         for left in self._folder.glob(".*.download"):  # a killed process's
             left.unlink(missing_ok=True)
@@ -153,6 +148,9 @@ class Downloads:
             raise retries.broken(error) from None
         except (httpx.InvalidURL, UnicodeError):
             raise Unusable("its address is none") from None
+        except OSError as error:
+            error.filename = error.filename or str(temporary)  # a full disk names no file
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 

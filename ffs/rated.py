@@ -22,6 +22,7 @@ from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 
 _COLUMNS = "path,views,faves[,owner,uploaded]"
+_NAMES = ("path", "views", "faves", "owner", "uploaded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +102,20 @@ def read_csv(path: Path) -> list[Row]:
         names = [name.strip().lower() for name in lines.fieldnames or []]
         lines.fieldnames = names
         if lacking := [name for name in ("path", "views", "faves") if name not in names]:
-            raise InputError(f"{path}: no column {lacking[0]}; expected {_COLUMNS}")
+            raise InputError(
+                f"{path}: no column {lacking[0]}; expected {_COLUMNS}, separated by commas"
+            )
+        if double := [name for name in _NAMES if names.count(name) > 1]:
+            raise InputError(f"{path}: two columns are named {double[0]}")
         for line in lines:
             rows.append(_row(line, path, lines.line_num))
     except csv.Error as error:
         raise InputError(f"{path}: line {lines.line_num}: {error}") from None
     if not rows:
         raise InputError(f"{path}: has no photos; expected lines of {_COLUMNS}")
-    double = [id_ for id_, n in Counter(folded(row.id) for row in rows).items() if n > 1]
-    if double:
-        raise InputError(f"{path}: photo {double[0]} is in it twice, by its name without ending")
+    twice = [id_ for id_, n in Counter(folded(row.id) for row in rows).items() if n > 1]
+    if twice:
+        raise InputError(f"{path}: photo {twice[0]} is in it twice, by its name without ending")
     return rows
 
 
@@ -134,9 +139,12 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
     inside = Path(os.path.normpath(photo))  # links in it stay as they are
     base = Path(os.path.normpath(path.parent))
     short = inside.relative_to(base) if inside.is_relative_to(base) else Path(inside.name)
-    id_ = short.with_suffix("").as_posix()
+    id_ = short.with_suffix("").as_posix() if short.name else ""
     if not usable(id_):
-        raise bad(f"path {cells['path']!r} has control characters, or no name")
+        raise bad(
+            f"path {cells['path']!r} is no photo's: it has control characters, a backslash "
+            "(folders are parted by /), or no name"
+        )
     return Row(id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"])
 
 

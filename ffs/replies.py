@@ -15,16 +15,28 @@ from pathlib import Path
 from typing import Any
 
 from ffs.flickr import Reply
+from ffs.windows import Window
 from wespe_bench import atomic, reading
 from wespe_bench.errors import InputError
 
+#: What an answer was asked for -> what its ``about`` has to say besides.
+_ABOUT: dict[str, dict[str, type]] = {
+    "search": {"window": dict},
+    "refresh": {"round": int, "number": int, "page": int},
+    "faves": {"id": str},
+    "sizes": {"id": str},
+    "info": {"id": str, "round": int},
+    "licences": {},
+}
+
 
 class Replies:
-    """The answers in ``folder``, which need not exist yet."""
+    """The answers in ``folder``, which need not exist yet. The next one's number is above theirs
+    and above ``seen``, which a state has folded in: it would take a number it knows for old."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seen: int = 0) -> None:
         self.folder = folder
-        self._last = max(self.numbers(), default=0)
+        self._last = max([seen, *self.numbers()])
 
     def numbers(self) -> list[int]:
         """Their numbers, in the order in which they came."""
@@ -42,8 +54,8 @@ class Replies:
         path = self._path(number)
         try:
             content = reading.parse_json(gzip.decompress(reading.read_bytes(path)))
-            return Reply(**content)
-        except (OSError, EOFError, ValueError, TypeError, zlib.error):
+            return _checked(Reply(**content))
+        except (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error):
             raise InputError(
                 f"{path}: damaged; delete it and run ffs crawl --rebuild: its page is asked again"
             ) from None
@@ -64,3 +76,18 @@ class Replies:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:08d}.json.gz"
+
+
+def _checked(reply: Reply) -> Reply:
+    """The reply, when its parts are what they should be; ValueError, TypeError, KeyError if not."""
+    if not isinstance(reply.text, str) or not isinstance(reply.at, float | int):
+        raise ValueError("text or time")
+    about = reply.about
+    for name, kind in _ABOUT[about["kind"]].items():
+        if not isinstance(about[name], kind):
+            raise TypeError(name)
+    if about["kind"] == "search":
+        window = asdict(Window(**about["window"]))
+        if not all(isinstance(value, int) for value in window.values()):
+            raise TypeError("window")
+    return reply

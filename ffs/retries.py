@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -102,6 +102,20 @@ def seconds(retry_after: str, clock: Clock) -> float:
         return max(0.0, parsedate_to_datetime(text).timestamp() - clock.now())
     except (ValueError, TypeError, OverflowError):
         return 0.0
+
+
+def client(transport: httpx.BaseTransport | None, agent: str, **options: Any) -> httpx.Client:
+    """An HTTP client. Raises InputError when what the environment says of the way is no good."""
+    headers = {"User-Agent": agent}
+    try:
+        return httpx.Client(transport=transport, timeout=TIMEOUT, headers=headers, **options)
+    except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+        # Without its text: an address of a proxy may hold a password.
+        remedy = "pip install 'httpx[socks]', or " if isinstance(error, ImportError) else ""
+        raise InputError(
+            f"the environment's proxy or certificates will not do ({type(error).__name__}): "
+            f"{remedy}see HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+        ) from None
 
 
 def broken(error: httpx.HTTPError) -> Again:

@@ -16,6 +16,8 @@ FILE = "crawl.json"
 #: The layout's number; a file with a larger one is a newer wespe-bench's.
 SCHEMA = 1
 DAY = 86400
+#: Seconds from 1970 that still are a date, in the year 3871 or 69.
+_END_OF_TIME = 6 * 10**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def read(folder: Path) -> Settings | None:
             raise InputError(f"{path}: written by a newer wespe-bench; upgrade to read it")
         stored = {f.name: content[f.name] for f in fields(Settings)}
         if any(type(value) is not type(getattr(Settings(), n)) for n, value in stored.items()):
+            raise ValueError
+        if max(abs(stored["since"]), abs(stored["until"])) > _END_OF_TIME:
             raise ValueError
     except FileNotFoundError:
         return None

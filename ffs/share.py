@@ -17,6 +17,8 @@ from ffs.state import State, told
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
 
+#: The list's name in the folder, where no other is given.
+NAME = "ids.csv"
 _FACTS = ("id", "page", "license", "license_url", "uploaded", "counted", "views", "faves")
 COLUMNS = (*_FACTS, "label", "split", "revision")
 
@@ -43,7 +45,7 @@ def main(argv: list[str]) -> int:
 
     config = parse(ExportIds, argv, "ffs export-ids")
     folder = Path(config.folder)
-    out = Path(config.out) if config.out else folder / "ids.csv"
+    out = Path(config.out) if config.out else folder / NAME
     if out.is_dir():
         raise InputError(f"{out} is a folder; give a file name with --out")
     if out.name in (manifest.TABLE, manifest.HEAD):

@@ -73,6 +73,21 @@ class State:
             raise InputError(f"{self.path}: written by a newer wespe-bench; upgrade to read it")
         if schema == 0:
             self._db.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {SCHEMA};COMMIT;")
+        self._check()
+
+    def _check(self) -> None:
+        """Raise sqlite3.DatabaseError unless tables and types are those that are written here."""
+        with contextlib.closing(sqlite3.connect(":memory:")) as ours:
+            ours.executescript(_TABLES)
+            columns = _columns(ours)
+        if _columns(self._db) != columns:
+            raise sqlite3.DatabaseError("its tables are not a crawl's")
+        for table, found in columns.items():
+            other = " OR ".join(
+                f"typeof(\"{name}\") NOT IN ('{type_.lower()}', 'null')" for name, type_ in found
+            )
+            if self._db.execute(f"SELECT 1 FROM {table} WHERE {other} LIMIT 1").fetchone():
+                raise sqlite3.DatabaseError(f"{table} holds what is none of a crawl's")
 
     def close(self) -> None:
         self._db.close()
@@ -169,6 +184,16 @@ class State:
     def put_refreshed(self, round_: int, number: int, page: int, done: bool) -> None:
         values = (round_, number, page, done)
         self._db.execute("INSERT OR REPLACE INTO refreshes VALUES (?, ?, ?, ?)", values)
+
+
+def _columns(db: sqlite3.Connection) -> dict[str, list[tuple[str, str]]]:
+    """Table -> name and type of its columns."""
+    names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {
+        name: [(row[1], row[2]) for row in db.execute(f'PRAGMA table_info("{name}")')]
+        for (name,) in sorted(map(tuple, names))
+        if not name.startswith("sqlite_")
+    }
 
 
 @contextlib.contextmanager

@@ -21,6 +21,8 @@ class ResultsFolder:
     copied into the run, so the run stands when the folder has gone.
     """
 
+    works_elsewhere = True
+
     def __init__(self, argument: str) -> None:
         folder, _, query = argument.partition("?")
         suffix = ""

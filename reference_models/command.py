@@ -36,6 +36,8 @@ class Command:
     program loads are not seen.
     """
 
+    works_elsewhere = True
+
     def __init__(self, command: str, time_limit: float = TIME_LIMIT) -> None:
         try:
             self.arguments = shlex.split(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reports.cards import Card
-from reports.cells import Table
-from reports.checks import Remedy
+from reports.cells import Column, Table
+from reports.checks import Remedy, check_runs
 from reports.contents import described
 from reports.ranking import rank
 from reports.tables import known_metric, summarize
@@ -44,13 +44,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One data set, best mean rank first. ``partial`` says what is left out and what mends it."""
+    """One data set, best mean rank first. ``partial`` says what is left out and what mends it.
+
+    ``remarks`` tell of infinite scores, and of what is made of them.
+    """
 
     table: Table
     entries: tuple[Entry, ...]
     partial: tuple[str, ...]
     scores: pd.DataFrame
     metrics: Mapping[str, Metric]
+    remarks: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """A tidy row a method and metric, in the order of the board."""
@@ -102,7 +106,7 @@ def read_boards(
     scores = store.load_scores(runs)
     _check_metrics(metrics, sorted(scores["metric"].unique()), told)
     for card in cards:
-        check_card(card, scores)
+        check_card(card, scores, _listed(folders, card.dataset))
     chosen = [
         name
         for name in scores["metric"].unique()
@@ -115,15 +119,10 @@ def read_boards(
     boards = []
     for dataset in sorted(scores["dataset"].unique()):
         of = {f: head for f, head in folders.items() if head["dataset"]["name"] == dataset}
-        samples = (
-            pd.concat([store.load_samples(folder) for folder in of], ignore_index=True)
-            .drop_duplicates("sample")
-            .sort_values("sample", ignore_index=True)
-        )
         boards.append(
             _board(
                 scores[scores["dataset"] == dataset],
-                samples,
+                _listed(of, dataset),
                 {str(head["label"]): folder for folder, head in of.items()},
                 {card.label: card for card in cards if card.dataset == dataset},
                 runs,
@@ -133,8 +132,28 @@ def read_boards(
     return boards
 
 
-def check_card(card: Card, scores: pd.DataFrame) -> None:
-    """Raise InputError unless a card's scores may stand beside ``scores``: the local runs'."""
+def _listed(folders: Mapping[Path, Mapping[str, Any]], dataset: str) -> pd.DataFrame:
+    """The photos of the runs on a data set, each once, sorted."""
+    import pandas as pd
+
+    from wespe_bench import store
+
+    of = [folder for folder, head in folders.items() if head["dataset"]["name"] == dataset]
+    frames = [store.load_samples(folder) for folder in of]
+    if not frames:
+        return pd.DataFrame({"sample": []})
+    return (
+        pd.concat(frames, ignore_index=True)
+        .drop_duplicates("sample")
+        .sort_values("sample", ignore_index=True)
+    )
+
+
+def check_card(card: Card, scores: pd.DataFrame, samples: pd.DataFrame) -> None:
+    """Raise InputError unless a card's scores may stand beside ``scores``: the local runs'.
+
+    ``samples`` are the photos of its data set here.
+    """
     name = f"the card of {plain(card.label)!r} ({card.source})"
     local = scores[scores["dataset"] == card.dataset]
     if local.empty:
@@ -150,7 +169,14 @@ def check_card(card: Card, scores: pd.DataFrame) -> None:
             f"{plain(card.dataset)!r}, the runs here about {revision[:12]}: other photos, which "
             "cannot be ranked together"
         )
-    if card.label in set(local["label"]):
+    foreign = sorted(set(card.samples).difference(samples["sample"]))
+    if foreign:
+        raise InputError(
+            f"{name} has scores of {plural(len(foreign), 'photo')} that "
+            f"{plain(card.dataset)!r} does not have here ({plain(foreign[0])}): other photos, "
+            "which cannot be ranked together"
+        )
+    if plain(card.label) in set(map(plain, local["label"])):
         raise InputError(
             f"there is a run called {plain(card.label)!r} on {plain(card.dataset)!r} already; "
             f"change the label in {card.source}"
@@ -191,7 +217,9 @@ def _board(
     told: Mapping[str, Metric],
 ) -> Board:
     dataset = str(scores["dataset"].iloc[0])
-    scores, partial = _complete(scores, samples, runs, told)
+    # Before anything is left out: two revisions are no two halves of one.
+    check_runs(scores, dataset, Remedy(runs))
+    scores, partial = _complete(scores, samples, runs, told, cards)
     (table,) = summarize(
         scores,
         {dataset: samples},
@@ -218,11 +246,37 @@ def _board(
         entries.append(Entry(label, overall, by_metric, folders.get(label), cards.get(label)))
     entries.sort(key=lambda e: (math.isnan(e.mean_rank[0]), e.mean_rank[0], labels.index(e.label)))
     metrics = {c.metric: m for c in columns if (m := known_metric(c.metric, told)) is not None}
-    return Board(table, tuple(entries), tuple(partial), scores, metrics)
+    remarks = _remarks(table, values, ranked)
+    return Board(table, tuple(entries), tuple(partial), scores, metrics, remarks)
+
+
+def _remarks(table: Table, values: np.ndarray, ranked: Sequence[Column]) -> tuple[str, ...]:
+    """What was made of infinite ``values``, float64 (methods, metrics, photos)."""
+    told = []
+    for at, column in enumerate(ranked):
+        infinite = np.isinf(values[:, at])
+        if not infinite.any():
+            continue
+        whose = ", ".join(
+            f"{plain(label)} on {plural(int(photos.sum()), 'photo')}"
+            for label, photos in zip(table.methods, infinite, strict=True)
+            if photos.any()
+        )
+        some = np.isfinite(values[:, at]).any(axis=1)
+        left = int(np.isfinite(values[some, at]).all(axis=0).sum()) if some.any() else 0
+        told.append(
+            f"{plain(column.title)}: infinite for {whose}, left out of that mean; ranks are over "
+            f"the {plural(left, 'photo')} where all that have a mean are finite"
+        )
+    return tuple(told)
 
 
 def _complete(
-    scores: pd.DataFrame, samples: pd.DataFrame, runs: Path, told: Mapping[str, Metric]
+    scores: pd.DataFrame,
+    samples: pd.DataFrame,
+    runs: Path,
+    told: Mapping[str, Metric],
+    added: Collection[str],
 ) -> tuple[pd.DataFrame, list[str]]:
     """The scores without those of a method that lacks photos of a metric, and which these were."""
     everything = set(samples["sample"])
@@ -234,10 +288,12 @@ def _complete(
         missing = sorted(expected - set(rows["sample"]))
         if missing:
             names = ", ".join(map(plain, missing[:3])) + (" ..." if len(missing) > 3 else "")
+            score = f"score them: {remedy.score(str(run), str(name))}"
+            if label in added:
+                score = "who sent its card has to score them"
             partial.append(
                 f"{plain(label)} is not ranked by {plain(name)}: it lacks "
-                f"{plural(len(missing), 'photo')} of {len(expected)} ({names}); score them: "
-                f"{remedy.score(str(run), str(name))}"
+                f"{plural(len(missing), 'photo')} of {len(expected)} ({names}); {score}"
             )
             dropped.append(rows.index)
     for index in dropped:

@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 #: Layout number of a card; a reader refuses a larger one.
 SCHEMA = 1
 
+# What a score of a metric can be, where that is known; SSIM's sums may round past 1.
+_POSSIBLE = {
+    "psnr": (0.0, math.inf),
+    **dict.fromkeys(("ssim", "ssim_rgb", "ms_ssim"), (-1.000001, 1.000001)),
+    "entropy": (0.0, 8.0),
+    **dict.fromkeys(("bpp", "bpp_pinned"), (0.0, 1e9)),
+}
+# Farther from 0 than this is no finite score of any metric: sums of them would not hold.
+_FARTHEST = 1e100
+
 #: Bytes of the largest card that is read: some 200,000 photos.
 _LARGEST = 64_000_000
 
@@ -187,6 +197,7 @@ def _checked(content: Any) -> Card:
         if len(values) != len(samples):
             raise ValueError(f"{name} has {len(values)} scores for {len(samples)} samples")
         scores[name] = tuple(map(_number, values))
+        _check_possible(name, scores[name])
     if not metrics:
         raise ValueError("it has no scores")
     if whole.get("scores_sha256") != _digest([samples, written]):
@@ -235,6 +246,17 @@ def _number(value: Any) -> float | None:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise ValueError(f"{str(value)[:40]!r} is no score")
     return float(value)
+
+
+def _check_possible(name: str, values: tuple[float | None, ...]) -> None:
+    """Raise ValueError for scores that the metric cannot give, and where there is none."""
+    low, high = _POSSIBLE.get(name, (-math.inf, math.inf))
+    there = [value for value in values if value is not None]
+    if not there:
+        raise ValueError(f"{name} has no score of any photo")
+    for value in there:
+        if not low <= value <= high or _FARTHEST < abs(value) < math.inf:
+            raise ValueError(f"{value:g} is no score that {name} can give"[:200])
 
 
 def _written(value: Any) -> float | str | None:

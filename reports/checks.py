@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -69,8 +70,9 @@ def check_runs(scores: pd.DataFrame, dataset: str, remedy: Remedy) -> None:
 
 def check_column(rows: pd.DataFrame, metric: str, dataset: str, remedy: Remedy) -> None:
     """Raise InputError unless a metric's rows are of one version and seed, a photo once a run."""
+    again = remedy.score(_folder_of(rows["run"].unique()), metric)
     for what, key, advice in (
-        ("versions", "metric_version", f"score the older ones again: {remedy.score('', metric)}"),
+        ("versions", "metric_version", f"score the older ones again: {again}"),
         ("seeds", "seed", "report one seed at a time, from a folder of its own"),
     ):
         runs = rows.groupby(key)["run"].unique()
@@ -106,6 +108,14 @@ def check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy:
             f"run {run!r}: {metric} has scores of photos the data set does not list "
             f"({_some(foreign)}); run it again on the data set as it is now"
         )
+
+
+def _folder_of(runs: Iterable[str]) -> str:
+    """The folder that all these runs are in, empty where they have none in common."""
+    try:
+        return os.path.commonpath([Path(run).parent for run in runs])
+    except ValueError:  # paths from the root and from here
+        return ""
 
 
 def _some(names: Iterable[object]) -> str:

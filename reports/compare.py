@@ -69,7 +69,9 @@ def main(argv: list[str]) -> int:
         if path is not None:
             print(path, file=sys.stderr)
     if strip is None:
-        print("no strip of photos: their pictures cannot be read any more", file=sys.stderr)
+        differ = most_different(found.differences[0])
+        why = "their pictures cannot be read any more" if differ else "no two scores differ"
+        print(f"no strip of photos: {why}", file=sys.stderr)
     return 0
 
 

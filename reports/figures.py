@@ -63,6 +63,15 @@ def height(table: Table) -> int:
     return 46 + 26 * len(table.methods)
 
 
+def label_width(table: Table) -> float:
+    """Inches that the labels take that `draw` shows."""
+    from matplotlib.textpath import TextPath
+
+    texts = [shorten(plain(label), _LONGEST) for label in table.methods]
+    widths = [TextPath((0, 0), text, size=11).get_extents().width for text in texts if text]
+    return float(max(widths, default=0.0)) / 72
+
+
 def distribution(
     table: Table,
     column: Column,

@@ -135,7 +135,7 @@ def as_markdown(boards: Sequence[Board]) -> str:
                 [_rank(entry.mean_rank), markdown(entry.label) + added, _n(board, entry), *cells]
             )
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-        parts += [f"- {markdown(line)}" for line in board.partial]
+        parts += [f"- {markdown(line)}" for line in (*board.partial, *board.remarks)]
     parts.append(markdown(READING))
     parts += [f"- {markdown(note)}" for note in notes(boards)]
     return "\n\n".join(parts) + "\n"

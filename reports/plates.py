@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 import math
 import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,51 @@ from wespe_bench.runs import folder_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Methods that a strip shows when none are named.
+_MOST = 8
+
 #: Width of a figure in inches, and dots an inch of the PNG.
 WIDTH, DPI = 9.0, 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What quality is drawn against: a column of "enhanced", in which unit, from which value on."""
+
+    column: str
+    unit: float
+    least: float
+    axis: str
+    told: str
+
+
+#: By the figure's name.
+_COSTS = {
+    "time": _Cost(
+        "seconds",
+        1,
+        1e-7,
+        "seconds a photo",
+        "the median time an enhancer took for a photo, as noted when it ran",
+    ),
+    "memory": _Cost(
+        "memory",
+        1e6,
+        0.1,
+        "peak MB a photo",
+        "the median, over the photos, of the peak memory an enhancer took for one: by how many "
+        "MB (10^6 bytes) the resident set of the process that ran it grew. What was loaded "
+        "before, libraries, weights and the photo, is not counted; below 0.1 MB is drawn as 0.1",
+    ),
+    "device-memory": _Cost(
+        "device_memory",
+        1e6,
+        0.1,
+        "peak MB a photo on the device",
+        "the median, over the photos, of the peak memory torch allocated on the device for one, "
+        "in MB (10^6 bytes), beyond what it held before: weights that were there are not counted",
+    ),
+}
 
 _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "wespe-bench",
@@ -56,7 +100,7 @@ class Figures:
     photos: tuple[str, ...] = ()
     """Which photos the strip shows (default: three, evenly spaced by name)."""
     methods: tuple[str, ...] = ()
-    """Which methods' results the strip shows, by label (default: the first six)."""
+    """Which methods' results the strip shows, by label (default: the first eight)."""
     box: tuple[int, int, int, int] | None = None
     """The strip's crops: left top width height in pixels (default: where results differ most)."""
     common: bool = False
@@ -101,7 +145,8 @@ def _draw_all(section: Section, config: Figures, out: Path, name: str) -> list[t
     drawn.append(
         (
             "strip",
-            f"Whole photos, and the same box of each, enlarged: {told}.{numbers} {settings}",
+            f"Whole photos, and the same box of each, enlarged: {told}.{numbers}"
+            f"{_unseen(section, config)} {settings}",
             0.9 * WIDTH / columns * crops.height_of(rows) + 0.35,
             lambda figure, bottom: crops.draw_crops(rows, figure, bottom, 1 - 0.3 / _tall(figure)),
         )
@@ -128,29 +173,57 @@ def _draw_all(section: Section, config: Figures, out: Path, name: str) -> list[t
                 lambda figure, bottom: plots.draw_distributions(section, figure, bottom, across),
             )
         )
-        taken = plots.seconds(section)
-        machine = "; ".join(dict.fromkeys(f"{r.platform}, {r.device}" for r in section.runs))
-        drawn.append(
-            (
-                "time",
-                "Mean and 95% interval of each metric against the median time an enhancer took "
-                f"for a photo, as noted when it ran ({_counts(taken)}; {plain(machine)}). "
-                f"{settings}",
-                down * 2.4 + 0.5,
-                lambda figure, bottom: plots.draw_cost(section, figure, bottom, across),
+        for kind, cost in _COSTS.items():
+            taken = plots.costs(section, cost.column)
+            if not taken:
+                continue
+            drawn.append(
+                (
+                    kind,
+                    f"Mean and 95% interval of each metric against {cost.told} "
+                    f"({_counts(section, taken)}). {settings}",
+                    down * 2.4 + plots.legend_height(len(taken)),
+                    functools.partial(
+                        plots.draw_cost,
+                        section,
+                        {label: max(x / cost.unit, cost.least) for label, (x, _) in taken.items()},
+                        cost.axis,
+                        columns=across,
+                    ),
+                )
             )
-        )
     for kind, caption, tall, draw in drawn:
         _write(out / f"{kind}-{name}", caption, tall, draw)
     return [(kind, caption) for kind, caption, _, _ in drawn]
 
 
-def _counts(taken: Any) -> str:
+def _unseen(section: Section, config: Figures) -> str:
+    """Which methods the strip leaves out, for its caption."""
+    shown = config.methods or _first_methods(section)
+    unseen = [
+        plain(run.label)
+        for run in section.runs
+        if run.label not in shown and run.enhancer != "identity"
+    ]
+    more = f" and {len(unseen) - 6} more" if len(unseen) > 6 else ""
+    return f" Not shown: {', '.join(unseen[:6])}{more} (--methods)." if unseen else ""
+
+
+def _counts(section: Section, taken: Mapping[str, tuple[float, int]]) -> str:
+    """Over how many photos, for whom nothing is noted, and on which machine."""
     counts = sorted({count for _, count in taken.values()})
-    if not counts:
-        return "no times noted"
     told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{told} photos a method"
+    lacking = [plain(label) for label in section.table.methods if label not in taken]
+    none = f"; not recorded for {', '.join(lacking)}" if lacking else ""
+    runs = [run for run in section.runs if run.label in taken]
+    machine = "; ".join(dict.fromkeys(f"{run.platform}, {run.device}" for run in runs))
+    return f"{told} {'photo' if counts == [1] else 'photos'} a method{none}; {plain(machine)}"
+
+
+def _first_methods(section: Section) -> tuple[str, ...]:
+    """As many as a strip has room for, without those that show the input, which is there."""
+    unprocessed = {run.label for run in section.runs if run.enhancer == "identity"}
+    return tuple(label for label in section.table.methods if label not in unprocessed)[:_MOST]
 
 
 def _rows(section: Section, config: Figures) -> list[crops.Row]:
@@ -167,7 +240,7 @@ def _rows(section: Section, config: Figures) -> list[crops.Row]:
             raise InputError(
                 f"no photo {name!r} in {plain(table.dataset)!r}{did_you_mean(name, table.used)}"
             )
-    methods = config.methods or table.methods[:6]
+    methods = config.methods or _first_methods(section)
     photos = config.photos or spaced(table.used, 3)
     return [crops.read_row(section, photo, methods, config.box) for photo in photos]
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _THEME = figures.THEMES["light"]
 _MARKERS = "oDs^vP*Xh"
+_NAMES_A_LINE = 6
 
 
 def correlation(section: Section) -> tuple[np.ndarray, int]:
@@ -65,39 +66,60 @@ def draw_distributions(section: Section, figure: Figure, bottom: float, columns:
     """A panel a metric, as on the page."""
     shown = section.table.columns
     rows = math.ceil(len(shown) / columns)
+    wide = figure.get_figwidth()
+    # Each panel's labels need their room, in inches; what is left is the panels'.
+    room = 0.15 + figures.label_width(section.table)
+    panel = max(0.5, 0.985 * wide / columns - room)
     grid = figure.add_gridspec(
-        rows, columns, left=0.11, right=0.985, bottom=bottom + 0.16 / rows, top=0.98, wspace=0.55,
-        hspace=0.35,
+        rows, columns, left=room / wide, right=(columns * (room + panel)) / wide,
+        bottom=bottom + 0.16 / rows, top=0.98, wspace=room / panel, hspace=0.35,
     )  # fmt: skip
     for number, column in enumerate(shown):
         axes = figure.add_subplot(grid[divmod(number, columns)])
         figures.draw(axes, section.table, column, section.values(column.metric), _THEME)
 
 
-def seconds(section: Section) -> Mapping[str, tuple[float, int]]:
-    """(median seconds a photo took, over how many photos) of each method that noted any."""
+def costs(section: Section, what: str) -> Mapping[str, tuple[float, int]]:
+    """(median over photos, over how many) of a column of "enhanced", by method.
+
+    ``what`` is seconds, memory or device_memory (bytes); see `wespe_bench.memory`. Methods that
+    noted none are left out, and those whose results somebody else computed.
+    """
     from wespe_bench import store
 
     found = {}
     for run in section.runs:
+        if run.enhancer.startswith("results:"):  # what it took is to copy them
+            continue
         head = store.read_run(run.folder)
         samples = store.load_samples(run.folder).set_index("sample")
-        taken = store.current_results(run.folder, head, samples)["seconds"].to_numpy(np.float64)
-        taken = taken[np.isfinite(taken) & (taken > 0)]
+        taken = store.current_results(run.folder, head, samples)[what].to_numpy(np.float64)
+        taken = taken[np.isfinite(taken) & (taken >= 0)]
         if len(taken):
             found[run.label] = (float(np.median(taken)), len(taken))
     return found
 
 
-def draw_cost(section: Section, figure: Figure, bottom: float, columns: int) -> bool:
-    """A panel a metric: mean and interval over seconds a photo; False where none were noted."""
-    taken = seconds(section)
+def legend_height(methods: int) -> float:
+    """Inches that the names above `draw_cost` take."""
+    return 0.14 + 0.19 * math.ceil(methods / _NAMES_A_LINE)
+
+
+def draw_cost(
+    section: Section,
+    taken: Mapping[str, float],
+    axis: str,
+    figure: Figure,
+    bottom: float,
+    columns: int,
+) -> None:
+    """A panel a metric: mean and interval over what a photo took, on a logarithmic ``axis``."""
     shown = section.table.columns
     rows = math.ceil(len(shown) / columns)
     tall = figure.get_figheight()
     grid = figure.add_gridspec(
-        rows, columns, left=0.075, right=0.985, bottom=bottom + 0.45 / tall, top=1 - 0.5 / tall,
-        wspace=0.28, hspace=0.35,
+        rows, columns, left=0.075, right=0.985, bottom=bottom + 0.45 / tall,
+        top=1 - legend_height(len(taken)) / tall, wspace=0.28, hspace=0.35,
     )  # fmt: skip
     marks: list[Line2D] = []
     for number, column in enumerate(shown):
@@ -107,7 +129,7 @@ def draw_cost(section: Section, figure: Figure, bottom: float, columns: int) -> 
             cell = section.table.cell(label, column.metric)
             if label not in taken or not cell.has_value:
                 continue
-            x, colour = taken[label][0], f"C{place % 10}"
+            x, colour = taken[label], f"C{place % 10}"
             if not math.isnan(cell.low):
                 axes.plot([x, x], [cell.low, cell.high], color=colour, linewidth=1.2)
             (mark,) = axes.plot(
@@ -117,7 +139,7 @@ def draw_cost(section: Section, figure: Figure, bottom: float, columns: int) -> 
             marks += [] if any(m.get_label() == mark.get_label() for m in marks) else [mark]
         unit = f" ({plain(column.unit)})" if column.unit else ""
         axes.set_ylabel(f"{plain(column.title)}{unit} {column.arrow}".strip(), fontsize=9)
-        axes.set_xlabel("seconds a photo", fontsize=9, color=_THEME.muted)
+        axes.set_xlabel(axis, fontsize=9, color=_THEME.muted)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter(lambda *_: "")
         axes.margins(x=0.12, y=0.12)
@@ -127,5 +149,6 @@ def draw_cost(section: Section, figure: Figure, bottom: float, columns: int) -> 
         for spine in axes.spines.values():
             spine.set_color(_THEME.grid)
     if marks:
-        figure.legend(handles=marks, loc="upper center", ncols=6, fontsize=8.5, frameon=False)
-    return bool(taken)
+        figure.legend(
+            handles=marks, loc="upper center", ncols=_NAMES_A_LINE, fontsize=8.5, frameon=False
+        )

@@ -32,14 +32,18 @@ def rank(values: np.ndarray, higher_is_better: Sequence[bool]) -> Ranks:
     """Rank methods by their means over photos.
 
     ``values`` is float64 (methods, metrics, photos): NaN where there is no score, and all NaN
-    where a method lacks the metric; infinite scores are left out of means as in tables. Every
-    resample draws the same photos for all methods and metrics.
+    where a method lacks the metric. Means are over the photos on which every method with a finite
+    score of the metric has one: one that is perfect (infinite) somewhere is not ranked by its
+    other photos against means over all. Every resample draws the same photos for all methods
+    and metrics.
     """
     from scipy.stats import rankdata
 
     methods, metrics, photos = values.shape
     signs = np.where(higher_is_better, -1.0, 1.0)
     finite = np.isfinite(values)
+    # A method without any finite score takes no photo from the others.
+    finite = finite & (finite | ~finite.any(axis=2, keepdims=True)).all(axis=0)
     there = finite.any(axis=2)
     flat = np.where(finite, values, 0.0).reshape(methods * metrics, photos).T
     whole = bool(finite[there].all())
@@ -50,7 +54,8 @@ def rank(values: np.ndarray, higher_is_better: Sequence[bool]) -> Ranks:
         total = counts.sum(axis=1, keepdims=True) if whole else counts @ mask
         with np.errstate(divide="ignore", invalid="ignore"):
             # Rounded, so that equal methods stay equal whatever the order of additions.
-            means = np.round(counts @ flat / total, 12).reshape(-1, methods, metrics) * signs
+            means = np.round(counts @ flat / total, 12)
+            means = means.reshape(len(counts), methods, metrics) * signs
         found = np.full(means.shape, np.nan)
         for metric in range(metrics):
             rows = np.flatnonzero(there[:, metric])
@@ -60,6 +65,8 @@ def rank(values: np.ndarray, higher_is_better: Sequence[bool]) -> Ranks:
                 found[:, rows, metric] = rankdata(some, axis=1)
         return found
 
+    if not metrics:
+        return Ranks(np.empty((methods, 0, 3)), np.full((methods, 3), np.nan))
     (observed,) = ranked(np.ones((1, photos)))
     drawn = np.concatenate([ranked(counts) for counts in draws(photos, RESAMPLES)])
     if photos < 2:

@@ -6,6 +6,7 @@ temporary name. Whatever goes wrong with one photo is that photo's fate alone.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wespe_bench import memory
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 
@@ -105,7 +107,7 @@ def _read(path: Path) -> bytes:
 
 
 def _one(enhancer: Any, item: Item, image: np.ndarray, sha256: str, stretch: bool) -> Outcome:
-
+    watched = memory.mark()
     begun = time.perf_counter()
     try:
         for_sample = getattr(enhancer, "for_sample", None)
@@ -116,7 +118,17 @@ def _one(enhancer: Any, item: Item, image: np.ndarray, sha256: str, stretch: boo
         if isinstance(error, KeyboardInterrupt) and parent_process() is None:
             raise
         return Outcome(item, error=f"the enhancer failed: {one_line(error)}")
-    return _keep(item, image, result, sha256, stretch, time.perf_counter() - begun)
+    seconds = time.perf_counter() - begun
+    cost = _cost(enhancer, seconds, watched)
+    return _keep(item, image, result, sha256, stretch, cost)
+
+
+def _cost(enhancer: Any, seconds: float, watched: memory.Mark) -> dict[str, float]:
+    """What a call cost, as the columns of its row; NaN for what another process has borne."""
+    process, device = memory.taken(watched)
+    if getattr(enhancer, "works_elsewhere", False):
+        process = device = math.nan
+    return {"seconds": seconds, "memory": process, "device_memory": device}
 
 
 def _many(
@@ -124,6 +136,7 @@ def _many(
 ) -> Iterable[Outcome]:
     import numpy as np
 
+    watched = memory.mark()
     begun = time.perf_counter()
     try:
         results = enhancer.batch(np.stack([image for _, image, _ in group]))
@@ -132,15 +145,21 @@ def _many(
     except (Exception, SystemExit):
         # One photo may spoil the batch for its neighbours: each gets its own chance.
         return [_one(enhancer, *entry, stretch) for entry in group]
-    seconds = (time.perf_counter() - begun) / len(group)
+    # Time is shared out; the memory that the batch took was needed for each of it.
+    cost = _cost(enhancer, (time.perf_counter() - begun) / len(group), watched)
     return [
-        _keep(item, image, np.asarray(result), sha256, stretch, seconds)
+        _keep(item, image, np.asarray(result), sha256, stretch, cost)
         for (item, image, sha256), result in zip(group, results, strict=True)
     ]
 
 
 def _keep(
-    item: Item, image: np.ndarray, result: Any, sha256: str, stretch: bool, seconds: float
+    item: Item,
+    image: np.ndarray,
+    result: Any,
+    sha256: str,
+    stretch: bool,
+    cost: dict[str, float],
 ) -> Outcome:
     """Check, quantise and write one result."""
     import numpy as np
@@ -175,7 +194,7 @@ def _keep(
         "input_sha256": sha256,
         "fingerprint": item.fingerprint,
         "image_sha256": provenance.sha256_bytes(data),
-        "seconds": seconds,
+        **cost,
     }
     return Outcome(item, rows=(row,))
 

@@ -5,7 +5,8 @@ A run folder is one enhancer on one data set::
     run.json            what was run, on what, with which versions
     samples.parquet     the data set's samples: ids, paths, hashes
     images/<id>.png     the enhancer's results
-    enhanced/*.parquet  a row per result: input hash, enhancer fingerprint, result hash
+    enhanced/*.parquet  a row per result: input hash, enhancer fingerprint, result hash, and what
+                        it cost in seconds and bytes (`memory.taken`)
     scores/*.parquet    a row per (sample, metric)
     failures/*.parquet  a row per attempt that failed
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Layout number of everything a run folder holds; a reader refuses a larger one.
-SCHEMA = 1
+SCHEMA = 2
 
 _COLUMNS: dict[str, dict[str, str]] = {
     "samples": {
@@ -48,6 +49,8 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "fingerprint": "string",
         "image_sha256": "string",
         "seconds": "float64",
+        "memory": "float64",
+        "device_memory": "float64",
     },
     "scores": {
         "sample": "string",
@@ -68,7 +71,6 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "error": "string",
     },
 }
-#: The columns of `load_scores`.
 SCORE_COLUMNS = ("run", "label", "dataset", "revision", "note", *_COLUMNS["scores"])
 
 _KEYS = {
@@ -82,7 +84,7 @@ _PART = re.compile(r"part-(\d{8,})-([0-9a-f]{32})\.parquet")
 def _schema(kind: str) -> pa.Schema:
     import pyarrow as pa
 
-    fields = [pa.field(name, pa.type_for_alias(type_)) for name, type_ in _COLUMNS[kind].items()]
+    fields = {name: pa.type_for_alias(type_) for name, type_ in _COLUMNS[kind].items()}
     return pa.schema(fields, metadata={"wespe_bench.schema": str(SCHEMA)})
 
 
@@ -111,6 +113,9 @@ def _read_parquet(path: Path, kind: str) -> pa.Table:
         if not stamp.isdecimal():
             raise ValueError("not written by wespe-bench")
         if int(stamp) <= SCHEMA:
+            if kind == "enhanced" and int(stamp) < 2:  # when nobody asked for memory yet
+                for name in ("memory", "device_memory"):
+                    table = table.append_column(name, pa.nulls(len(table), pa.float64()))
             table = table.cast(_schema(kind))
             ids.check_column(table.column("sample"))
     except FileNotFoundError:
@@ -349,10 +354,8 @@ def clear_failures(
     failures: pd.DataFrame, done: Iterable[tuple[str, str, str]]
 ) -> list[dict[str, Any]]:
     """Rows that strike out the failures whose (sample, stage, metric) has now succeeded."""
-    standing = failures[failures["error"] != ""]
-    struck = set(done) & set(
-        zip(standing["sample"], standing["stage"], standing["metric"], strict=True)
-    )
+    standing = failures.loc[failures["error"] != "", _KEYS["failures"]].to_numpy(object)
+    struck = set(done).intersection(map(tuple, standing))
     return [
         {"sample": sample, "stage": stage, "metric": metric, "input_sha256": "", "error": ""}
         for sample, stage, metric in sorted(struck)

@@ -59,6 +59,7 @@ class Enhancer(Protocol):
     - ``fingerprint``: a string that changes when the enhancer would answer differently
       (by default the SHA-256 of its source file and the versions of its libraries);
     - ``fingerprint_for(sample)``: the same for one sample;
+    - ``works_elsewhere``: true where other processes do the work, whose memory nobody here sees;
     - ``about``: a dict that JSON knows, kept in run.json: what its checkpoint was made from;
     - ``check(dataset)``: called before a run, to warn (``warnings.warn``) or raise InputError
       when the data set does not suit.

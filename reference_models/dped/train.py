@@ -159,8 +159,8 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
                 row = _row(iteration, terms, wrong, signs, y, target, norm)
                 journal.write(row)
                 names = ("content", "colour", "texture", "tv", "psnr_target")
-                shown = {name: f"{row[name]:.3g}" for name in names}
-                progress.set_postfix(shown, refresh=False)
+                told = {name: f"{row[name]:.3g}" for name in names}
+                progress.set_postfix(told, refresh=False)
             for sentence in watch.look(iteration, signs) if looks else []:
                 say(f"warning: {sentence}")
             shows = last or iteration % config.preview_every == 0

@@ -252,7 +252,10 @@ def check_numbers(config: Any) -> None:
         most = 1 if field.name in ("beta1", "beta2", "ema") else 2**63  # torch's own bound
         if not (least <= value < most):
             limit = f" and below {most}" if most == 1 or value >= most else ""
-            raise InputError(f"{option} {value}: expected at least {least}{limit}")
+            said = (
+                f"{value:g}" if isinstance(value, float) else value
+            )  # an int may be too long for g
+            raise InputError(f"{option} {said}: expected at least {least}{limit}")
     if config.init_std == 0:
         raise InputError("--init-std 0: expected more; weights that are all alike never part")
     if config.patch < 16:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reports.paper import counts, measures, scores, study
 from reports.paper.choices import Choices
-from reports.paper.gather import gather
+from reports.paper.gather import Gathered, gather
 from reports.paper.grid import Grid
 from reports.paper.printed import SCORES
+from reports.text import plain, plural
 from wespe_bench.errors import InputError
 
 NUMBERS = tuple(range(1, 9))
@@ -52,10 +54,24 @@ def build(numbers: Sequence[int], root: Path | None, choices: Choices) -> list[G
             grids.append(study.grid(choices.study))
         else:
             grids.append(counts.grid(number, choices.data))
-    if gathered is not None and gathered.failures:
-        import dataclasses
-
+    if gathered is not None:
         first = next(i for i, grid in enumerate(grids) if grid.number in SCORES)
-        failures = (*gathered.failures, *grids[first].failures)
-        grids[first] = dataclasses.replace(grids[first], failures=failures)
+        grids[first] = replace(
+            grids[first],
+            failures=(*gathered.failures, *grids[first].failures),
+            notes=(*_unplaced(gathered), *grids[first].notes),
+        )
     return grids
+
+
+def _unplaced(gathered: Gathered) -> list[str]:
+    """What to say when there are runs, and none of them stands in a table."""
+    if gathered.run or not gathered.runs:
+        return []
+    first = gathered.runs[0]
+    count = plural(len(gathered.runs), "run")
+    return [
+        f"{count} here, and none stands in these tables: their data sets or methods are not the "
+        f"paper's. To put one there: --dataset 'PLACE={plain(first.dataset)}' (a PLACE is "
+        f"iphone patches, kitti, ...) and --method 'METHOD={plain(first.label)}'"
+    ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ffs import pace
 from ffs.crawl import Crawl
 from ffs.crawling import Crawling
 from ffs.key import Key
@@ -21,6 +22,8 @@ from tests.ffs.server import Server
 
 #: When the tests' crawls take place.
 NOW = UNTIL + 100 * 86400.0
+#: The same year as words.
+DAYS = ("--since", "2015-01-01", "--until", "2016-01-01")
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +86,20 @@ def verb(
         return code, out, err
 
     return run
+
+
+Loopback = tuple[Server, list[str]]
+
+
+@pytest.fixture
+def loopback(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
+    """A server on loopback, a clock that jumps, and the verb's words to crawl there."""
+    world.removed.clear()
+    server = Server(world, Jumping(NOW))
+    monkeypatch.setattr(pace, "System", lambda: server.clock)
+    with server.served() as api:
+        words = ["ffs", "crawl", "--out", "out", "--api", api, *DAYS]
+        yield server, words
 
 
 def environment(key: str = KEY) -> dict[str, str]:

@@ -271,3 +271,42 @@ def test_in_a_process_of_its_own(command: Command, rated: Path) -> None:
     result = command("ffs", "build", rated, "--out", "set", *SMALL)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("60 photos: train 46 (")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,views,faves\n.,10,1\n", "line 2: path '.' is no photo's"),
+        ("path,views,faves\n/,10,1\n", "line 2: path '/' is no photo's"),
+        ("path,views,faves\n..\\a.png,10,1\n", "a backslash (folders are parted by /)"),
+        ("path;views;faves\na.png;10;1\n", "expected path,views,faves[,owner,uploaded], separated"),
+        ("path,views,views,faves\na.png,10,20,1\n", "two columns are named views"),
+    ],
+)
+def test_csvs_that_are_none(verb: Verb, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "bad.csv").write_text(text)
+    assert said in complaint(verb("ffs", "build", "bad.csv", "--out", "set"))
+    assert not (tmp_path / "set").exists()
+
+
+def test_photos_that_are_all_missing_are_named(verb: Verb, rated: Path) -> None:
+    for photo in rated.parent.glob("*.png"):
+        photo.unlink()
+    result = verb("ffs", "build", rated, "--out", "set", *SMALL)
+    assert "no photos are left: none of them could be had" in complaint(result)
+    assert result[2].count("cannot be read (No such file or directory)") == 60
+
+
+def test_more_faves_than_views_are_told(verb: Verb, rated: Path) -> None:
+    rated.write_text(rated.read_text("utf-8").replace("=p7.png,1000,3", "=p7.png,1000,1001"))
+    code, _, err = verb("ffs", "build", rated, "--out", "set", *SMALL)
+    assert code == 0
+    assert "1 photos have more faves than views, =p7 the first: are the columns what" in err
+
+
+@pytest.mark.parametrize("id_", ["../in/=p5", "/etc/passwd", "a\\b", "x" * 5000, "a//b"])
+def test_what_is_no_id_is_not_forgotten(verb: Verb, rated: Path, tmp_path: Path, id_: str) -> None:
+    assert verb("ffs", "build", rated, "--out", "set", *SMALL)[0] == 0
+    assert complaint(verb("ffs", "forget", "set", "=p5", id_)).endswith(" is no id of a photo")
+    assert not (tmp_path / "set" / "forgotten.txt").exists()
+    assert (tmp_path / "set" / "photos" / "=p5.jpg").exists()

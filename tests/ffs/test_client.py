@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from itertools import pairwise
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +144,23 @@ def test_a_text_can_be_stored_and_printed(text: str) -> None:
     made = clean(text)
     assert made.encode("utf-8").decode() == made
     assert made.isprintable()
+
+
+def test_the_key_follows_no_redirect() -> None:
+    """A network that sends calls elsewhere gets no key there, and no line names the place."""
+    asked: list[httpx.Request] = []
+
+    def elsewhere(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(302, headers={"Location": f"https://hotel.test/?was={KEY}"})
+
+    flickr = Flickr(Key(KEY), Jumping(0.0), transport=httpx.MockTransport(elsewhere))
+    try:
+        with pytest.raises(InputError, match=r"none of Flickr's \(HTTP 302\), 8 times") as caught:
+            search(flickr)
+    finally:
+        flickr.close()
+    assert {request.url.host for request in asked} == {"api.flickr.com"}
+    assert not any(KEY in str(request.url) for request in asked)
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert KEY not in "".join(report.format())

@@ -17,6 +17,7 @@ from tests.ffs.conftest import Verb
 from tests.ffs.rated import make, write_rater
 from wespe_bench import store
 from wespe_bench.errors import InputError
+from wespe_bench.images import read_rgb
 from wespe_bench.registry import load_metric
 
 
@@ -77,6 +78,12 @@ def test_alone_in_a_run_and_with_other_jobs(command: Command, tmp_path: Path, ve
     rows = list(csv.DictReader((tmp_path / "ffs.csv").open()))
     expected = list(zip(scores["sample"], scores["value"], strict=True))
     assert [(row["photo"], float(row["ffs"])) for row in rows] == expected
+    metric = load_metric(f"ffs:{path}")
+    for id_, value in reversed(expected):  # one photo, in no batch
+        (photo,) = (tmp_path / "photos").rglob(f"{Path(id_).name}.*")
+        alone = metric.compute(read_rgb(photo), sample_id=id_, seed=0)
+        assert isinstance(alone, dict)
+        assert alone["value"] == value
 
 
 def test_ffs_score_keeps_what_holds(tmp_path: Path, verb: Verb) -> None:

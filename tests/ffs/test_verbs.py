@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import csv
-import errno
 import gzip
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ffs import manifest, pace, photos
-from ffs.state import State
 from tests.conftest import Command
 from tests.ffs.clocks import Jumping
-from tests.ffs.conftest import NOW, Verb, environment
+from tests.ffs.conftest import NOW, Loopback, Verb, environment
 from tests.ffs.flickr import KEY, World
 from tests.ffs.server import Server
 
 SINCE, UNTIL = "2015-01-01", "2016-01-01"
-
-
-@pytest.fixture
-def loopback(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, list[str]]]:
-    """A server on loopback, a clock that jumps, and the verb's words to crawl there."""
-    world.removed.clear()
-    server = Server(world, Jumping(NOW))
-    monkeypatch.setattr(pace, "System", lambda: server.clock)
-    with server.served() as api:
-        words = ["ffs", "crawl", "--out", "out", "--api", api, "--since", SINCE, "--until", UNTIL]
-        yield server, words
-
-
-Loopback = tuple[Server, list[str]]
 
 
 def complaint(result: tuple[int, str, str], code: int = 2) -> str:
@@ -194,52 +177,6 @@ def test_image_server_out_of_order(verb: Verb, loopback: Loopback) -> None:
     assert len(stems(Path("out/photos"))) == 5
 
 
-def test_disk_full(verb: Verb, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, words = loopback
-    real, left = os.fsync, [20]
-
-    def fsync(descriptor: int) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(descriptor)
-
-    monkeypatch.setattr("os.fsync", fsync)
-    line = complaint(verb(*words, "--photos", 12))
-    assert line.endswith("No space left on device; what is done is kept")
-    monkeypatch.setattr("os.fsync", real)
-    assert len(stems(Path("out/photos"))) > 2
-    assert not list(Path("out").rglob("*.tmp")) + list(Path("out").rglob("*.download"))
-    assert verb(*words, "--photos", 12)[0] == 0
-    assert len(stems(Path("out/photos"))) == 12
-
-
-@pytest.mark.parametrize("how", ["header", "middle"])
-def test_a_corrupt_database(verb: Verb, loopback: Loopback, how: str) -> None:
-    server, words = loopback
-    assert verb(*words, "--photos", 4)[0] == 0
-    path = Path("out/crawl.sqlite")
-    data = bytearray(path.read_bytes())
-    begin = 0 if how == "header" else 8192
-    data[begin : begin + 4000] = b"\xa5" * 4000
-    path.write_bytes(data)
-    line = complaint(verb(*words, "--photos", 4))
-    assert "out/crawl.sqlite: damaged" in line
-    assert "ffs crawl --rebuild makes it anew from the raw replies, and nothing is lost" in line
-    asked = len(server.log)
-    assert verb(*words, "--photos", 4, "--rebuild")[0] == 0
-    assert len(server.log) == asked
-
-
-def test_a_damaged_reply(verb: Verb, loopback: Loopback) -> None:
-    _, words = loopback
-    assert verb(*words, "--photos", 2)[0] == 0
-    path = Path("out/replies/00000002.json.gz")
-    path.write_bytes(path.read_bytes()[:50])
-    line = complaint(verb(*words, "--photos", 2, "--rebuild"))
-    assert "00000002.json.gz: damaged; delete it" in line
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -263,22 +200,6 @@ def test_wrong_options(verb: Verb, words: list[str], said: str) -> None:
 def test_nothing_to_refresh(verb: Verb) -> None:
     line = complaint(verb("ffs", "crawl", "--out", "out", "--refresh"))
     assert "out is no crawl yet; there is nothing to refresh" in line
-
-
-def test_a_database_that_cannot_grow(verb: Verb, loopback: Loopback) -> None:
-    _, words = loopback
-    assert verb(*words, "--photos", 1)[0] == 0
-    real = State._open
-
-    def small(self: State) -> None:
-        real(self)
-        self.rows("PRAGMA max_page_count = 1")  # SQLite's own word for a full disk
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(State, "_open", small)
-        line = complaint(verb(*words, "--photos", 10**6, "--counts-only"))
-    assert "out/crawl.sqlite: database or disk is full; what is fetched is kept" in line
-    assert verb(*words, "--photos", 2)[0] == 0
 
 
 def test_faster_than_flickr_allows(verb: Verb) -> None:

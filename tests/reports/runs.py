@@ -69,6 +69,7 @@ def make_run(
     failures: Sequence[tuple[str, str, str]] = (),
     version: str = "1",
     revision: str = "",
+    memory: float | None = None,
     **record: Any,
 ) -> Path:
     """A run folder with photos, results and scores, written through the store."""
@@ -103,6 +104,7 @@ def make_run(
                 "fingerprint": str(record.get("fingerprint", f"{label}:0123")),
                 "image_sha256": hashes[row["sample"]],
                 "seconds": 0.1,
+                "memory": memory,
             }
             for row in rows
         ],

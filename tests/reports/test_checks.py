@@ -31,7 +31,7 @@ def test_two_metric_versions_are_refused_in_a_cell_and_in_a_column() -> None:
         changed = frame.copy()
         changed.loc[rows, "metric_version"] = "2"
         message = refused(changed)
-        assert "2 versions" in message and "wespe-bench score RUNS --metrics psnr" in message
+        assert "2 versions" in message and "wespe-bench score RUNS/photos --metrics psnr" in message
 
 
 def test_two_seeds_are_refused() -> None:

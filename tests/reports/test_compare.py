@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import wespe_bench
-from reports.compare import as_csv, as_json, as_markdown
+from reports.compare import as_csv, as_json, as_markdown, main
 from reports.comparison import compare_methods
 from reports.extremes import draw_extremes, most_different
 from reports.verdict import headline, notes, sentence
@@ -135,7 +135,8 @@ def test_versions_revisions_and_nan_are_refused(tmp_path: Path) -> None:
     make_run(tmp_path, "nan", {"psnr": [1, math.nan, 3]})
     make_run(tmp_path, "none", {})
     make_run(tmp_path, "else", {"psnr": [1, 2, 3]}, dataset="elsewhere")
-    assert "2 versions" in refused("a", "version", runs=tmp_path)
+    said = refused("a", "version", runs=tmp_path)
+    assert "2 versions" in said and f"wespe-bench score {tmp_path}/photos --metrics" in said
     assert "2 revisions" in refused("a", "revision", runs=tmp_path)
     assert "not a number for s01" in refused("a", "nan", runs=tmp_path)
     assert "has no scores" in refused("a", "none", runs=tmp_path)
@@ -264,3 +265,10 @@ def test_python_gives_the_frame(pair: Path) -> None:
     frame = wespe_bench.compare("a", "b", runs=pair, metrics=["psnr"])
     assert frame["better"].tolist() == ["a"]
     assert {"difference", "low", "high", "p_holm", "win_rate", "effect"} <= set(frame.columns)
+
+
+def test_why_there_is_no_strip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label in ("a", "b"):
+        make_run(tmp_path, label, {"psnr": [math.inf, 20.0]})
+    assert main(["a", "b", "--runs", str(tmp_path)]) == 0
+    assert "no strip of photos: no two scores differ" in capsys.readouterr().err

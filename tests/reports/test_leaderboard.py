@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import wespe_bench
 from reports.board import read_boards
-from reports.cards import read_card
+from reports.cards import _digest, read_card
 from reports.leaderboard import main
 from reports.ranking import rank
 from tests.conftest import Command
@@ -80,6 +80,21 @@ def test_missing_and_infinite_values() -> None:
     assert np.isnan(rank(np.ones((2, 1, 1)), [True]).metric[..., 1:]).all()
 
 
+def test_ranks_are_over_the_same_photos_where_scores_are_infinite(runs: Path) -> None:
+    # Perfect on its hardest photo, the first method would lose by the mean of the other.
+    found = rank(np.array([[[21.0, math.inf]], [[20.0, 30.0]], [[math.inf] * 2]]), [True])
+    assert found.metric[:2, 0, 0].tolist() == [1.0, 2.0]
+    assert np.isnan(found.metric[2]).all()
+    make_run(runs, "perfect", {"psnr": [math.inf, *[30.0] * 11], "entropy": [6.0] * 12})
+    (board,) = read_boards(runs)
+    (told,) = board.remarks
+    assert told.startswith("PSNR: infinite for perfect on 1 photo, left out of that mean; ranks")
+    assert "the 11 photos" in told
+    assert main(["--runs", str(runs)]) == 0
+    for page in ("leaderboard.md", "leaderboard.html"):
+        assert "the 11 photos" in (runs / "leaderboard" / page).read_text("utf-8")
+
+
 def test_board_is_ordered_by_mean_rank(runs: Path) -> None:
     (board,) = read_boards(runs, metrics=["psnr"])
     assert [entry.label for entry in board.entries] == ["good", "identity", "bad"]
@@ -101,6 +116,22 @@ def test_half_scored_runs_are_named_and_not_ranked(runs: Path, command: Command)
     assert rows["half", "psnr"]["mean"] == "" == rows["half", "entropy"]["mean_rank"]
     assert float(rows["half", "entropy"]["rank"]) >= 1
     assert "half is not ranked" in (runs / "leaderboard" / "leaderboard.html").read_text("utf-8")
+
+
+def test_methods_without_a_photo_in_common_are_never_ranked_together(
+    tmp_path: Path, command: Command
+) -> None:
+    for label, names in {"a": ["x1", "x2"], "b": ["y1", "y2"]}.items():
+        make_run(tmp_path, label, {"psnr": [20.0, 21.0]}, samples=names)
+    one_line(command("leaderboard", "--runs", tmp_path), "2 revisions", "photos/a", "photos/b")
+
+
+def test_a_board_of_halves_only_says_so(tmp_path: Path, command: Command) -> None:
+    for label in "ab":
+        make_run(tmp_path, label, {"psnr": [20.0]}, samples=["s1", "s2"])
+    result = command("leaderboard", "--runs", tmp_path)
+    assert result.returncode == 3 and "Traceback" not in result.stderr
+    assert result.stderr.count("is not ranked by psnr: it lacks 1 photo of 2 (s2)") == 2
 
 
 def test_every_row_leads_to_its_card(runs: Path) -> None:
@@ -147,6 +178,26 @@ def changed(path: Path, change: Any) -> Path:
     return path
 
 
+def resigned(change: Any) -> Any:
+    """A forger's change, who also writes the new digest."""
+
+    def forge(card: Any) -> None:
+        change(card)
+        card["scores_sha256"] = _digest([card["samples"], card["scores"]])
+
+    return forge
+
+
+def test_a_card_with_fewer_photos_is_its_makers_to_mend(
+    runs: Path, stranger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed(stranger, resigned(lambda c: c["scores"]["psnr"].__setitem__(0, None)))
+    assert main(["--runs", str(runs), "--add", str(stranger)]) == 3
+    said = capsys.readouterr().err
+    assert "Theirs is not ranked by psnr" in said and "who sent its card" in said
+    assert "added/Theirs" not in said  # no command for a folder that is not there
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -167,6 +218,15 @@ def changed(path: Path, change: Any) -> Path:
         (lambda c: c.update(schema=99), "newer wespe-bench"),
         (lambda c: c.pop("scores"), "scores is missing"),
         (lambda c: c["metrics"].clear(), "no scores"),
+        (resigned(lambda c: c["scores"].update(psnr=[-5e300] * 12)), "no score that psnr can give"),
+        (
+            resigned(lambda c: c["scores"].update(entropy=[8.5] * 12)),
+            "8.5 is no score that entropy",
+        ),
+        (resigned(lambda c: c["scores"].update(entropy=["inf"] * 12)), "inf is no score that"),
+        (resigned(lambda c: c["scores"].update(psnr=[None] * 12)), "psnr has no score of any"),
+        (resigned(lambda c: c.update(samples=[f"z{i}" for i in range(12)])), "other photos"),
+        (lambda c: c["method"].update(label="good\u200b"), "already"),
     ],
 )
 def test_cards_that_do_not_belong_or_lie_are_refused(

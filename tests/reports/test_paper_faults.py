@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.paper import render, verb
+from reports.paper import build, render, verb
+from reports.paper.choices import Choices
 from reports.paper.latex import tex
 from tests.reports.paper_store import BLIND, OWN_CORNIA, TRUTH, add, cell, one, scores, whole
+from tests.reports.runs import make_run
 from tests.reports.test_markdown import HOSTILE, tokens
 from wespe_bench import store
 from wespe_bench.errors import InputError
@@ -226,3 +228,13 @@ def test_a_closed_runs_folder_is_an_error_and_the_default_one_is_not(
     monkeypatch.chdir(tmp_path)
     assert verb.main(["8"]) == 0
     assert "No run of Original here" in capsys.readouterr().out
+
+
+def test_runs_that_stand_nowhere_are_told_of(tmp_path: Path) -> None:
+    make_run(tmp_path, "mine", {"psnr": [20.0, 21.0]}, dataset="holiday")
+    two, three = build.build([2, 3], tmp_path, Choices())
+    (told,) = (note for note in two.notes if "none stands in these tables" in note)
+    assert told.startswith("1 run here") and "'PLACE=holiday'" in told and "METHOD=mine" in told
+    assert not any("none stands" in note for note in three.notes)
+    (placed,) = build.build([2], tmp_path, Choices({"mine": "dped"}, {"iphone patches": "holiday"}))
+    assert not any("none stands" in note for note in placed.notes)

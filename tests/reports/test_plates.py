@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reports import crops, plots
+from reports import crops, plates, plots
 from reports.contents import read_contents
 from reports.plates import main
 from tests.conftest import Command
@@ -92,7 +92,57 @@ def test_correlation_is_that_of_ranks(runs: Path) -> None:
 
 def test_time_is_the_median_of_what_was_noted(runs: Path) -> None:
     (section,) = read_contents(runs).sections
-    assert plots.seconds(section)["clahe"] == (0.1, 6)
+    assert plots.costs(section, "seconds")["clahe"] == (0.1, 6)
+    # What an older version noted is drawn as it is: no memory.
+    assert plots.costs(section, "memory") == {}
+    assert main([str(runs)]) == 0
+    assert not (runs / "figures" / "memory-photos.png").exists()
+
+
+def test_memory_is_drawn_where_it_was_noted(runs: Path) -> None:
+    make_run(runs, "thrifty", {"psnr": [20] * 6, "ssim": [0.5] * 6, "entropy": [7] * 6},
+             folder="r8", size=(30, 40), memory=0.0)  # fmt: skip
+    make_run(runs, "copied", {"psnr": [20] * 6, "ssim": [0.5] * 6, "entropy": [7] * 6},
+             folder="r9", size=(30, 40), memory=3e6, enhancer="results:theirs")  # fmt: skip
+    (section,) = read_contents(runs).sections
+    assert plots.costs(section, "memory") == {"thrifty": (0.0, 6)}
+    assert "copied" not in plots.costs(section, "seconds")
+    assert main([str(runs)]) == 0
+    captions = (runs / "figures" / "figures.md").read_text("utf-8")
+    (told,) = (line for line in captions.splitlines() if "peak memory" in line)
+    assert "resident set" in told and "6 photos a method; not recorded for identity, " in told
+    assert "copied" in told and "![](memory-photos.png)" in captions
+    assert ET.parse(runs / "figures" / "memory-photos.svg") is not None
+
+
+def test_long_labels_have_room_beside_every_panel(tmp_path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    for label in ("WESPE demo", "M" * 30):
+        make_run(tmp_path, label, {name: [0.5, 0.7] for name in ("psnr", "ssim", "entropy")})
+    (section,) = read_contents(tmp_path).sections
+    figure = Figure(figsize=(plates.WIDTH, 2))
+    FigureCanvasAgg(figure)
+    plots.draw_distributions(section, figure, 0.2, 3)
+    figure.canvas.draw()
+    edge = 0.0
+    for axes in figure.axes:
+        begin = min(text.get_window_extent().x0 for text in axes.get_yticklabels())
+        assert begin >= edge
+        edge = axes.get_window_extent().x1
+    assert edge <= figure.bbox.width
+
+
+def test_strip_shows_a_handful_and_names_the_rest(tmp_path: Path) -> None:
+    for number in range(10):
+        make_run(tmp_path, f"m{number}", {"psnr": [20.0, 21.0]}, shade=number)
+    make_run(tmp_path, "identity", {"psnr": [20.0, 21.0]})
+    assert main([str(tmp_path)]) == 0
+    captions = (tmp_path / "figures" / "figures.md").read_text("utf-8")
+    assert "Not shown: m8, m9 (--methods)." in captions
+    assert main([str(tmp_path), "--methods", *(f"m{number}" for number in range(10))]) == 0
+    assert "Not shown" not in (tmp_path / "figures" / "figures.md").read_text("utf-8")
 
 
 def test_mistakes_get_one_line(runs: Path, command: Command, tmp_path: Path) -> None:

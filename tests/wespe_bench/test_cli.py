@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import Command
-from wespe_bench import registry
+from wespe_bench import registry, store
 from wespe_bench.cli import VERBS
 from wespe_bench.images import write_png
 
@@ -242,7 +242,8 @@ def test_formulas_are_disarmed_in_csv(command: Command, tmp_path: Path) -> None:
 def test_store_of_a_newer_version(command: Command, photos: Path, tmp_path: Path) -> None:
     assert command("enhance", "identity", "--input", photos, "--out", "run").returncode == 0
     path = tmp_path / "run" / "run.json"
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
+    now = f'"schema": {store.SCHEMA}'
+    path.write_text(path.read_text().replace(now, f'"schema": {store.SCHEMA + 1}'))
     before = sorted(p.name for p in (tmp_path / "run").rglob("*"))
     for arguments in (["score", "run"], ["report", "run"], ["export", "scores", "run"]):
         one_line(command(*arguments), "newer wespe-bench", "upgrade")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import pickle
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,13 +115,20 @@ def restore(folder: Path, settings: Mapping[str, Any], parts: Mapping[str, Any])
     if not path.is_file():
         return 0
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, to those who write such files
+            saved = torch.load(path, map_location="cpu", weights_only=True)
         version, iteration = saved["format_version"], int(saved["iteration"])
+        if iteration < 0:
+            raise ValueError(f"iteration {iteration}")
         before: dict[str, Any] = dict(json.loads(saved["settings"]))
         state = dict(saved["state"])
     except Exception as error:  # torch raises anything on a file that is none
+        # torch's own words for such a pickle advise to run the code in it
+        cannot = isinstance(error, pickle.UnpicklingError)
+        reason = "no pickle of tensors alone" if cannot else one_line(error)[:120]
         raise InputError(
-            f"{path}: not a training's state, or damaged ({one_line(error)[:120]}); "
+            f"{path}: not a training's state, or damaged ({reason}); "
             "delete it to start anew, or choose another --out"
         ) from None
     if version != FORMAT_VERSION:
