@@ -35,6 +35,8 @@ class ScoreFolder:
     """The CSV to write: a row per photo, with its crops. Rows that still hold are kept."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
+    engine: str = "local"
+    """local, or ray, ray:HOST:PORT, each with ?workers=N&gpus=SHARE: a cluster's workers."""
 
 
 def main(argv: list[str]) -> int:
@@ -67,7 +69,7 @@ def score(config: ScoreFolder) -> tuple[str, list[dict[str, str]], list[str]]:
     """
     from wespe_bench import progress, provenance
     from wespe_bench.datasets.folder import find_photos
-    from wespe_bench.registry import ENGINES, load_metric, resolve
+    from wespe_bench.registry import load_engine, load_metric
 
     spec = config.rater if config.rater in ("", "ffs-standin") else f"ffs:{config.rater}"
     metric = load_metric(spec or "ffs")
@@ -89,7 +91,7 @@ def score(config: ScoreFolder) -> tuple[str, list[dict[str, str]], list[str]]:
         _write(out, [kept[id_] for id_ in paths if id_ in kept])
 
     pending = progress.Flushing(flush)
-    engine = resolve(ENGINES["local"])
+    engine = load_engine(config.engine)
     with progress.bar(len(todo), "ffs") as bar:
         try:
             for outcome in engine(_open, spec or "ffs", todo, jobs=config.jobs):

@@ -31,6 +31,9 @@ DEATHS = 3
 #: Errors of the disk and its folders, which every other item would meet too.
 FATAL = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
+#: What tells libraries how many threads to start: one, in each of several workers.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
 # Workers that die this often in a row without finishing anything die of their own.
 _HOPELESS = 12
 
@@ -181,8 +184,7 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 @contextmanager
 def _single_threaded_libraries(jobs: int) -> Iterator[None]:
     """One process per core, so each keeps to one thread; what the user set stays."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    added = [name for name in names if jobs > 1 and name not in os.environ]
+    added = [name for name in THREADS if jobs > 1 and name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))
     try:
         yield

@@ -72,7 +72,7 @@ def enhance_runs(
     """Run several plans through one pool of workers; one Run per plan, in order."""
     from wespe_bench import progress, provenance, store
     from wespe_bench.engines import chunk_of
-    from wespe_bench.registry import ENGINES, resolve
+    from wespe_bench.registry import load_engine
 
     todo: list[Item] = []
     kept: list[int] = []
@@ -92,10 +92,11 @@ def enhance_runs(
         for number, kind, row in rows:
             grouped[number, kind].append(row)
         for (number, kind), some in grouped.items():
+            store.still_there(plans[number].folder)
             store.append(plans[number].folder, kind, some)
 
     pending = progress.Flushing(write)
-    run_engine = resolve(ENGINES[engine])
+    run_engine = load_engine(engine)
     context = Context(tuple(plan.enhancer for plan in plans), stretch)
     with progress.bar(len(todo), "enhance", quiet=quiet) as bar:
         try:
@@ -255,6 +256,8 @@ class Enhance:
     """The run folder (default: runs/DATASET/LABEL)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
+    engine: str = "local"
+    """local, or ray, ray:HOST:PORT, each with ?workers=N&gpus=SHARE: a cluster's workers."""
     shard: str = "1/1"
     """i/n: only every n-th photo, from the i-th on."""
     force: bool = False
@@ -272,11 +275,12 @@ def main(argv: list[str]) -> int:
     from wespe_bench.datasets.choice import choose
     from wespe_bench.engines import parse_shard
     from wespe_bench.labels import parse_named
-    from wespe_bench.registry import load_enhancer
+    from wespe_bench.registry import load_engine, load_enhancer
 
     config = parse(Enhance, argv, "enhance")
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
+    load_engine(config.engine)
     if config.verify:
         provenance.forget()
     named = parse_named(config.enhancer)
@@ -289,6 +293,7 @@ def main(argv: list[str]) -> int:
         shard=shard,
         force=config.force,
         stretch=config.stretch,
+        engine=config.engine,
     )[0]
     kept = f", {run.kept} were there already" if run.kept else ""
     print(f"{run.done} photos enhanced with {named.label}{kept} -> {out}")

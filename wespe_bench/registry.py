@@ -12,7 +12,9 @@ Specs
   prefix alone where its factory has a default; or ``module:METRIC`` (a
   `wespe_bench.types.Metric`);
 - enhancers: a name of `ENHANCERS`; ``prefix:argument`` with a prefix of
-  `ENHANCER_PREFIXES`; ``module:function`` or ``path/to/file.py:function``.
+  `ENHANCER_PREFIXES`; ``module:function`` or ``path/to/file.py:function``;
+- engines: a name of `ENGINES`, or a prefix of `ENGINE_PREFIXES`: ``ray``,
+  ``ray:HOST:PORT?gpus=0.25``.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -110,6 +113,9 @@ SUITES = {
 
 #: name -> engine ``(setup, context, items, *, jobs, chunk) -> iterator of Outcome``
 ENGINES = {"local": "wespe_bench.engines:local"}
+
+#: prefix -> factory ``(argument) -> engine``; each is a name as well
+ENGINE_PREFIXES = {"ray": "wespe_bench.ray_engine:load"}
 
 #: What the harness calls in packages it may not import.
 DEMO_LIVE = "reference_models.demo:live"
@@ -249,6 +255,18 @@ def load_metric(name: str) -> Metric:
     if not isinstance(metric, Metric):
         raise InputError(f"{name!r} is a {type(metric).__name__}, not a wespe_bench.types.Metric")
     return metric
+
+
+def load_engine(name: str) -> Callable[..., Any]:
+    """The engine that ``name`` names: local, ray, ray:ADDRESS, ray?gpus=0.25."""
+    if name in ENGINES:
+        engine: Callable[..., Any] = resolve(ENGINES[name])
+        return engine
+    prefix = re.split("[:?]", name, maxsplit=1)[0]
+    if prefix not in ENGINE_PREFIXES:
+        raise unknown("engine", name, [*ENGINES, *ENGINE_PREFIXES])
+    engine = resolve(ENGINE_PREFIXES[prefix])(name[len(prefix) :].removeprefix(":"))
+    return engine
 
 
 def stands_alone(factory: Callable[..., Any]) -> bool:

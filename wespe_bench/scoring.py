@@ -66,7 +66,7 @@ def score_runs(
     """
     from wespe_bench import progress, provenance, store
     from wespe_bench.engines import chunk_of
-    from wespe_bench.registry import ENGINES, load_metric, resolve
+    from wespe_bench.registry import load_engine, load_metric
 
     records = {name: load_metric(name) for name in dict.fromkeys(metrics)}
     if not records:
@@ -89,6 +89,7 @@ def score_runs(
         for number, kind, row in rows:
             grouped[number, kind].append(row)
         for (number, kind), some in grouped.items():
+            store.still_there(folders[number])
             if kind == "scores":
                 succeeded = [(row["sample"], "score", row["metric"]) for row in some]
                 struck = store.clear_failures(standing[number], succeeded)
@@ -96,7 +97,7 @@ def score_runs(
             store.append(folders[number], kind, some)
 
     pending = progress.Flushing(write)
-    run_engine = resolve(ENGINES[engine])
+    run_engine = load_engine(engine)
     with progress.bar(len(todo), "score", quiet=quiet) as bar:
         try:
             outcome: Outcome
@@ -222,6 +223,8 @@ class Score:
     """NAME or file.py:METRIC (wespe-bench list metrics)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
+    engine: str = "local"
+    """local, or ray, ray:HOST:PORT, each with ?workers=N&gpus=SHARE: a cluster's workers."""
     shard: str = "1/1"
     """i/n: only every n-th photo, from the i-th on."""
     force: bool = False
@@ -248,6 +251,7 @@ def main(argv: list[str]) -> int:
         jobs=config.jobs,
         shard=shard,
         force=config.force,
+        engine=config.engine,
     )
     kept = sum(run.kept for run in runs)
     more = f", {kept} were complete already" if kept else ""

@@ -137,6 +137,18 @@ def _refuse_newer(path: Path, schema: int) -> None:
         )
 
 
+def still_there(run: Path) -> None:
+    """Raise InputError when the run folder was taken away while it was being written.
+
+    Writing on would leave parts and results that nothing says the meaning of.
+    """
+    if not (run / "run.json").is_file():
+        raise InputError(
+            f"{run}: its run.json has gone while the run was being written; if the folder was "
+            "moved, move it back, else remove what is left of it; the same command then goes on"
+        )
+
+
 def append(run: Path, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows as one immutable part. ``kind`` is "enhanced", "scores" or "failures"."""
     if not rows:

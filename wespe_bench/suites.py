@@ -85,6 +85,8 @@ class RunSuite:
     """Where the runs and the page go (default: runs/SUITE, or runs/NAME of the photos)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
+    engine: str = "local"
+    """local, or ray, ray:HOST:PORT, each with ?workers=N&gpus=SHARE: a cluster's workers."""
     shard: str = "1/1"
     """i/n: only every n-th photo, from the i-th on; no page is written unless n is 1."""
     force: bool = False
@@ -189,7 +191,7 @@ def run_suite(config: RunSuite) -> int:
     from wespe_bench.engines import parse_shard
     from wespe_bench.enhancing import enhance_runs
     from wespe_bench.labels import parse_named
-    from wespe_bench.registry import SUITES, load_metric, resolve, unknown
+    from wespe_bench.registry import SUITES, load_engine, load_metric, resolve, unknown
     from wespe_bench.scoring import DEFAULT_METRICS, score_runs
 
     if config.suite and config.suite not in SUITES:
@@ -203,6 +205,7 @@ def run_suite(config: RunSuite) -> int:
         load_metric(metric)
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
+    load_engine(config.engine)
     if config.verify:
         provenance.forget()
     named = [parse_named(spec) for spec in specs]
@@ -220,6 +223,7 @@ def run_suite(config: RunSuite) -> int:
         plans,
         jobs=config.jobs,
         shard=shard,
+        engine=config.engine,
         force=config.force,
         stretch=config.stretch,
     )
@@ -228,6 +232,7 @@ def run_suite(config: RunSuite) -> int:
         metrics,
         jobs=config.jobs,
         shard=shard,
+        engine=config.engine,
         force=config.force,
     )
     failures = [failure for run in (*made, *scored) for failure in run.failures]

@@ -52,6 +52,10 @@ class TrainDped:
     """Mirror and turn patches by one of the eight ways (not in the paper)."""
     seed: int = 0
     """Of the weights and of the patches."""
+    seeds: str = ""
+    """Several, such as 0-4: a training each, below --out, and a table with mean and spread."""
+    engine: str = "local"
+    """Where --seeds train: local (one GPU each), or ray, ray:HOST:PORT, with ?gpus=1."""
 
     width: int = 64
     """Channels of the generator."""
@@ -174,6 +178,10 @@ def main(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(TrainDped, argv, "train dped", default=choose(PRESETS, argv))
+    if config.seeds:
+        from reference_models.seeds import train_seeds
+
+        return train_seeds(config, "reference_models.dped.train:train", "dped")
     from reference_models.dped.train import train  # torch, which --help does not need
 
     path = train(config)

@@ -47,6 +47,10 @@ class TrainWespe:
     """Mirror and turn patches by one of the eight ways (not in the paper)."""
     seed: int = 0
     """Of the weights and of the patches."""
+    seeds: str = ""
+    """Several, such as 0-4: a training each, below --out, and a table with mean and spread."""
+    engine: str = "local"
+    """Where --seeds train: local (one GPU each), or ray, ray:HOST:PORT, with ?gpus=1."""
 
     width: int = 64
     """Channels of G and F."""
@@ -138,6 +142,8 @@ class TrainWespe:
 #: What a resumed training may be asked differently: none of it changes the trajectory.
 FREE = (
     "out",
+    "seeds",
+    "engine",
     "data",
     "iterations",
     "download",
@@ -264,6 +270,10 @@ def main(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(TrainWespe, argv, "train wespe", default=preset_of(argv))
+    if config.seeds:
+        from reference_models.seeds import train_seeds
+
+        return train_seeds(config, "reference_models.wespe.train:train", "wespe")
     from reference_models.wespe.train import train  # torch, which --help does not need
 
     path = train(config)

@@ -30,13 +30,18 @@ def enhance(image):
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """Sixty photos with references, and an enhancer slow enough to be killed in the act."""
+    fill(tmp_path)
+    return tmp_path
+
+
+def fill(folder: Path) -> None:
+    """The same photos each time."""
     rng = np.random.default_rng(1)
     for number in range(COUNT):
-        for folder in ("in", "ref"):
+        for side in ("in", "ref"):
             image = rng.integers(0, 256, (96, 128, 3), np.uint8)
-            write_png(tmp_path / folder / f"{number}.png", image)
-    (tmp_path / "slow.py").write_text(SLOW_ENHANCER)
-    return tmp_path
+            write_png(folder / side / f"{number}.png", image)
+    (folder / "slow.py").write_text(SLOW_ENHANCER)
 
 
 def enhance(out: str) -> list[str]:

@@ -27,7 +27,9 @@ from wespe_bench.errors import InputError, one_line
 from wespe_bench.images import read_rgb
 from wespe_bench.metrics import cornia
 from wespe_bench.metrics.patches import SIDE, choose, whiten
-from wespe_bench.registry import ENGINES, resolve
+
+#: Items in, outcomes out: an engine of `wespe_bench.registry.load_engine` with its jobs.
+Engine = Callable[..., Iterator[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def images(photo: Photo, seed: int) -> Iterator[synthetic.Version]:
     yield synthetic.Version("rated", 0, image)
 
 
-def sample_patches(photos: Sequence[Photo], count: int, seed: int, jobs: int) -> np.ndarray:
+def sample_patches(photos: Sequence[Photo], count: int, seed: int, engine: Engine) -> np.ndarray:
     """About ``count`` grey patches from the versions of the photos: uint8 (n, 49).
 
     Each version gives as many, wherever they lie in it.
@@ -80,7 +82,7 @@ def sample_patches(photos: Sequence[Photo], count: int, seed: int, jobs: int) ->
     """
     versions = 1 + sum(len(synthetic.LEVELS[kind]) for kind in photos[0].kinds)
     each = -(-count // (len(photos) * versions))
-    outcomes = _over(partial(_open_sampling, seed, each), photos, jobs, "codebook")
+    outcomes = _over(partial(_open_sampling, seed, each), photos, engine, "codebook")
     # In the photos' order, whichever process was first.
     found = [outcomes[photo].rows[0]["patches"] for photo in photos if not outcomes[photo].error]
     if not found:
@@ -116,7 +118,12 @@ def _count(image: np.ndarray) -> int:
 
 
 def extract(
-    photos: Sequence[Photo], codebook: Codebook, draws: int, seed: int, cache: Path, jobs: int
+    photos: Sequence[Photo],
+    codebook: Codebook,
+    draws: int,
+    seed: int,
+    cache: Path,
+    engine: Engine,
 ) -> tuple[list[Extracted | None], dict[Photo, str]]:
     """What is known of each photo, in their order; computed where ``cache`` lacks it.
 
@@ -136,7 +143,7 @@ def extract(
 
     todo = [photo for photo in photos if kept(photo) is None]
     outcomes = _over(
-        partial(_open_extraction, draws, seed, folder, codebook), todo, jobs, "features"
+        partial(_open_extraction, draws, seed, folder, codebook), todo, engine, "features"
     )
     errors = {photo: outcome.error for photo, outcome in outcomes.items() if outcome.error}
     found = [kept(photo) for photo in photos]
@@ -224,14 +231,13 @@ def _attempt(photo: Photo, work: Callable[[Photo], dict[str, Any]]) -> Outcome:
 def _over(
     setup: Callable[[None], Callable[..., list[Outcome]]],
     photos: Sequence[Photo],
-    jobs: int,
+    engine: Engine,
     title: str,
 ) -> dict[Photo, Outcome]:
     """What became of each photo. Raises InputError for what would meet every other one too."""
     found: dict[Photo, Outcome] = {}
-    engine = resolve(ENGINES["local"])
     with progress.bar(len(photos), title) as bar:
-        for outcome in engine(setup, None, list(photos), jobs=jobs):
+        for outcome in engine(setup, None, list(photos)):
             if outcome.fatal:
                 kept = "; what is done is kept, the same command resumes"
                 raise InputError(outcome.error + kept * (title == "features"))

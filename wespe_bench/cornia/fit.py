@@ -17,6 +17,7 @@ import re
 import shlex
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import numpy as np
 from wespe_bench import atomic
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.errors import InputError
+from wespe_bench.registry import load_engine
 
 _MOST_WORDS = 20_000
 # With more, libsvm may never be done.
@@ -76,6 +78,8 @@ class Fit:
     """Where features are kept, for the same command to resume (default: OUT.features/)."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""
+    engine: str = "local"
+    """local, or ray, ray:HOST:PORT, each with ?workers=N: a cluster's workers."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -126,6 +130,7 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
     from wespe_bench.cornia.cards import plain, readable
     from wespe_bench.metrics import models
 
+    engine = partial(load_engine(config.engine), jobs=config.jobs)
     out = Path(config.out)
     cache = Path(config.cache) if config.cache else out.with_suffix(".features")
     outputs.check(out, plot=config.held_out > 0, cache=cache)
@@ -137,11 +142,9 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
     # The words never see what the model is tested on, not even without its labels.
     seen = [photo for photo, away in zip(photos, held, strict=True) if not away]
     some = _spread(seen, 64 if config.synthetic else 2000)
-    patches = extraction.sample_patches(some, config.samples, config.seed, config.jobs)
+    patches = extraction.sample_patches(some, config.samples, config.seed, engine)
     book = codebooks.learn(patches, config.words, config.seed)
-    extracted, errors = extraction.extract(
-        photos, book, config.draws, config.seed, cache, config.jobs
-    )
+    extracted, errors = extraction.extract(photos, book, config.draws, config.seed, cache, engine)
     photos, held, found, scores = _without_failures(photos, held, extracted, scores)
     data = _assemble(photos, found, scores)
     away = np.repeat(held, [len(one.features) for one in found])

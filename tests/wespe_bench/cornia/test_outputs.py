@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from wespe_bench.cli import main
 from wespe_bench.cornia import extraction, outputs
 from wespe_bench.cornia.fit import Fit, _synthetic, fit
 from wespe_bench.cornia.regression import _interruptibly
+from wespe_bench.engines import local
 from wespe_bench.errors import InputError
 from wespe_bench.images import write_png
 from wespe_bench.metrics import cornia
@@ -80,12 +82,12 @@ def test_patches_of_a_small_photo_come_from_all_of_it(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", image)
     (photo,), _ = extraction.hashed([(tmp_path / "a.png", "a")])
     assert photo
-    patches = extraction.sample_patches([photo], 200, 0, jobs=0)
+    patches = extraction.sample_patches([photo], 200, 0, partial(local, jobs=0))
     assert patches.shape == (200, 49)
     # 34 of 74 columns of patches are dark, 34 are light; 5 standard deviations.
     for value in (0, 255):
         assert abs((patches == value).all(axis=1).sum() - 200 * 34 / 74) < 36
-    assert (patches == extraction.sample_patches([photo], 200, 0, jobs=0)).all()
+    assert (patches == extraction.sample_patches([photo], 200, 0, partial(local, jobs=0))).all()
 
 
 def test_odd_names_and_the_order_of_rows(photo: np.ndarray, tmp_path: Path) -> None:

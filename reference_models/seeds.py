@@ -1,0 +1,137 @@
+"""One training per seed: ``train ... --seeds 0-4 --engine local|ray``, and a table of them.
+
+On a processor or one GPU the seeds take turns in this process; several GPUs, or the workers of
+a Ray cluster, take one seed each. Every seed has its folder below --out and resumes from there;
+one that fails leaves the others going. ``seeds.csv`` and ``seeds.md`` hold the last row of
+every seed's train.csv, with mean and standard deviation (n - 1).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench import atomic, progress
+from wespe_bench.engines import Outcome
+from wespe_bench.errors import InputError, one_line
+from wespe_bench.registry import load_engine, resolve
+from wespe_bench.training import curves
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: More are a mistake of typing.
+MOST = 1000
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds as they are written, ascending. Raises InputError for anything else.
+
+    >>> parse_seeds("0-2,7")
+    (0, 1, 2, 7)
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip(), re.ASCII)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first or last - first >= MOST:
+            raise InputError(f"--seeds {text!r}: expected seeds such as 0-4 or 0,1,7")
+        found.update(range(first, last + 1))
+    return tuple(sorted(found))
+
+
+def train_seeds(config: Any, target: str, kind: str) -> int:
+    """Train ``config`` with each of its ``seeds``; the exit code.
+
+    ``target`` is "module:train", ``kind`` the prefix of the enhancer it makes (wespe, dped).
+
+    Raises InputError for settings that will not do, and when no seed could be trained.
+    """
+    seeds = parse_seeds(config.seeds)
+    if not config.out:
+        raise InputError("--seeds needs --out, the folder that gets one folder per seed")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("--seeds and torchrun exclude each other: one seed is one process here")
+    out = Path(config.out)
+    each = dataclasses.replace(config, seeds="", engine="local")
+    items = [dataclasses.replace(each, seed=s, out=str(out / f"seed-{s}")) for s in seeds]
+    cards = _cards(config.device) if config.engine == "local" else 0
+    alone = config.engine == "local" and cards < 2
+    engine = partial(load_engine(config.engine), jobs=0 if alone else max(cards, 1))
+    failed: list[str] = []
+    with progress.bar(len(seeds), "seeds", "seed", quiet=alone) as bar:
+        for outcome in engine(_open, (target, not alone, cards), items):
+            if outcome.error:
+                failed.append(f"seed {outcome.item.seed}: {outcome.error}")
+            bar.update()
+    if len(failed) == len(seeds):
+        raise InputError(failed[0])
+    table = write_table(out, [s for s in seeds if (out / f"seed-{s}" / "train.csv").is_file()])
+    print(table.T.to_markdown(tablefmt="simple", floatfmt=".4g"))
+    some = " ".join(
+        f"{out.name}@{s}={kind}:{out / f'seed-{s}' / 'generator.safetensors'}" for s in seeds
+    )
+    print(f"{out / 'seeds.md'}: judge them with wespe-bench run --enhancers {some} --input PHOTOS")
+    if failed:
+        print(f"wespe-bench: {len(failed)} of {len(seeds)} seeds failed:", file=sys.stderr)
+        for line in failed:
+            print(f"  {line}", file=sys.stderr)
+    return 3 if failed else 0
+
+
+def write_table(out: Path, seeds: Sequence[int]) -> pd.DataFrame:
+    """Write ``seeds.csv`` and ``seeds.md``; the table: a row per seed, mean, deviation."""
+    import pandas as pd
+
+    rows = {str(seed): curves.read(out / f"seed-{seed}")[-1] for seed in seeds}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    mean = table.mean()
+    spread = table.std(ddof=1) if len(seeds) > 1 else table.mean() * math.nan
+    table.loc["mean"] = mean
+    table.loc["standard deviation"] = spread
+    table.index.name = "seed"
+    atomic.write_bytes(out / "seeds.csv", table.to_csv(float_format="%.7g").encode())
+    text = f"# {out.name}: {len(seeds)} seeds\n\nThe last row of each seed's train.csv; what the "
+    text += "columns mean is said there and in its generator.md.\n\n"
+    text += table.T.to_markdown(floatfmt=".4g") + "\n"
+    atomic.write_bytes(out / "seeds.md", text.encode())
+    return table
+
+
+def _cards(device: str) -> int:
+    """How many GPUs there are to train on."""
+    if device == "cpu":
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _open(context: tuple[str, bool, int]) -> Callable[[Sequence[Any]], list[Outcome]]:
+    """The engine's setup: a worker, with a GPU of its own where there are several."""
+    import multiprocessing
+
+    target, quiet, cards = context
+    if cards > 1:
+        identity = multiprocessing.current_process()._identity
+        os.environ["CUDA_VISIBLE_DEVICES"] = str((identity[0] - 1 if identity else 0) % cards)
+
+    def work(items: Sequence[Any]) -> list[Outcome]:
+        outcomes = []
+        for config in items:
+            try:
+                path = resolve(target)(config, quiet=quiet)
+            except Exception as error:  # one seed's end is not the others'
+                outcomes.append(Outcome(config, error=one_line(error)))
+            else:
+                outcomes.append(Outcome(config, ({"path": str(path)},)))
+        return outcomes
+
+    return work

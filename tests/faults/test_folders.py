@@ -1,0 +1,122 @@
+"""Folders and clocks that misbehave under a run: the rows equal those of a calm one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command, entry_point
+from tests.faults.test_kill import COUNT, csv, enhance, fill, place, score
+from wespe_bench import store
+
+__all__ = ["place"]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The exported rows of the photos of `place` when nothing disturbs the run."""
+    folder = tmp_path_factory.mktemp("calm")
+    fill(folder)
+    for arguments in (enhance("calm"), score("calm"), ["export", "scores", "calm"]):
+        subprocess.run([*entry_point(), *arguments], cwd=folder, check=True, capture_output=True)
+    return (folder / "calm" / "scores.csv").read_bytes()
+
+
+def start(arguments: list[str], cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*entry_point(), *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def await_images(process: subprocess.Popen[str], run: Path, count: int) -> None:
+    while len(list(run.glob("images/*.png"))) < count:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def agree(command: Command, place: Path, expected: bytes) -> None:
+    assert csv(command, "hit", place) == expected.replace(b"calm", b"hit")
+    assert len(store.load(place / "hit", "scores")) == COUNT * 5
+    assert len(store.load(place / "hit", "enhanced")) == COUNT
+    assert not list((place / "hit").rglob("*.tmp"))
+
+
+def test_two_drivers_on_one_run(command: Command, place: Path, expected: bytes) -> None:
+    for stage in (enhance, score):
+        both = [start(stage("hit"), place) for _ in range(2)]
+        for process in both:
+            _, errors = process.communicate(timeout=300)
+            assert process.returncode == 0, errors
+    agree(command, place, expected)
+
+
+def test_the_photos_vanish_and_come_back(command: Command, place: Path, expected: bytes) -> None:
+    process = start(enhance("hit"), place)
+    await_images(process, place / "hit", 5)
+    (place / "in").rename(place / "away")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 3, errors
+    assert "No such file or directory" in errors and "Traceback" not in errors
+    kept = len(store.load(place / "hit", "enhanced"))
+    assert 5 <= kept < COUNT
+    (place / "away").rename(place / "in")
+    again = command(*enhance("hit"), cwd=place)
+    assert again.returncode == 0, again.stderr
+    assert f"{COUNT - kept} photos enhanced" in again.stdout
+    assert command(*score("hit"), cwd=place).returncode == 0
+    agree(command, place, expected)
+
+
+def test_the_run_folder_vanishes(command: Command, place: Path, expected: bytes) -> None:
+    process = start(enhance("hit"), place)
+    await_images(process, place / "hit", 5)
+    shutil.rmtree(place / "hit", ignore_errors=True)
+    _, errors = process.communicate(timeout=120)
+    # Photos under way may fail first; the folder's end is what is said last.
+    assert process.returncode == 2, errors
+    assert "its run.json has gone" in errors and "Traceback" not in errors
+    shutil.rmtree(place / "hit")
+    for arguments in (enhance("hit"), score("hit")):
+        result = command(*arguments, cwd=place)
+        assert result.returncode == 0, result.stderr
+    agree(command, place, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", [1.0, 4e9])
+def test_clocks_play_no_role(command: Command, place: Path, expected: bytes, when: float) -> None:
+    """Every file of the run as if written in 1970, or in 2096: nothing is done twice."""
+    half = [*enhance("hit"), "--shard", "1/2"]
+    assert command(*half, cwd=place).returncode == 0
+    for path in [*(place / "hit").rglob("*"), *(place / "in").iterdir()]:
+        os.utime(path, (when, when))
+    result = command(*enhance("hit"), cwd=place)
+    assert result.returncode == 0, result.stderr
+    assert f"{COUNT // 2} photos enhanced" in result.stdout
+    assert f"{COUNT // 2} were there already" in result.stdout
+    assert command(*score("hit"), cwd=place).returncode == 0
+    agree(command, place, expected)
+
+
+@pytest.mark.slow
+def test_a_half_written_part(command: Command, place: Path, expected: bytes) -> None:
+    """A disk that lost the end of a file: the part is named, and without it all is done again."""
+    for arguments in (enhance("hit"), score("hit")):
+        assert command(*arguments, cwd=place).returncode == 0
+    part = max((place / "hit" / "scores").iterdir(), key=lambda path: path.stat().st_size)
+    part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
+    result = command(*score("hit"), cwd=place)
+    assert result.returncode == 2
+    assert part.name in result.stderr and "Traceback" not in result.stderr
+    part.unlink()
+    assert command(*score("hit"), cwd=place).returncode == 0
+    agree(command, place, expected)

@@ -1,0 +1,99 @@
+"""The engine `ray`: what the local one promises, through actors of a Ray of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from wespe_bench.cli import main
+from wespe_bench.engines import Outcome
+from wespe_bench.errors import InputError
+from wespe_bench.ray_engine import load
+from wespe_bench.registry import load_engine
+
+
+def dying(folder: str) -> Callable[[Sequence[int]], list[Outcome]]:
+    """Item 3 kills its worker always, item 5 the first time only; item 7 fails."""
+
+    def work(items: Sequence[int]) -> list[Outcome]:
+        for item in items:
+            once = Path(folder, str(item))
+            if item == 3 or (item == 5 and not once.exists()):
+                with once.open("a") as file:
+                    file.write("x")
+                os.kill(os.getpid(), signal.SIGKILL)
+            if item == 7:
+                raise ValueError("no seven")
+        Path(folder, f"pid{os.getpid()}").touch()
+        return [Outcome(i, ({"value": i, "folder": str(Path.cwd())},)) for i in items]
+
+    return work
+
+
+def unable(context: None) -> Callable[[Sequence[int]], list[Outcome]]:
+    raise InputError("the model file is missing")
+
+
+def test_every_item_once_whatever_dies(tmp_path: Path) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    engine = load("?workers=2")
+    outcomes = list(engine(dying, str(tmp_path), list(range(12)), jobs=1))
+    assert sorted(outcome.item for outcome in outcomes) == list(range(12))
+    failed = {outcome.item: outcome.error for outcome in outcomes if outcome.error}
+    assert sorted(failed) == [3, 7]
+    assert "died 3 times" in failed[3] and "no seven" in failed[7]
+    assert (tmp_path / "3").read_text() == "xxx"
+    # Relative paths mean the same on every node.
+    assert {o.rows[0]["folder"] for o in outcomes if o.rows} == {str(Path.cwd())}
+    assert len(list(tmp_path.glob("pid*"))) >= 2
+    # Ray has one of its own.
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_setup_that_fails_is_fatal() -> None:
+    outcomes = list(load_engine("ray")(unable, None, [1, 2], jobs=1, chunk=2))
+    assert [(o.fatal, o.error) for o in outcomes] == 2 * [(True, "the model file is missing")]
+
+
+@pytest.mark.slow
+def test_rows_equal_the_local_engines(tmp_path: Path) -> None:
+    tables = []
+    for engine in ("local", "ray"):
+        out = tmp_path / engine
+        run = ["run", "--enhancers", "clahe", "--dataset", "samples", "--out", str(out)]
+        assert main([*run, "--jobs", "2", "--engine", engine, "--metrics", "psnr", "bpp"]) == 0
+        assert main(["export", "scores", str(out), "--out", str(tmp_path / f"{engine}.csv")]) == 0
+        tables.append((tmp_path / f"{engine}.csv").read_text().replace(engine, ""))
+        pngs = {p.name: p.read_bytes() for p in out.rglob("*.png") if "images" in p.parts}
+        tables.append(repr(sorted(pngs.items())))
+    assert tables[0] == tables[2] and tables[1] == tables[3]
+
+
+@pytest.mark.parametrize(
+    "spec", ["ray:?workers=two", "ray?gpus=-1", "ray?gpus=nan", "ray?workers=-1", "ray?cpus=1"]
+)
+def test_bad_options(spec: str) -> None:
+    with pytest.raises(InputError, match="ray"):
+        load_engine(spec)
+
+
+def test_an_unknown_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--suite", "demo", "--engine", "rya"]) == 2
+    assert "unknown engine 'rya' (did you mean 'ray'?)" in capsys.readouterr().err
+
+
+def test_no_cluster_there() -> None:
+    # Port 1 answers nobody; --engine says where it looked instead of a traceback.
+    with pytest.raises(InputError, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
+        list(load("127.0.0.1:1")(unable, None, [1], jobs=1))
+
+
+def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match="--extra ray"):
+        load("")

@@ -1,0 +1,329 @@
+"""The engine ``ray``: the work of `wespe_bench.engines.local`, over a Ray cluster.
+
+Actors load an enhancer or a metric once and keep it; items go out in chunks, rows come back to
+the process that asked, which alone writes the store. So a lost driver costs nothing that was
+stored, and a lost node only what it was just doing. Nodes need this package and must see the
+photos and the run folder under the same paths: pixels never travel through Ray.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from wespe_bench.engines import DEATHS, THREADS, Outcome, Setup, Work
+from wespe_bench.errors import InputError, one_line
+from wespe_bench.options import split_options
+
+#: Seconds that work waits while no worker at all can be placed: a cluster may have to grow.
+PATIENCE = 300.0
+
+# Seconds between two looks at how large a cluster is.
+_ASK_EVERY = 5.0
+
+# Workers that die this often in a row without finishing anything die of their own.
+_HOPELESS = 12
+
+# What Ray keeps for objects on a machine of its own: items and rows, no pixels.
+_STORE_BYTES = 100_000_000
+
+
+def load(argument: str = "") -> Callable[..., Iterator[Outcome]]:
+    """The engine of a spec: ``ray``, ``ray:HOST:PORT``, ``ray:auto``, with ``?workers=&gpus=``.
+
+    Without an address: the cluster of ``RAY_ADDRESS``, else a Ray of its own on this machine.
+    ``workers`` is the number of actors (default: --jobs on a Ray of its own, else as many as
+    the cluster has room for), ``gpus`` the share of a GPU that each takes, 0.25 for instance.
+
+    Raises InputError for an option that is no number, and when Ray is not installed.
+    """
+    bare = not argument or argument.startswith("?")
+    address, options = split_options(
+        "ray", f"-{argument}" if bare else argument, {"workers": [""], "gpus": ["0"]}
+    )
+    try:
+        workers, gpus = int(options["workers"] or 0), float(options["gpus"])
+    except ValueError:
+        workers = -1
+        gpus = -1.0
+    if workers < 0 or not 0 <= gpus < 1000:
+        raise InputError(
+            f"--engine ray:{argument}: workers is a whole number, gpus a share such as 0.25"
+        )
+    _import()
+    return partial(ray, address="" if bare else address, workers=workers, gpus=gpus)
+
+
+def ray(
+    setup: Setup,
+    context: Any,
+    items: Sequence[Any],
+    *,
+    jobs: int,
+    chunk: int = 1,
+    address: str = "",
+    workers: int = 0,
+    gpus: float = 0.0,
+) -> Iterator[Outcome]:
+    """Every item's outcome, in any order, as `wespe_bench.engines.local` gives them.
+
+    An actor that dies, alone or with its node, costs nothing: another takes its place, and what
+    it held is tried again one at a time; an item that was there at `wespe_bench.engines.DEATHS`
+    deaths is given up with a reason.
+
+    Raises InputError when the cluster cannot be reached, has no room, or loses one worker after
+    the other.
+    """
+    if not items:
+        return
+    chunks = deque(tuple(items[i : i + chunk]) for i in range(0, len(items), max(chunk, 1)))
+    with _connected(address, workers or max(jobs, 1)) as (module, own):
+        fixed = workers or (max(jobs, 1) if own else 0)
+        if gpus and module.cluster_resources().get("GPU", 0) < gpus:
+            raise InputError(
+                f"--engine ray with gpus={gpus:g}: this Ray cluster has no GPU to share"
+            )
+        crew = _Crew(module, (setup, context, _surroundings()), gpus)
+        try:
+            yield from _distribute(crew, chunks, fixed)
+        finally:
+            crew.dismiss()
+
+
+@dataclass(eq=False)
+class _Worker:
+    """One actor: whether it has answered yet, and the calls under way on it."""
+
+    actor: Any
+    ready: bool = False
+    flying: dict[Any, tuple[Any, ...]] = field(default_factory=dict)
+
+
+class _Crew:
+    """The actors, and which call belongs to which of them."""
+
+    def __init__(self, module: Any, told: tuple[Any, ...], gpus: float) -> None:
+        self.module = module
+        self.gpus = gpus
+        self.told = module.put(told)
+        self.remote = module.remote(_Actor).options(num_cpus=0 if gpus else 1, num_gpus=gpus)
+        self.workers: list[_Worker] = []
+        self.calls: dict[Any, _Worker] = {}
+
+    def room(self) -> int:
+        """How many workers the cluster has room for, ours included."""
+        found = self.module.cluster_resources()
+        share = found.get("GPU", 0) / self.gpus if self.gpus else found.get("CPU", 1)
+        return max(1, int(share))
+
+    def grow(self, count: int) -> None:
+        while len(self.workers) < count:
+            worker = _Worker(self.remote.remote(self.told))
+            self.workers.append(worker)
+            self._call(worker, worker.actor.answer.remote(), ())
+
+    def give(self, worker: _Worker, batch: tuple[Any, ...]) -> None:
+        self._call(worker, worker.actor.work.remote(batch), batch)
+
+    def _call(self, worker: _Worker, reference: Any, batch: tuple[Any, ...]) -> None:
+        worker.flying[reference] = batch
+        self.calls[reference] = worker
+
+    def lose(self, worker: _Worker) -> list[tuple[Any, ...]]:
+        """Forget a worker; what it held."""
+        self.workers.remove(worker)
+        for reference in worker.flying:
+            del self.calls[reference]
+        return [batch for batch in worker.flying.values() if batch]
+
+    def dismiss(self) -> None:
+        for worker in self.workers:
+            # At the end of a cluster there may be nobody left to tell.
+            try:
+                self.module.kill(worker.actor)
+            except Exception:
+                continue
+
+
+def _distribute(crew: _Crew, chunks: deque[tuple[Any, ...]], fixed: int) -> Iterator[Outcome]:
+    from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+
+    alone: deque[tuple[Any, ...]] = deque()
+    deaths: Counter[int] = Counter()
+    lost_in_a_row = 0
+    count, asked, alive = fixed, -math.inf, time.monotonic()
+    while chunks or alone or any(worker.flying for worker in crew.workers if worker.ready):
+        # Nodes may join while the work is under way.
+        if not fixed and time.monotonic() - asked > _ASK_EVERY:
+            count, asked = crew.room(), time.monotonic()
+        crew.grow(min(count, max(len(chunks) + len(alone), 1)))
+        for worker in crew.workers:
+            if not worker.ready:
+                continue
+            # After a death every suspect works alone, so the next one is no riddle.
+            if alone and not worker.flying:
+                crew.give(worker, alone.popleft())
+            elif not alone:
+                while chunks and len(worker.flying) < 2:
+                    crew.give(worker, chunks.popleft())
+        if any(worker.ready for worker in crew.workers):
+            alive = time.monotonic()
+        found, _ = crew.module.wait(list(crew.calls), num_returns=1, timeout=_ASK_EVERY)
+        if not found and time.monotonic() - alive > PATIENCE:
+            raise InputError(
+                f"Ray found no room for a worker in {PATIENCE:.0f} seconds; what is done is "
+                "kept: give the cluster more CPUs or GPUs, or ask for a smaller share"
+            )
+        for reference in found:
+            if reference not in crew.calls:
+                continue
+            worker = crew.calls[reference]
+            try:
+                outcomes = crew.module.get(reference, timeout=PATIENCE)
+            except RayTaskError as error:
+                batch = worker.flying.pop(reference)
+                del crew.calls[reference]
+                yield from (Outcome(item, error=one_line(error.cause or error)) for item in batch)
+                continue
+            except (RayError, GetTimeoutError):
+                lost = crew.lose(worker)
+                lost_in_a_row += 1
+                if lost_in_a_row >= _HOPELESS:
+                    raise InputError(
+                        f"{lost_in_a_row} Ray workers died one after the other; what is done is "
+                        "kept: is there enough memory, is the package on every node?"
+                    ) from None
+                for item in (item for batch in lost for item in batch):
+                    deaths[id(item)] += 1
+                    if deaths[id(item)] < DEATHS:
+                        alone.append((item,))
+                    else:
+                        lost_in_a_row = 0
+                        yield Outcome(
+                            item,
+                            error=f"its worker process died {DEATHS} times "
+                            "(out of memory, or a crash inside a library)",
+                        )
+                continue
+            worker.ready = True
+            del worker.flying[reference], crew.calls[reference]
+            if outcomes:
+                lost_in_a_row = 0
+                yield from outcomes
+
+
+class _Actor:
+    """What runs on the nodes: the work, set up once, in surroundings like the driver's."""
+
+    def __init__(self, told: tuple[Setup, Any, dict[str, Any]]) -> None:
+        setup, context, around = told
+        self._work: Work | None = None
+        self._error = ""
+        if Path(around["folder"]).is_dir():
+            os.chdir(around["folder"])
+        sys.path.extend(path for path in around["path"] if path not in sys.path)
+        os.environ.update(around["variables"])
+        for name in THREADS:
+            os.environ.setdefault(name, "1")
+        try:
+            self._work = setup(context)
+        except BaseException as error:  # raised here it would look like a lost node
+            self._error = one_line(error)
+
+    def answer(self) -> tuple[()]:
+        return ()
+
+    def work(self, items: Sequence[Any]) -> list[Outcome]:
+        if self._work is None:
+            return [Outcome(item, error=self._error, fatal=True) for item in items]
+        return list(self._work(items))
+
+
+def _surroundings() -> dict[str, Any]:
+    return {
+        "folder": str(Path.cwd()),
+        "path": [path for path in sys.path if path],
+        "variables": {k: v for k, v in os.environ.items() if k.startswith("WESPE_")},
+    }
+
+
+def _import() -> Any:
+    # Ray would pack the working folder and start every worker through uv, because we were.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # We show no GPU to workers that ask for none; Ray is about to do the same, and says so.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError:
+        raise InputError(
+            "the engine ray needs Ray, which is not installed: uv sync --extra ray (or pip "
+            "install 'wespe-bench[ray]')"
+        ) from None
+    return ray
+
+
+@contextmanager
+def _connected(address: str, cpus: int) -> Iterator[tuple[Any, bool]]:
+    """Ray's module, connected, and whether this Ray is ours; ours ends with the work."""
+    module = _import()
+    if module.is_initialized():
+        yield module, False
+        return
+    there = address or os.environ.get("RAY_ADDRESS", "")
+    _reach(there)
+    # Ray puts a handler of its own in place of the one that keeps what is done.
+    handler = signal.getsignal(signal.SIGTERM) if _main_thread() else None
+    quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
+    own: dict[str, Any] = {
+        "address": "local",
+        "num_cpus": cpus,
+        "include_dashboard": False,
+        "object_store_memory": _STORE_BYTES,
+    }
+    try:
+        module.init(**quiet, **({"address": there} if there else own))
+    except Exception as error:
+        where = f"the Ray cluster at {there}" if there else "a Ray of its own"
+        raise InputError(
+            f"--engine ray: cannot start or reach {where}: {one_line(error)[:300]}"
+            + " (a cluster with a token wants RAY_AUTH_MODE=token here too)" * bool(there)
+        ) from None
+    try:
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
+        yield module, not there
+    finally:
+        module.shutdown()
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _reach(address: str) -> None:
+    """Ray itself would try a wrong address for a minute, and then say much."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--engine ray: no Ray cluster answers at {address} ({one_line(error)}); "
+            "`ray status` on its head node shows the address"
+        ) from None
