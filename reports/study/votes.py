@@ -12,6 +12,7 @@ import numpy as np
 from reports.text import plain, plural
 from wespe_bench import reading
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.study import database
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,10 +64,16 @@ class Kept:
 def load_votes(path: Path) -> pd.DataFrame:
     """The votes of a study's folder or of a votes.csv, with `COLUMNS` all as they stand there.
 
-    Raises InputError where there is no such file, or it is no table.
+    A study's own folder has them in its database; one with a votes.csv alone was exported.
+
+    Raises InputError where there are none, or they are no table.
     """
     import pandas as pd
 
+    if path.is_dir() and (path / database.FILE).exists():
+        from wespe_bench.study import votes
+
+        return votes.load_votes(path)
     file = path / FILE if path.is_dir() else path
     try:
         reading.check_regular(file)
