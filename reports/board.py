@@ -42,6 +42,14 @@ class Entry:
     card: Card | None = None
 
 
+#: The columns of `Board.frame`.
+COLUMNS = (
+    *("dataset", "label", "metric", "unit", "higher_is_better", "n", "mean", "low", "high"),
+    *("rank", "rank_low", "rank_high", "mean_rank", "mean_rank_low", "mean_rank_high"),
+    *("added", "metric_version", "revision"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Board:
     """One data set, best mean rank first. ``partial`` says what is left out and what mends it.
@@ -81,7 +89,8 @@ class Board:
                 for entry in self.entries
                 for column in self.table.columns
                 for cell in (self.table.cell(entry.label, column.metric),)
-            ]
+            ],
+            columns=list(COLUMNS),  # also where nothing is ranked
         )
 
 

@@ -35,7 +35,7 @@ def runs(tmp_path: Path) -> Path:
         make_run(
             tmp_path,
             label,
-            {"psnr": RNG.normal(20 + shift, 1, 12), "entropy": RNG.normal(6, 1, 12)},
+            {"psnr": RNG.normal(20 + shift, 1, 12), "entropy": RNG.uniform(4, 7.9, 12)},
         )
     return tmp_path
 
@@ -105,7 +105,7 @@ def test_board_is_ordered_by_mean_rank(runs: Path) -> None:
 
 
 def test_half_scored_runs_are_named_and_not_ranked(runs: Path, command: Command) -> None:
-    make_run(runs, "half", {"psnr": RNG.normal(9, 1, 5), "entropy": RNG.normal(6, 1, 12)})
+    make_run(runs, "half", {"psnr": RNG.normal(9, 1, 5), "entropy": RNG.uniform(4, 7.9, 12)})
     result = command("leaderboard", "--runs", runs)
     assert result.returncode == 3
     assert (
