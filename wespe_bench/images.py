@@ -72,8 +72,11 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
         raise InputError(f"{name}: the file is empty")
     try:
         return _decode(data, name)
-    except InputError:
-        raise
+    except InputError as error:
+        where = "" if str(error).startswith(f"{name}: ") else f"{name}: "
+        raise InputError(f"{where}{error}") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{name}: more than the limit of {MAX_PIXELS} pixels") from None
     except UnidentifiedImageError:
         raise InputError(
             f"{name}: not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)"

@@ -45,10 +45,10 @@ class Tally:
     findings: list[tuple[int, Told]] = field(default_factory=list)
 
 
-def fuzz(reader: str, seed: int, runs: int = 0, seconds: float = 0.0) -> Tally:
+def fuzz(cell: Cell, reader: str, seed: int, runs: int = 0, seconds: float = 0.0) -> Tally:
     """That many attempts at one reader, or as many as the seconds allow."""
     tally = Tally(reader)
-    with Cell(_IMPORTS) as cell, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         first = cell.ask(check_seeds, reader, folder, bounded=False, seconds=300)
         if first.kind != "answer":
             raise SystemExit(f"{reader}: a whole file is not read: {first.text}")
@@ -82,7 +82,8 @@ def main() -> int:
     tallies = []
     print(f"{'reader':<22} {'runs':>8} {'runs/s':>8} {'read':>7}  findings")
     for name in names:
-        tally = fuzz(name, options.seed, seconds=60 * options.minutes / len(names))
+        with Cell(_IMPORTS) as cell:
+            tally = fuzz(cell, name, options.seed, seconds=60 * options.minutes / len(names))
         tallies.append(tally)
         rate = tally.runs / tally.seconds
         share = f"{100 * tally.read / tally.runs:.1f}%"
