@@ -45,7 +45,9 @@ def check_scans(data: bytes) -> None:
         at += 2 + length
         if marker != 0xDA:
             continue
-        if components is not None and data[at - length + 2 : at - length + 3] == bytes([components]):
+        if components is not None and data[at - length + 2 : at - length + 3] == bytes(
+            [components]
+        ):
             return  # sequential, and all in one scan
         scans += 1
         if scans > MOST_SCANS:

@@ -45,9 +45,23 @@ def fits(answer: str, line: str) -> bool:
 
 def cases() -> Iterator[tuple[str, Case]]:
     """Every case with the heading it stands under."""
-    from tests.hostile import cases_of_files, cases_of_names, cases_of_photos, cases_of_weights
+    from tests.hostile import (
+        cases_of_archives,
+        cases_of_lists,
+        cases_of_models,
+        cases_of_names,
+        cases_of_photos,
+        cases_of_weights,
+    )
 
-    for module in (cases_of_photos, cases_of_files, cases_of_weights, cases_of_names):
+    for module in (
+        cases_of_photos,
+        cases_of_archives,
+        cases_of_lists,
+        cases_of_weights,
+        cases_of_models,
+        cases_of_names,
+    ):
         for case in module.CASES:
             yield module.TITLE, case
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def _photo(name: str | bytes) -> Callable[[Path], object]:
         from wespe_bench.images import encode_png
 
         (folder / "photos").mkdir()
-        path = os.path.join(os.fsencode(folder / "photos"), os.fsencode(name))
+        path = folder / "photos" / os.fsdecode(name)
         with open(path, "wb") as file:
             file.write(encode_png(whole.pixels()))
 
@@ -44,7 +43,7 @@ def _copier(name: str) -> Callable[[Path], object]:
     return make
 
 
-_COPY = f"enhance 'C=cmd:{sys.executable} copy.py {{input}} {{output}}{{}}' --input photos --out out --jobs 0"
+_COPY = "enhance 'C=cmd:python3 copy.py {input} {output}{}' --input photos --out out --jobs 0"
 
 
 def _linked(target: str) -> Callable[[Path], object]:
@@ -175,37 +174,68 @@ _BOARD = "leaderboard --runs theirs --out out"
 
 CASES = (
     _named("a photo with a line break in its name", "a\nb.png", f"'photos/a\\nb.png': {_UNUSABLE}"),
-    _named("a photo with the terminal's escape in its name", "a\x1b[31mb.png",
-           f"'photos/a\\x1b[31mb.png': {_UNUSABLE}"),
-    _named("a photo whose name is no UTF-8", b"caf\xe9.png",
-           f"'photos/caf\\udce9.png': {_UNUSABLE}"),
-    _named("a photo with a backslash in its name", "..\\a.png",
-           f"'photos/..\\\\a.png': {_UNUSABLE}"),
+    _named(
+        "a photo with the terminal's escape in its name",
+        "a\x1b[31mb.png",
+        f"'photos/a\\x1b[31mb.png': {_UNUSABLE}",
+    ),
+    _named(
+        "a photo whose name is no UTF-8", b"caf\xe9.png", f"'photos/caf\\udce9.png': {_UNUSABLE}"
+    ),
+    _named(
+        "a photo with a backslash in its name", "a\\b.png", f"'photos/a\\\\b.png': {_UNUSABLE}"
+    ),
     _named("a photo whose name runs backwards (U+202E)", f"{_TURNED}.png", _DONE, 0),
     _copied("a photo called `$(touch pwned).png`, given to a program", "$(touch pwned).png"),
     _copied("a photo called `; touch pwned;.png`, given to a program", "; touch pwned;.png"),
     _copied("a photo called `-rf.png`, given to a program", "-rf.png"),
     _copied("a command with `; touch pwned`: words, no shell", "a.png", " ; touch pwned"),
-    _copied("a command with `$(touch pwned) | sh`: words, no shell", "a.png", " $(touch pwned) | sh"),
-    Case("a link to a file of another's among photos", _linked("/etc/passwd"), _RUN,
-         "enhance out: b: photos/b.png: not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)",
-         3),
+    _copied(
+        "a command with `$(touch pwned) | sh`: words, no shell", "a.png", " $(touch pwned) | sh"
+    ),
+    Case(
+        "a link to a file of another's among photos",
+        _linked("/etc/passwd"),
+        _RUN,
+        "enhance out: b: photos/b.png: not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)",
+        3,
+    ),
     Case("a link to an endless device among photos", _linked("/dev/zero"), _RUN, _DONE, 0),
-    Case("a link to itself among photos", _linked("b.png"), _RUN,
-         "enhance out: b: photos/b.png: cannot be read (Too many levels of symbolic links)", 3),
+    Case(
+        "a link to itself among photos",
+        _linked("b.png"),
+        _RUN,
+        "enhance out: b: photos/b.png: cannot be read (Too many levels of symbolic links)",
+        3,
+    ),
     Case("a link to the folder above", _loop, _RUN, _DONE, 0),
     Case("a pipe called x.png", _pipe, _RUN, "no photos in photos (...)"),
-    Case("a label with a path in it", _photo("a.png"),
-         "enhance '../../escaped=identity' --input photos --out out --jobs 0", "..."),
+    Case(
+        "a label with a path in it",
+        _photo("a.png"),
+        "enhance '../../escaped=identity' --input photos --out out --jobs 0",
+        "...",
+    ),
     _shown("`<script>`", _SCRIPT, _REPORT, _page_and_markdown, "out/report.html"),
     _shown("a Markdown link", _LINK, _REPORT, _page_and_markdown, "out/report.html"),
     _shown("`<script>`", _SCRIPT, _BOARD, _board, "out/leaderboard.html"),
     _shown("a Markdown link", _LINK, _BOARD, _board, "out/leaderboard.html"),
     _shown("a formula", _FORMULA, _BOARD, _board, "out/leaderboard.html"),
-    _shown("a formula", _FORMULA, "export scores theirs --out out/scores.csv", _cells_are_text,
-           "12 rows -> out/scores.csv"),
-    _shown("a formula", _FORMULA, "compare theirs/run1 theirs/run0 --runs theirs --format csv --out out", _cells_are_text,
-           "..."),
-    _shown("LaTeX", _TEX, "tables all --runs theirs --format tex --out out/t.tex", _tex_is_text,
-           "..."),
+    _shown(
+        "a formula",
+        _FORMULA,
+        "export scores theirs --out out/scores.csv",
+        _cells_are_text,
+        "12 rows -> out/scores.csv",
+    ),
+    _shown(
+        "a formula",
+        _FORMULA,
+        "compare theirs/run1 theirs/run0 --runs theirs --format csv --out out",
+        _cells_are_text,
+        "...",
+    ),
+    _shown(
+        "LaTeX", _TEX, "tables all --runs theirs --format tex --out out/t.tex", _tex_is_text, "..."
+    ),
 )

@@ -91,9 +91,13 @@ def _tiff(*tags: tuple[int, int, int, int], more: bytes = b"", loop: bool = Fals
     """A TIFF of one directory: (tag, type, count, value); ``more`` follows it."""
     entries = b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags))
     following = 8 if loop else 0
-    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + struct.pack(
-        "<I", following
-    ) + more
+    return (
+        b"II*\0\x08\0\0\0"
+        + struct.pack("<H", len(tags))
+        + entries
+        + struct.pack("<I", following)
+        + more
+    )
 
 
 def _deep_tiff(
@@ -262,9 +266,7 @@ CASES = (
         "a profile whose first tag is the profile itself",
         _with_profile(lambda: _profile(at136=struct.pack(">II", 0, 500))),
     ),
-    _taken(
-        "a profile of a printer (CMYK) on RGB", _with_profile(lambda: _profile(at16=b"CMYK"))
-    ),
+    _taken("a profile of a printer (CMYK) on RGB", _with_profile(lambda: _profile(at16=b"CMYK"))),
     _taken("a profile of class link", _with_profile(lambda: _profile(at12=b"link"))),
     _taken("EXIF that is turned by 9999", _exif(_directory((0x0112, 3, 1, 9999)))),
     _taken("EXIF whose directory is its own next", _exif(_directory((0x0112, 3, 1, 1), loop=True))),

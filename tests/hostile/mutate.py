@@ -46,9 +46,7 @@ def damaged(data: bytes, dice: random.Random, tokens: Sequence[bytes], other: by
     return bytes(content)
 
 
-def _change(
-    content: bytearray, dice: random.Random, tokens: Sequence[bytes], other: bytes
-) -> None:
+def _change(content: bytearray, dice: random.Random, tokens: Sequence[bytes], other: bytes) -> None:
     at = dice.randrange(len(content) + 1)
     # Headers decide more than what follows them.
     if dice.random() < 0.4:
@@ -85,8 +83,8 @@ def revalued(text: str, dice: random.Random) -> Any:
     for _ in range(dice.choice((1, 1, 2, 3))):
         holders = [holder for holder in _holders(root) if holder]
         holder = dice.choice(holders)
-        key: Any = dice.choice(list(holder)) if isinstance(holder, dict) else dice.randrange(
-            len(holder)
+        key: Any = (
+            dice.choice(list(holder)) if isinstance(holder, dict) else dice.randrange(len(holder))
         )
         match dice.randrange(6):
             case 0:

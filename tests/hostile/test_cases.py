@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import cases, table
 from tests.conftest import Command
+from tests.hostile import cases, table
 from tests.hostile.cases import OUT, Case
 from tests.hostile.cell import Cell
 

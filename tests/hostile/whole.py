@@ -270,7 +270,7 @@ def photos() -> list[bytes]:
     exif.get_ifd(0x8769)[0x9003] = "2024:05:01 12:00:00"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     found = []
-    for format, options in (
+    for kind, options in (
         ("PNG", {"icc_profile": profile, "exif": exif}),
         ("JPEG", {"icc_profile": profile, "exif": exif}),
         ("JPEG", {"progressive": True}),
@@ -281,7 +281,7 @@ def photos() -> list[bytes]:
         ("GIF", {"save_all": True, "append_images": [image.rotate(180)]}),
     ):
         buffer = io.BytesIO()
-        image.save(buffer, format, **options)  # type: ignore[arg-type]
+        image.save(buffer, kind, **options)  # type: ignore[arg-type]
         found.append(buffer.getvalue())
     deep = pixels().astype(np.uint16) * 257
     for compression in (None, "zlib"):
@@ -309,7 +309,9 @@ def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
 def png(parts: list[tuple[bytes, bytes]]) -> bytes:
     """A PNG of these chunks, with right lengths and checksums."""
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content)) + kind + content
+        struct.pack(">I", len(content))
+        + kind
+        + content
         + struct.pack(">I", zlib.crc32(kind + content))
         for kind, content in parts
     )
@@ -324,11 +326,11 @@ def archives() -> list[bytes]:
             for name, data in files.items():
                 archive.writestr(name, data)
         found.append(buffer.getvalue())
-    for mode, format in (("w", tarfile.USTAR_FORMAT), ("w", tarfile.PAX_FORMAT), ("w:gz", 1)):
+    for mode, layout in (("w", tarfile.USTAR_FORMAT), ("w", tarfile.PAX_FORMAT), ("w:gz", 1)):
         buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode=mode, format=format) as tar:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=buffer, mode=mode, format=layout) as tar:  # type: ignore[call-overload]
             for name, data in files.items():
-                info = tarfile.TarInfo(name if format != tarfile.PAX_FORMAT else f"Ü{name}" * 9)
+                info = tarfile.TarInfo(name if layout != tarfile.PAX_FORMAT else f"Ü{name}" * 9)
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
         found.append(buffer.getvalue())
