@@ -90,7 +90,10 @@ def _tensor(entry: _Message, data: bytes) -> np.ndarray:
     content = data[offset : offset + size]
     if crc32c(content) != _unmask(_integer(entry, 6, 0)):
         raise _DamageError("wrong checksum; the data file is damaged or belongs to another index")
-    return np.frombuffer(content, "<f4").astype(np.float32).reshape(shape)
+    try:
+        return np.frombuffer(content, "<f4").astype(np.float32).reshape(shape)
+    except ValueError:  # nothing at all, of a shape that no array can have
+        raise _DamageError(f"no float32 can be of shape {tuple(shape)}") from None
 
 
 def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:

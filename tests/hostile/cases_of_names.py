@@ -83,7 +83,7 @@ def _runs_called(name: str) -> Callable[[Path], object]:
                 revision=name,
                 failures=[(f"a{name.replace('/', '∕')}", "score", name)],
                 enhancer=name,
-                fingerprint=name,
+                fingerprint=name.replace("|", "¦"),  # what follows a bar is the photo's own
                 device=name,
                 platform=name,
                 command=name,
@@ -165,7 +165,14 @@ def _copied(offered: str, name: str, more: str = "") -> Case:
 
 
 def _shown(what: str, name: str, verb: str, check: Callable[[Path], None], answer: str) -> Case:
-    return Case(f"{what} as every name of two runs", _runs_called(name), verb, answer, 0, check)
+    return Case(
+        f"{what} as every name of two runs, to `{verb.split()[0]}`",
+        _runs_called(name),
+        verb,
+        answer,
+        0,
+        check,
+    )
 
 
 _UNUSABLE = "a name with control characters, a backslash or bytes that are not UTF-8; rename it"
@@ -182,9 +189,7 @@ CASES = (
     _named(
         "a photo whose name is no UTF-8", b"caf\xe9.png", f"'photos/caf\\udce9.png': {_UNUSABLE}"
     ),
-    _named(
-        "a photo with a backslash in its name", "a\\b.png", f"'photos/a\\\\b.png': {_UNUSABLE}"
-    ),
+    _named("a photo with a backslash in its name", "a\\b.png", f"'photos/a\\\\b.png': {_UNUSABLE}"),
     _named("a photo whose name runs backwards (U+202E)", f"{_TURNED}.png", _DONE, 0),
     _copied("a photo called `$(touch pwned).png`, given to a program", "$(touch pwned).png"),
     _copied("a photo called `; touch pwned;.png`, given to a program", "; touch pwned;.png"),

@@ -115,6 +115,15 @@ def _card_of(**change: Any) -> Callable[[], bytes]:
     return data
 
 
+def _rater(folder: Path) -> None:
+    data = whole.raters()[0]
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    card = json.loads(header["__metadata__"]["card"]) | {"preparation": ["hd"]}
+    text = json.dumps(header | {"__metadata__": {"card": json.dumps(card)}}).encode()
+    _photo(folder)
+    (folder / "x.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + bytes(12))
+
+
 _DPED = "enhance dped:x.safetensors --input photos --out out --jobs 0"
 _NO_CARD = (
     "x.safetensors: not a generator checkpoint with a card; make one with `wespe-bench import"
@@ -122,7 +131,7 @@ _NO_CARD = (
 )
 _NOT = "x.safetensors: not a generator checkpoint (...)"
 _TRAIN = (
-    "train wespe --source photos --target others --patch 8 --out out --vgg torchvision"
+    "train wespe --source photos --target others --patch 16 --out out --vgg torchvision"
     " --vgg-file vgg.pth"
 )
 
@@ -142,7 +151,7 @@ CASES = (
     Case(
         "a packed set whose .npy holds pickled objects",
         _objects,
-        "train wespe --source set --target photos --patch 8 --out out",
+        "train wespe --source set --target photos --patch 16 --out out",
         "set/input.npy: damaged or missing (ValueError: ...); pack again",
     ),
     Case("TorchScript called .safetensors", _script, _DPED, _NO_CARD),
@@ -206,5 +215,11 @@ CASES = (
         _weights("x.safetensors", _card_of(blocks=10**9)),
         _DPED,
         _NOT,
+    ),
+    Case(
+        "a rater whose card states a list where a text belongs",
+        _rater,
+        "ffs score photos --rater x.safetensors --out out/x.csv --jobs 0",
+        "x.safetensors: its card is damaged (ValueError: a text that is none)",
     ),
 )

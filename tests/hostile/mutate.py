@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Sequence
@@ -92,9 +93,9 @@ def revalued(text: str, dice: random.Random) -> Any:
             case 1 if isinstance(holder, dict):
                 holder[dice.choice(("x", "", key + "\n", "../x", key * 40))] = holder.pop(key)
             case 2 if isinstance(holder, list):
-                holder.insert(key, holder[key])
+                holder.insert(key, copy.deepcopy(holder[key]))
             case _:
-                holder[key] = dice.choice(VALUES)
+                holder[key] = copy.deepcopy(dice.choice(VALUES))
         root = root or [None]
     return root[0]
 
