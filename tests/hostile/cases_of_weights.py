@@ -31,7 +31,8 @@ def _photo(folder: Path) -> None:
     from wespe_bench.images import write_png
 
     for name in ("photos/x", "photos/y", "others/x", "others/y"):
-        write_png(folder / f"{name}.png", whole.pixels())
+        pixels = whole.pixels() if name.startswith("photos") else 255 - whole.pixels()
+        write_png(folder / f"{name}.png", pixels)
 
 
 def _weights(name: str, data: Callable[[], bytes]) -> Callable[[Path], object]:
