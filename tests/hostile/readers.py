@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import json
 import random
 import struct
@@ -19,10 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tests.hostile import whole
 from tests.hostile.mutate import damaged, revalued
+from tests.hostile.readers_of_photos import (
+    image,
+    kept,
+    read_archive,
+    read_photo,
+    round_trip,
+    spoil_archive,
+    spoil_png,
+)
 
 
 @dataclass(frozen=True)
@@ -104,19 +110,19 @@ def _spoil_tensors(data: bytes, dice: random.Random, other: bytes) -> bytes:
 def _read_generator(folder: Path, data: bytes) -> Any:
     from reference_models import checkpoints
 
-    return checkpoints.read(_kept(folder, "x.safetensors", data))[1].width
+    return checkpoints.read(kept(folder, "x.safetensors", data))[1].width
 
 
 def _read_cornia(folder: Path, data: bytes) -> Any:
     from wespe_bench.metrics import cornia
 
-    return cornia.load(str(_kept(folder, "x.safetensors", data))).title
+    return cornia.load(str(kept(folder, "x.safetensors", data))).title
 
 
 def _read_rater(folder: Path, data: bytes) -> Any:
     from ffs import checkpoints
 
-    return checkpoints.read_card(_kept(folder, "x.safetensors", data))[0].title
+    return checkpoints.read_card(kept(folder, "x.safetensors", data))[0].title
 
 
 def _spoil_mat(data: bytes, dice: random.Random, other: bytes) -> bytes:
@@ -131,7 +137,7 @@ def _read_mat(folder: Path, data: bytes) -> Any:
     from wespe_bench import matlab
     from wespe_bench.errors import InputError
 
-    path = _kept(folder, "x.mat", data)
+    path = kept(folder, "x.mat", data)
     found = matlab.read(path)
     for name, value in found.items():
         with contextlib.suppress(InputError):
@@ -144,7 +150,7 @@ def _read_mat(folder: Path, data: bytes) -> Any:
 def _read_matconvnet(folder: Path, data: bytes) -> Any:
     from wespe_bench import vgg_files
 
-    return len(vgg_files.read_matconvnet(_kept(folder, "x.mat", data)))
+    return len(vgg_files.read_matconvnet(kept(folder, "x.mat", data)))
 
 
 # Lists, manifests, cards -----------------------------------------------------------------
@@ -160,7 +166,7 @@ def _seal_manifest(content: Any) -> None:
 def _read_manifest(folder: Path, data: bytes) -> Any:
     from wespe_bench.datasets import manifest
 
-    return len(manifest.read(_kept(folder, "x.json", data)).rows)
+    return len(manifest.read(kept(folder, "x.json", data)).rows)
 
 
 def _spoil_ratings(data: bytes, dice: random.Random, other: bytes) -> bytes:
@@ -198,7 +204,7 @@ def _seal_card(content: Any) -> None:
 def _read_card(folder: Path, data: bytes) -> Any:
     from reports import cards
 
-    return len(cards.read_card(_kept(folder, "x.json", data)).rows())
+    return len(cards.read_card(kept(folder, "x.json", data)).rows())
 
 
 def _read_iqa(folder: Path, data: bytes) -> Any:
@@ -207,21 +213,21 @@ def _read_iqa(folder: Path, data: bytes) -> Any:
     for name in ("a.png", "b.png"):
         (folder / name).write_bytes(b"")
     better = "" if b"dis_img_path" in data else "higher"
-    return len(iqa.read_list(_kept(folder, "x.csv", data), better=better).photos)
+    return len(iqa.read_list(kept(folder, "x.csv", data), better=better).photos)
 
 
 def _read_rated(folder: Path, data: bytes) -> Any:
     from ffs import rated
 
-    return len(rated.read_csv(_kept(folder, "x.csv", data)))
+    return len(rated.read_csv(kept(folder, "x.csv", data)))
 
 
 def _read_head(folder: Path, data: bytes) -> Any:
     from wespe_bench import store
     from wespe_bench.errors import InputError
 
-    _kept(folder, "run.json", data)
-    _kept(folder, "pack.json", data)
+    kept(folder, "run.json", data)
+    kept(folder, "pack.json", data)
     from wespe_bench.datasets import packed
 
     with contextlib.suppress(InputError):
@@ -232,7 +238,7 @@ def _read_head(folder: Path, data: bytes) -> Any:
 def _read_places(folder: Path, data: bytes) -> Any:
     from wespe_bench.datasets import locations
 
-    _kept(folder, locations.FILE, data)
+    kept(folder, locations.FILE, data)
     return len(locations.named(folder))
 
 
@@ -246,94 +252,6 @@ def _read_part(folder: Path, data: bytes) -> Any:
     name = f"part-00000001-{provenance.sha256_bytes(data)[:32]}.parquet"
     (parts / name).write_bytes(data)
     return len(store.load(folder / "run", "scores"))
-
-
-# Photos and archives ---------------------------------------------------------------------
-
-
-def _read_photo(folder: Path, data: bytes) -> Any:
-    from wespe_bench.datasets import headers
-    from wespe_bench.errors import InputError
-    from wespe_bench.images import read_rgb
-
-    path = _kept(folder, "x.png", data)
-    for header in (headers.photo_size, headers.upright_size, headers.taken_at):
-        with contextlib.suppress(InputError):
-            header(path)
-    return read_rgb(path).shape
-
-
-def _spoil_png(data: bytes, dice: random.Random, other: bytes) -> bytes:
-    """A PNG's chunks with right checksums, their content damaged; other formats plainly."""
-    tokens = (b"IDAT", b"iCCP", b"eXIf", b"zTXt", b"acTL", b"Exif\0\0", b"\xff\xda", b"ICC_PROFILE")
-    if not data.startswith(b"\x89PNG") or dice.random() < 0.2:
-        return damaged(data, dice, tokens, other)
-    chunks = whole.chunks(data)
-    number = dice.randrange(len(chunks))
-    kind, content = chunks[number]
-    chunks[number] = (kind, damaged(content, dice, (), other[:500]))
-    if dice.random() < 0.2:
-        chunks.insert(dice.randrange(len(chunks)), dice.choice(chunks))
-    return whole.png(chunks)
-
-
-def _read_archive(folder: Path, data: bytes) -> Any:
-    import shutil
-
-    from wespe_bench.data.archives import unpack
-
-    path = _kept(folder, "x.zip", data)
-    before = sorted(entry.name for entry in folder.iterdir())
-    try:
-        return unpack(path, folder / "into")[1]
-    finally:
-        shutil.rmtree(folder / "into", ignore_errors=True)
-        if sorted(entry.name for entry in folder.iterdir()) != before:
-            raise AssertionError("something was written beside the folder")
-
-
-def _spoil_archive(data: bytes, dice: random.Random, other: bytes) -> bytes:
-    tokens = (b"../", b"/etc/x", b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"ustar")
-    if data.startswith(b"PK") or dice.random() < 0.3:
-        return damaged(data, dice, tokens, other)
-    spoilt = bytearray(damaged(data, dice, tokens, other))
-    for at in range(0, len(spoilt) - 511, 512):  # right checksums lead deeper
-        if spoilt[at + 257 : at + 262] == b"ustar":
-            spoilt[at + 148 : at + 156] = b" " * 8
-            total = sum(spoilt[at : at + 512])
-            spoilt[at + 148 : at + 156] = b"%06o\0 " % total
-    return bytes(spoilt)
-
-
-def _image(data: bytes, dice: random.Random, _: bytes) -> bytes:
-    """A picture to encode: flat, noisy, repeated or streaked, of odd sizes."""
-    height, width = dice.choice(((1, 1), (1, 900), (900, 1), (7, 5), (33, 64), (130, 90)))
-    rng = np.random.default_rng(dice.getrandbits(64))
-    levels = dice.choice((1, 2, 3, 17, 256))
-    tile = dice.choice((1, 2, 5, 64))
-    part = rng.integers(0, levels, (-(-height // tile), -(-width // tile), 3), np.uint8)
-    image = np.tile(part, (tile, tile, 1))[:height, :width]
-    if dice.random() < 0.3:
-        image = np.cumsum(image, axis=dice.randrange(2), dtype=np.uint8)
-    return struct.pack("<II", height, width) + np.ascontiguousarray(image).tobytes()
-
-
-def _round_trip(_: Path, data: bytes) -> Any:
-    from PIL import Image
-
-    from wespe_bench.metrics.pinned_png import encode
-
-    image = np.frombuffer(data[8:], np.uint8).reshape(*struct.unpack("<II", data[:8]), 3)
-    with Image.open(io.BytesIO(encode(image))) as decoded:
-        if not (np.asarray(decoded) == image).all():
-            raise AssertionError("Pillow decodes other pixels than were encoded")
-    return image.shape
-
-
-def _kept(folder: Path, name: str, data: bytes) -> Path:
-    path = folder / name
-    path.write_bytes(data)
-    return path
 
 
 _CSV = plainly(*whole.CELLS)
@@ -353,9 +271,9 @@ READERS: Sequence[Reader] = (
     Reader("wespe-data.toml", whole.places, plainly(b"[" * 500, b"=", b'"""', b"\0"), _read_places),
     Reader("list of ratings CSV", whole.lists, _CSV, _read_iqa),
     Reader("views and faves CSV", whole.faves, _CSV, _read_rated),
-    Reader("photo", whole.photos, _spoil_png, _read_photo),
-    Reader("zip, tar", whole.archives, _spoil_archive, _read_archive),
-    Reader("pinned PNG", lambda: [b""], _image, _round_trip),
+    Reader("photo", whole.photos, spoil_png, read_photo),
+    Reader("zip, tar", whole.archives, spoil_archive, read_archive),
+    Reader("pinned PNG", lambda: [b""], image, round_trip),
 )
 
 BY_NAME = {reader.name: reader for reader in READERS}
@@ -382,7 +300,7 @@ def attempt(name: str, seed: int, number: int, folder: str) -> str:
 def check_seeds(name: str, folder: str) -> int:
     """How many whole files the reader reads; raises what it raises."""
     if name == "pinned PNG":  # compiles
-        _round_trip(Path(folder), spoilt(name, 0, 0))
+        round_trip(Path(folder), spoilt(name, 0, 0))
     else:
         for data in _seeds(name):
             if name == "rated photos":
