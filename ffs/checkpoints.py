@@ -105,6 +105,11 @@ def read_card(path: Path) -> tuple[Card, bytes]:
             (card.head, _HEADS),
             (card.back_end, vgg_files.BACK_ENDS),
         )
+        texts = (card.kind, card.title, card.head, card.back_end, card.preparation)
+        if not all(isinstance(text, str) for text in (*texts, card.vgg_sha256)):
+            raise ValueError("a text that is none")
+        if type(card.whole) is not bool:
+            raise ValueError("whole is neither true nor false")
         size_of(card.preparation)
         if any(value not in values for value, values in wanted):
             raise ValueError("a value that means nothing")

@@ -145,6 +145,9 @@ def read(path: Path) -> tuple[Generator, Card, str]:
 
     try:
         state = load(data)
+        # Each block has four tensors and more, and each channel numbers.
+        if not (_counts(card.blocks, len(state)) and _counts(card.width, len(data))):
+            raise ValueError("a card that says more than the file holds")
         with torch.device("meta"):  # shapes first: nothing is allocated on a card's word
             generator = Generator(card.width, card.blocks, card.norm, card.padding)
         generator.load_state_dict(state, assign=True)
@@ -154,6 +157,11 @@ def read(path: Path) -> tuple[Generator, Card, str]:
         if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
             raise InputError(f"{path}: {name} is not finite float32; the checkpoint is damaged")
     return generator.eval().requires_grad_(False), card, provenance.sha256_bytes(data)
+
+
+def _counts(number: object, most: int) -> bool:
+    """Whether a card's number counts things of which there are at most so many."""
+    return type(number) is int and 0 <= number <= most
 
 
 def _card(path: Path, data: bytes) -> Card:

@@ -163,7 +163,7 @@ def _extremes(found: Comparison) -> list[str]:
 def as_csv(found: Comparison, strip: Path | None = None) -> str:
     """The tidy frame; what a spreadsheet would run as a formula gets an apostrophe."""
     frame = found.frame()
-    for column in ("dataset", "a", "b", "metric", "better", "sentence"):
+    for column in frame.select_dtypes(exclude="number").columns:
         frame[column] = frame[column].map(disarmed)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 

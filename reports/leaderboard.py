@@ -236,6 +236,6 @@ def _csv(boards: Sequence[Board]) -> str:
     import pandas as pd
 
     frame = pd.concat([board.frame() for board in boards], ignore_index=True)
-    for column in ("dataset", "label", "metric", "unit"):
+    for column in ("dataset", "label", "metric", "unit", "metric_version", "revision"):
         frame[column] = frame[column].map(disarmed)
     return str(frame.to_csv(index=False, lineterminator="\n"))

@@ -194,10 +194,11 @@ def _run(verb: str, argv: list[str]) -> int:
     import signal
     import warnings
 
-    from wespe_bench.errors import InputError
+    from wespe_bench.errors import InputError, printable
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        print(f"wespe-bench: warning: {message}", file=sys.stderr)
+        line = printable(" ".join(str(message).splitlines()))
+        print(f"wespe-bench: warning: {line}", file=sys.stderr)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -246,8 +247,11 @@ def _open_streams() -> None:
 
 
 def _complain(message: str) -> int:
-    # A name in it may hold line breaks.
-    print(f"wespe-bench: error: {' '.join(message.splitlines())}", file=sys.stderr)
+    from wespe_bench.errors import printable
+
+    # A name in it may hold line breaks, and what a terminal obeys.
+    line = printable(" ".join(message.splitlines()))
+    print(f"wespe-bench: error: {line}", file=sys.stderr)
     return 2
 
 

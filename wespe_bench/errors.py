@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 
 class InputError(ValueError):
     """Something the user gave is wrong: a path, a name, an image, a file's content.
@@ -17,6 +19,23 @@ class Missing(Exception):  # noqa: N818
     An ``aggregate`` raises it ("needs 50 photos to fill a batch, has 11"); the table
     shows the cell as missing, with the reason.
     """
+
+
+def printable(text: str) -> str:
+    """``text`` with "?" for what a terminal obeys instead of showing it.
+
+    Control characters, line ends and the marks that turn text around; bytes that are no UTF-8.
+    Joiners stay, without which emoji and several scripts cannot be written.
+
+    >>> printable("a\\x1b[2Jb\\u202ec")
+    'a?[2Jb?c'
+    """
+    return "".join(
+        "?"
+        if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\u200c\u200d"
+        else c
+        for c in text
+    )
 
 
 def one_line(error: BaseException) -> str:

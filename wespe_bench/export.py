@@ -74,7 +74,7 @@ def export(runs: Path, out: Path, format: str = "csv") -> int:
 def _disarmed(frame: pd.DataFrame) -> pd.DataFrame:
     """Text columns with an apostrophe before what spreadsheets take for a formula."""
     safe = frame.copy()
-    for column in ("run", "label", "dataset", "note", "sample", "metric"):
+    for column in frame.select_dtypes(exclude="number").columns:
         safe[column] = frame[column].map(disarmed)
     return safe
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from wespe_bench import atomic, reading
+from wespe_bench import atomic, bombs, reading
 from wespe_bench.errors import InputError, one_line
 
 #: Endings of phones' HEIC photos, which need the extra ``heic`` (pillow-heif).
@@ -72,8 +72,11 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
         raise InputError(f"{name}: the file is empty")
     try:
         return _decode(data, name)
-    except InputError:
-        raise
+    except InputError as error:
+        where = "" if str(error).startswith(f"{name}: ") else f"{name}: "
+        raise InputError(f"{where}{error}") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{name}: more than the limit of {MAX_PIXELS} pixels") from None
     except UnidentifiedImageError:
         raise InputError(
             f"{name}: not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)"
@@ -103,6 +106,8 @@ def _decode(data: bytes, name: str) -> np.ndarray:
                     "save the photo with 8 or 16 bits per sample"
                 )
             else:
+                if image.format in ("JPEG", "MPO"):
+                    bombs.check_scans(data)
                 image.load()
                 upright = _without_alpha(image)
     if orientation not in (None, 1):
@@ -155,6 +160,8 @@ def _read_16_bit(data: bytes, image: Image.Image) -> np.ndarray | None:
     if image.format == "PNG" and data[24] == 16:
         import png
 
+        width, height = image.size
+        bombs.check_png(data, 2 * height * (8 * width + 1) + 1024)
         width, height, rows, _ = png.Reader(bytes=data).read()
         samples = np.vstack([np.asarray(row, dtype=np.uint16) for row in rows])
         samples = samples.reshape(height, width, -1)
@@ -167,7 +174,9 @@ def _read_16_bit(data: bytes, image: Image.Image) -> np.ndarray | None:
         if _tag(image, _EXTRA_SAMPLES) == _PREMULTIPLIED:
             raise InputError("a 16-bit TIFF with premultiplied alpha; save it without alpha")
 
-        samples = tifffile.imread(io.BytesIO(data), key=0)
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            bombs.check_tiff(file.pages[0], image.size)
+            samples = file.pages[0].asarray()
         if samples.dtype != np.uint16 or samples.ndim not in (2, 3):
             raise InputError(
                 "this 16-bit TIFF holds something else than one photo of 16-bit samples"

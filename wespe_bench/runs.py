@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wespe_bench.errors import printable
+
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset, Enhancer
 
@@ -55,8 +57,13 @@ def tell(failures: Sequence[Failure]) -> int:
     print(f"wespe-bench: {len(failures)} failed:", file=sys.stderr)
     for failure in failures:
         where = f"{failure.run}: {failure.sample}"
-        print(f"  {failure.stage} {where}: {failure.error}", file=sys.stderr)
+        line = printable(f"{failure.stage} {where}: {failure.error}")
+        print(f"  {line}", file=sys.stderr)
     return 3
+
+
+# The last four are the first four at full width, which some spreadsheets take for the same.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def disarmed(text: Any) -> Any:
@@ -65,7 +72,7 @@ def disarmed(text: Any) -> Any:
     >>> disarmed("=1+1"), disarmed("iphone/7")
     ("'=1+1", 'iphone/7')
     """
-    return f"'{text}" if str(text)[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if str(text)[:1] in _FORMULAS else text
 
 
 def folder_name(name: str) -> str:

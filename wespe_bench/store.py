@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import atomic, ids, provenance, reading
+from wespe_bench import atomic, ids, parquet, provenance, reading
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -101,18 +101,17 @@ def _to_parquet(kind: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _read_parquet(path: Path, kind: str) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        data = path.read_bytes()
+        data = reading.read_bytes(path)
         part = _PART.fullmatch(path.name)
         if part and provenance.sha256_bytes(data)[:32] != part[2]:
             raise ValueError("its bytes are not those its name promises")
-        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-        stamp = (table.schema.metadata or {}).get(b"wespe_bench.schema", b"").decode("ascii")
-        if not stamp.isdecimal():
+        stamp = parquet.stamp(data, b"wespe_bench.schema")
+        if not stamp.isdecimal() or len(stamp) > 9:
             raise ValueError("not written by wespe-bench")
         if int(stamp) <= SCHEMA:
+            table = parquet.read(data)
             if kind == "enhanced" and int(stamp) < 2:  # when nobody asked for memory yet
                 for name in ("memory", "device_memory"):
                     table = table.append_column(name, pa.nulls(len(table), pa.float64()))

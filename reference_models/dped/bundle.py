@@ -20,6 +20,8 @@ from wespe_bench.errors import InputError
 
 _MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 _FLOAT32 = 1
+# Names share their beginnings in the file, not in memory.
+_LONGEST_NAME = 4096
 
 
 def read_bundle(prefix: Path) -> dict[str, np.ndarray]:
@@ -40,6 +42,7 @@ def read_bundle(prefix: Path) -> dict[str, np.ndarray]:
     except _DamageError as error:
         raise InputError(f"{index}: {error}; not an intact TensorFlow bundle index") from None
     data: dict[int, bytes] = {}
+    taken: dict[int, int] = {}
     tensors = {}
     for key, value in entries.items():
         name = key.decode(errors="backslashreplace")
@@ -53,6 +56,10 @@ def read_bundle(prefix: Path) -> dict[str, np.ndarray]:
             if shard not in data:
                 data[shard] = _bytes(Path(f"{prefix}.data-{shard:05d}-of-{shards:05d}"))
             tensors[name] = _tensor(entry, data[shard])
+            # Else a thousand entries for the same bytes would fill the memory.
+            taken[shard] = taken.get(shard, 0) + tensors[name].nbytes
+            if taken[shard] > len(data[shard]):
+                raise _DamageError("the tensors take more bytes than their data file has")
         except _DamageError as error:
             raise InputError(f"{prefix}: tensor {name!r}: {error}") from None
     return tensors
@@ -83,7 +90,10 @@ def _tensor(entry: _Message, data: bytes) -> np.ndarray:
     content = data[offset : offset + size]
     if crc32c(content) != _unmask(_integer(entry, 6, 0)):
         raise _DamageError("wrong checksum; the data file is damaged or belongs to another index")
-    return np.frombuffer(content, "<f4").astype(np.float32).reshape(shape)
+    try:
+        return np.frombuffer(content, "<f4").astype(np.float32).reshape(shape)
+    except ValueError:  # nothing at all, of a shape that no array can have
+        raise _DamageError(f"no float32 can be of shape {tuple(shape)}") from None
 
 
 def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -94,9 +104,13 @@ def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     for _ in range(2):  # the handle of the meta index, which is empty, then the index's
         offset, at = _varint(data, at)
         size, at = _varint(data, at)
+    total = 0
     for _, handle in _block(data, offset, size):
         start, at = _varint(handle, 0)
         length, at = _varint(handle, at)
+        total += length
+        if total > len(data):  # a block that is named a thousand times takes as long to read
+            raise _DamageError("the blocks take more bytes than the file has")
         yield from _block(data, start, length)
 
 
@@ -120,6 +134,8 @@ def _block(data: bytes, offset: int, size: int) -> list[tuple[bytes, bytes]]:
         length, at = _varint(block, at)
         if shared > len(key) or at + fresh + length > limit:
             raise _DamageError("malformed block")
+        if shared + fresh > _LONGEST_NAME:
+            raise _DamageError(f"a name of more than {_LONGEST_NAME} bytes")
         key = key[:shared] + block[at : at + fresh]
         at += fresh
         pairs.append((key, block[at : at + length]))

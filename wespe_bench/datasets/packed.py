@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from wespe_bench import provenance, reading
+from wespe_bench import parquet, provenance, reading
 from wespe_bench.errors import InputError, one_line
 
 #: Layout number of a packed set; a reader refuses a larger one.
@@ -234,14 +234,13 @@ def _begun(folder: Path) -> bool:
 def read_index(folder: Path, head: dict[str, Any]) -> dict[str, list[Any]]:
     """The index by column (`COLUMNS`). Raises InputError when its bytes are not the packed ones."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path = folder / head["index"]
     try:
-        data = path.read_bytes()
+        data = reading.read_bytes(path)
         if provenance.sha256_bytes(data) != head["index_sha256"]:
             raise ValueError("its bytes are not those pack.json promises")
-        columns: dict[str, list[Any]] = pq.ParquetFile(pa.BufferReader(data)).read().to_pydict()
+        columns: dict[str, list[Any]] = parquet.read(data).to_pydict()
         if not columns["sample"]:
             raise ValueError("no photos")
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:

@@ -1,0 +1,298 @@
+"""Hostile photos: bombs, absurd headers, broken profiles and EXIF."""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.hostile import whole
+from tests.hostile.cases import Case
+
+TITLE = "Photos"
+
+_RUN = "enhance identity --input photos --out out --jobs 0"
+_DONE = "1 photos enhanced with identity -> out"
+_WHERE = "enhance out: x: "
+
+
+def _file(name: str, data: Callable[[], bytes]) -> Callable[[Path], object]:
+    def make(folder: Path) -> None:
+        (folder / "photos").mkdir()
+        (folder / "photos" / name).write_bytes(data())
+
+    return make
+
+
+def _header(width: int, height: int, depth: int = 8, colour: int = 2) -> tuple[bytes, bytes]:
+    return b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+
+
+@functools.cache
+def _zeros(megabytes: int) -> bytes:
+    """A zlib stream of that many; what a full flush ends can be repeated."""
+    engine = zlib.compressobj(9)
+    head = engine.compress(b"") + engine.flush(zlib.Z_FULL_FLUSH)
+    part = engine.compress(bytes(2**20)) + engine.flush(zlib.Z_FULL_FLUSH)
+    checksum = struct.pack(">HH", megabytes * 2**20 % 65521, 1)
+    return head + part * megabytes + b"\x03\0" + checksum
+
+
+def _png(*parts: tuple[bytes, bytes]) -> bytes:
+    return whole.png([*parts, (b"IEND", b"")])
+
+
+def _small_png(*parts: tuple[bytes, bytes]) -> bytes:
+    rows = zlib.compress(b"".join(b"\0" + bytes(row) for row in whole.pixels().reshape(16, -1)))
+    return _png(_header(24, 16), *parts, (b"IDAT", rows))
+
+
+def _saved(format: str, image: Image.Image | None = None, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    (image or Image.fromarray(whole.pixels())).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _bmp(width: int, height: int) -> bytes:
+    data = bytearray(_saved("BMP"))
+    struct.pack_into("<ii", data, 18, width, height)
+    return bytes(data)
+
+
+def _gif(width: int, height: int) -> bytes:
+    return b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0) + b"," + bytes(8) + b"\x02\0;"
+
+
+def _frames() -> bytes:
+    frames = [Image.fromarray(np.full((8, 8), n % 256, np.uint8)) for n in range(3000)]
+    return _saved("GIF", frames[0], save_all=True, append_images=frames[1:])
+
+
+def _jpeg_of(width: int, height: int) -> bytes:
+    data = bytearray(_saved("JPEG"))
+    struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, height, width)
+    return bytes(data)
+
+
+def _scans() -> bytes:
+    data = _saved("JPEG", progressive=True)
+    scan, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
+    return data[:end] + data[scan:end] * 50_000 + data[end:]
+
+
+def _tiff(*tags: tuple[int, int, int, int], more: bytes = b"", loop: bool = False) -> bytes:
+    """A TIFF of one directory: (tag, type, count, value); ``more`` follows it."""
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags))
+    following = 8 if loop else 0
+    return (
+        b"II*\0\x08\0\0\0"
+        + struct.pack("<H", len(tags))
+        + entries
+        + struct.pack("<I", following)
+        + more
+    )
+
+
+def _deep_tiff(
+    compression: int, data: bytes, width: int = 8, *extra: tuple[int, int, int, int]
+) -> bytes:
+    tags = [
+        (256, 4, 1, width),
+        (257, 4, 1, 8),
+        (258, 3, 1, 16),
+        (259, 3, 1, compression),
+        (262, 3, 1, 1),
+        (277, 3, 1, 1),
+        (278, 4, 1, 8),
+        (279, 4, 1, len(data)),
+        *extra,
+    ]
+    at = 8 + 2 + 12 * (len(tags) + 1) + 4
+    return _tiff(*tags, (273, 4, 1, at), more=data)
+
+
+def _webp(width: int, height: int) -> bytes:
+    body = b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + bytes(8)
+    chunk = b"VP8L" + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+
+
+def _profile(**change: bytes) -> bytes:
+    """sRGB's profile with bytes of its header changed: ``at12=...`` from byte 12 on."""
+    from PIL import ImageCms
+
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for name, content in change.items():
+        at = int(name.removeprefix("at"))
+        data[at : at + len(content)] = content
+    return bytes(data)
+
+
+def _with_profile(profile: Callable[[], bytes]) -> Callable[[Path], object]:
+    return _file("x.png", lambda: _saved("PNG", icc_profile=profile()))
+
+
+def _exif(content: bytes) -> Callable[[Path], object]:
+    return _file("x.png", lambda: _small_png((b"eXIf", content)))
+
+
+def _directory(*tags: tuple[int, int, int, int], loop: bool = False) -> bytes:
+    return _tiff(*tags, loop=loop)
+
+
+def _pixels_as_stored(folder: Path) -> None:
+    with Image.open(folder / "out" / "images" / "x.png") as image:
+        assert (np.asarray(image) == whole.pixels()).all()
+
+
+def _refused(offered: str, name: str, data: Callable[[], bytes], answer: str) -> Case:
+    return Case(offered, _file(name, data), _RUN, f"{_WHERE}photos/{name}: {answer}", 3)
+
+
+def _taken(offered: str, make: Callable[[Path], object], same: bool = True) -> Case:
+    harmless = _pixels_as_stored if same else lambda _: None
+    return Case(offered, make, _RUN, _DONE, 0, harmless)
+
+
+_LIMIT = "more than the limit of 268435456 pixels"
+
+CASES = (
+    _refused(
+        "a PNG of 100 bytes that says 4,000,000,000 pixels",
+        "x.png",
+        lambda: _png(_header(100_000, 40_000), (b"IDAT", zlib.compress(b""))),
+        _LIMIT,
+    ),
+    _refused(
+        "a 16-bit PNG of 24x16 whose pixels inflate to 2 GB",
+        "x.png",
+        lambda: _png(_header(24, 16, 16), (b"IDAT", _zeros(2048))),
+        "its pixels inflate to more than its size allows",
+    ),
+    _taken(
+        "an 8-bit PNG of 24x16 with 2 GB of zeros after its pixels",
+        _file("x.png", lambda: _png(_header(24, 16), (b"IDAT", _zeros(2048)))),
+        same=False,
+    ),
+    _refused(
+        "a PNG whose comment inflates to 2 GB",
+        "x.png",
+        lambda: _small_png((b"zTXt", b"Comment\0\0" + _zeros(2048))),
+        "damaged or unsupported image (...)",
+    ),
+    _refused(
+        "a PNG whose colour profile inflates to 2 GB",
+        "x.png",
+        lambda: _small_png((b"iCCP", b"p\0\0" + _zeros(2048))),
+        "damaged or unsupported image (...)",
+    ),
+    _refused(
+        "a PNG with a chunk of 4 GB, cut short",
+        "x.png",
+        lambda: _png(_header(24, 16))[:-12] + b"\xff\xff\xff\xffIDATx",
+        "damaged or unsupported image (...)",
+    ),
+    _refused(
+        "a BMP header of 60,000x60,000",
+        "x.bmp",
+        lambda: _bmp(60_000, 60_000),
+        _LIMIT,
+    ),
+    _refused(
+        "a GIF screen of 65,535x65,535",
+        "x.png",
+        lambda: _gif(65_535, 65_535),
+        _LIMIT,
+    ),
+    _taken("a GIF of 3,000 frames: the first counts", _file("x.png", _frames), same=False),
+    _refused(
+        "a JPEG header of 65,000x65,000",
+        "x.jpg",
+        lambda: _jpeg_of(65_000, 65_000),
+        _LIMIT,
+    ),
+    _refused(
+        "a JPEG that repaints its pixels 50,000 times",
+        "x.jpg",
+        _scans,
+        "a JPEG of more than 100 scans",
+    ),
+    _refused(
+        "a WebP header of 16,384x16,384, and nothing else",
+        "x.webp",
+        lambda: _webp(16_384, 16_384),
+        "...",
+    ),
+    _refused(
+        "a TIFF of 200 bytes that says 10,000,000,000 pixels",
+        "x.tif",
+        lambda: _deep_tiff(1, bytes(64), 2**30),
+        _LIMIT,
+    ),
+    _refused(
+        "a 16-bit TIFF of 8x8 whose strip inflates to 2 GB",
+        "x.tif",
+        lambda: _deep_tiff(8, _zeros(2048)),
+        "its pixels inflate to more than its size allows",
+    ),
+    _refused(
+        "a 16-bit TIFF that is 100,000,000 layers deep by another tag",
+        "x.tif",
+        lambda: _deep_tiff(1, bytes(128), 8, (32997, 4, 1, 100_000_000)),
+        "a TIFF that says twice how large it is, each time something else",
+    ),
+    _taken(
+        "a 16-bit TIFF whose list of pages leads back to its first",
+        _file("x.tif", lambda: _deep_tiff(1, bytes(128)).replace(bytes(132), b"\x08" + bytes(131))),
+        same=False,
+    ),
+    _refused(
+        "a TIFF with a tag of 4,000,000,000 values",
+        "x.tif",
+        lambda: _tiff((256, 4, 2**32 - 1, 8), (257, 4, 1, 8)),
+        "...",
+    ),
+    _taken("a profile of 1 MB of zeros", _with_profile(lambda: bytes(2**20))),
+    _taken("a profile that says 4 GB", _with_profile(lambda: _profile(at0=b"\xff" * 4))),
+    _taken("a profile with 4,000,000,000 tags", _with_profile(lambda: _profile(at128=b"\xff" * 4))),
+    _taken(
+        "a profile whose first tag is the profile itself",
+        _with_profile(lambda: _profile(at136=struct.pack(">II", 0, 500))),
+    ),
+    _taken("a profile of a printer (CMYK) on RGB", _with_profile(lambda: _profile(at16=b"CMYK"))),
+    _taken("a profile of class link", _with_profile(lambda: _profile(at12=b"link"))),
+    _taken("EXIF that is turned by 9999", _exif(_directory((0x0112, 3, 1, 9999)))),
+    _taken("EXIF whose directory is its own next", _exif(_directory((0x0112, 3, 1, 1), loop=True))),
+    _taken(
+        "EXIF whose directory of the shot is the first again",
+        _exif(_directory((0x0112, 3, 1, 1), (0x8769, 4, 1, 8))),
+    ),
+    _taken("EXIF with 65,535 tags, cut short", _exif(b"II*\0\x08\0\0\0\xff\xff")),
+    Case(
+        "EXIF of 1 MB of noise",
+        _exif(np.random.default_rng(0).bytes(2**20)),
+        _RUN,
+        f"{_WHERE}photos/x.png: damaged or unsupported image (...)",
+        3,
+    ),
+    _refused(
+        "a PostScript program called .png",
+        "x.png",
+        lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(touch pwned) system\n",
+        "not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)",
+    ),
+    _refused(
+        "an SVG with a script called .png",
+        "x.png",
+        lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        "not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)",
+    ),
+    _refused("an empty file", "x.png", lambda: b"", "the file is empty"),
+)

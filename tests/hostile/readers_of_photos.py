@@ -1,0 +1,100 @@
+"""How photos, archives and pictures for our PNG encoder are damaged, and read."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.hostile import whole
+from tests.hostile.mutate import damaged
+
+
+def read_photo(folder: Path, data: bytes) -> Any:
+    from wespe_bench.datasets import headers
+    from wespe_bench.errors import InputError
+    from wespe_bench.images import read_rgb
+
+    path = kept(folder, "x.png", data)
+    for header in (headers.photo_size, headers.upright_size, headers.taken_at):
+        with contextlib.suppress(InputError):
+            header(path)
+    return read_rgb(path).shape
+
+
+def spoil_png(data: bytes, dice: random.Random, other: bytes) -> bytes:
+    """A PNG's chunks with right checksums, their content damaged; other formats plainly."""
+    tokens = (b"IDAT", b"iCCP", b"eXIf", b"zTXt", b"acTL", b"Exif\0\0", b"\xff\xda", b"ICC_PROFILE")
+    if not data.startswith(b"\x89PNG") or dice.random() < 0.2:
+        return damaged(data, dice, tokens, other)
+    chunks = whole.chunks(data)
+    number = dice.randrange(len(chunks))
+    kind, content = chunks[number]
+    chunks[number] = (kind, damaged(content, dice, (), other[:500]))
+    if dice.random() < 0.2:
+        chunks.insert(dice.randrange(len(chunks)), dice.choice(chunks))
+    return whole.png(chunks)
+
+
+def read_archive(folder: Path, data: bytes) -> Any:
+    import shutil
+
+    from wespe_bench.data.archives import unpack
+
+    path = kept(folder, "x.zip", data)
+    before = sorted(entry.name for entry in folder.iterdir())
+    try:
+        return unpack(path, folder / "into")[1]
+    finally:
+        shutil.rmtree(folder / "into", ignore_errors=True)
+        if sorted(entry.name for entry in folder.iterdir()) != before:
+            raise AssertionError("something was written beside the folder")
+
+
+def spoil_archive(data: bytes, dice: random.Random, other: bytes) -> bytes:
+    tokens = (b"../", b"/etc/x", b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"ustar")
+    if data.startswith(b"PK") or dice.random() < 0.3:
+        return damaged(data, dice, tokens, other)
+    spoilt = bytearray(damaged(data, dice, tokens, other))
+    for at in range(0, len(spoilt) - 511, 512):  # right checksums lead deeper
+        if spoilt[at + 257 : at + 262] == b"ustar":
+            spoilt[at + 148 : at + 156] = b" " * 8
+            total = sum(spoilt[at : at + 512])
+            spoilt[at + 148 : at + 156] = b"%06o\0 " % total
+    return bytes(spoilt)
+
+
+def image(data: bytes, dice: random.Random, _: bytes) -> bytes:
+    """A picture to encode: flat, noisy, repeated or streaked, of odd sizes."""
+    height, width = dice.choice(((1, 1), (1, 900), (900, 1), (7, 5), (33, 64), (130, 90)))
+    rng = np.random.default_rng(dice.getrandbits(64))
+    levels = dice.choice((1, 2, 3, 17, 256))
+    tile = dice.choice((1, 2, 5, 64))
+    part = rng.integers(0, levels, (-(-height // tile), -(-width // tile), 3), np.uint8)
+    image = np.tile(part, (tile, tile, 1))[:height, :width]
+    if dice.random() < 0.3:
+        image = np.cumsum(image, axis=dice.randrange(2), dtype=np.uint8)
+    return struct.pack("<II", height, width) + np.ascontiguousarray(image).tobytes()
+
+
+def round_trip(_: Path, data: bytes) -> Any:
+    from PIL import Image
+
+    from wespe_bench.metrics.pinned_png import encode
+
+    image = np.frombuffer(data[8:], np.uint8).reshape(*struct.unpack("<II", data[:8]), 3)
+    with Image.open(io.BytesIO(encode(image))) as decoded:
+        if not (np.asarray(decoded) == image).all():
+            raise AssertionError("Pillow decodes other pixels than were encoded")
+    return image.shape
+
+
+def kept(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
