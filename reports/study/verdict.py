@@ -170,8 +170,9 @@ PEOPLE = (
     "A metric agrees with people on a question where it ranks the majority's picture higher. The "
     "interval draws the images again; more or less than chance is claimed only where an exact "
     f"binomial test over the questions says so too (p below {paired.LEVEL}). Votes: the share of "
-    "single votes that the metric foretells, and what always naming the majority would. Spearman's correlation is of the metric's "
-    "difference with the share of votes, question by question."
+    "single votes that the metric foretells, and what always naming the majority would. "
+    "Spearman's correlation is of the metric's difference with the share of votes, "
+    "question by question."
 )
 
 
