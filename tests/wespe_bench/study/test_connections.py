@@ -61,7 +61,7 @@ def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "PATIENCE", 0.2)
 
     async def silent() -> bytes:
-        config = uvicorn.Config(lambda *_: None, http=connections.protocol(8), lifespan="off")  # type: ignore[arg-type,return-value]
+        config = uvicorn.Config(lambda *_: None, http=connections.protocol(8), lifespan="off")
         server = uvicorn.Server(config)
         listening = socket.create_server(("127.0.0.1", 0))
         running = asyncio.create_task(server.serve([listening]))
