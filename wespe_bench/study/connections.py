@@ -48,7 +48,7 @@ def room() -> int:
 def protocol(most: int) -> type[asyncio.Protocol]:
     """Uvicorn's protocol for ``most`` connections at once: those after them are closed unheard."""
 
-    class Limited(AutoHTTPProtocol):
+    class Limited(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             held: Any = self
