@@ -110,8 +110,8 @@ def _read(folder: Path) -> tuple[str, dict[tuple[str, str], dict[str, Any]]]:
         return plain(content.get("study", "")), cells
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read ({error.strerror}); --study takes the folder of a study's "
-            "report"
+            f"{path}: cannot be read ({error.strerror}); wespe-bench study report makes it in the "
+            "study's folder"
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: no report of a study, or damaged ({plain(error)})") from None

@@ -61,8 +61,20 @@ class Agreement:
 
     @property
     def shown(self) -> bool:
-        """Whether the metric agrees (or disagrees) with people more often than chance does."""
-        return self.low > 0.5 or self.high < 0.5
+        """Whether the metric agrees (or disagrees) with people more often than chance does.
+
+        With few images the bootstrap's interval is too narrow, so an exact test must say so too.
+        """
+        return (self.low > 0.5 or self.high < 0.5) and self.p < paired.LEVEL
+
+    @property
+    def p(self) -> float:
+        """Of the exact binomial test that the metric's side is a coin's."""
+        from scipy import stats
+
+        if not self.questions:
+            return math.nan
+        return float(stats.binomtest(self.agreed, self.questions).pvalue)
 
 
 def agreements(

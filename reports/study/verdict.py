@@ -168,9 +168,11 @@ STRENGTHS = (
 
 PEOPLE = (
     "A metric agrees with people on a question where it ranks the majority's picture higher. The "
-    "interval draws the images again. Votes: the share of single votes that the metric foretells, "
-    "and what always naming the majority would. Spearman's correlation is of the metric's "
-    "difference with the share of votes, question by question."
+    "interval draws the images again; more or less than chance is claimed only where an exact "
+    f"binomial test over the questions says so too (p below {paired.LEVEL}). Votes: the share of "
+    "single votes that the metric foretells, and what always naming the majority would. "
+    "Spearman's correlation is of the metric's difference with the share of votes, "
+    "question by question."
 )
 
 
@@ -183,9 +185,12 @@ def agreement_sentence(one: Agreement) -> str:
         return f"{one.title} agrees with the majority {told}: too few images for an interval."
     ends = f"95% interval {percent(one.low)} to {percent(one.high)}"
     if not one.shown:
+        why = "which covers one half"
+        if one.low > 0.5 or one.high < 0.5:
+            why = f"which the exact test does not confirm, p {p_value(one.p)}"
         return (
-            f"{one.title} agrees with the majority {told} ({ends}, which covers one half): no "
-            "better than chance is shown."
+            f"{one.title} agrees with the majority {told} ({ends}, {why}): neither better nor "
+            "worse than chance is shown."
         )
     if one.fraction < 0.5:
         return f"{one.title} contradicts people: it agrees with the majority only {told} ({ends})."

@@ -32,6 +32,8 @@ _NUMBERS = {"position": 1, "milliseconds": 0, "revised": 0}
 FILE = "votes.csv"
 STUDY_FILE = "study.json"
 
+_NO_VOTES = "no votes yet; let people vote (wespe-bench study serve), or import their files"
+
 
 @dataclass(frozen=True, slots=True)
 class Study:
@@ -75,6 +77,8 @@ def load_votes(path: Path) -> pd.DataFrame:
 
         return votes.load_votes(path)
     file = path / FILE if path.is_dir() else path
+    if not file.exists() and (path / STUDY_FILE).exists():
+        raise InputError(_NO_VOTES)
     try:
         reading.check_regular(file)
         frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -141,7 +145,7 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
                 f"the votes {what} {', '.join(names)}; expected are {', '.join(COLUMNS)}"
             )
     if frame.empty:
-        raise InputError("no votes yet; open the study and let people vote, or import their files")
+        raise InputError(_NO_VOTES)
     texts = [name for name in COLUMNS if name not in (*_NUMBERS, "correct")]
     found = pd.DataFrame(index=pd.RangeIndex(len(frame)))
     for name in COLUMNS:

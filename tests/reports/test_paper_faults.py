@@ -214,7 +214,7 @@ def test_wrong_options_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["2", "--runs", root, "--out", root], "is a folder"),
         (["2", "--runs", root, "--out", "run.json"], "would overwrite a part of a run"),
         (["2", "--runs", root, "--out", "t.html"], "does not end in .md"),
-        (["5", "--study", root], "takes the folder of a study's report"),
+        (["5", "--study", root], "wespe-bench study report makes it"),
         (["2", "--format", "xml"], "format"),
     ):
         with pytest.raises(InputError, match=re.escape(said)):

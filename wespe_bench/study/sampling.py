@@ -72,7 +72,7 @@ def choose(
     for name in (method, *rivals):
         if name not in labels and name != ORIGINAL:
             raise InputError(
-                f"no run of {name!r}{did_you_mean(name, labels)}; "
+                f"no run of {name!r}{did_you_mean(name, labels | {ORIGINAL})}; "
                 f"methods there: {', '.join(sorted(labels))}"
             )
     pairs: list[Pair] = []

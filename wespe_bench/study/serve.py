@@ -13,9 +13,6 @@ from wespe_bench.errors import InputError
 if TYPE_CHECKING:
     from wespe_bench.study.manifest import Study
 
-#: Most connections at once; who comes after them is told to come again.
-_CONNECTIONS = 2000
-
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{8,64}")
 
 
@@ -62,7 +59,7 @@ def main(argv: list[str]) -> int:
 def _serve(config: Serve, folder: Path, study: Study) -> int:
     import uvicorn
 
-    from wespe_bench.study import database, secret
+    from wespe_bench.study import connections, database, secret
     from wespe_bench.study.guard import is_loopback
     from wespe_bench.study.server import PAGE, Server
     from wespe_bench.study.writer import Writer
@@ -74,6 +71,7 @@ def _serve(config: Serve, folder: Path, study: Study) -> int:
         token = secret.with_token(folder).token
     admin = secret.drawn()
     writer = Writer(folder, study)
+    most = connections.room()
     server = uvicorn.Server(
         uvicorn.Config(
             Server(folder, study, writer, token=token, admin=admin, page=PAGE).app(),
@@ -81,7 +79,8 @@ def _serve(config: Serve, folder: Path, study: Study) -> int:
             access_log=False,
             server_header=False,
             ws="none",
-            limit_concurrency=_CONNECTIONS,
+            http=connections.protocol(most),
+            backlog=most,
             timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
         )

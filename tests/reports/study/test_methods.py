@@ -12,9 +12,10 @@ from scipy import optimize
 from reports.study.cells import oriented
 from reports.study.markdown import as_markdown
 from reports.study.page import as_html
-from reports.study.people import agreements
+from reports.study.people import Agreement, agreements
 from reports.study.report import make_report
 from reports.study.strengths import Strengths, strengths
+from reports.study.verdict import agreement_sentence
 from reports.study.votes import check_votes
 from tests.reports.runs import make_run
 from tests.reports.study.simulated import table, votes
@@ -94,6 +95,15 @@ def test_a_metric_agrees_where_it_is_on_the_majoritys_side(tmp_path: Path) -> No
     assert (cornia.agreed, cornia.questions, cornia.rank) == (4, 4, pytest.approx(1.0))
     assert (cornia.low, cornia.high) == (pytest.approx(0.025 ** (1 / 4)), 1.0)
     assert not cornia.shown and told == ()
+
+
+@pytest.mark.parametrize(("agreed", "of", "shown"), [(1, 7, False), (14, 15, True), (0, 6, True)])
+def test_no_claim_of_a_metric_without_the_exact_test(agreed: int, of: int, shown: bool) -> None:
+    """1 of 7 is a coin's work one time in eight, whatever four images drawn again say."""
+    ends = (0.8, 1.0) if agreed > of / 2 else (0.0, 0.38)
+    one = Agreement("psnr", "PSNR", True, of, agreed, *ends, 4, 0, 0, 0.5, 0.7, 0.1, of)
+    assert one.shown == shown
+    assert ("the exact test does not confirm, p 0.125" in agreement_sentence(one)) == (not shown)
 
 
 def test_identity_is_the_original_and_other_pictures_do_not_count(tmp_path: Path) -> None:

@@ -100,7 +100,10 @@ def test_files_that_are_no_votes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no table of votes"):
         load_votes(tmp_path)
     assert read_study(tmp_path) == Study()
+    (tmp_path / "votes.csv").unlink()
     (tmp_path / "study.json").write_text("{}")
+    with pytest.raises(InputError, match="no votes yet"):
+        load_votes(tmp_path)
     with pytest.raises(InputError, match="damaged"):
         read_study(tmp_path)
 

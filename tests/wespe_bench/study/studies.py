@@ -103,10 +103,14 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(folder: Path, *options: str) -> Iterator[Served]:
-    """``study serve`` in a process of its own, on a free port of this machine."""
+def served(folder: Path, *options: str, limit: str = "") -> Iterator[Served]:
+    """``study serve`` in a process of its own, on a free port of this machine.
+
+    ``limit``: what the shell's ulimit is told before.
+    """
+    before = ("sh", "-c", f'ulimit {limit}; exec "$@"', "sh") if limit else ()
     process = subprocess.Popen(
-        [*entry_point(), "study", "serve", str(folder), "--port", "0", *options],
+        [*before, *entry_point(), "study", "serve", str(folder), "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

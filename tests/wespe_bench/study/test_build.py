@@ -101,6 +101,7 @@ def test_resumes_and_keeps_its_ids(runs: Path, tmp_path: Path) -> None:
     [
         ("WESPA", ("original",), {}, "no run of 'WESPA'; methods there: APE, WESPE"),
         ("WESPE", ("APA",), {}, "no run of 'APA'"),
+        ("WESPE", ("orginal",), {}, "did you mean 'original'"),
         ("WESPE", ("WESPE",), {}, "not the --method itself"),
         ("WESPE", ("APE", "APE"), {}, "each once"),
         ("original", ("APE",), {}, "are no methods"),
