@@ -191,7 +191,7 @@ CASES = (
         "a CSV of faves with a zero byte",
         _list("path,views,faves\na\0.png,1,1\n"),
         "ffs build list.csv --out out --jobs 0",
-        "list.csv: line 2: path ... has control characters, or no name",
+        "list.csv: line 2: path ... is no photo's: it has control characters...",
     ),
     Case(
         "a CSV of faves with 10^5000 views",

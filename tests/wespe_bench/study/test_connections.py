@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.wespe_bench.study.loops import in_a_loop
 from tests.wespe_bench.study.studies import Person, make_study, served
 from wespe_bench.study import connections
 from wespe_bench.study.votes import load_votes
@@ -74,5 +75,5 @@ def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
         await running
         return b"closed"
 
-    assert asyncio.run(silent()) == b"closed"
+    assert in_a_loop(silent()) == b"closed"
     assert 8 <= connections.room() <= connections.MOST

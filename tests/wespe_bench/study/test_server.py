@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import uuid
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.wespe_bench.study.loops import in_a_loop
 from tests.wespe_bench.study.studies import Person, Served
 from wespe_bench.study.guard import Limit, address
 from wespe_bench.study.manifest import Study
@@ -295,7 +295,7 @@ def test_page_files_are_served(place: Place, tmp_path: Path) -> None:
         ) as client:
             return [await client.get(path) for path in ("/", "/page/main.js", "/page/notes.md")]
 
-    page, script, notes = asyncio.run(look())
+    page, script, notes = in_a_loop(look())
     writer.stop()
     assert page.text == "<title>page</title>"
     assert page.headers["content-type"] == "text/html; charset=utf-8"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.wespe_bench.study.loops import in_a_loop
 from tests.wespe_bench.study.studies import make_study
 from wespe_bench.study import database
 from wespe_bench.study.register import Refused, Register, Vote
@@ -52,7 +53,7 @@ def test_a_full_disk_acknowledges_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         assert await writer.run(cast) == 1
         await asyncio.to_thread(writer.stop)
 
-    asyncio.run(go())
+    in_a_loop(go())
     assert len(load_votes(folder)) == 1
 
 
@@ -68,7 +69,7 @@ def test_requests_of_one_batch_fail_alone(tmp_path: Path) -> None:
         await asyncio.to_thread(writer.stop)
         return list(answers)
 
-    answers = asyncio.run(go())
+    answers = in_a_loop(go())
     assert isinstance(answers.pop(10), Refused)
     assert answers == [None] * 50
     assert database.count(folder) == 50
