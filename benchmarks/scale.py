@@ -31,9 +31,8 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import enhance, load_dataset, provenance, store
-from wespe_bench.engines import Outcome
+from wespe_bench.engines import Outcome, load_engine
 from wespe_bench.images import write_png
-from wespe_bench.registry import load_engine
 from wespe_bench.scoring import score_runs
 
 HERE = Path(__file__).parent

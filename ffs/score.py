@@ -69,7 +69,8 @@ def score(config: ScoreFolder) -> tuple[str, list[dict[str, str]], list[str]]:
     """
     from wespe_bench import progress, provenance
     from wespe_bench.datasets.folder import find_photos
-    from wespe_bench.registry import load_engine, load_metric
+    from wespe_bench.engines import load_engine
+    from wespe_bench.registry import load_metric
 
     spec = config.rater if config.rater in ("", "ffs-standin") else f"ffs:{config.rater}"
     metric = load_metric(spec or "ffs")

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import atomic, progress
-from wespe_bench.engines import Outcome
+from wespe_bench.engines import Outcome, load_engine
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.registry import load_engine, resolve
+from wespe_bench.registry import resolve
 from wespe_bench.training import curves
 
 if TYPE_CHECKING:

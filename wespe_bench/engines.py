@@ -12,6 +12,7 @@ import errno
 import multiprocessing
 import multiprocessing.connection
 import os
+import re
 import signal
 import threading
 from collections import Counter, deque
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.registry import ENGINE_PREFIXES, ENGINES, resolve, unknown
 
 #: An item that was alone with, or among, this many workers that died is given up.
 DEATHS = 3
@@ -53,6 +55,18 @@ class Outcome:
 
 Work = Callable[[Sequence[Any]], Sequence[Outcome]]
 Setup = Callable[[Any], Work]
+
+
+def load_engine(name: str) -> Callable[..., Any]:
+    """The engine that ``name`` names: local, ray, ray:ADDRESS, ray?gpus=0.25."""
+    if name in ENGINES:
+        engine: Callable[..., Any] = resolve(ENGINES[name])
+        return engine
+    prefix = re.split("[:?]", name, maxsplit=1)[0]
+    if prefix not in ENGINE_PREFIXES:
+        raise unknown("engine", name, [*ENGINES, *ENGINE_PREFIXES])
+    engine = resolve(ENGINE_PREFIXES[prefix])(name[len(prefix) :].removeprefix(":"))
+    return engine
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -71,8 +71,7 @@ def enhance_runs(
 ) -> list[Run]:
     """Run several plans through one pool of workers; one Run per plan, in order."""
     from wespe_bench import progress, provenance, store
-    from wespe_bench.engines import chunk_of
-    from wespe_bench.registry import load_engine
+    from wespe_bench.engines import chunk_of, load_engine
 
     todo: list[Item] = []
     kept: list[int] = []
@@ -273,9 +272,9 @@ def main(argv: list[str]) -> int:
     from wespe_bench import provenance
     from wespe_bench.arguments import parse
     from wespe_bench.datasets.choice import choose
-    from wespe_bench.engines import parse_shard
+    from wespe_bench.engines import load_engine, parse_shard
     from wespe_bench.labels import parse_named
-    from wespe_bench.registry import load_engine, load_enhancer
+    from wespe_bench.registry import load_enhancer
 
     config = parse(Enhance, argv, "enhance")
     shard = parse_shard(config.shard)

@@ -24,7 +24,6 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -255,18 +254,6 @@ def load_metric(name: str) -> Metric:
     if not isinstance(metric, Metric):
         raise InputError(f"{name!r} is a {type(metric).__name__}, not a wespe_bench.types.Metric")
     return metric
-
-
-def load_engine(name: str) -> Callable[..., Any]:
-    """The engine that ``name`` names: local, ray, ray:ADDRESS, ray?gpus=0.25."""
-    if name in ENGINES:
-        engine: Callable[..., Any] = resolve(ENGINES[name])
-        return engine
-    prefix = re.split("[:?]", name, maxsplit=1)[0]
-    if prefix not in ENGINE_PREFIXES:
-        raise unknown("engine", name, [*ENGINES, *ENGINE_PREFIXES])
-    engine = resolve(ENGINE_PREFIXES[prefix])(name[len(prefix) :].removeprefix(":"))
-    return engine
 
 
 def stands_alone(factory: Callable[..., Any]) -> bool:

@@ -65,8 +65,8 @@ def score_runs(
     all rows there already.
     """
     from wespe_bench import progress, provenance, store
-    from wespe_bench.engines import chunk_of
-    from wespe_bench.registry import load_engine, load_metric
+    from wespe_bench.engines import chunk_of, load_engine
+    from wespe_bench.registry import load_metric
 
     records = {name: load_metric(name) for name in dict.fromkeys(metrics)}
     if not records:

@@ -17,123 +17,22 @@ part counts. Clocks play no role. A part's name holds the hash of its bytes, so 
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import atomic, ids, parquet, provenance, reading
-from wespe_bench.errors import InputError, one_line
+from wespe_bench import atomic, parts, provenance, reading
+from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 #: Layout number of everything a run folder holds; a reader refuses a larger one.
-SCHEMA = 2
+SCHEMA = parts.SCHEMA
 
-_COLUMNS: dict[str, dict[str, str]] = {
-    "samples": {
-        "sample": "string",
-        "path": "string",
-        "sha256": "string",
-        "reference": "string",
-        "reference_sha256": "string",
-    },
-    "enhanced": {
-        "sample": "string",
-        "input_sha256": "string",
-        "fingerprint": "string",
-        "image_sha256": "string",
-        "seconds": "float64",
-        "memory": "float64",
-        "device_memory": "float64",
-    },
-    "scores": {
-        "sample": "string",
-        "metric": "string",
-        "metric_version": "string",
-        "value": "float64",
-        "extras": "string",
-        "image_sha256": "string",
-        "reference_sha256": "string",
-        "seed": "int64",
-        "seconds": "float64",
-    },
-    "failures": {
-        "sample": "string",
-        "stage": "string",
-        "metric": "string",
-        "input_sha256": "string",
-        "error": "string",
-    },
-}
-SCORE_COLUMNS = ("run", "label", "dataset", "revision", "note", *_COLUMNS["scores"])
-
-_KEYS = {
-    "enhanced": ["sample"],
-    "scores": ["sample", "metric", "seed"],
-    "failures": ["sample", "stage", "metric"],
-}
-_PART = re.compile(r"part-(\d{8,})-([0-9a-f]{32})\.parquet")
-
-
-def _schema(kind: str) -> pa.Schema:
-    import pyarrow as pa
-
-    fields = {name: pa.type_for_alias(type_) for name, type_ in _COLUMNS[kind].items()}
-    return pa.schema(fields, metadata={"wespe_bench.schema": str(SCHEMA)})
-
-
-def _to_parquet(kind: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = _schema(kind)
-    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    return sink.getvalue()
-
-
-def _read_parquet(path: Path, kind: str) -> pa.Table:
-    import pyarrow as pa
-
-    try:
-        data = reading.read_bytes(path)
-        part = _PART.fullmatch(path.name)
-        if part and provenance.sha256_bytes(data)[:32] != part[2]:
-            raise ValueError("its bytes are not those its name promises")
-        stamp = parquet.stamp(data, b"wespe_bench.schema")
-        if not stamp.isdecimal() or len(stamp) > 9:
-            raise ValueError("not written by wespe-bench")
-        if int(stamp) <= SCHEMA:
-            table = parquet.read(data)
-            if kind == "enhanced" and int(stamp) < 2:  # when nobody asked for memory yet
-                for name in ("memory", "device_memory"):
-                    table = table.append_column(name, pa.nulls(len(table), pa.float64()))
-            table = table.cast(_schema(kind))
-            ids.check_column(table.column("sample"))
-    except FileNotFoundError:
-        raise
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise InputError(
-            f"{path}: damaged ({one_line(error)[:120]}); delete it and run the same command "
-            "again, only what it held is redone"
-        ) from None
-    _refuse_newer(path, int(stamp))
-    return table
-
-
-def _refuse_newer(path: Path, schema: int) -> None:
-    if schema > SCHEMA:
-        raise InputError(
-            f"{path}: written by a newer wespe-bench (layout {schema}, this one reads up to "
-            f"{SCHEMA}); upgrade wespe-bench, or choose another folder with --out"
-        )
+SCORE_COLUMNS = ("run", "label", "dataset", "revision", "note", *parts.COLUMNS["scores"])
 
 
 def still_there(run: Path) -> None:
@@ -153,20 +52,10 @@ def append(run: Path, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     folder = run / kind
-    number = max((number for number, _ in _parts(folder)), default=0) + 1
-    data = _to_parquet(kind, rows)
+    number = max((number for number, _ in parts.numbered(folder)), default=0) + 1
+    data = parts.encode(kind, rows)
     name = f"part-{number:08d}-{provenance.sha256_bytes(data)[:32]}.parquet"
     atomic.write_bytes(folder / name, data)
-
-
-def _parts(folder: Path) -> list[tuple[int, Path]]:
-    """Numbered parts in the order in which they count."""
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return []
-    found = [(m, name) for name in names if (m := _PART.fullmatch(name))]
-    return sorted((int(m[1]), folder / name) for m, name in found)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -185,22 +74,22 @@ def load(run: Path, kind: str) -> pd.DataFrame:
     """
     import pyarrow as pa
 
-    tables = [_read_parquet(path, kind) for _, path in _parts(run / kind)]
-    table = pa.concat_tables(tables) if tables else _schema(kind).empty_table()
+    tables = [parts.read(path, kind) for _, path in parts.numbered(run / kind)]
+    table = pa.concat_tables(tables) if tables else parts.schema(kind).empty_table()
     frame: pd.DataFrame = table.to_pandas()
-    frame = frame.drop_duplicates(_KEYS[kind], keep="last")
-    return frame.sort_values(_KEYS[kind], kind="stable").reset_index(drop=True)
+    frame = frame.drop_duplicates(parts.KEYS[kind], keep="last")
+    return frame.sort_values(parts.KEYS[kind], kind="stable").reset_index(drop=True)
 
 
 def write_samples(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write samples.parquet: sample, path, sha256, reference, reference_sha256."""
-    atomic.write_bytes(run / "samples.parquet", _to_parquet("samples", rows))
+    atomic.write_bytes(run / "samples.parquet", parts.encode("samples", rows))
 
 
 def load_samples(run: Path) -> pd.DataFrame:
     """The run's samples, sorted by id: sample, path, sha256, reference, reference_sha256."""
     try:
-        table = _read_parquet(run / "samples.parquet", "samples")
+        table = parts.read(run / "samples.parquet", "samples")
     except FileNotFoundError:
         raise InputError(f"{run}: no samples.parquet, so this is not a run folder") from None
     frame: pd.DataFrame = table.to_pandas()
@@ -225,7 +114,7 @@ def read_run(run: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, TypeError, KeyError):
         raise InputError(f"{path}: damaged; delete it and run the same command again") from None
-    _refuse_newer(path, schema)
+    parts.refuse_newer(path, schema)
     _check_head(path, content)
     return dict(content)
 
@@ -353,7 +242,7 @@ def clear_failures(
     failures: pd.DataFrame, done: Iterable[tuple[str, str, str]]
 ) -> list[dict[str, Any]]:
     """Rows that strike out the failures whose (sample, stage, metric) has now succeeded."""
-    standing = failures.loc[failures["error"] != "", _KEYS["failures"]].to_numpy(object)
+    standing = failures.loc[failures["error"] != "", parts.KEYS["failures"]].to_numpy(object)
     struck = set(done).intersection(map(tuple, standing))
     return [
         {"sample": sample, "stage": stage, "metric": metric, "input_sha256": "", "error": ""}

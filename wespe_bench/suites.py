@@ -188,10 +188,10 @@ def report(argv: list[str]) -> int:
 def run_suite(config: RunSuite) -> int:
     """Enhance, score, report; returns the exit code."""
     from wespe_bench import provenance, store
-    from wespe_bench.engines import parse_shard
+    from wespe_bench.engines import load_engine, parse_shard
     from wespe_bench.enhancing import enhance_runs
     from wespe_bench.labels import parse_named
-    from wespe_bench.registry import SUITES, load_engine, load_metric, resolve, unknown
+    from wespe_bench.registry import SUITES, load_metric, resolve, unknown
     from wespe_bench.scoring import DEFAULT_METRICS, score_runs
 
     if config.suite and config.suite not in SUITES:

@@ -59,12 +59,13 @@ def _run_of_ids(*samples: str) -> Callable[[Path], object]:
     """A run whose samples are called this, as no writer of ours would."""
 
     def make(folder: Path) -> None:
-        from wespe_bench import store
 
         _runs(folder)
+        from wespe_bench.parts import encode
+
         rows = [{"sample": s, "path": "p", "sha256": "0" * 64} for s in samples]
         run = folder / "theirs" / "photos" / "identity"
-        (run / "samples.parquet").write_bytes(store._to_parquet("samples", rows))
+        (run / "samples.parquet").write_bytes(encode("samples", rows))
 
     return make
 

@@ -228,14 +228,14 @@ def heads() -> list[bytes]:
 
 
 def parts() -> list[bytes]:
-    from wespe_bench import store
+    from wespe_bench.parts import encode
 
     rows = [
         {"sample": f"s{n}", "metric": "psnr", "metric_version": "1", "value": 20.0 + n}
         | {"extras": "{}", "image_sha256": "i" * 64, "seed": 0, "seconds": 0.1}
         for n in range(20)
     ]
-    return [store._to_parquet("scores", rows)]
+    return [encode("scores", rows)]
 
 
 def places() -> list[bytes]:

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from wespe_bench.cli import main
-from wespe_bench.engines import Outcome
+from wespe_bench.engines import Outcome, load_engine
 from wespe_bench.errors import InputError
 from wespe_bench.ray_engine import load
-from wespe_bench.registry import load_engine
 
 
 def dying(folder: str) -> Callable[[Sequence[int]], list[Outcome]]:

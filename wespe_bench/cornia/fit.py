@@ -25,8 +25,8 @@ import numpy as np
 
 from wespe_bench import atomic
 from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.engines import load_engine
 from wespe_bench.errors import InputError
-from wespe_bench.registry import load_engine
 
 _MOST_WORDS = 20_000
 # With more, libsvm may never be done.

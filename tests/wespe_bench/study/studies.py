@@ -131,7 +131,7 @@ def served(folder: Path, *options: str, limit: str = "") -> Iterator[Served]:
 
 @dataclass
 class Person:
-    """A rater as the page behaves: asks for the session, sends votes with numbers of their own."""
+    """A rater as the page behaves: begins, asks for the pairs, sends votes with own numbers."""
 
     client: httpx.Client
     word: str = ""

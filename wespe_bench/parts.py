@@ -1,0 +1,140 @@
+"""The Parquet files of a run folder: their columns, how rows become bytes, and back.
+
+A part's name holds its number and the hash of its bytes: of two rows with one key the one in the
+later part counts, and no damage goes unseen.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wespe_bench import ids, parquet, provenance, reading
+from wespe_bench.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Layout number of everything a run folder holds; a reader refuses a larger one.
+SCHEMA = 2
+
+#: kind -> column -> type
+COLUMNS: dict[str, dict[str, str]] = {
+    "samples": {
+        "sample": "string",
+        "path": "string",
+        "sha256": "string",
+        "reference": "string",
+        "reference_sha256": "string",
+    },
+    "enhanced": {
+        "sample": "string",
+        "input_sha256": "string",
+        "fingerprint": "string",
+        "image_sha256": "string",
+        "seconds": "float64",
+        "memory": "float64",
+        "device_memory": "float64",
+    },
+    "scores": {
+        "sample": "string",
+        "metric": "string",
+        "metric_version": "string",
+        "value": "float64",
+        "extras": "string",
+        "image_sha256": "string",
+        "reference_sha256": "string",
+        "seed": "int64",
+        "seconds": "float64",
+    },
+    "failures": {
+        "sample": "string",
+        "stage": "string",
+        "metric": "string",
+        "input_sha256": "string",
+        "error": "string",
+    },
+}
+
+#: What tells one row of a kind from another.
+KEYS = {
+    "enhanced": ["sample"],
+    "scores": ["sample", "metric", "seed"],
+    "failures": ["sample", "stage", "metric"],
+}
+_PART = re.compile(r"part-(\d{8,})-([0-9a-f]{32})\.parquet")
+
+
+def schema(kind: str) -> pa.Schema:
+    """The columns of a kind, stamped with the layout number."""
+    import pyarrow as pa
+
+    fields = {name: pa.type_for_alias(type_) for name, type_ in COLUMNS[kind].items()}
+    return pa.schema(fields, metadata={"wespe_bench.schema": str(SCHEMA)})
+
+
+def encode(kind: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows of a kind as the bytes of a Parquet file with checksums."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema(kind))
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue()
+
+
+def read(path: Path, kind: str) -> pa.Table:
+    """The table of one file of a run folder, its bytes held against its name.
+
+    Raises InputError for a damaged file and one of a newer version, FileNotFoundError.
+    """
+    import pyarrow as pa
+
+    try:
+        data = reading.read_bytes(path)
+        part = _PART.fullmatch(path.name)
+        if part and provenance.sha256_bytes(data)[:32] != part[2]:
+            raise ValueError("its bytes are not those its name promises")
+        stamp = parquet.stamp(data, b"wespe_bench.schema")
+        if not stamp.isdecimal() or len(stamp) > 9:
+            raise ValueError("not written by wespe-bench")
+        if int(stamp) <= SCHEMA:
+            table = parquet.read(data)
+            if kind == "enhanced" and int(stamp) < 2:  # when nobody asked for memory yet
+                for name in ("memory", "device_memory"):
+                    table = table.append_column(name, pa.nulls(len(table), pa.float64()))
+            table = table.cast(schema(kind))
+            ids.check_column(table.column("sample"))
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise InputError(
+            f"{path}: damaged ({one_line(error)[:120]}); delete it and run the same command "
+            "again, only what it held is redone"
+        ) from None
+    refuse_newer(path, int(stamp))
+    return table
+
+
+def refuse_newer(path: Path, layout: int) -> None:
+    """Raise InputError for a layout that only a newer version knows."""
+    if layout > SCHEMA:
+        raise InputError(
+            f"{path}: written by a newer wespe-bench (layout {layout}, this one reads up to "
+            f"{SCHEMA}); upgrade wespe-bench, or choose another folder with --out"
+        )
+
+
+def numbered(folder: Path) -> list[tuple[int, Path]]:
+    """Numbered parts in the order in which they count."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    found = [(m, name) for name in names if (m := _PART.fullmatch(name))]
+    return sorted((int(m[1]), folder / name) for m, name in found)
