@@ -59,10 +59,9 @@ def _run_of_ids(*samples: str) -> Callable[[Path], object]:
     """A run whose samples are called this, as no writer of ours would."""
 
     def make(folder: Path) -> None:
-
-        _runs(folder)
         from wespe_bench.parts import encode
 
+        _runs(folder)
         rows = [{"sample": s, "path": "p", "sha256": "0" * 64} for s in samples]
         run = folder / "theirs" / "photos" / "identity"
         (run / "samples.parquet").write_bytes(encode("samples", rows))
