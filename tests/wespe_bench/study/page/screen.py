@@ -44,8 +44,15 @@ def wait_for_pair(page: Page) -> None:
     )
 
 
+def rest(page: Page) -> None:
+    """Until what was asked of the view is loaded and drawn: a new view, or a tile that came, is
+    drawn in the next frame, which a busy machine shows late."""
+    until(page, "rating.tiles.loading.size === 0 && !rating.stage.waiting")
+
+
 def pixel(page: Page, side: str, x: float = 0.5, y: float = 0.5) -> tuple[int, int, int]:
-    """The colour a pane shows at a place given as fractions of it."""
+    """The colour a pane shows at a place given as fractions of it, once it is at rest."""
+    rest(page)
     red, green, blue, _ = page.evaluate(
         """([side, x, y]) => {
           const canvas = document.getElementById(side);

@@ -13,6 +13,7 @@ from tests.wespe_bench.study.page.screen import (
     choose,
     expect_place,
     pixel,
+    rest,
     seen_pair,
     until,
     wait_for_pair,
@@ -85,20 +86,16 @@ def test_a_session_by_click_and_key_survives_reload_and_a_closed_tab(
 def test_both_panes_show_the_same_place(served: Served, page: Page) -> None:
     begin(page, served.url)
 
-    def places() -> list[tuple[int, int]]:
-        for _ in range(50):  # the panes are drawn in one frame, and read one after the other
-            found = [pixel(page, side)[:2] for side in ("left", "right")]
-            if found[0] == found[1]:
-                break
-            page.wait_for_timeout(40)
-        assert found[0] == found[1]
-        return found
+    def place() -> tuple[int, int]:
+        left, right = (pixel(page, side)[:2] for side in ("left", "right"))
+        assert left == right
+        return left
 
-    (x, y), _ = places()
+    x, y = place()
     assert abs(x - 127) <= 1 and abs(y - 127) <= 1
     page.get_by_role("button", name="100%").click()
     expect(page.locator("#scale")).to_have_text("100%")
-    (x, y), _ = places()
+    x, y = place()
     assert abs(x - 127) <= 1 and abs(y - 127) <= 1
 
     box = page.locator("#right").bounding_box()
@@ -108,7 +105,7 @@ def test_both_panes_show_the_same_place(served: Served, page: Page) -> None:
     page.mouse.down()
     page.mouse.move(centre[0] - 200, centre[1] - 100, steps=4)
     page.mouse.up()
-    (x, y), _ = places()  # 200 of 1500 pixels to the right, 100 of 1000 down
+    x, y = place()  # 200 of 1500 pixels to the right, 100 of 1000 down
     assert abs(x - (127.5 + 200 / 1500 * 255)) <= 1
     assert abs(y - (127.5 + 100 / 1000 * 255)) <= 1
 
@@ -118,11 +115,11 @@ def test_both_panes_show_the_same_place(served: Served, page: Page) -> None:
     until(page, "rating.stage.scale > 1.4")
     after = pixel(page, "left", 0.25, 0.25)  # the place under the wheel stays
     assert max(abs(a - b) for a, b in zip(before, after, strict=True)) <= 1
-    places()
+    place()
 
     page.keyboard.press("0")
     until(page, "rating.stage.view.zoom === 1")
-    (x, y), _ = places()
+    x, y = place()
     assert abs(x - 127) <= 1 and abs(y - 127) <= 1
 
 
@@ -132,7 +129,7 @@ def test_only_what_is_seen_is_fetched_and_little_is_kept(
     """The photos have 6, 2 and 1 tiles; fitted into their panes they show the 2, and of the next
     pair as many wait."""
     begin(page, served.url)
-    until(page, "rating.tiles.loading.size === 0")
+    rest(page)
 
     def levels() -> dict[str, int]:
         urls = [
@@ -143,21 +140,23 @@ def test_only_what_is_seen_is_fetched_and_little_is_kept(
     assert levels() == {"0": 0, "1": 4 * 2, "2": 4}
     # At 400% the middle of the photo is one tile of each side.
     page.evaluate("rating.tiles.limit = 4; rating.stage.full(); rating.stage.zoom(4)")
-    until(page, "rating.stage.scale === 4 && rating.tiles.loading.size === 0")
-    page.wait_for_timeout(50)
+    rest(page)
+    assert page.evaluate("rating.stage.scale") == 4
     assert levels() == {"0": 2 * 2, "1": 4 * 2, "2": 4}
     before = pixel(page, "left")
     for _ in range(30):
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("ArrowUp")
-    until(page, "rating.stage.view.x < 0.1 && rating.tiles.loading.size === 0")
+    until(page, "rating.stage.view.x < 0.1")
+    rest(page)
     for _ in range(30):
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowDown")
-    until(page, "rating.stage.view.x > 0.55 && rating.tiles.loading.size === 0")
+    until(page, "rating.stage.view.x > 0.55")
+    rest(page)
     assert page.evaluate("rating.tiles.kept.size <= 2 * rating.tiles.wanted.length")
     assert before != pixel(page, "left")
     page.keyboard.press("0")
-    until(page, "rating.stage.view.zoom === 1 && rating.tiles.loading.size === 0")
-    page.wait_for_timeout(50)
+    until(page, "rating.stage.view.zoom === 1")
+    rest(page)
     assert abs(pixel(page, "left")[0] - 127) <= 1 and abs(pixel(page, "right")[1] - 127) <= 1

@@ -15,6 +15,7 @@ from tests.wespe_bench.study.page.screen import (
     choose,
     expect_place,
     pixel,
+    rest,
     until,
     wait_for_pair,
 )
@@ -222,8 +223,8 @@ def test_at_100_percent_each_pixel_is_the_photos_own(
     page = new_page()
     begin(page, served.url)
     page.get_by_role("button", name="100%").click()
-    until(page, "rating.stage.scale === 1 && rating.tiles.loading.size === 0")
-    page.wait_for_timeout(100)
+    until(page, "rating.stage.scale === 1")
+    rest(page)
     codes = page.evaluate(
         """() => ["left", "right"].map((side) => {
           const canvas = byId(side);
