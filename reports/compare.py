@@ -15,6 +15,7 @@ from reports.text import markdown, plain
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 from wespe_bench.runs import disarmed, folder_name
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ def main(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(Compare, argv, "compare")
-    runs = Path(config.runs)
+    runs = place(config.runs)
     found = compare_methods(
         config.methods, runs=runs, dataset=config.dataset, metrics=config.metrics
     )
-    folder = Path(config.out) if config.out else _default_folder(runs, found)
+    folder = place(config.out) if config.out else _default_folder(runs, found)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder with --out")
     name = "compare-" + "-".join(folder_name(plain(method.label)) for method in found.methods)
@@ -82,7 +83,7 @@ def compare(
     metrics: tuple[str, ...] | list[str] = (),
 ) -> pd.DataFrame:
     """The comparison as a tidy frame; see `reports.comparison.Comparison.frame`."""
-    return compare_methods(methods, runs=Path(runs), dataset=dataset, metrics=metrics).frame()
+    return compare_methods(methods, runs=place(runs), dataset=dataset, metrics=metrics).frame()
 
 
 def one_sentence(runs: Path, a: str, b: str) -> str:

@@ -19,6 +19,7 @@ from reports.ranking import RESAMPLES
 from reports.text import markdown, plain
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 from wespe_bench.runs import disarmed, folder_name
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def main(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(Leaderboard, argv, "leaderboard")
-    runs = Path(config.runs)
-    out = Path(config.out) if config.out else runs / "leaderboard"
+    runs = place(config.runs)
+    out = place(config.out) if config.out else runs / "leaderboard"
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder with --out")
     given = [Path(path) for path in config.add]
@@ -93,7 +94,7 @@ def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.Da
     """The boards as one tidy frame; see `reports.board.Board.frame`."""
     import pandas as pd
 
-    frames = [board.frame() for board in read_boards(Path(runs), metrics=metrics)]
+    frames = [board.frame() for board in read_boards(place(runs), metrics=metrics)]
     return pd.concat(frames, ignore_index=True)
 
 

@@ -15,7 +15,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import memory
+from wespe_bench import memory, reading
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 
@@ -101,7 +101,7 @@ def _enhance_items(enhancer: Any, items: Sequence[Item], stretch: bool) -> Itera
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return reading.read_bytes(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 

@@ -87,14 +87,14 @@ def _score_items(items: Sequence[Item]) -> list[Outcome]:
 
 
 def _decode(item: Item) -> _Photo:
-    from wespe_bench import images, provenance
+    from wespe_bench import images, provenance, reading
 
-    data = item.image.read_bytes()
+    data = reading.read_bytes(item.image)
     image = images.read_rgb(data, name=str(item.image))
     photo = _Photo(item, image, provenance.sha256_bytes(data))
     if item.reference is not None:
         try:
-            data = item.reference.read_bytes()
+            data = reading.read_bytes(item.reference)
             photo.reference = images.read_rgb(data, name=str(item.reference))
             photo.reference_sha256 = provenance.sha256_bytes(data)
         except OSError as error:

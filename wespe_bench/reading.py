@@ -14,6 +14,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from wespe_bench import places
+
 
 def check_regular(path: Path | str) -> None:
     """Raise OSError ("not a regular file") for a pipe, a device or a socket, and as stat does."""
@@ -23,9 +25,12 @@ def check_regular(path: Path | str) -> None:
 
 
 def read_bytes(path: Path | str) -> bytes:
-    """The bytes of a regular file. Raises OSError."""
+    """The bytes of a regular file, or of an object in a store. Raises OSError."""
+    path = places.place(path)
+    if places.is_remote(path):
+        return places.read_bytes(path)
     check_regular(path)
-    return Path(path).read_bytes()
+    return path.read_bytes()
 
 
 def read_json(path: Path) -> Any:

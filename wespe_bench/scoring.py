@@ -16,6 +16,7 @@ from wespe_bench import head
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.errors import InputError
 from wespe_bench.measuring import Item, failure_row, open_worker
+from wespe_bench.places import each, place
 from wespe_bench.runs import Failure, Run, tell
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def score(
     """
     from wespe_bench import store
 
-    folder = run.folder if isinstance(run, Run) else Path(run)
+    folder = run.folder if isinstance(run, Run) else place(run)
     score_runs([folder], metrics, jobs=jobs, shard=shard, quiet=quiet)
     return store.load_scores(folder)
 
@@ -162,13 +163,15 @@ def _prepare(
     failures: list[Failure] = []
     complete = 0
     index, count = shard
-    for row in samples[index - 1 :: count]:
+    # What failed in `enhance` has been reported by it.
+    mine = [row for row in samples[index - 1 :: count] if row["sample"] not in failed]
+    images = {row["sample"]: folder / "images" / f"{row['sample']}.png" for row in mine}
+    listed = [sample for sample in images if sample in valid]
+    hashes = dict(zip(listed, each(_sha256, map(images.__getitem__, listed)), strict=True))
+    for row in mine:
         sample, reference = row["sample"], row["reference"]
-        if sample in failed:  # `enhance` has reported it
-            continue
-        made = enhanced.get(sample)
-        image = folder / "images" / f"{sample}.png"
-        obstacle = _obstacle(made, row["sha256"], sample in valid, image)
+        made, image = enhanced.get(sample), images[sample]
+        obstacle = _obstacle(made, row["sha256"], hashes.get(sample), image)
         if obstacle or made is None:
             failures.append(Failure(folder, sample, "score", f"{obstacle}; run enhance again"))
             continue
@@ -183,7 +186,7 @@ def _prepare(
             if force or old is None or tuple(old[c] for c in columns) != current:
                 missing.append(name)
         if missing:
-            path = None if reference is None else Path(reference)
+            path = None if reference is None else place(reference)
             waiting.append(
                 Item(number, sample, image, path, row["reference_sha256"], tuple(missing))
             )
@@ -192,20 +195,31 @@ def _prepare(
     return waiting, complete, failures
 
 
-def _obstacle(made: dict[str, Any] | None, input_sha256: str, valid: bool, image: Path) -> str:
-    """Why a result cannot be scored, empty when it can; ``made`` is its row of "enhanced"."""
+def _sha256(image: Path) -> str | InputError:
+    """A result's hash, or why it has none."""
     from wespe_bench import provenance
 
+    try:
+        return provenance.sha256_file(image)
+    except InputError as error:
+        return error
+
+
+def _obstacle(
+    made: dict[str, Any] | None, input_sha256: str, sha256: str | InputError | None, image: Path
+) -> str:
+    """Why a result cannot be scored, empty when it can.
+
+    ``made`` is its row of "enhanced", ``sha256`` its `_sha256`, None for an earlier enhancer's.
+    """
     if made is None:
         return "not enhanced yet"
     if made["input_sha256"] != input_sha256:
         return "the photo changed since it was enhanced"
-    if not valid:
+    if sha256 is None:
         return "its result is an earlier enhancer's"
-    try:
-        sha256 = provenance.sha256_file(image)
-    except InputError as error:
-        return str(error)
+    if isinstance(sha256, InputError):
+        return str(sha256)
     return "" if sha256 == made["image_sha256"] else f"{image} is not what enhance wrote"
 
 
@@ -244,7 +258,7 @@ def main(argv: list[str]) -> int:
     check_jobs(config.jobs)
     if config.verify:
         provenance.forget()
-    folders = store.find_runs(Path(config.runs))
+    folders = store.find_runs(place(config.runs))
     runs = score_runs(
         folders,
         config.metrics,
