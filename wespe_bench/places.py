@@ -26,7 +26,11 @@ STORES = {"s3": "s3", "gs": "gs", "hf": "hf"}
 # What a store answers before it is asked for the bytes, by which it tells versions apart.
 _VERSIONS = ("ETag", "etag", "md5Hash", "blob_id")
 _AT_ONCE = 16
-_LIBRARIES = ("aiobotocore", "aiohttp", "botocore", "gcsfs", "google", "httpx", "huggingface_hub")
+_LIBRARIES = (
+    *("aiobotocore", "aiohttp", "botocore"),
+    *("gcsfs", "google", "requests", "urllib3"),
+    *("huggingface_hub", "httpx", "httpx2"),
+)
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 _Result = TypeVar("_Result")
