@@ -182,7 +182,7 @@ def of_csv(
         journal,
         title="prepare",
         jobs=jobs,
-        chunk=chunk_of([row.path for row in todo]),
+        chunk=chunk_of((row.path for row in todo), len(todo)),
         sample_of=lambda row: str(row.id),
     )
     failed = {failure.sample for failure in failures}

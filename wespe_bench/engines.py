@@ -16,11 +16,12 @@ import re
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,13 @@ def parse_shard(text: str) -> tuple[int, int]:
     raise InputError(f"--shard {text!r}: expected i/n with 1 <= i <= n, for instance 1/4")
 
 
-def chunk_of(files: Sequence[Path]) -> int:
-    """Items per task: small files travel together, big ones alone."""
-    if len(files) < 64:
+def chunk_of(files: Iterable[Path], count: int) -> int:
+    """Items per task, of ``count`` whose files these are: small ones travel together."""
+    if count < 64:
         return 1
-    sizes = [file.stat().st_size for file in files[:16] if file.is_file()]
+    sizes = [file.stat().st_size for file in islice(files, 16) if file.is_file()]
     typical = sum(sizes) / max(len(sizes), 1)
-    return max(1, min(32, len(files) // 32, int(1_000_000 // (typical + 1))))
+    return max(1, min(32, count // 32, int(1_000_000 // (typical + 1))))
 
 
 def local(

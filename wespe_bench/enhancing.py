@@ -106,7 +106,7 @@ def enhance_runs(
                 context,
                 todo,
                 jobs=jobs,
-                chunk=chunk_of([item.sample.path for item in todo]),
+                chunk=chunk_of((item.sample.path for item in todo), len(todo)),
             ):
                 item: Item = outcome.item
                 if outcome.fatal:
@@ -187,17 +187,15 @@ def _prepare(
     failed = set(store.load_failures(plan.folder).query("stage == 'enhance'")["sample"])
     inputs = store.load_samples(plan.folder).set_index("sample")["sha256"]
     known = enhanced.to_dict("index")
-    images = plan.folder / "images"
     # By id, as `score` does, so that a shard scores just what it enhanced.
     index, count = shard
     mine = sorted(plan.dataset.samples, key=lambda s: s.id)[index - 1 :: count]
     made = [s.id for s in mine if s.id in known and s.id not in failed and not force]
-    files = [images / f"{id_}.png" for id_ in made]
+    files = (store.result_of(plan.folder, id_) for id_ in made)
     results = dict(zip(made, each(provenance.content_if_there, files), strict=True))
     waiting: list[Item] = []
     there = 0
     for sample in mine:
-        target = images / f"{sample.id}.png"
         expected = found.fingerprint
         if found.fingerprint_for is not None:
             try:
@@ -214,7 +212,7 @@ def _prepare(
             there += 1
         else:
             waiting.append(
-                Item(number, sample, target, expected, inputs[sample.id], sample.id in failed)
+                Item(number, sample, plan.folder, expected, inputs[sample.id], sample.id in failed)
             )
     return waiting, there
 

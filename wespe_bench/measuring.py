@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench.engines import Outcome
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.store import result_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,10 +31,15 @@ class Item:
 
     run: int
     sample: str
-    image: Path
+    folder: Path
     reference: Path | None
     reference_sha256: str | None
     metrics: tuple[str, ...]
+
+    @property
+    def image(self) -> Path:
+        """The result's PNG."""
+        return result_of(self.folder, self.sample)
 
 
 def failure_row(sample: str, metric: str, error: str) -> dict[str, Any]:

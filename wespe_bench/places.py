@@ -135,14 +135,20 @@ def stamp(path: Path) -> list[Any] | None:
 
 
 def each(function: Callable[[Path], _Result], paths: Iterable[Path]) -> list[_Result]:
-    """``function`` of each path, in order; of remote ones several at once, as answers take long."""
-    listed = list(paths)
-    if not any(map(is_remote, listed)):
-        return [function(path) for path in listed]
+    """``function`` of each path, in order.
+
+    Where the first is remote, of several at once, as answers take long.
+    """
+    rest = iter(paths)
+    first = next(rest, None)
+    if first is None:
+        return []
+    if not is_remote(first):
+        return [function(first), *map(function, rest)]
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return list(threads.map(function, listed))
+        return list(threads.map(function, [first, *rest]))
 
 
 def unanswered(error: BaseException) -> bool:

@@ -102,9 +102,8 @@ def score_runs(
     with progress.bar(len(todo), "score", quiet=quiet) as bar:
         try:
             outcome: Outcome
-            for outcome in run_engine(
-                open_worker, None, todo, jobs=jobs, chunk=chunk_of([item.image for item in todo])
-            ):
+            chunk = chunk_of((item.image for item in todo), len(todo))
+            for outcome in run_engine(open_worker, None, todo, jobs=jobs, chunk=chunk):
                 item: Item = outcome.item
                 if outcome.fatal:
                     fatal = outcome.error
@@ -165,13 +164,13 @@ def _prepare(
     index, count = shard
     # What failed in `enhance` has been reported by it.
     mine = [row for row in samples[index - 1 :: count] if row["sample"] not in failed]
-    images = {row["sample"]: folder / "images" / f"{row['sample']}.png" for row in mine}
-    listed = [sample for sample in images if sample in valid]
-    hashes = dict(zip(listed, each(_sha256, map(images.__getitem__, listed)), strict=True))
+    listed = [row["sample"] for row in mine if row["sample"] in valid]
+    images = (store.result_of(folder, sample) for sample in listed)
+    hashes = dict(zip(listed, each(_sha256, images), strict=True))
     for row in mine:
         sample, reference = row["sample"], row["reference"]
-        made, image = enhanced.get(sample), images[sample]
-        obstacle = _obstacle(made, row["sha256"], hashes.get(sample), image)
+        made = enhanced.get(sample)
+        obstacle = _obstacle(made, row["sha256"], hashes.get(sample))
         if obstacle or made is None:
             failures.append(Failure(folder, sample, "score", f"{obstacle}; run enhance again"))
             continue
@@ -188,7 +187,7 @@ def _prepare(
         if missing:
             path = None if reference is None else place(reference)
             waiting.append(
-                Item(number, sample, image, path, row["reference_sha256"], tuple(missing))
+                Item(number, sample, folder, path, row["reference_sha256"], tuple(missing))
             )
         else:
             complete += 1
@@ -206,7 +205,7 @@ def _sha256(image: Path) -> str | InputError:
 
 
 def _obstacle(
-    made: dict[str, Any] | None, input_sha256: str, sha256: str | InputError | None, image: Path
+    made: dict[str, Any] | None, input_sha256: str, sha256: str | InputError | None
 ) -> str:
     """Why a result cannot be scored, empty when it can.
 
@@ -220,7 +219,7 @@ def _obstacle(
         return "its result is an earlier enhancer's"
     if isinstance(sha256, InputError):
         return str(sha256)
-    return "" if sha256 == made["image_sha256"] else f"{image} is not what enhance wrote"
+    return "" if sha256 == made["image_sha256"] else "its PNG is not what enhance wrote"
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ SCHEMA = parts.SCHEMA
 SCORE_COLUMNS = ("run", "label", "dataset", "revision", "note", *parts.COLUMNS["scores"])
 
 
+def result_of(run: Path, sample: str) -> Path:
+    """Where the result of a sample is kept."""
+    return run / "images" / f"{sample}.png"
+
+
 def still_there(run: Path) -> None:
     """Raise InputError when the run folder was taken away while it was being written.
 

@@ -143,7 +143,7 @@ def _pack(
         journal,
         title="pack",
         jobs=jobs,
-        chunk=chunk_of([sample.path for sample in dataset.samples]),
+        chunk=chunk_of((sample.path for sample in dataset.samples), len(dataset)),
         sample_of=lambda item: str(item.sample),
         before_writing=flush,
     )
