@@ -77,12 +77,7 @@ def _last(rater: Rater) -> dict[str, Any]:
 
 def read_card(path: Path) -> tuple[Card, bytes]:
     """The card, and the file's bytes. Raises InputError when it is no rater's checkpoint."""
-    try:
-        data = reading.read_bytes(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    data = reading.wanted_bytes(path)
     try:
         fields: dict[str, Any] = files.card_of(data)
         if fields.get("model") != _MODEL:
