@@ -57,13 +57,12 @@ class Leaderboard:
 
 def main(argv: list[str]) -> int:
     """Write leaderboard.html, .md, .csv and the cards; returns 3 when a run is half scored."""
-    from wespe_bench.arguments import parse
+    from wespe_bench.arguments import check_out, parse
 
     config = parse(Leaderboard, argv, "leaderboard")
     runs = Path(config.runs)
     out = Path(config.out) if config.out else runs / "leaderboard"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder with --out")
+    check_out(out)
     given = [Path(path) for path in config.add]
     kept = sorted((out / "added").glob("*/*.json"))
     cards = {(card.dataset, card.label): card for card in map(read_card, [*kept, *given])}

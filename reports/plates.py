@@ -109,13 +109,12 @@ class Figures:
 
 def main(argv: list[str]) -> int:
     """Write the figures of every data set and say where."""
-    from wespe_bench.arguments import parse
+    from wespe_bench.arguments import check_out, parse
 
     config = parse(Figures, argv, "figures")
     runs = Path(config.runs)
     out = Path(config.out) if config.out else runs / "figures"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder with --out")
+    check_out(out)
     contents = read_contents(runs, common=config.common)
     captions = ["# Figures"]
     for section in contents.sections:
