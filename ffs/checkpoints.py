@@ -144,7 +144,14 @@ def read(path: Path, vgg_file: Path | str | None = None) -> tuple[Rater, Card, s
         rater = empty(card.back_end, card.head, card.layers, card.width)
         rater.load_state_dict(state)
     else:
-        rater, found = start(card.back_end, card.head, card.layers, file=vgg_file, width=card.width)
+        rater, found = start(
+            card.back_end,
+            card.head,
+            card.layers,
+            file=vgg_file,
+            width=card.width,
+            option=f"{path}?vgg=FILE",
+        )
         if found.sha256 != card.vgg_sha256:
             raise InputError(
                 f"{path} rests on the {card.back_end} VGG-19 with hash {card.vgg_sha256[:12]}, "
