@@ -12,6 +12,7 @@ from reports.markdown import markdown_report
 from reports.notes import BEST, READING, Notes, notes, row_n
 from reports.text import plain
 from wespe_bench import atomic
+from wespe_bench.arguments import check_out
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
 
@@ -37,8 +38,7 @@ def write_report(
     """
     path = place(path)
     folder = path if out is None else place(out)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; name a folder for report.md and report.html")
+    check_out(folder)
     contents = read_contents(path, title=title, common=common)
     texts = {
         "report.md": markdown_report(contents),

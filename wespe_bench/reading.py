@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench import places
+from wespe_bench.errors import InputError
 
 
 def check_regular(path: Path | str) -> None:
@@ -31,6 +32,31 @@ def read_bytes(path: Path | str) -> bytes:
         return places.read_bytes(path)
     check_regular(path)
     return path.read_bytes()
+
+
+def wanted_bytes(path: Path | str, *, name: str = "", missing: str = "") -> bytes:
+    """As `read_bytes`, of a file the user names: raises InputError where it cannot be read.
+
+    ``name`` stands for the path in the line; ``missing`` is the whole line for no such file.
+    """
+    name = name or str(path)
+    try:
+        return read_bytes(path)
+    except FileNotFoundError:
+        raise InputError(missing or f"{name}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+def wanted_text(path: Path, *, missing: str = "", strange: str = "not a text file in UTF-8") -> str:
+    """As `wanted_bytes`, decoded from UTF-8 with or without a byte order mark.
+
+    ``strange`` is what the line says of other bytes.
+    """
+    try:
+        return wanted_bytes(path, missing=missing).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: {strange}") from None
 
 
 def read_json(path: Path) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.wespe_bench.test_engines import perish, unable
 from wespe_bench.cli import main
 from wespe_bench.engines import Outcome, load_engine
 from wespe_bench.errors import InputError
@@ -17,25 +18,17 @@ from wespe_bench.ray_engine import load
 
 
 def dying(folder: str) -> Callable[[Sequence[int]], list[Outcome]]:
-    """Item 3 kills its worker always, item 5 the first time only; item 7 fails."""
+    """A worker that items 3 and 5 kill; item 7 fails."""
 
     def work(items: Sequence[int]) -> list[Outcome]:
         for item in items:
-            once = Path(folder, str(item))
-            if item == 3 or (item == 5 and not once.exists()):
-                with once.open("a") as file:
-                    file.write("x")
-                os.kill(os.getpid(), signal.SIGKILL)
+            perish(folder, item)
             if item == 7:
                 raise ValueError("no seven")
         Path(folder, f"pid{os.getpid()}").touch()
         return [Outcome(i, ({"value": i, "folder": str(Path.cwd())},)) for i in items]
 
     return work
-
-
-def unable(context: None) -> Callable[[Sequence[int]], list[Outcome]]:
-    raise InputError("the model file is missing")
 
 
 def test_every_item_once_whatever_dies(tmp_path: Path) -> None:

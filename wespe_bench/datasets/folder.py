@@ -19,6 +19,9 @@ from wespe_bench.images import EXTENSIONS
 from wespe_bench.places import place
 from wespe_bench.types import Dataset, Sample
 
+#: What tells photos from references by the ends of their names, where a verb has it.
+BY_SUFFIX = "--input-suffix _phone --reference-suffix _dslr"
+
 
 def load(
     input: Path | str,
@@ -43,7 +46,7 @@ def load(
         if folder.resolve() == pairs.resolve() and input_suffix == reference_suffix:
             raise InputError(
                 f"{input} would be its own reference; give two folders, or two suffixes "
-                "(--input-suffix _phone --reference-suffix _dslr)"
+                f"({BY_SUFFIX})"
             )
         references = find_photos(pairs, reference_suffix)
         _check_pairs(photos, references, pairs)
@@ -130,7 +133,7 @@ def _check_pairs(photos: dict[str, Path], references: dict[str, Path], folder: P
     if alone:
         raise InputError(
             f"{len(alone)} of {len(photos)} photos have no reference in {folder}: {some(alone)}; "
-            "pairs need the same name (see --input-suffix and --reference-suffix)"
+            f"pairs need the same name, or two suffixes ({BY_SUFFIX})"
         )
     unused = sorted(references.keys() - photos.keys(), key=natural_key)
     if unused:
