@@ -26,6 +26,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = run_in(folder, "demo")
     assert result.returncode == 0, result.stderr
     assert "runs/demo/report.html" in result.stdout
+    assert all(
+        (folder / "runs/demo" / page).stat().st_size for page in ("report.md", "report.html")
+    )
     assert one_sentence(folder / "runs" / "demo", *COMPARED) in result.stdout
     return folder / "runs" / "demo"
 
