@@ -6,8 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+# Workers of xdist share the cores, and threads that spin while another process has the core cost
+# small trainings several times their work. Set before anything imports numpy or torch.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -88,18 +94,20 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def command(tmp_path: Path) -> Command:
     """Run the real entry point in a process of its own, in ``tmp_path``."""
 
-    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*entry_point(), *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=options.pop("cwd", tmp_path),
-            timeout=300,
-            check=False,
-            **options,  # type: ignore[call-overload]
-        )
+    return partial(run_in, tmp_path)
 
-    return run
+
+def run_in(folder: Path, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the real entry point in a process of its own, in ``folder``."""
+    return subprocess.run(
+        [*entry_point(), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=options.pop("cwd", folder),
+        timeout=300,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
 
 
 def entry_point() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,20 +12,25 @@ import pytest
 
 from docs.readme import ROOT, SENTENCE, TABLE, renewed, sentence_of, shown, table_of
 from reports.compare import one_sentence
-from tests.conftest import Command
+from tests.conftest import Command, run_in
 from wespe_bench import atomic
 from wespe_bench.suites import COMPARED
 
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-@pytest.fixture
-def demo(command: Command, tmp_path: Path) -> Path:
-    result = command("demo")
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the README's first command leaves. To be read only."""
+    folder = tmp_path_factory.mktemp("demo")
+    result = run_in(folder, "demo")
     assert result.returncode == 0, result.stderr
     assert "runs/demo/report.html" in result.stdout
-    assert one_sentence(tmp_path / "runs" / "demo", *COMPARED) in result.stdout
-    return tmp_path / "runs" / "demo"
+    assert all(
+        (folder / "runs/demo" / page).stat().st_size for page in ("report.md", "report.html")
+    )
+    assert one_sentence(folder / "runs" / "demo", *COMPARED) in result.stdout
+    return folder / "runs" / "demo"
 
 
 def test_table_and_sentence_are_what_the_demo_prints(
@@ -70,7 +76,9 @@ def test_a_pack_is_read_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert names["inputs"].dtype == np.uint8
 
 
-def test_own_enhancer_in_two_lines(tmp_path: Path, command: Command) -> None:
+def test_own_enhancer_in_two_lines(demo: Path, tmp_path: Path, command: Command) -> None:
+    """After the demo, as the README has it: what the demo did is kept."""
+    shutil.copytree(demo, tmp_path / "runs" / "demo")
     echo = re.search(r'^echo "(def enhance.*)" > mine\.py$', README, flags=re.MULTILINE)
     line = re.search(r"^uv run wespe-bench (run --suite demo .*)$", README, flags=re.MULTILINE)
     assert echo
@@ -79,6 +87,7 @@ def test_own_enhancer_in_two_lines(tmp_path: Path, command: Command) -> None:
     result = command(*line[1].split())
     assert result.returncode == 0, result.stderr
     assert "| Mine" in result.stdout
+    assert "5 results new, 40 there already" in result.stdout
 
 
 def test_links_lead_somewhere() -> None:

@@ -114,7 +114,11 @@ def _is_required(field: Field[Any]) -> bool:
 
 
 def _options(config: type) -> list[str]:
-    return ["--" + field.name.replace("_", "-") for field in _fields(config)]
+    fields = _fields(config)  # what is on by default is an option to turn it off
+    return [
+        ("--no-" if field.default is True else "--") + field.name.replace("_", "-")
+        for field in fields
+    ]
 
 
 def _unknown(word: str, config: type, command: str) -> str:

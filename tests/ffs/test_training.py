@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def test_killed_and_resumed_gives_the_same_bits(place: Path, head: str) -> None:
         stderr=subprocess.DEVNULL,
     )
     while process.poll() is None and not (place / "out" / "state.pt").exists():
-        pass
+        time.sleep(0.005)
     process.kill()
     process.wait()
     assert not (place / "out" / "rater.safetensors").exists()

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_killed_and_resumed_gives_the_same_weights(command, place, options):
         stdout=subprocess.DEVNULL,
     )
     while process.poll() is None and not (place / "out" / "state.pt").exists():
-        pass
+        time.sleep(0.005)
     process.kill()
     process.wait()
     assert not (place / "out" / "generator.safetensors").exists()

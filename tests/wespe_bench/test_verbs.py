@@ -37,3 +37,20 @@ def test_only_verbs_that_resume_say_so(
         assert cli.main([verb]) == 130
         assert ("the same command resumes" in capsys.readouterr().err) == said
     assert set(cli.RESUMED) <= set(cli.VERBS)
+
+
+def test_the_demo_goes_where_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[suites.RunSuite] = []
+
+    def ask(config: suites.RunSuite) -> int:
+        asked.append(config)
+        return 3
+
+    monkeypatch.setattr(suites, "run_suite", ask)
+    argv = ["--out", "else where", "--data", "there", "--no-live"]
+    assert suites.demo(argv) == 3
+    ((out, data),) = {(config.out, config.data) for config in asked}
+    assert (out, data) == ("else where", "there")
+    assert "--suite demo --out 'else where' --enhancers" in capsys.readouterr().out
