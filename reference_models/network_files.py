@@ -18,6 +18,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 #: range -> (scale, offset) from [0, 1]
 _RANGES = {"0..1": (1.0, 0.0), "0..255": (255.0, 0.0), "-1..1": (2.0, -1.0)}
+
+#: The first onnxruntime that keeps a model's weights in other files to the model's folder.
+_ONNX_CONFINED = (1, 24)
 
 _OPTIONS = {
     "range": ["0..1", "0..255", "-1..1"],
@@ -185,6 +189,12 @@ def _load_onnx(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         raise InputError(
             "onnx: needs onnxruntime; install it with: pip install 'wespe-bench[onnx]'"
         ) from None
+    version = tuple(map(int, re.findall(r"\d+", onnxruntime.__version__)[:2]))
+    if version < _ONNX_CONFINED:
+        raise InputError(
+            f"onnx: onnxruntime {onnxruntime.__version__} lets a model read any file as its "
+            "weights; install a newer one with: pip install -U 'wespe-bench[onnx]'"
+        )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is raised; nothing else belongs on the screen
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)

@@ -81,7 +81,7 @@ def load_votes(path: Path) -> pd.DataFrame:
         raise InputError(_NO_VOTES)
     try:
         reading.check_regular(file)
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None)
     except OSError as error:
         raise InputError(
             f"{file}: cannot be read ({error.strerror}); name the folder of a study, or its {FILE}"
@@ -124,7 +124,7 @@ def read_study(folder: Path) -> Study:
         return Study(str(content["title"]), str(content["revision"]), questions, hashes)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: damaged ({one_line(error)[:120]})") from None
 
 
@@ -141,8 +141,9 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
     unknown = [plain(name) for name in frame.columns if name not in COLUMNS]
     for what, names in (("lack the columns", lacking), ("have unknown columns:", unknown)):
         if names:
+            told = ", ".join(name[:40] for name in names[:9])
             raise InputError(
-                f"the votes {what} {', '.join(names)}; expected are {', '.join(COLUMNS)}"
+                f"the votes {what} {told}; expected are {', '.join(COLUMNS)}"
             )
     if frame.empty:
         raise InputError(_NO_VOTES)

@@ -101,7 +101,7 @@ def rows(folder: Path) -> list[tuple[Any, ...]]:
 
 def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[Any, ...]]:
     raters = {
-        number: (rater[:16], source, turns_of(plan))
+        number: (manifest.check_text(rater, "rater")[:16], _source(source), turns_of(plan))
         for number, rater, source, plan in connection.execute(
             "SELECT number, rater, source, plan FROM raters"
         )
@@ -127,10 +127,18 @@ def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[A
     found = []
     for number, place, left, milliseconds, revised in connection.execute(_STANDING):
         rater, source, turns = raters[number]
+        if not all(type(n) is int and 0 <= n <= 2**53 for n in (place, milliseconds, revised)):
+            raise ValueError(f"a vote of rater {rater!r} has numbers that are none")
         turn = turns[place]
         what = told[turn.question, turn.first_left, bool(left)]
         found.append((rater, *what, place + 1, milliseconds, revised, source))
     return found
+
+
+def _source(text: Any) -> str:
+    if text not in ("server", "file"):
+        raise ValueError(f"a rater's source is server or file, not {text!r}")
+    return str(text)
 
 
 def _from_csv(path: Path) -> pd.DataFrame:
@@ -141,6 +149,7 @@ def _from_csv(path: Path) -> pd.DataFrame:
             path,
             dtype=dict.fromkeys(COLUMNS, "string"),
             keep_default_na=False,
+            compression=None,  # a name that ends in .gz is no reason to inflate
         )
         lacking = [name for name in COLUMNS if name not in frame.columns]
         if lacking:
