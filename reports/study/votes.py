@@ -13,6 +13,7 @@ from reports.text import plain, plural
 from wespe_bench import reading
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.study import database
+from wespe_bench.study import votes as standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,9 @@ _NUMBERS = {"position": 1, "milliseconds": 0, "revised": 0}
 #: The file of votes, and the study's own, in a study's folder.
 FILE = "votes.csv"
 STUDY_FILE = "study.json"
+
+#: Most methods and data sets of one report: its tables grow with their product.
+_MOST = 64
 
 _NO_VOTES = "no votes yet; let people vote (wespe-bench study serve), or import their files"
 
@@ -73,14 +77,12 @@ def load_votes(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if path.is_dir() and (path / database.FILE).exists():
-        from wespe_bench.study import votes
-
-        return votes.load_votes(path)
+        return standing.load_votes(path)
     file = path / FILE if path.is_dir() else path
     if not file.exists() and (path / STUDY_FILE).exists():
         raise InputError(_NO_VOTES)
     try:
-        reading.check_regular(file)
+        standing.check_head(file)
         frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None)
     except OSError as error:
         raise InputError(
@@ -163,6 +165,10 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
             found[name] = numbers.clip(upper=2**53).astype(np.int64)
         else:
             found[name] = pd.Series(list(map(_truth, values)), dtype=object)
+    methods = len({*found["first"], *found["second"]})
+    for count, what in ((methods, "methods"), (found["dataset"].nunique(), "data sets")):
+        if count > _MOST:
+            raise InputError(f"votes on {count:,} {what}; a report has at most {_MOST}")
     first, second, left = found["first"], found["second"], found["left"]
     checked = found["check"] != ""
     turned = (left == second) & (found["right"] == first)
