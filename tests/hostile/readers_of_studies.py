@@ -99,13 +99,6 @@ def _read_secret(folder: Path, data: bytes) -> Any:
     return found.opaque("a") + found.token
 
 
-def _read_table5(folder: Path, data: bytes) -> Any:
-    from reports.paper import study
-
-    kept(folder, study.FILE, data)
-    return str(study.read(folder))[:99]
-
-
 def _manifests() -> list[bytes]:
     return [json.dumps(studies.content(studies.study())).encode()]
 
