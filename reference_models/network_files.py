@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import logging
 import os
 import re
 import warnings
@@ -40,6 +41,9 @@ _RANGES = {"0..1": (1.0, 0.0), "0..255": (255.0, 0.0), "-1..1": (2.0, -1.0)}
 
 #: The first onnxruntime that keeps a model's weights in other files to the model's folder.
 _ONNX_CONFINED = (1, 24)
+
+#: Most bytes of a network's archive over its own size: torch compresses its code, not its weights.
+_MOST_RATIO = 50
 
 _OPTIONS = {
     "range": ["0..1", "0..255", "-1..1"],
@@ -134,14 +138,33 @@ def onnx(argument: str) -> NetworkFile:
 def _load_pt2(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     import torch
 
-    with zipfile.ZipFile(path) as archive:
-        names = [Path(name) for name in archive.namelist()]
-    for name in names:
+    for name in map(Path, _names(path)):
         if name.parent.name == "constants" and "_obj_" in name.name:
             raise InputError(f"{path}: holds a pickled object ({name.name}), which is not loaded")
-    with _no_pickles():
+    with _no_pickles(), _quiet("torch.export"):
         program = torch.export.load(path)
     return functools.partial(_forward, program.module())
+
+
+def _names(path: Path) -> list[str]:
+    """What an archive of torch's holds. Raises InputError for one that inflates without measure."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if sum(member.file_size for member in members) > _MOST_RATIO * path.stat().st_size:
+        raise InputError(f"{path}: would inflate to more than {_MOST_RATIO} times its size")
+    return [member.filename for member in members]
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """A library's log says nothing: what fails is raised as well."""
+    log = logging.getLogger(name)
+    before = log.disabled
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 @contextlib.contextmanager
@@ -162,6 +185,7 @@ def _no_pickles() -> Iterator[None]:
 def _load_torchscript(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     import torch
 
+    _names(path)
     with warnings.catch_warnings():
         for kind in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)

@@ -83,7 +83,9 @@ def load_votes(path: Path) -> pd.DataFrame:
         raise InputError(_NO_VOTES)
     try:
         standing.check_head(file)
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None)
+        frame = pd.read_csv(
+            file, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None
+        )
     except OSError as error:
         raise InputError(
             f"{file}: cannot be read ({error.strerror}); name the folder of a study, or its {FILE}"
@@ -144,9 +146,7 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
     for what, names in (("lack the columns", lacking), ("have unknown columns:", unknown)):
         if names:
             told = ", ".join(name[:40] for name in names[:9])
-            raise InputError(
-                f"the votes {what} {told}; expected are {', '.join(COLUMNS)}"
-            )
+            raise InputError(f"the votes {what} {told}; expected are {', '.join(COLUMNS)}")
     if frame.empty:
         raise InputError(_NO_VOTES)
     texts = [name for name in COLUMNS if name not in (*_NUMBERS, "correct")]

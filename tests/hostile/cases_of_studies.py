@@ -19,7 +19,9 @@ _REPORT = f"study report {_PLACE} --out out"
 _DAMAGED = f"{_PLACE}/study.json: damaged ({{}}); build the study again"
 _TEXT = "ValueError: {} holds control characters, or halves of characters"
 _OTHER = f"{_PLACE}/votes.sqlite: a database of another program, or altered; move it away"
-_LINK = f"{_PLACE}/{{}}: a link, which could lead anywhere; a study's folder holds its own, delete it"
+_LINK = (
+    f"{_PLACE}/{{}}: a link, which could lead anywhere; a study's folder holds its own, delete it"
+)
 _VOTES = f"{_PLACE}/votes.sqlite: damaged ({{}})"
 
 
@@ -113,7 +115,7 @@ def _file(name: str, data: bytes) -> Callable[[Path], object]:
 def _endless(column: str) -> str:
     return (
         f"CREATE VIEW votes AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
-        f"SELECT i AS number, i AS vote, 1 AS rater, {column} AS place, 1 AS \"left\", "
+        f'SELECT i AS number, i AS vote, 1 AS rater, {column} AS place, 1 AS "left", '
         "1 AS milliseconds, 0 AS revised FROM n"
     )
 
@@ -141,8 +143,12 @@ CASES = (
         _SERVE,
         _DAMAGED.format("ValueError: nested too deeply"),
     ),
-    Case("a study with 900 lists in each other beside what belongs there", _forged(_deep), _CLOSE,
-         f"{_PLACE}/study.json: ..."),
+    Case(
+        "a study with 900 lists in each other beside what belongs there",
+        _forged(_deep),
+        _CLOSE,
+        f"{_PLACE}/study.json: ...",
+    ),
     Case(
         "a study with lists in lists for a method's name",
         _picture(method=json.loads("[" * 900 + "]" * 900)),
@@ -200,10 +206,13 @@ CASES = (
         _CLOSE,
         _DAMAGED.format(_TEXT.format("title")),
     ),
-    Case("a study whose token sets the terminal's colour", _secret("\x1b[31m" + "a" * 9),
-         f"{_SERVE} --host 0.0.0.0",
-         f"{_PLACE}/secret.json: damaged; delete it and build the study again (ids and token "
-         "change)"),
+    Case(
+        "a study whose token sets the terminal's colour",
+        _secret("\x1b[31m" + "a" * 9),
+        f"{_SERVE} --host 0.0.0.0",
+        f"{_PLACE}/secret.json: damaged; delete it and build the study again (ids and token "
+        "change)",
+    ),
     *(
         Case(
             f"a study whose {name} is a link to a {kind} of another's",
@@ -227,42 +236,88 @@ CASES = (
         "out/.wespe-bench.lock: a link, which could lead anywhere; a study's folder holds its "
         "own, delete it",
     ),
-    Case("votes.sqlite that is a pipe", _pipe, _CLOSE,
-         f"{_PLACE}/votes.sqlite: no file; a study's folder holds its own, delete it"),
-    Case("votes.sqlite that is no database", _file("votes.sqlite", b"not one" * 99), _CLOSE,
-         f"{_PLACE}/votes.sqlite: cannot be used (file is not a database)"),
+    Case(
+        "votes.sqlite that is a pipe",
+        _pipe,
+        _CLOSE,
+        f"{_PLACE}/votes.sqlite: no file; a study's folder holds its own, delete it",
+    ),
+    Case(
+        "votes.sqlite that is no database",
+        _file("votes.sqlite", b"not one" * 99),
+        _CLOSE,
+        f"{_PLACE}/votes.sqlite: cannot be used (file is not a database)",
+    ),
     Case(
         "votes.sqlite with a trigger that deletes votes",
+        _database("CREATE TRIGGER harm AFTER UPDATE ON study BEGIN DELETE FROM votes; END"),
+        _CLOSE,
+        _OTHER,
+    ),
+    Case(
+        "votes.sqlite whose votes are a view without an end",
+        _database("DROP TABLE votes", _endless("0")),
+        _REPORT,
+        _OTHER,
+    ),
+    Case(
+        "votes.sqlite with another column",
+        _database("ALTER TABLE votes ADD COLUMN more TEXT"),
+        _REPORT,
+        _OTHER,
+    ),
+    Case(
+        "votes.sqlite of a browser",
         _database(
-            "CREATE TRIGGER harm AFTER UPDATE ON study BEGIN DELETE FROM votes; END"
+            "DROP TABLE votes",
+            "DROP TABLE raters",
+            "DROP TABLE study",
+            "CREATE TABLE moz_places (id INTEGER)",
+            "PRAGMA user_version = 0",
         ),
         _CLOSE,
         _OTHER,
     ),
-    Case("votes.sqlite whose votes are a view without an end",
-         _database("DROP TABLE votes", _endless("0")), _REPORT, _OTHER),
-    Case("votes.sqlite with another column",
-         _database("ALTER TABLE votes ADD COLUMN more TEXT"), _REPORT, _OTHER),
-    Case("votes.sqlite of a browser", _database(
-        "DROP TABLE votes", "DROP TABLE raters", "DROP TABLE study",
-        "CREATE TABLE moz_places (id INTEGER)", "PRAGMA user_version = 0"), _CLOSE, _OTHER),
-    Case("votes.sqlite of a layout to come", _database("PRAGMA user_version = 9"), _CLOSE,
-         f"{_PLACE}/votes.sqlite: written by a newer wespe-bench (layout 9); upgrade wespe-bench"),
-    Case("votes.sqlite with a plan of 100 MB",
-         _database("UPDATE raters SET plan = CAST(zeroblob(100000000) AS TEXT)"), _REPORT,
-         f"{_PLACE}/votes.sqlite: ...(...string or blob too big)"),
-    Case("votes.sqlite with a plan nested 200,000 deep",
-         _database(f"UPDATE raters SET plan = '{'[' * 200_000}'"), _REPORT,
-         _VOTES.format("ValueError: nested too deeply")),
-    Case("votes.sqlite with a plan of -1", _database("UPDATE raters SET plan = '[[-1,0]]'"),
-         _REPORT, _VOTES.format("ValueError: a plan that is none")),
-    Case("votes.sqlite with texts where times belong",
-         _database("UPDATE votes SET milliseconds = 'soon'"), _REPORT,
-         _VOTES.format("ValueError: a vote of rater '...' has numbers that are none")),
-    Case("votes.sqlite with votes at place -1",
-         _database("UPDATE votes SET place = -1"), _REPORT,
-         _VOTES.format("ValueError: a vote of rater '...' has numbers that are none")),
-    Case("votes.sqlite with bytes for a rater",
-         _database("UPDATE raters SET rater = zeroblob(32) WHERE number = 1"), _REPORT,
-         _VOTES.format("ValueError: rater is no text")),
+    Case(
+        "votes.sqlite of a layout to come",
+        _database("PRAGMA user_version = 9"),
+        _CLOSE,
+        f"{_PLACE}/votes.sqlite: written by a newer wespe-bench (layout 9); upgrade wespe-bench",
+    ),
+    Case(
+        "votes.sqlite with a plan of 100 MB",
+        _database("UPDATE raters SET plan = CAST(zeroblob(100000000) AS TEXT)"),
+        _REPORT,
+        f"{_PLACE}/votes.sqlite: ...(...string or blob too big)",
+    ),
+    Case(
+        "votes.sqlite with a plan nested 200,000 deep",
+        _database(f"UPDATE raters SET plan = '{'[' * 200_000}'"),
+        _REPORT,
+        _VOTES.format("ValueError: nested too deeply"),
+    ),
+    Case(
+        "votes.sqlite with a plan of -1",
+        _database("UPDATE raters SET plan = '[[-1,0]]'"),
+        _REPORT,
+        _VOTES.format("ValueError: a plan that is none"),
+    ),
+    Case(
+        "votes.sqlite with texts where times belong",
+        _database("UPDATE votes SET milliseconds = 'soon'"),
+        _REPORT,
+        _VOTES.format("ValueError: a vote of rater '...' has numbers that are none"),
+    ),
+    Case(
+        "votes.sqlite with votes at place -1",
+        _database("UPDATE votes SET place = -1"),
+        _REPORT,
+        _VOTES.format("ValueError: a vote of rater '...' has numbers that are none"),
+    ),
+    Case(
+        "votes.sqlite with bytes for a rater",
+        _database("UPDATE raters SET rater = zeroblob(32) WHERE number = 1"),
+        _REPORT,
+        _VOTES.format("ValueError: rater is no text"),
+    ),
 )

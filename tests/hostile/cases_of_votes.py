@@ -1,28 +1,19 @@
-"""Hostile votes: files of raters for `study import`, a votes.csv for `study report`, names."""
+"""Hostile votes: files of raters for `study import`, a votes.csv for `study report`."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.hostile import studies
 from tests.hostile.cases import Case
-from tests.hostile.cases_of_names import (
-    FORMULA,
-    LINK,
-    SCRIPT,
-    TURNED,
-    cells_are_text,
-    markdown_is_text,
-    page_is_inert,
-    runs_called,
-)
+from tests.hostile.cases_of_names import FORMULA
+from tests.hostile.cases_of_study_names import report_is_inert
 
-TITLE = "Votes and names in user studies"
+TITLE = "Votes of user studies"
 
 _PLACE = "out/study"
 _IMPORT = f"study import {_PLACE} votes.json"
@@ -113,137 +104,144 @@ def _many_methods(rows: list[list[str]]) -> None:
         rows.append([one[name] for name in head])
 
 
-def _named(name: str) -> Callable[[Path], object]:
-    """A study with votes in which all that is a name is this one."""
-
-    def make(folder: Path) -> None:
-        names = dict.fromkeys(("dataset", "sample", "title"), name)
-        studies.voted(folder / _PLACE, method=name, rival=f"{name} 2", **names)
-
-    return make
-
-
-def _report_is_inert(folder: Path) -> None:
-    page_is_inert(folder, scripts=0)
-    markdown_is_text(folder)
-    cells_are_text(folder)
-
-
-def _nothing_is_told(name: str) -> Callable[[Path], None]:
-    """What raters get knows no method, no data set and no photo's name."""
-
-    def check(folder: Path) -> None:
-        page = (folder / "out" / "static" / "index.html").read_text("utf-8")
-        data = (folder / "out" / "static" / "study-data.js").read_text("utf-8")
-        assert "<" not in data
-        for text in (page, data):
-            assert name not in text.replace(json.dumps(name)[1:-1].replace("<", "\\u003c"), "", 1)
-        files = sorted(p for p in (folder / "out").rglob("*") if p.is_file())
-        assert all(p.resolve().is_relative_to((folder / "out").resolve()) for p in files)
-
-    return check
-
-
-def _built(what: str, name: str) -> Case:
-    quoted = shlex.quote(name)
-    return Case(
-        f"{what} as every name of two runs and as the title, to `study build`",
-        runs_called(name),
-        f"study build --runs theirs --method {quoted} --rivals identity original --images 2"
-        f" --title {quoted} --static --jobs 0 --out out",
-        "the page without a server -> out/static",
-        0,
-        _nothing_is_told(name),
-    )
-
-
-def _reported(what: str, name: str) -> Case:
-    return Case(
-        f"{what} as every name of a study with votes, to `study report`",
-        _named(name),
-        f"study report {_PLACE} --out out/report",
+CASES = (
+    Case(
+        "a file of votes nested 200,000 deep",
+        _raw(b"[" * 200_000),
+        _IMPORT,
+        _ALTERED.format("ValueError: nested too deeply"),
+    ),
+    Case("a file of votes that is a list", _raw(b"[]"), _IMPORT, _ALTERED.format("TypeError: ...")),
+    Case(
+        "a file of votes of 3 MB",
+        _raw(b" " * 3_000_000),
+        _IMPORT,
+        _ALTERED.format("ValueError: larger than 2000000 bytes"),
+    ),
+    Case(
+        "a file of votes of another study",
+        _votes(lambda told: told.update(study="0" * 64)),
+        _IMPORT,
+        "votes.json: votes of another study, or of another revision of this one",
+    ),
+    Case(
+        "a file of votes whose rater is `../../escaped`",
+        _votes(lambda told: told.update(rater="../../escaped")),
+        _IMPORT,
+        _ALTERED.format("ValueError: rater is no id"),
+    ),
+    Case(
+        "a file of votes with one question twice",
+        _votes(_again),
+        _IMPORT,
+        _ALTERED.format("ValueError: a question twice"),
+    ),
+    Case(
+        "a file of votes on a question that was not asked",
+        _first(question="f" * 16),
+        _IMPORT,
+        _ALTERED.format("ValueError: vote 1: no such question"),
+    ),
+    Case(
+        "a file of votes on other pictures",
+        _first(left="/etc/passwd"),
+        _IMPORT,
+        _ALTERED.format("ValueError: vote 1: not the pictures of its question"),
+    ),
+    Case(
+        "a file of votes with NaN milliseconds",
+        _first(milliseconds=float("nan")),
+        _IMPORT,
+        _ALTERED.format("ValueError: nan is no number from 0 to ..."),
+    ),
+    Case(
+        "a file of votes with a place of 10^400",
+        _first(position=10**400),
+        _IMPORT,
+        _ALTERED.format("ValueError: ..."),
+    ),
+    Case(
+        "a file of votes with a place of -1",
+        _first(position=-1),
+        _IMPORT,
+        _ALTERED.format("ValueError: -1 is no number from 1 to 1099511627776"),
+    ),
+    Case(
+        "a rater's second file, which says otherwise",
+        _contradicting,
+        f"{_IMPORT} more.json",
+        "more.json: contradicts an earlier file of this rater; altered?",
+        3,
+    ),
+    Case(
+        "a votes.csv with a zero byte in a name",
+        _bytes(lambda d: d.replace(b"one", b"o\0ne", 1)),
+        _REPORT,
+        "...",
+    ),
+    Case(
+        "a votes.csv with a cell of 50 MB",
+        _bytes(lambda d: d.replace(b"one", b"o" * 50_000_000, 1)),
+        _REPORT,
+        "...",
+    ),
+    Case(
+        "a votes.csv with 100,000 columns",
+        _bytes(lambda d: d.replace(b"rater,", b"rater," + b"x," * 100_000, 1)),
+        _REPORT,
+        "...",
+    ),
+    Case(
+        "a votes.csv with a quote that does not end",
+        _bytes(lambda d: d.replace(b"one", b'"', 1)),
+        _REPORT,
+        "...",
+    ),
+    Case(
+        "a votes.csv that is no UTF-8",
+        _bytes(lambda d: b"\xff\xfe" + d),
+        _REPORT,
+        _NO_TABLE.format("UnicodeDecodeError: ..."),
+    ),
+    Case(
+        "a votes.csv.gz that inflates to 2 GB",
+        _bytes(lambda d: gzip.compress(d) + gzip.compress(bytes(2**24)) * 128, "votes.csv.gz"),
+        "study report votes.csv.gz --out out",
+        "votes.csv.gz: no table of votes (...)",
+    ),
+    Case(
+        "a votes.csv with a rater's votes twice",
+        _csv(lambda rows: rows.append(rows[1])),
+        _REPORT,
+        "vote 7 (...): this rater's second vote on one question; export the votes again",
+    ),
+    Case(
+        "a votes.csv of a pair that was not asked",
+        _cell("left", "another"),
+        _REPORT,
+        "vote 1 (...): left and right are not the question's two methods; export the votes again",
+    ),
+    Case(
+        "a votes.csv with infinite milliseconds",
+        _cell("milliseconds", "1e999"),
+        _REPORT,
+        "vote 1 (...): milliseconds is no whole number from 0; export the votes again",
+    ),
+    Case(
+        "a votes.csv with 10,000 data sets and 20,000 methods", _csv(_many_methods), _REPORT, "..."
+    ),
+    Case(
+        "a formula as a rater in votes.csv",
+        _csv(
+            lambda rows: [
+                row.__setitem__(0, f"'{FORMULA.replace(',', ';')}")
+                for row in rows[1:]
+                if row[0] == rows[1][0]
+            ]
+        ),
+        _REPORT,
         "...",
         0,
-        _report_is_inert,
-    )
-
-
-def _run_called(label: str = "identity", dataset: str = "photos") -> Callable[[Path], object]:
-    def make(folder: Path) -> None:
-        from tests.reports.runs import make_run
-
-        run = make_run(folder / "theirs", "identity", {"psnr": [20.0, 21.0]}, revision="0" * 64)
-        told = json.loads((run / "run.json").read_text())
-        told["label"], told["dataset"]["name"] = label, dataset
-        (run / "run.json").write_text(json.dumps(told))
-
-    return make
-
-
-_BUILD = "study build --runs theirs --images 1 --jobs 0 --out out --method "
-_HOLDS = "holds control characters, or halves of characters; choose another"
-
-CASES = (
-    Case("a file of votes nested 200,000 deep", _raw(b"[" * 200_000), _IMPORT,
-         _ALTERED.format("ValueError: nested too deeply")),
-    Case("a file of votes that is a list", _raw(b"[]"), _IMPORT, _ALTERED.format("TypeError: ...")),
-    Case("a file of votes of 3 MB", _raw(b" " * 3_000_000), _IMPORT,
-         _ALTERED.format("ValueError: larger than 2000000 bytes")),
-    Case("a file of votes of another study", _votes(lambda told: told.update(study="0" * 64)),
-         _IMPORT, "votes.json: votes of another study, or of another revision of this one"),
-    Case("a file of votes whose rater is `../../escaped`",
-         _votes(lambda told: told.update(rater="../../escaped")), _IMPORT,
-         _ALTERED.format("ValueError: rater is no id")),
-    Case("a file of votes with one question twice", _votes(_again), _IMPORT,
-         _ALTERED.format("ValueError: a question twice")),
-    Case("a file of votes on a question that was not asked", _first(question="f" * 16), _IMPORT,
-         _ALTERED.format("ValueError: vote 1: no such question")),
-    Case("a file of votes on other pictures", _first(left="/etc/passwd"), _IMPORT,
-         _ALTERED.format("ValueError: vote 1: not the pictures of its question")),
-    Case("a file of votes with NaN milliseconds", _first(milliseconds=float("nan")), _IMPORT,
-         _ALTERED.format("ValueError: nan is no number from 0 to ...")),
-    Case("a file of votes with a place of 10^400", _first(position=10**400), _IMPORT,
-         _ALTERED.format("ValueError: ...")),
-    Case("a file of votes with a place of -1", _first(position=-1), _IMPORT,
-         _ALTERED.format("ValueError: -1 is no number from 1 to 1099511627776")),
-    Case("a rater's second file, which says otherwise", _contradicting, f"{_IMPORT} more.json",
-         "more.json: contradicts an earlier file of this rater; altered?", 3),
-    Case("a votes.csv with a zero byte in a name", _bytes(lambda d: d.replace(b"one", b"o\0ne", 1)),
-         _REPORT, "..."),
-    Case("a votes.csv with a cell of 50 MB",
-         _bytes(lambda d: d.replace(b"one", b"o" * 50_000_000, 1)), _REPORT, "..."),
-    Case("a votes.csv with 100,000 columns",
-         _bytes(lambda d: d.replace(b"rater,", b"rater," + b"x," * 100_000, 1)), _REPORT, "..."),
-    Case("a votes.csv with a quote that does not end", _bytes(lambda d: d.replace(b"one", b'"', 1)),
-         _REPORT, "..."),
-    Case("a votes.csv that is no UTF-8", _bytes(lambda d: b"\xff\xfe" + d), _REPORT,
-         _NO_TABLE.format("UnicodeDecodeError: ...")),
-    Case("a votes.csv.gz that inflates to 2 GB",
-         _bytes(lambda d: gzip.compress(d) + gzip.compress(bytes(2**24)) * 128, "votes.csv.gz"),
-         "study report votes.csv.gz --out out", "votes.csv.gz: no table of votes (...)"),
-    Case("a votes.csv with a rater's votes twice", _csv(lambda rows: rows.append(rows[1])),
-         _REPORT, "vote 7 (...): this rater's second vote on one question; export the votes again"),
-    Case("a votes.csv of a pair that was not asked", _cell("left", "another"), _REPORT,
-         "vote 1 (...): left and right are not the question's two methods; export the votes again"),
-    Case("a votes.csv with infinite milliseconds", _cell("milliseconds", "1e999"), _REPORT,
-         "vote 1 (...): milliseconds is no whole number from 0; export the votes again"),
-    Case("a votes.csv with 10,000 data sets and 20,000 methods", _csv(_many_methods), _REPORT,
-         "..."),
-    Case("a formula as a rater in votes.csv", _csv(
-        lambda rows: [row.__setitem__(0, f"'{FORMULA.replace(',', ';')}") for row in rows[1:]
-                      if row[0] == rows[1][0]]), _REPORT, "...", 0, _report_is_inert),
-    *(_reported(what, name) for what, name in (
-        ("`<script>`", SCRIPT), ("a Markdown link", LINK), ("a formula", FORMULA),
-        ("a name that runs backwards (U+202E)", TURNED))),
-    _built("`<script>`", SCRIPT),
-    _built("a formula", FORMULA),
-    _built("a name that runs backwards (U+202E)", TURNED),
-    _built("`../../escaped`", "../../escaped"),
-    Case("a run whose label sets the terminal's colour, to `study build`",
-         _run_called(label="\x1b[31mred"), _BUILD + "$'\\x1b[31mred'", "..."),
-    Case("a run whose data set sets the terminal's colour, to `study build`",
-         _run_called(dataset="\x1b[31mred"), _BUILD + "identity",
-         f"...: its dataset {_HOLDS}"),
-    Case("a run whose data set is half a character, to `study build`",
-         _run_called(dataset="\ud800"), _BUILD + "identity", f"...: its dataset {_HOLDS}"),
+        report_is_inert,
+    ),
 )

@@ -30,7 +30,6 @@ from tests.hostile.readers_of_photos import (
     spoil_png,
 )
 
-
 # Checkpoints -----------------------------------------------------------------------------
 
 

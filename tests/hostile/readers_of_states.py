@@ -200,7 +200,9 @@ def _read_features(folder: Path, data: bytes) -> Any:
 
 
 def _spoil_features(data: bytes, dice: random.Random, other: bytes) -> bytes:
-    return damaged(data, dice, (b'"F32"', b'"I64"', b'"U8"', b'"shape":[', b"[]", b"\xff" * 8), other)
+    return damaged(
+        data, dice, (b'"F32"', b'"I64"', b'"U8"', b'"shape":[', b"[]", b"\xff" * 8), other
+    )
 
 
 def _read_table5(folder: Path, data: bytes) -> Any:
@@ -241,7 +243,9 @@ READERS: Sequence[Reader] = (
         _read_rated,
     ),
     Reader("crawl.json", _crawls, _deep(), _read_crawl),
-    Reader("crawl.sqlite", lambda: [_state()], plainly(b"CREATE TRIGGER", b"\xff" * 9), _read_state),
+    Reader(
+        "crawl.sqlite", lambda: [_state()], plainly(b"CREATE TRIGGER", b"\xff" * 9), _read_state
+    ),
     Reader("crawl reply", _replies, _spoil_reply, _read_reply),
     Reader("kept features", _features, _spoil_features, _read_features),
     Reader("table5.json", _json(_TABLE5), _deep(), _read_table5),

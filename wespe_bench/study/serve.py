@@ -12,6 +12,7 @@ from wespe_bench.errors import InputError, printable
 if TYPE_CHECKING:
     from wespe_bench.study.manifest import Study
 
+
 @dataclass(frozen=True)
 class Serve:
     """Ask people in their browsers. Binds to this machine alone unless told otherwise.
