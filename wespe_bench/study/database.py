@@ -122,7 +122,7 @@ def is_closed(connection: sqlite3.Connection) -> bool:
 
 def _open(path: Path, **options: Any) -> sqlite3.Connection:
     """The file as data: no cell is larger than ours are, and nothing in it is run."""
-    connection = sqlite3.connect(path, timeout=PATIENCE, **options)
+    connection: sqlite3.Connection = sqlite3.connect(path, timeout=PATIENCE, **options)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_CELL)
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
