@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import zlib
@@ -18,6 +19,9 @@ from ffs.flickr import Reply
 from ffs.windows import Window
 from wespe_bench import atomic, reading
 from wespe_bench.errors import InputError
+
+#: Most bytes of an answer; 500 photos with all that is asked of them take 1 MB.
+_MOST = 2**26
 
 #: What an answer was asked for -> what its ``about`` has to say besides.
 _ABOUT: dict[str, dict[str, type]] = {
@@ -53,7 +57,7 @@ class Replies:
         """One answer. Raises InputError when its file is damaged."""
         path = self._path(number)
         try:
-            content = reading.parse_json(gzip.decompress(reading.read_bytes(path)))
+            content = reading.parse_json(_inflated(reading.read_bytes(path)))
             return _checked(Reply(**content))
         except (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error):
             raise InputError(
@@ -76,6 +80,15 @@ class Replies:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:08d}.json.gz"
+
+
+def _inflated(data: bytes) -> bytes:
+    """A whole answer. Raises ValueError for one that Flickr would never send."""
+    with gzip.open(io.BytesIO(data)) as file:
+        found = file.read(_MOST + 1)
+    if len(found) > _MOST:
+        raise ValueError("too long")
+    return found
 
 
 def _checked(reply: Reply) -> Reply:

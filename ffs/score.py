@@ -147,9 +147,12 @@ def _read(path: Path) -> list[dict[str, str]]:
         return []
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--out {path}: cannot be read ({one_line(error)[:80]})") from None
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    header = text.partition("\n")[0].strip().split(",")
-    if not {*_FIRST, *_LAST} <= set(header):
+    table = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        rows = list(table)
+    except csv.Error as error:
+        raise InputError(f"--out {path}: cannot be read ({error})") from None
+    if not {*_FIRST, *_LAST} <= set(table.fieldnames or ()):
         raise InputError(f"--out {path}: holds something else; name another file")
     return [
         row | {"photo": unarmed(row["photo"])} for row in rows if None not in row and row["version"]

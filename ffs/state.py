@@ -16,7 +16,7 @@ from typing import Any
 
 from ffs.listing import Listed
 from ffs.windows import Window
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, one_line
 
 FILE = "crawl.sqlite"
 SCHEMA = 1
@@ -80,7 +80,8 @@ class State:
         with contextlib.closing(sqlite3.connect(":memory:")) as ours:
             ours.executescript(_TABLES)
             columns = _columns(ours)
-        if _columns(self._db) != columns:
+        more = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') LIMIT 1"
+        if _columns(self._db) != columns or self._db.execute(more).fetchone():
             raise sqlite3.DatabaseError("its tables are not a crawl's")
         for table, found in columns.items():
             other = " OR ".join(
@@ -203,7 +204,7 @@ def told(folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        text = str(error)
+        text = one_line(error).partition(": ")[2]
         if "full" in text or "disk I/O" in text or "readonly" in text or "unable to open" in text:
             raise InputError(
                 f"{path}: {text}; what is fetched is kept, the same command goes on"

@@ -17,7 +17,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import logging
 import os
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
 
 #: range -> (scale, offset) from [0, 1]
 _RANGES = {"0..1": (1.0, 0.0), "0..255": (255.0, 0.0), "-1..1": (2.0, -1.0)}
+
+#: The first onnxruntime that keeps a model's weights in other files to the model's folder.
+_ONNX_CONFINED = (1, 24)
+
+#: Most bytes of a network's archive over its own size: torch compresses its code, not its weights.
+_MOST_RATIO = 50
 
 _OPTIONS = {
     "range": ["0..1", "0..255", "-1..1"],
@@ -130,14 +138,33 @@ def onnx(argument: str) -> NetworkFile:
 def _load_pt2(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     import torch
 
-    with zipfile.ZipFile(path) as archive:
-        names = [Path(name) for name in archive.namelist()]
-    for name in names:
+    for name in map(Path, _names(path)):
         if name.parent.name == "constants" and "_obj_" in name.name:
             raise InputError(f"{path}: holds a pickled object ({name.name}), which is not loaded")
-    with _no_pickles():
+    with _no_pickles(), _quiet("torch.export"):
         program = torch.export.load(path)
     return functools.partial(_forward, program.module())
+
+
+def _names(path: Path) -> list[str]:
+    """What an archive of torch's holds. Raises InputError for one that inflates without measure."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if sum(member.file_size for member in members) > _MOST_RATIO * path.stat().st_size:
+        raise InputError(f"{path}: would inflate to more than {_MOST_RATIO} times its size")
+    return [member.filename for member in members]
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """A library's log says nothing: what fails is raised as well."""
+    log = logging.getLogger(name)
+    before = log.disabled
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 @contextlib.contextmanager
@@ -158,6 +185,7 @@ def _no_pickles() -> Iterator[None]:
 def _load_torchscript(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     import torch
 
+    _names(path)
     with warnings.catch_warnings():
         for kind in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)
@@ -185,6 +213,12 @@ def _load_onnx(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         raise InputError(
             "onnx: needs onnxruntime; install it with: pip install 'wespe-bench[onnx]'"
         ) from None
+    version = tuple(map(int, re.findall(r"\d+", onnxruntime.__version__)[:2]))
+    if version < _ONNX_CONFINED:
+        raise InputError(
+            f"onnx: onnxruntime {onnxruntime.__version__} lets a model read any file as its "
+            "weights; install a newer one with: pip install -U 'wespe-bench[onnx]'"
+        )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is raised; nothing else belongs on the screen
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)

@@ -87,10 +87,20 @@ def train_seeds(config: Any, target: str, kind: str) -> int:
 
 
 def write_table(out: Path, seeds: Sequence[int]) -> pd.DataFrame:
-    """Write ``seeds.csv`` and ``seeds.md``; the table: a row per seed, mean, deviation."""
+    """Write ``seeds.csv`` and ``seeds.md``; the table: a row per seed, mean, deviation.
+
+    Raises InputError for a seed of whose train.csv no row is whole.
+    """
     import pandas as pd
 
-    rows = {str(seed): curves.read(out / f"seed-{seed}")[-1] for seed in seeds}
+    found = {seed: curves.read(out / f"seed-{seed}") for seed in seeds}
+    damaged = [seed for seed in seeds if not found[seed]]
+    if damaged:
+        raise InputError(
+            f"{out / f'seed-{damaged[0]}' / 'train.csv'}: no whole row is left; delete the folder "
+            "and train the seed anew"
+        )
+    rows = {str(seed): of[-1] for seed, of in found.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
     mean = table.mean()
     spread = table.std(ddof=1) if len(seeds) > 1 else table.mean() * math.nan

@@ -19,8 +19,8 @@ def check_id(sample: object) -> None:
     parts = sample.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in sample or sample[1:2] == ":":
         raise ValueError(f"sample id {sample!r} is no plain relative path")
-    if any(unicodedata.category(c) == "Cc" for c in sample):
-        raise ValueError(f"sample id {sample!r} holds control characters")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in sample):  # no table holds half a one
+        raise ValueError(f"sample id {sample!r} holds control characters, or halves of characters")
 
 
 def check_column(column: pa.ChunkedArray) -> None:

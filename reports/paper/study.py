@@ -106,6 +106,8 @@ def _read(folder: Path) -> tuple[str, dict[tuple[str, str], dict[str, Any]]]:
                 raise ValueError(f"no cell {key!r} in Table 5, or two of them")
             if not 0 <= float(cell["share"]) <= 1 or int(cell["votes"]) < 1:
                 raise ValueError(f"{key!r}: a share from 0 to 1, of at least one vote, is expected")
+            for name in ("spread", "low", "high"):  # each may be absent
+                float(cell.get(name, 0))
             cells[key] = dict(cell)
         return plain(content.get("study", "")), cells
     except OSError as error:
@@ -113,5 +115,6 @@ def _read(folder: Path) -> tuple[str, dict[tuple[str, str], dict[str, Any]]]:
             f"{path}: cannot be read ({error.strerror}); wespe-bench study report makes it in the "
             "study's folder"
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path}: no report of a study, or damaged ({plain(error)})") from None
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+        told = plain(error)[:120]
+        raise InputError(f"{path}: no report of a study, or damaged ({told})") from None

@@ -14,6 +14,7 @@ from reports.text import plain, plural
 from wespe_bench import reading
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.study import database, secret
+from wespe_bench.study import votes as standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,9 @@ _NUMBERS = {"position": 1, "milliseconds": 0, "revised": 0}
 #: The file of votes, and the study's own, in a study's folder.
 FILE = "votes.csv"
 STUDY_FILE = "study.json"
+
+#: Most methods and data sets of one report: its tables grow with their product.
+_MOST = 64
 
 _NO_VOTES = "no votes yet; let people vote (wespe-bench study serve), or import their files"
 
@@ -74,9 +78,7 @@ def load_votes(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if path.is_dir() and (path / database.FILE).exists():
-        from wespe_bench.study import votes
-
-        return votes.load_votes(path)
+        return standing.load_votes(path)
     file = path / FILE if path.is_dir() else path
     if not file.exists() and (path / STUDY_FILE).exists():
         raise InputError(_NO_VOTES)
@@ -87,8 +89,10 @@ def load_votes(path: Path) -> pd.DataFrame:
             stacklevel=2,
         )
     try:
-        reading.check_regular(file)
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        standing.check_head(file)
+        frame = pd.read_csv(
+            file, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None
+        )
     except OSError as error:
         raise InputError(
             f"{file}: cannot be read ({error.strerror}); name the folder of a study, or its {FILE}"
@@ -131,7 +135,7 @@ def read_study(folder: Path) -> Study:
         return Study(str(content["title"]), str(content["revision"]), questions, hashes)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: damaged ({one_line(error)[:120]})") from None
 
 
@@ -148,9 +152,8 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
     unknown = [plain(name) for name in frame.columns if name not in COLUMNS]
     for what, names in (("lack the columns", lacking), ("have unknown columns:", unknown)):
         if names:
-            raise InputError(
-                f"the votes {what} {', '.join(names)}; expected are {', '.join(COLUMNS)}"
-            )
+            told = ", ".join(name[:40] for name in names[:9])
+            raise InputError(f"the votes {what} {told}; expected are {', '.join(COLUMNS)}")
     if frame.empty:
         raise InputError(_NO_VOTES)
     texts = [name for name in COLUMNS if name not in (*_NUMBERS, "correct")]
@@ -169,6 +172,10 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
             found[name] = numbers.clip(upper=2**53).astype(np.int64)
         else:
             found[name] = pd.Series(list(map(_truth, values)), dtype=object)
+    methods = len({*found["first"], *found["second"]})
+    for count, what in ((methods, "methods"), (found["dataset"].nunique(), "data sets")):
+        if count > _MOST:
+            raise InputError(f"votes on {count:,} {what}; a report has at most {_MOST}")
     first, second, left = found["first"], found["second"], found["left"]
     checked = found["check"] != ""
     turned = (left == second) & (found["right"] == first)

@@ -50,7 +50,11 @@ def cases() -> Iterator[tuple[str, Case]]:
         cases_of_lists,
         cases_of_models,
         cases_of_names,
+        cases_of_networks,
         cases_of_photos,
+        cases_of_studies,
+        cases_of_study_names,
+        cases_of_votes,
         cases_of_weights,
     )
 
@@ -59,8 +63,12 @@ def cases() -> Iterator[tuple[str, Case]]:
         cases_of_archives,
         cases_of_lists,
         cases_of_weights,
+        cases_of_networks,
         cases_of_models,
         cases_of_names,
+        cases_of_studies,
+        cases_of_votes,
+        cases_of_study_names,
     ):
         for case in module.CASES:
             yield module.TITLE, case
@@ -99,6 +107,8 @@ def last_line(code: int, stdout: str, stderr: str) -> str:
 
 def table() -> str:
     """The cases as SECURITY.md shows them."""
+    from tests.hostile import requests
+
     parts: list[str] = []
     title = ""
     for heading, case in cases():
@@ -108,4 +118,4 @@ def table() -> str:
             parts.append("|---|---|--:|---|")
         cells = (case.offered, f"`{case.command}`", str(case.code), f"`{case.answer}`")
         parts.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return "\n".join(parts[1:]) + "\n"
+    return "\n".join([*parts[1:], *requests.table()]) + "\n"

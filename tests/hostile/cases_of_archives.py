@@ -85,11 +85,26 @@ def _encrypted(folder: Path) -> None:
     (folder / "set.zip").write_bytes(data)
 
 
+def _hungry(folder: Path) -> None:
+    """LZMA that asks for 4 GB, for a file of some bytes."""
+    with zipfile.ZipFile(folder / "set.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.png", _PHOTO)
+    data = bytearray((folder / "set.zip").read_bytes())
+    at = data.index(b"a.png") + len("a.png") + 5
+    data[at : at + 4] = b"\xff" * 4
+    (folder / "set.zip").write_bytes(data)
+
+
 def _unpack(offered: str, make: Callable[[Path], object], answer: str, name: str = "zip") -> Case:
     return Case(offered, make, f"data fetch set.{name} --out out", f"set.{name}: {answer}")
 
 
 CASES = (
+    _unpack(
+        "a zip whose LZMA asks for 4 GB of memory",
+        _hungry,
+        "refused, 'a.png' is packed to need more than 268435456 bytes of memory",
+    ),
     _unpack(
         "a zip with `../escaped.png`",
         _zip(("../escaped.png", _PHOTO)),

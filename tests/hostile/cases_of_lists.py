@@ -258,6 +258,11 @@ CASES = (
         "sample id '../../escaped' is no plain relative path",
     ),
     _added(
+        "a card with a photo of half a character",
+        _card(lambda c: c["samples"].__setitem__(0, "caf\udce9")),
+        "sample id 'caf\\udce9' holds control characters, or halves of characters",
+    ),
+    _added(
         "a card with a score of NaN",
         _card(lambda c: c["scores"]["psnr"].__setitem__(0, np.nan)),
         "'nan' is no score",

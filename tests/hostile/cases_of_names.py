@@ -12,15 +12,15 @@ from tests.hostile.cases import Case
 
 TITLE = "Names"
 
-_SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>"
-_LINK = "[click](javascript:alert(1)) `x` **b** | c"
-_FORMULA = "=HYPERLINK(1)+cmd|' /C calc'!A0"
+SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+LINK = "[click](javascript:alert(1)) `x` **b** | c"
+FORMULA = "=HYPERLINK(1)+cmd|' /C calc'!A0"
 _TEX = r"\input{/etc/passwd}\write18{touch pwned}"
-_TURNED = "a\u202egnp.exe"
+TURNED = "a\u202egnp.exe"
 
 _RUN = "enhance identity --input photos --out out --jobs 0"
 _DONE = "1 photos enhanced with ... -> out"
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def _photo(name: str | bytes) -> Callable[[Path], object]:
@@ -64,7 +64,7 @@ def _loop(folder: Path) -> None:
     (folder / "photos" / "again").symlink_to("..")
 
 
-def _runs_called(name: str) -> Callable[[Path], object]:
+def runs_called(name: str) -> Callable[[Path], object]:
     """Two runs in which everything that is a name is this one."""
 
     def make(folder: Path) -> None:
@@ -103,12 +103,12 @@ def _texts(folder: Path, ending: str) -> list[str]:
     return found
 
 
-def _page_is_inert(folder: Path) -> None:
+def page_is_inert(folder: Path, scripts: int = 1) -> None:
     from tests.reports.test_page import Elements
 
     for text in _texts(folder, ".html"):
         elements = Elements(text)
-        assert len(elements.all("script")) == 1
+        assert len(elements.all("script")) == scripts
         for tag, attributes in elements.found:
             assert tag not in ("iframe", "object", "embed", "base", "form")
             assert not any(name.startswith("on") for name in attributes)
@@ -119,7 +119,7 @@ def _page_is_inert(folder: Path) -> None:
         assert "default-src 'none'" in policy and "unsafe" not in policy
 
 
-def _markdown_is_text(folder: Path) -> None:
+def markdown_is_text(folder: Path) -> None:
     from tests.reports.test_markdown import tokens
 
     allowed = {"code_inline"} if any("`wespe-bench" in t for t in _texts(folder, ".md")) else set()
@@ -128,12 +128,12 @@ def _markdown_is_text(folder: Path) -> None:
         assert not kinds & {"html_inline", "html_block", "link_open", "image", "fence", "em_open"}
 
 
-def _cells_are_text(folder: Path) -> None:
+def cells_are_text(folder: Path) -> None:
     for path in sorted((folder / "out").rglob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 for cell in row.values():
-                    if cell and cell.startswith(_FORMULAS):
+                    if cell and cell.startswith(_FORMULA_SIGNS):
                         float(cell)  # a number may be negative
 
 
@@ -143,13 +143,13 @@ def _tex_is_text(folder: Path) -> None:
 
 
 def _page_and_markdown(folder: Path) -> None:
-    _page_is_inert(folder)
-    _markdown_is_text(folder)
+    page_is_inert(folder)
+    markdown_is_text(folder)
 
 
 def _board(folder: Path) -> None:
     _page_and_markdown(folder)
-    _cells_are_text(folder)
+    cells_are_text(folder)
 
 
 def _no_shell(folder: Path) -> None:
@@ -167,7 +167,7 @@ def _copied(offered: str, name: str, more: str = "") -> Case:
 def _shown(what: str, name: str, verb: str, check: Callable[[Path], None], answer: str) -> Case:
     return Case(
         f"{what} as every name of two runs, to `{verb.split()[0]}`",
-        _runs_called(name),
+        runs_called(name),
         verb,
         answer,
         0,
@@ -190,7 +190,7 @@ CASES = (
         "a photo whose name is no UTF-8", b"caf\xe9.png", f"'photos/caf\\udce9.png': {_UNUSABLE}"
     ),
     _named("a photo with a backslash in its name", "a\\b.png", f"'photos/a\\\\b.png': {_UNUSABLE}"),
-    _named("a photo whose name runs backwards (U+202E)", f"{_TURNED}.png", _DONE, 0),
+    _named("a photo whose name runs backwards (U+202E)", f"{TURNED}.png", _DONE, 0),
     _copied("a photo called `$(touch pwned).png`, given to a program", "$(touch pwned).png"),
     _copied("a photo called `; touch pwned;.png`, given to a program", "; touch pwned;.png"),
     _copied("a photo called `-rf.png`, given to a program", "-rf.png"),
@@ -221,23 +221,23 @@ CASES = (
         "enhance '../../escaped=identity' --input photos --out out --jobs 0",
         "...",
     ),
-    _shown("`<script>`", _SCRIPT, _REPORT, _page_and_markdown, "out/report.html"),
-    _shown("a Markdown link", _LINK, _REPORT, _page_and_markdown, "out/report.html"),
-    _shown("`<script>`", _SCRIPT, _BOARD, _board, "out/leaderboard.html"),
-    _shown("a Markdown link", _LINK, _BOARD, _board, "out/leaderboard.html"),
-    _shown("a formula", _FORMULA, _BOARD, _board, "out/leaderboard.html"),
+    _shown("`<script>`", SCRIPT, _REPORT, _page_and_markdown, "out/report.html"),
+    _shown("a Markdown link", LINK, _REPORT, _page_and_markdown, "out/report.html"),
+    _shown("`<script>`", SCRIPT, _BOARD, _board, "out/leaderboard.html"),
+    _shown("a Markdown link", LINK, _BOARD, _board, "out/leaderboard.html"),
+    _shown("a formula", FORMULA, _BOARD, _board, "out/leaderboard.html"),
     _shown(
         "a formula",
-        _FORMULA,
+        FORMULA,
         "export scores theirs --out out/scores.csv",
-        _cells_are_text,
+        cells_are_text,
         "12 rows -> out/scores.csv",
     ),
     _shown(
         "a formula",
-        _FORMULA,
+        FORMULA,
         "compare theirs/run1 theirs/run0 --runs theirs --format csv --out out",
-        _cells_are_text,
+        cells_are_text,
         "...",
     ),
     _shown(

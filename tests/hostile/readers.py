@@ -13,13 +13,13 @@ import json
 import random
 import struct
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.hostile import whole
+from tests.hostile import readers_of_states, readers_of_studies, whole
 from tests.hostile.mutate import damaged, revalued
+from tests.hostile.reader import Reader, json_file, plainly
 from tests.hostile.readers_of_photos import (
     image,
     kept,
@@ -29,39 +29,6 @@ from tests.hostile.readers_of_photos import (
     spoil_archive,
     spoil_png,
 )
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One reader: `spoil` makes a file's bytes of a seed's, `read` takes them in a folder."""
-
-    name: str
-    seeds: Callable[[], list[bytes]]
-    spoil: Callable[[bytes, random.Random, bytes], bytes]
-    read: Callable[[Path, bytes], Any]
-
-
-def plainly(*tokens: bytes) -> Callable[[bytes, random.Random, bytes], bytes]:
-    """Damage to bytes that no checksum guards."""
-    return lambda data, dice, other: damaged(data, dice, tokens, other)
-
-
-def json_file(
-    seal: Callable[[Any], None] = lambda _: None,
-) -> Callable[[bytes, random.Random, bytes], bytes]:
-    """Damage to JSON: its bytes, or its values, after which ``seal`` mends the checksum."""
-
-    def spoil(data: bytes, dice: random.Random, other: bytes) -> bytes:
-        if dice.random() < 0.3:
-            return damaged(data, dice, (b"[" * 2000, b"NaN", b'"\\ud800"', b"1e999"), other)
-        content = revalued(data.decode(), dice)
-        if dice.random() < 0.8:
-            with contextlib.suppress(Exception):  # what cannot be sealed stays as it is
-                seal(content)
-        return json.dumps(content).encode()
-
-    return spoil
-
 
 # Checkpoints -----------------------------------------------------------------------------
 
@@ -274,6 +241,8 @@ READERS: Sequence[Reader] = (
     Reader("photo", whole.photos, spoil_png, read_photo),
     Reader("zip, tar", whole.archives, spoil_archive, read_archive),
     Reader("pinned PNG", lambda: [b""], image, round_trip),
+    *readers_of_studies.READERS,
+    *readers_of_states.READERS,
 )
 
 BY_NAME = {reader.name: reader for reader in READERS}

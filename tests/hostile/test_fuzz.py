@@ -10,6 +10,7 @@ import pytest
 from tests.hostile import fuzz
 from tests.hostile.cell import Cell
 from tests.hostile.readers import READERS, spoilt
+from tests.hostile.table import PAGE
 
 _NAMES = [reader.name for reader in READERS]
 
@@ -39,3 +40,15 @@ def test_the_recorded_runs_have_no_findings() -> None:
     assert {row["reader"] for row in rows} == set(_NAMES)
     latest = {row["reader"]: row for row in rows}
     assert all(int(row["findings"]) == 0 and int(row["runs"]) > 0 for row in latest.values())
+
+
+def test_security_md_states_the_recorded_run() -> None:
+    path = Path(fuzz.__file__).with_name("results.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["seed"] == "2"]
+    whole = list({row["reader"]: row for row in reversed(rows)}.values())  # the first of each
+    runs, findings = (sum(int(row[name]) for row in whole) for name in ("runs", "findings"))
+    minutes = sum(int(row["seconds"]) for row in whole) // 60
+    text = " ".join(PAGE.read_text("utf-8").split())
+    said = f"Seed 2 gave {len(whole)} readers {minutes} minutes, {runs:,} attempts: {findings} "
+    assert said in text

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import struct
 import tarfile
 import unicodedata
 import zipfile
@@ -32,6 +33,7 @@ MAX_FILES = 2_000_000
 MAX_BYTES = 2**40
 
 _CHUNK = 1 << 20
+_DICTIONARY = 2**28  # bytes of memory for LZMA; its strongest presets take 64 MB
 _MOST_AT_ONCE = 64 * 2**20  # tar's own headers are far smaller
 
 
@@ -132,6 +134,8 @@ class _Opened:
                 what = "encrypted"
             if info.orig_filename != info.filename:  # cut at a zero byte, or turned separators
                 what = "a name with a zero byte or backslashes"
+            if info.compress_type == zipfile.ZIP_LZMA and _dictionary(file, info) > _DICTIONARY:
+                what = f"packed to need more than {_DICTIONARY} bytes of memory"
             if info.is_dir() and not what:
                 what = "folder"
             yield info.filename, info.file_size, what, lambda info=info: file.open(info)  # type: ignore[misc]
@@ -158,6 +162,15 @@ class _Opened:
         raise InputError("more than 64 MB after the last file")
 
 
+def _dictionary(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """How much memory the LZMA of one file asks for, whatever the file's size."""
+    raw: Any = file.fp
+    raw.seek(info.header_offset + 26)  # the lengths of name and extra field end the header
+    ahead = sum(struct.unpack("<HH", raw.read(4)))
+    raw.seek(ahead + 5, 1)  # version, length of what follows, one byte of settings
+    return int.from_bytes(raw.read(4), "little")
+
+
 def _decompressed(raw: Any) -> Any:
     """The tar stream inside ``raw``, told by its first bytes."""
     import bz2
@@ -171,6 +184,9 @@ def _decompressed(raw: Any) -> Any:
     if begin[:3] == b"BZh":
         return bz2.BZ2File(raw)
     if begin == b"\xfd7zXZ\x00":
+        probe = lzma.LZMADecompressor(memlimit=2 * _DICTIONARY)  # LZMAFile has no such limit
+        probe.decompress(raw.read(_CHUNK), 1)
+        raw.seek(0)
         return lzma.LZMAFile(raw)
     return raw
 

@@ -30,6 +30,8 @@ def held(folder: Path, work: str) -> Iterator[None]:
         yield
         return
     path = folder / NAME
+    if path.is_symlink():
+        raise InputError(f"{path}: a link, which could lead anywhere; delete it")
     try:
         file = _share(path, work)
     except OSError:  # a read-only folder, where writing fails next, or one without locks
@@ -50,7 +52,9 @@ def _share(path: Path, work: str) -> IO[str]:
     import fcntl as locks
 
     while True:
-        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  held by the caller
+        # Never through a link: in a stranger's folder it leads to a file that would be emptied.
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        file = os.fdopen(os.open(path, flags, 0o666), "a+", encoding="utf-8")  # held by the caller
         try:
             try:
                 locks.flock(file, locks.LOCK_EX | locks.LOCK_NB)

@@ -171,11 +171,11 @@ def last_iteration(folder: Path) -> int:
     try:
         with open(folder / "train.csv", newline="", encoding="utf-8") as file:
             rows = [row["iteration"] for row in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError):
+    except (OSError, KeyError, ValueError, csv.Error):
         return 0
     for text in reversed(rows):
         try:
             return int(float(text))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue  # a line cut short by a kill
     return 0

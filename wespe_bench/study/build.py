@@ -19,7 +19,7 @@ from wespe_bench import __version__
 from wespe_bench.arguments import check_jobs, check_out, cores
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.study import database, manifest, secret, tiles
+from wespe_bench.study import database, links, manifest, secret, tiles
 from wespe_bench.study.manifest import TILE, Picture, Question, Study
 from wespe_bench.study.sampling import DAMAGED, ORIGINAL, Pair, Source, choose
 
@@ -77,6 +77,7 @@ def main(argv: list[str]) -> int:
         raise InputError(f"--images takes 1 to {MOST}, --checks 0 to {MOST}")
     if not config.title.strip() or len(config.title) > 200:
         raise InputError("--title: 1 to 200 characters")
+    _check_text("--title", config.title, "it")
     runs = [run for place in config.runs for run in store.find_runs(Path(place))]
     pairs = choose(
         runs,
@@ -110,6 +111,10 @@ def build(
     study, when a picture is missing or changed, and when the two of a pair differ in size.
     """
     check_out(out, secret.FILE)
+    links.check(out)
+    for source in (source for pair in pairs for source in (pair.first, pair.second)):
+        for what in ("dataset", "sample", "method"):
+            _check_text(str(source.path), getattr(source, what), f"its {what}")
     hidden = secret.of(out)
     with database.alone(out, "is being served or built; stop that first"):
         names = {s: _name(hidden, s) for pair in pairs for s in (pair.first, pair.second)}
@@ -163,6 +168,13 @@ def _before(out: Path) -> Study | None:
         return manifest.read(out)
     except InputError:
         return None
+
+
+def _check_text(where: str, text: str, what: str) -> None:
+    try:
+        manifest.check_text(text, what)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}; choose another") from None
 
 
 def _name(hidden: secret.Secret, source: Source) -> str:

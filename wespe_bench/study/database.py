@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from wespe_bench.data.lock import held
 from wespe_bench.errors import InputError
@@ -22,6 +23,9 @@ FILE = "votes.sqlite"
 
 #: Layout number of the file, in SQLite's user_version.
 LAYOUT = 1
+
+#: Most bytes of a cell; the plan of 2,000 questions takes 20,000.
+_MOST_CELL = 1_000_000
 
 #: How long (s) a writer waits for another process's transaction.
 PATIENCE = 10
@@ -59,15 +63,14 @@ def alone(folder: Path, complaint: str) -> Iterator[None]:
 def connect(folder: Path, study: Study) -> sqlite3.Connection:
     """The study's votes, made where there are none; every commit is on disk when it returns.
 
-    Raises InputError for a damaged or newer file, and when there are raters of another revision
-    of the study: it was edited after voting began.
+    Raises InputError for a damaged or newer file, for one with other tables, triggers or views,
+    and when there are raters of another revision of the study: it was edited after voting began.
     """
     path = folder / FILE
     connection = None
     try:
-        connection = sqlite3.connect(
-            path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-        )
+        connection = _open(path, isolation_level=None, check_same_thread=False)
+        _check_tables(connection, path)  # before anything is written: it may be another's
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         with transaction(connection):
@@ -103,7 +106,8 @@ def count(folder: Path) -> int:
     if not path.is_file():
         return 0
     try:
-        with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+        with contextlib.closing(_open(path)) as connection:
+            _check_tables(connection, path)
             if not connection.execute("PRAGMA user_version").fetchone()[0]:
                 return 0  # killed before the first transaction
             return int(connection.execute("SELECT count(*) FROM raters").fetchone()[0])
@@ -116,6 +120,36 @@ def is_closed(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("SELECT closed FROM study").fetchone()[0])
 
 
+def _open(path: Path, **options: Any) -> sqlite3.Connection:
+    """The file as data: no cell is larger than ours are, and nothing in it is run."""
+    connection: sqlite3.Connection = sqlite3.connect(path, timeout=PATIENCE, **options)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_CELL)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise InputError unless what is there is nothing, or what is made here, to the letter.
+
+    A trigger would run with our next write, and a view with our next question.
+    """
+    if connection.execute("PRAGMA user_version").fetchone()[0] not in (0, LAYOUT):
+        return  # `_check_layout` says what is wrong
+    found = _tables(connection)
+    with contextlib.closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript(_SCHEMA)
+        if found and found != _tables(ours):
+            raise InputError(f"{path}: a database of another program, or altered; move it away")
+
+
+def _tables(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    # SQLite's own tables of statistics do nothing; its own indexes have no text.
+    return connection.execute(
+        "SELECT type, name, sql FROM sqlite_master "
+        "WHERE NOT (type IN ('table', 'index') AND name LIKE 'sqlite~_%' ESCAPE '~') ORDER BY name"
+    ).fetchall()
+
+
 def _check_layout(connection: sqlite3.Connection, path: Path) -> None:
     layout = connection.execute("PRAGMA user_version").fetchone()[0]
     if layout > LAYOUT:
@@ -124,8 +158,6 @@ def _check_layout(connection: sqlite3.Connection, path: Path) -> None:
         )
     if layout:
         return
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise InputError(f"{path}: a database of another program; move it away")
     for statement in _SCHEMA.split(";\n"):
         connection.execute(statement)
     connection.execute("INSERT INTO study VALUES ('', 0)")

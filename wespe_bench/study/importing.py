@@ -180,6 +180,7 @@ def _merge(connection: sqlite3.Connection, file: str, key: str, answers: list[An
     """Add what is new; returns how many votes. Raises InputError where it contradicts."""
     import hashlib
 
+    from wespe_bench.study.database import FILE
     from wespe_bench.study.register import told, turns_of
 
     turns = tuple(answer.turn for answer in answers)
@@ -189,7 +190,10 @@ def _merge(connection: sqlite3.Connection, file: str, key: str, answers: list[An
     if row is None:
         number, known = None, turns[:0]
     else:
-        number, known = row[0], turns_of(row[2])
+        try:
+            number, known = row[0], turns_of(row[2])
+        except ValueError:
+            raise InputError(f"{file}: the study's own {FILE} is damaged at this rater") from None
         if row[1] != "file" or turns[: len(known)] != known[: len(turns)]:
             raise InputError(f"{file}: contradicts an earlier file of this rater; altered?")
     if number is None:

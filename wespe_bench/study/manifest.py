@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 from wespe_bench import atomic, provenance, reading
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.study import links
 
 #: The file's name in a study's folder, and the layout number this version reads and writes.
 FILE = "study.json"
@@ -21,6 +24,9 @@ TILE = 512
 
 #: What a study's ids look like.
 OPAQUE = re.compile(r"[0-9a-f]{16}")
+
+#: Most pixels of a picture, as of a photo, and the widest side.
+_PIXELS, _SIDE = 2**28, 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +112,11 @@ def write(folder: Path, study: Study) -> None:
 def read(folder: Path) -> Study:
     """The study in ``folder``.
 
-    Raises InputError when there is none, when study.json is damaged or of a newer layout, and
-    when it was edited by hand, which its revision shows.
+    Raises InputError when there is none, when study.json is damaged or of a newer layout, when
+    it was edited by hand, which its revision shows, and where `links.check` does.
     """
     path = folder / FILE
+    links.check(folder)
     try:
         content = reading.read_json(path)
         number = reading.layout_number(content["format"])
@@ -119,6 +126,7 @@ def read(folder: Path) -> Study:
             )
         stated = content.pop("revision")
         study = _study(content)
+        edited = stated != study.revision or stated != revision_of(content)
     except FileNotFoundError:
         raise InputError(
             f"{folder}: no study here (no {FILE}); wespe-bench study build makes one"
@@ -127,11 +135,11 @@ def read(folder: Path) -> Study:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except InputError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: damaged ({one_line(error)[:120]}); build the study again"
         ) from None
-    if stated != study.revision or stated != revision_of(content):
+    if edited:
         raise InputError(
             f"{path}: edited after it was built (its revision does not fit); "
             "build the study again, into another --out if there are votes"
@@ -141,33 +149,63 @@ def read(folder: Path) -> Study:
 
 def _study(content: Mapping[str, Any]) -> Study:
     """Raises ValueError, TypeError or KeyError for what is no study."""
+    tile = content["tile"]
+    if type(tile) is not int or not 1 <= tile <= _SIDE:
+        raise ValueError("tile is no size")
     pictures = {}
     for name, told in content["pictures"].items():
         levels = tuple(Level(**level) for level in told["levels"])
-        pictures[_id(name)] = Picture(**{**told, "levels": levels})
-        numbers = [v for level in levels for v in asdict(level).values()]
-        if not levels or not all(type(v) is int and v > 0 for v in numbers):
-            raise ValueError(f"picture {name}: its levels are no sizes")
+        picture = Picture(**{**told, "levels": levels})
+        pictures[_id(name)] = picture
+        _check_sizes(f"picture {name}", picture, tile)
+        for what in ("dataset", "sample", "method", "sha256"):
+            check_text(getattr(picture, what), what)
     questions = tuple(Question(**told) for told in content["questions"])
     if len({_id(question.id) for question in questions}) != len(questions) or not questions:
         raise ValueError("no questions, or one twice")
     for question in questions:
+        check_text(question.dataset, "dataset")
+        check_text(question.sample, "sample")
         if not {question.first, question.second} <= pictures.keys():
             raise ValueError(f"question {question.id}: no such picture")
         if question.check not in (None, "first", "second"):
             raise ValueError(f"question {question.id}: check {question.check!r}")
-    if type(content["seed"]) is not int or not isinstance(content["title"], str):
-        raise ValueError("title or seed is of the wrong kind")
-    if type(content["tile"]) is not int or content["tile"] < 1:
-        raise ValueError("tile is no size")
+    if type(content["seed"]) is not int:
+        raise ValueError("seed is no number")
     return Study(
-        title=content["title"],
+        title=check_text(content["title"], "title"),
         seed=content["seed"],
         pictures=pictures,
         questions=questions,
-        tile=content["tile"],
-        version=str(content["wespe_bench"]),
+        tile=tile,
+        version=check_text(content["wespe_bench"], "wespe_bench"),
     )
+
+
+def check_text(value: Any, what: str) -> str:
+    """``value``, a text that can be stored, sent and shown. Raises ValueError for another."""
+    if not isinstance(value, str):
+        raise ValueError(f"{what} is no text")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
+        raise ValueError(f"{what} holds control characters, or halves of characters")
+    return value
+
+
+def _check_sizes(what: str, picture: Picture, tile: int) -> None:
+    """Raise ValueError unless the numbers are sizes, and say one thing."""
+    numbers = [v for level in picture.levels for v in asdict(level).values()]
+    numbers += [picture.width, picture.height]
+    if not picture.levels or not all(type(v) is int and 0 < v <= _SIDE for v in numbers):
+        raise ValueError(f"{what}: its levels are no sizes")
+    if picture.width * picture.height > _PIXELS:
+        raise ValueError(f"{what}: more than {_PIXELS} pixels")
+    sizes = (picture.width, picture.height), (picture.levels[0].width, picture.levels[0].height)
+    if sizes[0] != sizes[1] or len(picture.levels) > 32:
+        raise ValueError(f"{what}: its levels are not those of its size")
+    for level in picture.levels:
+        across, down = math.ceil(level.width / tile), math.ceil(level.height / tile)
+        if (level.columns, level.rows) != (across, down):
+            raise ValueError(f"{what}: its tiles are not those of its size")
 
 
 def _id(name: Any) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from wespe_bench import reading
 from wespe_bench.study import database
 from wespe_bench.study.manifest import Study
 from wespe_bench.study.orders import Turn, plan
@@ -161,5 +162,11 @@ def told(turns: Iterable[Turn]) -> str:
 
 
 def turns_of(text: str) -> tuple[Turn, ...]:
-    """The plan that `told` wrote."""
-    return tuple(Turn(question, bool(left)) for question, left in json.loads(text))
+    """The plan that `told` wrote. Raises ValueError for what is none."""
+    plan = reading.parse_json(text) if isinstance(text, str) else None
+    if not isinstance(plan, list) or not all(
+        isinstance(turn, list) and len(turn) == 2 and all(type(n) is int and n >= 0 for n in turn)
+        for turn in plan
+    ):
+        raise ValueError("a plan that is none")
+    return tuple(Turn(question, bool(left)) for question, left in plan)

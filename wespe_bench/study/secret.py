@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from wespe_bench import atomic, reading
 from wespe_bench.errors import InputError
 
 FILE = "secret.json"
+
+#: What a study token looks like.
+TOKEN = re.compile(r"[0-9A-Za-z_-]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ def of(folder: Path) -> Secret:
         secret = Secret(str(told["salt"]), str(told["token"]))
         if len(bytes.fromhex(secret.salt)) != 32:
             raise ValueError("salt")
+        if secret.token and not TOKEN.fullmatch(secret.token):
+            raise ValueError("token")
         return secret
     except FileNotFoundError:
         return _write(folder, Secret(secrets.token_hex(32)))

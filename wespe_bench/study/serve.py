@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, printable
 
 if TYPE_CHECKING:
     from wespe_bench.study.manifest import Study
-
-_TOKEN = re.compile(r"[0-9A-Za-z_-]{8,64}")
 
 
 @dataclass(frozen=True)
@@ -42,12 +39,12 @@ class Serve:
 def main(argv: list[str]) -> int:
     """The verb ``study serve``."""
     from wespe_bench.arguments import parse
-    from wespe_bench.study import database, manifest
+    from wespe_bench.study import database, manifest, secret
 
     config = parse(Serve, argv, "study serve")
     if not 0 <= config.port <= 65535:
         raise InputError(f"--port {config.port}: expected 0 to 65535")
-    if config.token and not _TOKEN.fullmatch(config.token):
+    if config.token and not secret.TOKEN.fullmatch(config.token):
         raise InputError("--token takes 8 to 64 letters, digits, - and _")
     folder = Path(config.folder)
     study = manifest.read(folder)
@@ -90,7 +87,7 @@ def _serve(config: Serve, folder: Path, study: Study) -> int:
         shown = socket.gethostname()
     root = f"http://{shown}:{port}/"
     raters = database.count(folder)
-    print(f"{study.title} {len(study.questions)} questions, {raters} raters so far")
+    print(f"{printable(study.title)} {len(study.questions)} questions, {raters} raters so far")
     print(f"open {root}" + (f"#t={token}" if token else ""))
     print(f"votes: curl -H 'Authorization: Bearer {admin}' {root}admin/votes.csv")
     print("Ctrl-C stops; every vote that was acknowledged is kept", flush=True)

@@ -35,6 +35,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: Longest time (ms) a pair can have been on screen: 30 days.
 MOST_MILLISECONDS = 30 * 24 * 3600 * 1000
 
+#: Most bytes of a tile; 512 x 512 pixels take 800,000.
+MOST_TILE = 2**24
+
 #: Seconds until a body that does not come is given up.
 _PATIENCE = 10
 
@@ -113,10 +116,19 @@ class Server:
         # Of the study's own words and of numbers: no path leads out of the folder.
         path = self._folder / "tiles" / of["picture"] / str(of["level"])
         try:
-            data = await asyncio.to_thread((path / f"{of['column']}_{of['row']}.png").read_bytes)
-        except OSError:
+            data = await asyncio.to_thread(self._read, path / f"{of['column']}_{of['row']}.png")
+        except (OSError, RuntimeError):  # a circle of links is a RuntimeError before Python 3.13
             raise Refused(404, "this tile is gone; build the study again") from None
         return Response(data, media_type="image/png", headers=_FOR_EVER)
+
+    def _read(self, path: Path) -> bytes:
+        """A tile's bytes. Raises OSError where a link would lead out of the study's tiles."""
+        if not path.resolve().is_relative_to((self._folder / "tiles").resolve()):
+            raise OSError(f"{path}: a link")
+        reading.check_regular(path)
+        if path.stat().st_size > MOST_TILE:
+            raise OSError(f"{path}: no tile")
+        return path.read_bytes()
 
     async def begin(self, request: Request) -> Response:
         told = await _body(request)

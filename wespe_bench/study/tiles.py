@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wespe_bench.errors import InputError
 from wespe_bench.images import check_rgb, encode_png
+from wespe_bench.study import links
 from wespe_bench.study.manifest import Level
 
 if TYPE_CHECKING:
@@ -55,13 +57,20 @@ def write(folder: Path, image: np.ndarray, tile: int) -> None:
 
 
 def size(folder: Path, tile: int) -> tuple[int, int]:
-    """Width and height of the picture whose tiles `write` left in ``folder``."""
+    """Width and height of the picture whose tiles `write` left in ``folder``.
+
+    Raises InputError for links among them, and for what `write` did not leave.
+    """
     from PIL import Image
 
-    places = [tuple(map(int, path.stem.split("_"))) for path in (folder / "0").glob("*_*.png")]
-    column, row = max(places)
-    with Image.open(folder / "0" / f"{column}_{row}.png") as last:
-        return column * tile + last.width, row * tile + last.height
+    links.check_picture(folder)
+    try:
+        places = [tuple(map(int, path.stem.split("_"))) for path in (folder / "0").glob("*_*.png")]
+        column, row = max(places)
+        with Image.open(folder / "0" / f"{column}_{row}.png", formats=["PNG"]) as last:
+            return column * tile + last.width, row * tile + last.height
+    except Exception:  # Pillow has errors of many kinds for what is no picture
+        raise InputError(f"{folder}: damaged tiles; delete it and build again") from None
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wespe_bench import reading
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.runs import disarmed
 from wespe_bench.study import database, manifest
@@ -39,6 +40,9 @@ COLUMNS = {
     "revised": "int64",
     "source": "string",
 }
+
+#: Most bytes of its first line.
+_MOST_HEAD = 4096
 
 _STANDING = """
 SELECT raters.number, votes.place, votes."left", votes.milliseconds, votes.revised
@@ -101,7 +105,7 @@ def rows(folder: Path) -> list[tuple[Any, ...]]:
 
 def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[Any, ...]]:
     raters = {
-        number: (rater[:16], source, turns_of(plan))
+        number: (manifest.check_text(rater, "rater")[:16], _source(source), turns_of(plan))
         for number, rater, source, plan in connection.execute(
             "SELECT number, rater, source, plan FROM raters"
         )
@@ -127,20 +131,42 @@ def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[A
     found = []
     for number, place, left, milliseconds, revised in connection.execute(_STANDING):
         rater, source, turns = raters[number]
+        if not all(type(n) is int and 0 <= n <= 2**53 for n in (place, milliseconds, revised)):
+            raise ValueError(f"a vote of rater {rater!r} has numbers that are none")
         turn = turns[place]
         what = told[turn.question, turn.first_left, bool(left)]
         found.append((rater, *what, place + 1, milliseconds, revised, source))
     return found
 
 
+def check_head(path: Path) -> None:
+    """Raise ValueError for a first line that no votes.csv has: pandas takes hours for some.
+
+    Raises OSError as opening does, and for what is no regular file.
+    """
+    reading.check_regular(path)
+    with open(path, "rb") as file:
+        head = file.readline(_MOST_HEAD)
+    if len(head) == _MOST_HEAD or head.count(b",") > 4 * len(COLUMNS):
+        raise ValueError("its first line names more columns than votes have")
+
+
+def _source(text: Any) -> str:
+    if text not in ("server", "file"):
+        raise ValueError(f"a rater's source is server or file, not {text!r}")
+    return str(text)
+
+
 def _from_csv(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
+        check_head(path)
         frame = pd.read_csv(
             path,
             dtype=dict.fromkeys(COLUMNS, "string"),
             keep_default_na=False,
+            compression=None,  # a name that ends in .gz is no reason to inflate
         )
         lacking = [name for name in COLUMNS if name not in frame.columns]
         if lacking:
