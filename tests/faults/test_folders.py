@@ -4,50 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command, entry_point
-from tests.faults.test_kill import COUNT, csv, enhance, fill, place, score
+from tests.conftest import Command
+from tests.faults.drivers import COUNT, agree, await_images, enhance, score, start
 from wespe_bench import store
-
-__all__ = ["place"]
-
-
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The exported rows of the photos of `place` when nothing disturbs the run."""
-    folder = tmp_path_factory.mktemp("calm")
-    fill(folder)
-    for arguments in (enhance("calm"), score("calm"), ["export", "scores", "calm"]):
-        subprocess.run([*entry_point(), *arguments], cwd=folder, check=True, capture_output=True)
-    return (folder / "calm" / "scores.csv").read_bytes()
-
-
-def start(arguments: list[str], cwd: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*entry_point(), *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def await_images(process: subprocess.Popen[str], run: Path, count: int) -> None:
-    while len(list(run.glob("images/*.png"))) < count:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-
-
-def agree(command: Command, place: Path, expected: bytes) -> None:
-    assert csv(command, "hit", place) == expected.replace(b"calm", b"hit")
-    assert len(store.load(place / "hit", "scores")) == COUNT * 5
-    assert len(store.load(place / "hit", "enhanced")) == COUNT
-    assert not list((place / "hit").rglob("*.tmp"))
 
 
 def test_two_drivers_on_one_run(command: Command, place: Path, expected: bytes) -> None:
