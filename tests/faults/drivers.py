@@ -57,10 +57,13 @@ def csv(command: Command, out: str, cwd: Path) -> bytes:
     return (cwd / out / "scores.csv").read_bytes()
 
 
-def start(arguments: list[str], cwd: Path) -> subprocess.Popen[str]:
+def start(
+    arguments: list[str], cwd: Path, environment: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*entry_point(), *arguments],
         cwd=cwd,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -116,6 +116,7 @@ def test_killed_ten_times_in_each_stage(command: Command, place: Path) -> None:
 
 
 def test_interrupted_politely(command: Command, place: Path) -> None:
+    (place / "slow.py").write_text(SLOW_ENHANCER.replace("0.02", "0.2"))
     for sign in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(
             [*entry_point(), *enhance("hit")], cwd=place, stderr=subprocess.PIPE, text=True
