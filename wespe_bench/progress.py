@@ -17,7 +17,7 @@ def bar(total: int, title: str, unit: str = "photo", *, quiet: bool = False) -> 
     from tqdm import tqdm
 
     watched = sys.stderr.isatty()
-    made = tqdm(
+    made: Any = tqdm(
         total=total,
         desc=title,
         unit=unit,
