@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,6 +119,7 @@ class Ordeal:
     environment: dict[str, str]
     log: list[tuple[str, int]] = field(default_factory=list)
     orphans: list[psutil.Process] = field(default_factory=list)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def decoded(self) -> int:
         """Photos decoded so far, by whatever process."""
@@ -126,7 +128,7 @@ class Ordeal:
 
     def start(self, arguments: list[str], said: Path) -> subprocess.Popen[bytes]:
         with said.open("w") as file:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [*entry_point(), *arguments],
                 cwd=self.place,
                 env=self.environment,
@@ -134,27 +136,35 @@ class Ordeal:
                 stderr=file,
                 start_new_session=True,
             )
+        self.started.append(process)
+        return process
 
-    def pass_through(self, commands: list[list[str]], kills: int) -> list[tuple[int, str]]:
-        """All of ``commands`` at once, killed so often; each one's exit code and last words."""
+    def pass_through(
+        self, commands: list[list[str]], *, drivers: int, workers: int
+    ) -> list[tuple[int, str]]:
+        """All of ``commands`` at once, so many killed; each one's exit code and last words."""
         files = [self.place / f"{commands[0][0]}{i}.txt" for i in range(len(commands))]
-        drivers = [self.start(*pair) for pair in zip(commands, files, strict=True)]
-        for _ in range(kills):
+        running = [self.start(*pair) for pair in zip(commands, files, strict=True)]
+        victims = ["driver"] * drivers + ["worker"] * workers
+        self.rng.shuffle(victims)
+        for victim in victims:
             aim = self.decoded() + self.rng.randint(40, 240)
-            while self.decoded() < aim:
-                alive = [driver for driver in drivers if driver.poll() is None]
-                assert alive, [file.read_text() for file in files]
+            hit = False
+            while not hit:
                 time.sleep(0.003)
-            victim = self.rng.randrange(len(drivers))
-            while drivers[victim].poll() is not None:
-                victim = (victim + 1) % len(drivers)
-            if self.rng.random() < 0.5 and self.kill_worker(drivers[victim]):
-                continue
-            self.kill_driver(drivers[victim])
-            drivers[victim] = self.start(commands[victim], files[victim])
-        codes = [driver.wait(600) for driver in drivers]
+                alive = [i for i, driver in enumerate(running) if driver.poll() is None]
+                assert alive, [file.read_text() for file in files]
+                if self.decoded() < aim:
+                    continue
+                number = self.rng.choice(alive)
+                if victim == "worker":
+                    hit = self.kill_worker(running[number])
+                else:
+                    hit = self.kill_driver(running[number])
+                    running[number] = self.start(commands[number], files[number])
+        codes = [driver.wait(600) for driver in running]
         # Nothing was killed after the work: photos were decoded after each kill.
-        assert all(decoded < self.decoded() for _, decoded in self.log[-kills:])
+        assert all(decoded < self.decoded() for _, decoded in self.log[-len(victims) :])
         _, left = psutil.wait_procs(self.orphans, timeout=60)
         assert not left
         return [(code, file.read_text()) for code, file in zip(codes, files, strict=True)]
@@ -171,15 +181,17 @@ class Ordeal:
         worker = self.rng.choice(sorted(workers, key=lambda child: child.pid))
         worker.kill()
         psutil.wait_procs([worker], timeout=60)
-        assert driver.poll() is None
+        assert driver.poll() is None  # it goes on without
         self.log.append(("worker", self.decoded()))
         return True
 
-    def kill_driver(self, driver: subprocess.Popen[bytes]) -> None:
+    def kill_driver(self, driver: subprocess.Popen[bytes]) -> bool:
+        """kill -9 of a driver; its workers, and its Ray, have to end by themselves."""
         self.orphans += psutil.Process(driver.pid).children(recursive=True)
         driver.kill()
         assert driver.wait(60) == -signal.SIGKILL
         self.log.append(("driver", self.decoded()))
+        return True
 
     def merge(self, arguments: list[str], images: Path, kills: int) -> None:
         """The same for ``merge``, which decodes nothing: killed as results arrive."""
@@ -193,6 +205,18 @@ class Ordeal:
             assert len(list(images.glob("*.png"))) < COUNT - 2
             driver = self.start(arguments, self.place / "merge.txt")
         assert driver.wait(600) == 0, (self.place / "merge.txt").read_text()
+
+
+@pytest.fixture
+def ordeal(tmp_path: Path, engine: str) -> Iterator[Ordeal]:
+    """The ordeal of an engine, of which nothing is left running when its test fails."""
+    environment = injected(tmp_path / "site", DECODER.format(counter=str(tmp_path / "decoded")))
+    made = Ordeal(tmp_path, random.Random(f"{engine} 11"), environment)
+    yield made
+    for process in made.started:
+        if process.poll() is None:
+            process.kill()
+            process.wait(60)
 
 
 def title(process: psutil.Process) -> str:
@@ -211,14 +235,14 @@ def raw(run: Path, kind: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_ten_kills(command: Command, photos: Path, calm: Path, tmp_path: Path, engine: str) -> None:
+def test_ten_kills(
+    command: Command, photos: Path, calm: Path, tmp_path: Path, ordeal: Ordeal, engine: str
+) -> None:
     begun = time.monotonic()
-    environment = injected(tmp_path / "site", DECODER.format(counter=str(tmp_path / "decoded")))
-    ordeal = Ordeal(tmp_path, random.Random(f"{engine} 11"), environment)
     both = [stages(photos, *driver) for driver in ENGINES[engine]]
-    kills = 4 if engine == "merge" else 5
-    for commands in zip(*both, strict=True):
-        ends = ordeal.pass_through(list(commands), kills)
+    for commands, drivers in zip(zip(*both, strict=True), (3, 2), strict=True):
+        workers = 4 - drivers if engine == "merge" else 5 - drivers
+        ends = ordeal.pass_through(list(commands), drivers=drivers, workers=workers)
         assert {code for code, _ in ends} <= {0, 3}, ends
         # Those and only those whose photos are poison say so, of each in one line.
         poisoned = (
