@@ -3,13 +3,14 @@
     uv run python benchmarks/scale.py engines store memory
 
 engines  enhance and score photos of 12 MP with one and two local workers and with Ray: photos a
-         second, the ratio to one worker, the share of the driver's own processor time (store and
-         scheduling), Ray's start, the memory of a worker
-store    a run of 1,000,000 scores: writing it, the scan that finds what is left to do, one table
+         second, the ratio to one worker, what starting takes, the driver's own processor time
+         (store and scheduling) beyond it as a share of the workers', the memory of a worker
+store    a run of 1,000,000 scores: writing it, and the scan that finds what is left to do
 memory   the driver's peak memory over 10,000 and over 100,000 small photos
 
-Each row goes to benchmarks/results/scale.csv; the floor of `engines` is the same work in this
-process without any engine, twice over for two workers. At the end, what these rates say of
+Each row goes to benchmarks/results/scale.csv. The floor of `engines` is the same work without any
+engine: two processes, a half of the photos each, which know nothing of each other; what they miss
+of twice one process's rate is this machine's. At the end, what the rates in the file say of
 1,000,000 and 100,000,000 photos, on paper.
 """
 
@@ -39,6 +40,13 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "scale.csv"
 METRICS = ("psnr", "ms_ssim", "entropy")
 
+#: How a verb is started whose words nobody reads.
+QUIET: dict[str, Any] = {
+    "stdout": subprocess.DEVNULL,
+    "stderr": subprocess.DEVNULL,
+    "env": os.environ | {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"},
+}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -55,11 +63,51 @@ def main() -> None:
             for row in work(Path(folder, what), arguments):
                 rows.append(row | {"load": round(os.getloadavg()[0], 1)})
                 print("  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
+    rows = [row | {"machine": provenance.machine()} for row in rows]
+    # Parts not measured this time keep their rows.
+    kept = [row for row in known(arguments.csv) if row["case"] not in {row["case"] for row in rows}]
+    names = list(dict.fromkeys(name for row in [*rows, *kept] for name in row))
     with arguments.csv.open("w", newline="") as file:
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        writer = csv.DictWriter(file, [*names, "machine"], lineterminator="\n")
+        writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(row | {"machine": provenance.machine()} for row in rows)
+        writer.writerows([*kept, *rows])
+    print(on_paper(known(arguments.csv)))
+
+
+def known(file: Path) -> list[dict[str, Any]]:
+    """The rows of an earlier time."""
+    return list(csv.DictReader(file.read_text().splitlines())) if file.exists() else []
+
+
+def on_paper(rows: Sequence[dict[str, Any]]) -> str:
+    """What the measured rates say of sizes that nobody ran, with the arithmetic."""
+    cases = {row["case"]: row for row in rows}
+    lines = []
+    try:
+        rate = float(cases["local, 2 jobs"]["photos_per_second"])
+        scan = float(cases["store: scan for a resume (goal 5 s)"]["photos_per_second"])
+        size = float(cases["store: write"]["bytes_a_row"])
+        sizes = [row for row in rows if row["case"].startswith("memory of the driver")]
+        small, large = sorted(
+            (float(row["photos"]), float(row["driver_megabytes"])) for row in sizes
+        )[:: max(1, len(sizes) - 1)]
+        each = (large[1] - small[1]) / (large[0] - small[0])  # megabytes a photo
+    except (KeyError, ValueError):
+        return "on paper: needs the rows of engines, store and memory"
+    for photos, machines in ((1e6, 8), (1e8, 800)):
+        share = photos / machines
+        scores = photos * len(METRICS)
+        lines.append(
+            f"{photos:,.0f} photos of 12 MP on {machines} machines of 2 cores, {len(METRICS)} "
+            f"metrics: {photos:,.0f} / ({machines} x {rate:.2f} a second) = "
+            f"{share / rate / 86400:.1f} days; {scores:,.0f} rows x {size:.0f} bytes = "
+            f"{scores * size / 1e9:.1f} GB of scores; a scan to resume {scores:,.0f} / {scan:,.0f} "
+            f"= {scores / scan:,.0f} s in one folder, {scores / machines / scan:.0f} s in one a "
+            f"machine; a driver of all photos {photos * each / 1e3 + small[1] / 1e3:,.1f} GB, of a "
+            f"machine's {share * each / 1e3 + small[1] / 1e3:,.1f} GB ({1e6 * each:,.0f} bytes "
+            "a photo)"
+        )
+    return "\n".join(["on paper:", *lines])
 
 
 def engines(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, Any]]:
@@ -70,6 +118,7 @@ def engines(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, A
     dataset = ["--input", str(folder / "photos"), "--reference", str(folder / "truth")]
     rows: list[dict[str, Any]] = []
     cases = (("local", 0), ("local", 1), ("local", 2), ("ray?workers=2", 2))
+    starts = beginning()
     for engine, jobs in cases:
         out = folder / f"{engine[:3]}{jobs}"
         how = ["--jobs", str(jobs), "--engine", engine]
@@ -78,10 +127,10 @@ def engines(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, A
             ["score", str(out), "--metrics", *METRICS, *how],
         )
         first, again = [[timed(verb) for verb in verbs] for _ in range(2)]
-        wall, driver = (sum(told[i] for told in first) for i in (0, 1))
-        workers = max(told[2] for told in first)
-        # The second time there is nothing new: what starting and looking cost.
-        start = sum(told[0] for told in again)
+        wall, driver, worked = (sum(told[i] for told in first) for i in (0, 1, 3))
+        largest = max(told[2] for told in first)
+        # The second time there is nothing new, and no worker is started: looking alone.
+        start, looking = (sum(told[i] for told in again) for i in (0, 1))
         rows.append(
             {
                 "case": f"{engine}, {jobs} jobs",
@@ -89,16 +138,48 @@ def engines(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, A
                 "seconds": round(wall, 2),
                 "photos_per_second": round(arguments.photos / wall, 3),
                 "nothing_to_do_seconds": round(start, 2),
+                "workers_start_seconds": round(2 * starts[engine[:3]] if jobs else 0.0, 2),
                 "driver_cpu_seconds": round(driver, 2),
-                "worker_megabytes": round(workers / 1e6),
+                "driver_share": round((driver - looking) / worked, 4) if worked else "",
+                "worker_megabytes": round(largest / 1e6),
             }
         )
+    rows.append(floor(folder / "floor", dataset, arguments.photos))
     one = next(row for row in rows if row["case"] == "local, 1 jobs")
     for row in rows:
-        row["times_one_worker"] = round(row["photos_per_second"] / one["photos_per_second"], 2)
+        row["times_one_worker"] = round(one["seconds"] / row["seconds"], 2)
+        beyond = [
+            told["seconds"] - told["nothing_to_do_seconds"] - told["workers_start_seconds"]
+            for told in (one, row)
+        ]
+        row["beyond_start"] = round(beyond[0] / beyond[1], 2)
     rows.append(overhead())
-    rows.append(beginning())
     return rows
+
+
+def floor(out: Path, dataset: Sequence[str], photos: int) -> dict[str, Any]:
+    """Two processes without an engine, a half of the photos each, at the same time."""
+    seconds = start = 0.0
+    for verb in (["enhance", "auto_gamma", *dataset, "--out"], ["score"]):
+        more = ["--metrics", *METRICS] if verb == ["score"] else []
+        halves = [
+            [*verb, str(out), *more, "--jobs", "0", "--shard", f"{half}/2"] for half in (1, 2)
+        ]
+        for again in (False, True):
+            begun = time.monotonic()
+            children = [subprocess.Popen([*entry(), *half], **QUIET) for half in halves]
+            if any(child.wait() for child in children):
+                raise SystemExit(f"{' '.join(halves[0])}: failed")
+            took = time.monotonic() - begun
+            seconds, start = (seconds, start + took) if again else (seconds + took, start)
+    return {
+        "case": "two processes without an engine (the floor)",
+        "photos": photos,
+        "seconds": round(seconds, 2),
+        "photos_per_second": round(photos / seconds, 3),
+        "nothing_to_do_seconds": round(start, 2),
+        "workers_start_seconds": 0.0,
+    }
 
 
 def overhead(items: int = 20_000) -> dict[str, Any]:
@@ -110,25 +191,21 @@ def overhead(items: int = 20_000) -> dict[str, Any]:
             pass
         seconds[engine] = time.monotonic() - begun
     return {
-        "case": "scheduling, microseconds an item: local, ray (both with their start)",
+        "case": "scheduling of items that are nothing, with the start",
         "photos": items,
-        "seconds": round(1e6 * seconds["local"] / items, 1),
-        "photos_per_second": round(1e6 * seconds["ray?workers=2"] / items, 1),
+        "local_microseconds": round(1e6 * seconds["local"] / items, 1),
+        "ray_microseconds": round(1e6 * seconds["ray?workers=2"] / items, 1),
     }
 
 
-def beginning() -> dict[str, Any]:
-    """From nothing to the first outcome, two workers."""
+def beginning() -> dict[str, float]:
+    """Seconds from nothing to the last outcome of two workers with nothing to do, by engine."""
     seconds = {}
     for engine in ("local", "ray?workers=2"):
         begun = time.monotonic()
         list(load_engine(engine)(nothing, None, range(2), jobs=2))
-        seconds[engine] = time.monotonic() - begun
-    return {
-        "case": "start and end of two workers, seconds: local, ray",
-        "seconds": round(seconds["local"], 2),
-        "photos_per_second": round(seconds["ray?workers=2"], 2),
-    }
+        seconds[engine[:3]] = time.monotonic() - begun
+    return seconds
 
 
 def nothing(_: Any) -> Callable[[Sequence[Any]], list[Outcome]]:
@@ -148,18 +225,19 @@ def photos(folder: Path, count: int) -> None:
         write_png(folder / f"{number:03d}.png", image)
 
 
-def timed(verb: Sequence[str]) -> tuple[float, float, float]:
-    """A verb's wall seconds, its driver's own processor seconds, the largest worker's bytes."""
+def entry() -> list[str]:
+    return [str(Path(sys.executable).with_name("wespe-bench"))]
+
+
+def timed(verb: Sequence[str]) -> tuple[float, float, float, float]:
+    """A verb's wall seconds, its driver's own processor seconds, the largest worker's bytes, and
+    the processor seconds of its workers."""
     import psutil
 
     begun = time.monotonic()
-    child = subprocess.Popen(
-        [str(Path(sys.executable).with_name("wespe-bench")), *verb],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"},
-    )
+    child = subprocess.Popen([*entry(), *verb], **QUIET)
     largest = spent = 0.0
+    workers: dict[int, float] = {}
     over = threading.Event()
 
     def watch() -> None:
@@ -170,8 +248,10 @@ def timed(verb: Sequence[str]) -> tuple[float, float, float]:
                 times = process.cpu_times()
                 spent = times.user + times.system
                 for worker in process.children(recursive=True):
-                    if "python" in worker.name() or "ray::" in " ".join(worker.cmdline()):
+                    if "spawn_main" in (line := " ".join(worker.cmdline())) or "ray::" in line:
                         largest = max(largest, float(worker.memory_info().rss))
+                        times = worker.cpu_times()
+                        workers[worker.pid] = times.user + times.system
             except psutil.Error:
                 continue
 
@@ -183,7 +263,7 @@ def timed(verb: Sequence[str]) -> tuple[float, float, float]:
     watcher.join()
     if code:
         raise SystemExit(f"{' '.join(verb)}: exit code {code}")
-    return wall, spent, largest
+    return wall, spent, largest, sum(workers.values())
 
 
 def million(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, Any]]:

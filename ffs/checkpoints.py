@@ -77,12 +77,7 @@ def _last(rater: Rater) -> dict[str, Any]:
 
 def read_card(path: Path) -> tuple[Card, bytes]:
     """The card, and the file's bytes. Raises InputError when it is no rater's checkpoint."""
-    try:
-        data = reading.read_bytes(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    data = reading.wanted_bytes(path)
     try:
         fields: dict[str, Any] = files.card_of(data)
         if fields.get("model") != _MODEL:
@@ -149,7 +144,14 @@ def read(path: Path, vgg_file: Path | str | None = None) -> tuple[Rater, Card, s
         rater = empty(card.back_end, card.head, card.layers, card.width)
         rater.load_state_dict(state)
     else:
-        rater, found = start(card.back_end, card.head, card.layers, file=vgg_file, width=card.width)
+        rater, found = start(
+            card.back_end,
+            card.head,
+            card.layers,
+            file=vgg_file,
+            width=card.width,
+            option=f"{path}?vgg=FILE",
+        )
         if found.sha256 != card.vgg_sha256:
             raise InputError(
                 f"{path} rests on the {card.back_end} VGG-19 with hash {card.vgg_sha256[:12]}, "

@@ -82,7 +82,7 @@ class Crawl:
 
 def main(argv: list[str]) -> int:
     """The verb ``ffs crawl``."""
-    from wespe_bench.arguments import parse
+    from wespe_bench.arguments import check_out, parse
 
     config = parse(Crawl, argv, "ffs crawl")
     _check(config)
@@ -97,12 +97,8 @@ def main(argv: list[str]) -> int:
     folder = Path(config.out) if config.out else data_folder() / "ffs"
     key, clock = from_environment(), pace.System()
     before = settings.read(folder)
-    if before is None and folder.is_dir():
-        there = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
-        if there:
-            raise InputError(f"{folder} holds {there[0]}, not made here; choose another --out")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; choose another --out")
+    if before is None:
+        check_out(folder, settings.FILE)
     if config.refresh and before is None:
         raise InputError(f"{folder} is no crawl yet; there is nothing to refresh")
     chosen = _settings(config, folder, before, clock.now())

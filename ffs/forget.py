@@ -17,7 +17,7 @@ from typing import Any
 from ffs import folding, manifest, settings, share
 from ffs.photos import FOLDER
 from ffs.replies import Replies
-from ffs.state import State, told
+from ffs.state import State, set_asides, told
 from wespe_bench import atomic
 from wespe_bench.datasets.tree import usable
 from wespe_bench.errors import InputError
@@ -112,7 +112,8 @@ def forget_photos(folder: Path, ids: set[str], state: State | None, replies: Rep
                     state.remove(id_)
         state.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         # What --rebuild set aside, and a list that was exported before, name them too.
-        state.path.with_name(f"{state.path.name}.old").unlink(missing_ok=True)
+        for path in set_asides(folder):
+            path.unlink(missing_ok=True)
         if (folder / share.NAME).exists():
             atomic.write_text(folder / share.NAME, share.export(folder)[0])
     return found

@@ -22,6 +22,7 @@ from ffs.recipe import TrainRater
 from wespe_bench.arguments import cores
 from wespe_bench.progress import bar
 from wespe_bench.training import acceleration, curves, resume
+from wespe_bench.training.interrupting import deferred
 
 #: What calms this training.
 REMEDY = "lower --lr"
@@ -101,7 +102,7 @@ def learn(
     progress = bar(last, f"train {out.name}", "step")
     progress.update(begun)
     step = begun
-    with progress:
+    with progress, deferred() as interrupted:
         if watch.worse < config.patience:
             decoded, drawn = itertools.tee(_groups(train, config, begun, last))
             for pixels, group in zip(stream(photos, decoded, threads), drawn, strict=True):
@@ -125,9 +126,12 @@ def learn(
                     if watch.look(step, row["validation_loss"]):
                         best.load_state_dict(rater.state_dict())
                 minutes = (time.monotonic() - saved_at) / 60
-                if evaluates or minutes >= config.checkpoint_minutes:
+                ends = interrupted()
+                if evaluates or ends or minutes >= config.checkpoint_minutes:
                     resume.save(out, step, settings, parts, REMEDY)
                     saved_at = time.monotonic()
+                if ends:
+                    raise KeyboardInterrupt
                 if watch.worse >= config.patience:
                     break
     journal.close()

@@ -195,14 +195,11 @@ def _read_head(path: Path) -> Mapping[str, Any]:
 
 
 def _read_table(path: Path) -> tuple[Photo, ...]:
-    try:
-        text = reading.read_bytes(path).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"no such file: {path}; wespe-bench ffs build writes it") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: damaged (not UTF-8); run ffs build again") from None
+    text = reading.wanted_text(
+        path,
+        missing=f"no such file: {path}; wespe-bench ffs build writes it",
+        strange="damaged (not UTF-8); run ffs build again",
+    )
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
         if tuple(next(lines, ())) != COLUMNS:

@@ -176,6 +176,7 @@ def start(
     download: bool = False,
     width: int = 64,
     seed: int = 0,
+    option: str = "--vgg-file",
 ) -> tuple[Rater, Start]:
     """A rater with ImageNet's convolutions and a fresh last layer that follows from ``seed``.
 
@@ -192,7 +193,7 @@ def start(
     filters = tuple(width * growth for growth in _GROWTH)
     if filters != vgg_files.FILTERS and back_end != "random":
         raise InputError(f"--width {width} goes with --vgg random; {back_end} is VGG-19, width 64")
-    found = vgg_files.find(back_end, file, download=download)
+    found = vgg_files.find(back_end, file, download=download, option=option)
     rater = empty(back_end, head, layers, width)
     if found is None:
         convolutions = vgg_files.random_layers(filters)

@@ -88,14 +88,9 @@ def read_csv(path: Path) -> list[Row]:
 
     Paths are relative to the CSV's folder. Raises InputError that names the line.
     """
-    try:
-        text = reading.read_bytes(path).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"no such file: {path}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8; save it as CSV in UTF-8") from None
+    text = reading.wanted_text(
+        path, missing=f"no such file: {path}", strange="not UTF-8; save it as CSV in UTF-8"
+    )
     lines = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
     rows: list[Row] = []
     try:
@@ -182,7 +177,7 @@ def of_csv(
         journal,
         title="prepare",
         jobs=jobs,
-        chunk=chunk_of([row.path for row in todo]),
+        chunk=chunk_of((row.path for row in todo), len(todo)),
         sample_of=lambda row: str(row.id),
     )
     failed = {failure.sample for failure in failures}

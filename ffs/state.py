@@ -217,9 +217,18 @@ def told(folder: Path) -> Iterator[None]:
 
 
 def set_aside(folder: Path) -> None:
-    """Move the database out of the way, to ``crawl.sqlite.old``. Raises OSError."""
+    """Move the database out of the way, to ``crawl.sqlite.old``; to ``.old2`` and so on where
+    there is one already. Raises OSError.
+    """
     path = folder / FILE
     for ending in ("-wal", "-shm"):
         path.with_name(FILE + ending).unlink(missing_ok=True)
     if path.exists():
-        path.replace(path.with_name(FILE + ".old"))
+        taken = {there.name for there in set_asides(folder)}
+        names = (f"{FILE}.old{number}" for number in ("", *range(2, len(taken) + 3)))
+        path.replace(path.with_name(next(name for name in names if name not in taken)))
+
+
+def set_asides(folder: Path) -> list[Path]:
+    """The databases that `set_aside` has moved."""
+    return sorted(folder.glob(f"{FILE}.old*"))

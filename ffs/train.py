@@ -20,7 +20,7 @@ from ffs.network import Rater, Start, probabilities, start
 from ffs.patches import Photos, Piece, check_files, choose, labels_of
 from ffs.recipe import TrainRater
 from wespe_bench import atomic, provenance
-from wespe_bench.arguments import cores
+from wespe_bench.arguments import check_out, cores
 from wespe_bench.errors import InputError
 from wespe_bench.training import acceleration, curves, resume
 
@@ -64,6 +64,7 @@ def train(
         "arithmetic": f"{precision} on {device}",
     }
     settings = resume.settings_of(config, recipe.FREE, **facts)
+    check_out(out, *resume.MARKS)
     _refuse_other(out, settings)
     check_files(ratings, [photo for split in splits.values() for photo in split])
     resume.announce(out, settings, config)

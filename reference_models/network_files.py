@@ -64,7 +64,7 @@ class NetworkFile:
         # ONNX keeps large weights in a second file.
         for part in (self.path, Path(f"{path}.data")):
             if part == self.path or part.is_file():
-                digest.update(_bytes(part))
+                digest.update(reading.wanted_bytes(part))
         try:
             self.forward = load(self.path)
         except InputError:
@@ -202,15 +202,6 @@ def _load_onnx(path: Path) -> Callable[[np.ndarray], np.ndarray]:
 def _forward_onnx(session: Any, name: str, kind: type, x: np.ndarray) -> np.ndarray:
     x = np.rint(x).astype(np.uint8) if kind is np.uint8 else x.astype(kind)
     return np.asarray(session.run(None, {name: x})[0])
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return reading.read_bytes(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _short(error: Exception) -> str:

@@ -20,8 +20,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from wespe_bench.arguments import check_out
 from wespe_bench.data import lock
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.training import resume
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,8 +100,8 @@ def check_batch(batch: int, ranks: Ranks) -> None:
 def alone(out: Path, ranks: Ranks) -> Iterator[None]:
     """Make the folder and keep other trainings out of it; the one process that writes does.
 
-    Raises InputError when it cannot be made, when another training is at work there, and for
-    what cannot be written there later: the disk is full, or read-only.
+    Raises InputError when it cannot be made, when it holds other work, when another training
+    is at work there, and for what cannot be written there later: the disk is full, or read-only.
     """
     if not ranks.writes:
         yield
@@ -110,6 +112,7 @@ def alone(out: Path, ranks: Ranks) -> Iterator[None]:
         raise InputError(
             f"{out}: cannot be made ({error.strerror}); choose another --out"
         ) from None
+    check_out(out, *resume.MARKS)
     try:
         with lock.held(out, f"training {uuid.uuid4()}"):
             yield

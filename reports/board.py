@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from reports.cells import Column, Table
 from reports.checks import Remedy, check_runs
 from reports.contents import described
 from reports.ranking import rank
+from reports.readable import Runs, read_runs
 from reports.tables import known_metric, summarize
 from reports.text import plain, plural
 from wespe_bench.errors import InputError
@@ -95,24 +97,30 @@ class Board:
 
 
 def read_boards(
-    runs: Path, *, metrics: Sequence[str] = (), cards: Sequence[Card] = ()
+    runs: Path,
+    *,
+    metrics: Sequence[str] = (),
+    cards: Sequence[Card] = (),
+    found: Runs | None = None,
 ) -> list[Board]:
     """A board a data set of the runs at or below ``runs``, with ``cards`` among them.
 
     A run that lacks photos of a metric has no cell there and is not ranked; the board says so.
     Metrics that are no mean over photos are left out, unless they are asked for by name, which
-    is refused.
+    is refused. ``found`` is what `read_runs` gave of them; left to itself this warns of those
+    that cannot be read.
 
     Raises InputError when there is no score, for an unknown metric, for scores that must not
     stand in one table, and for a card that does not belong to the runs (`check_card`).
     """
     import pandas as pd
 
-    from wespe_bench import store
-
-    folders = {folder: store.read_run(folder) for folder in store.find_runs(runs)}
+    if found is None:
+        found = read_runs(runs)
+        for line in found.left_out:
+            warnings.warn(line, stacklevel=2)
+    folders, scores = found.heads, found.scores
     told = described(folders)
-    scores = store.load_scores(runs)
     _check_metrics(metrics, sorted(scores["metric"].unique()), told)
     for card in cards:
         check_card(card, scores, _listed(folders, card.dataset))

@@ -14,7 +14,7 @@ from reports.extremes import draw_extremes, most_different
 from reports.text import markdown, plain
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
-from wespe_bench.errors import InputError
+from wespe_bench.places import place
 from wespe_bench.runs import disarmed, folder_name
 
 if TYPE_CHECKING:
@@ -49,16 +49,15 @@ class Compare:
 
 def main(argv: list[str]) -> int:
     """Print the comparison; write it, and the photos that differ most, to files."""
-    from wespe_bench.arguments import parse
+    from wespe_bench.arguments import check_out, parse
 
     config = parse(Compare, argv, "compare")
-    runs = Path(config.runs)
+    runs = place(config.runs)
     found = compare_methods(
         config.methods, runs=runs, dataset=config.dataset, metrics=config.metrics
     )
-    folder = Path(config.out) if config.out else _default_folder(runs, found)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; name a folder with --out")
+    folder = place(config.out) if config.out else _default_folder(runs, found)
+    check_out(folder)
     name = "compare-" + "-".join(folder_name(plain(method.label)) for method in found.methods)
     strip = draw_extremes(found, folder / f"{name[:120]}.png")
     text = {"md": as_markdown, "csv": as_csv, "json": as_json}[config.format](found, strip)
@@ -82,7 +81,7 @@ def compare(
     metrics: tuple[str, ...] | list[str] = (),
 ) -> pd.DataFrame:
     """The comparison as a tidy frame; see `reports.comparison.Comparison.frame`."""
-    return compare_methods(methods, runs=Path(runs), dataset=dataset, metrics=metrics).frame()
+    return compare_methods(methods, runs=place(runs), dataset=dataset, metrics=metrics).frame()
 
 
 def one_sentence(runs: Path, a: str, b: str) -> str:

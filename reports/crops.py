@@ -35,13 +35,13 @@ class Row:
     panels: tuple[tuple[str, np.ndarray, np.ndarray, str], ...]
 
 
-def read_row(section: Section, sample: str, methods: Sequence[str], box: Box | None) -> Row:
+def read_row(section: Section, sample: str, methods: Sequence[str], box: Box | None) -> Row | None:
     """The pictures of a photo, and the crops at ``box``.
 
     Without a box it is the square, a fifth of the shorter side, with most detail and most
-    difference between the results.
+    difference between the results. None when fewer than two of its pictures can be read.
 
-    Raises InputError when nothing can be read, or the box lies outside.
+    Raises InputError when the box lies outside.
     """
     found = [
         (name, label, image)
@@ -49,7 +49,7 @@ def read_row(section: Section, sample: str, methods: Sequence[str], box: Box | N
         if kind != "method" or label in methods
     ]
     if len(found) < 2:
-        raise InputError(f"{plain(sample)}: its pictures cannot be read any more")
+        return None
     width, height = found[0][2].size
     if box is None:
         box = busiest([image for _, _, image in found[1:]])
@@ -100,7 +100,8 @@ def busiest(images: Sequence[Image.Image]) -> Box:
 
 def draw_crops(rows: Sequence[Row], figure: Figure, bottom: float, top: float) -> None:
     """The rows between two heights of ``figure``, which are shares of it."""
-    columns = max(len(row.panels) for row in rows)
+    headings = columns_of(rows)
+    columns, titled = len(headings), set[tuple[str, int]]()
     shapes = [row.size[1] / row.size[0] for row in rows]
     # A crop is square at most: the column's width is its height.
     heights = [
@@ -113,20 +114,36 @@ def draw_crops(rows: Sequence[Row], figure: Figure, bottom: float, top: float) -
     for number, row in enumerate(rows):
         scale = max(row.panels[0][1].shape[:2]) / max(row.size)
         left, up, wide, tall = (scale * side for side in row.box)
-        for place, (name, whole, crop, value) in enumerate(row.panels):
+        for key, (_, whole, crop, value) in zip(_keys(row), row.panels, strict=True):
+            place = headings.index(key)
             above = figure.add_subplot(grid[2 * number, place])
             above.imshow(whole, interpolation="lanczos")
             above.add_patch(_outline(left, up, wide, tall))
             below = figure.add_subplot(grid[2 * number + 1, place])
             below.imshow(crop, interpolation="nearest")
-            if number == 0:
-                above.set_title(shorten(name, 18), fontsize=9, pad=4)
+            if key not in titled:  # above the first that is there
+                above.set_title(shorten(key[0], 18), fontsize=9, pad=4)
+                titled.add(key)
             below.text(
                 0.03, 0.04, value, transform=below.transAxes, fontsize=8, color="white",
                 bbox={"facecolor": "#101214", "alpha": 0.75, "edgecolor": "none", "pad": 2},
             )  # fmt: skip
             for axes in (above, below):
                 axes.set_axis_off()
+
+
+def columns_of(rows: Sequence[Row]) -> list[tuple[str, int]]:
+    """The headings of the strip: those of the fullest row, then what others have besides.
+
+    With each its number among equal ones of a row: a method may be called Input.
+    """
+    fullest = sorted(rows, key=lambda row: -len(row.panels))
+    return list(dict.fromkeys(key for row in fullest for key in _keys(row)))
+
+
+def _keys(row: Row) -> list[tuple[str, int]]:
+    names = [name for name, *_ in row.panels]
+    return [(name, names[:place].count(name)) for place, name in enumerate(names)]
 
 
 def height_of(rows: Sequence[Row]) -> float:

@@ -44,12 +44,12 @@ def draw_extremes(comparison: Comparison, out: Path) -> Path | None:
         shown = f"{one.column.show(abs(value))} {one.column.unit}".strip()
         way = "above" if value > 0 else "below"
         panels = [
-            ("input", Path(str(files["path"]))),
-            (f"{one.a}: {shown} {way}", folders[one.a] / "images" / f"{sample}.png"),
-            (one.b, folders[one.b] / "images" / f"{sample}.png"),
+            ("input", str(files["path"])),
+            (f"{one.a}: {shown} {way}", str(folders[one.a] / "images" / f"{sample}.png")),
+            (one.b, str(folders[one.b] / "images" / f"{sample}.png")),
         ]
         if isinstance(files["reference"], str):
-            panels.append(("reference", Path(files["reference"])))
+            panels.append(("reference", files["reference"]))
         read = [(caption, photo) for caption, path in panels if (photo := _read(path)) is not None]
         if len(read) > 1:
             rows.append(read)
@@ -58,7 +58,7 @@ def draw_extremes(comparison: Comparison, out: Path) -> Path | None:
     return before_after_strip(rows, out)
 
 
-def _read(path: Path) -> np.ndarray | None:
+def _read(path: str) -> np.ndarray | None:
     try:
         photo = Image.fromarray(read_rgb(path))
     except InputError:

@@ -16,9 +16,11 @@ from reports.cells import Column
 from reports.html import render
 from reports.notes import row_n
 from reports.ranking import RESAMPLES
+from reports.readable import read_runs
 from reports.text import markdown, plain
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 from wespe_bench.runs import disarmed, folder_name
 
 if TYPE_CHECKING:
@@ -56,18 +58,18 @@ class Leaderboard:
 
 
 def main(argv: list[str]) -> int:
-    """Write leaderboard.html, .md, .csv and the cards; returns 3 when a run is half scored."""
-    from wespe_bench.arguments import parse
+    """Write leaderboard.html, .md, .csv and the cards; 3 when a run is half scored or bad."""
+    from wespe_bench.arguments import check_out, parse
 
     config = parse(Leaderboard, argv, "leaderboard")
-    runs = Path(config.runs)
-    out = Path(config.out) if config.out else runs / "leaderboard"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder with --out")
+    runs = place(config.runs)
+    out = place(config.out) if config.out else runs / "leaderboard"
+    check_out(out)
     given = [Path(path) for path in config.add]
     kept = sorted((out / "added").glob("*/*.json"))
     cards = {(card.dataset, card.label): card for card in map(read_card, [*kept, *given])}
-    boards = read_boards(runs, metrics=config.metrics, cards=list(cards.values()))
+    found = read_runs(runs)
+    boards = read_boards(runs, metrics=config.metrics, cards=list(cards.values()), found=found)
     for path in given:
         card = read_card(path)
         target = out / "added" / folder_name(card.dataset) / f"{folder_name(card.label)}.json"
@@ -76,14 +78,14 @@ def main(argv: list[str]) -> int:
         if not (target.exists() and target.samefile(path)):
             atomic.write_bytes(target, path.read_bytes())
     links = {(b.table.dataset, e.label): _write_card(b, e, out) for b in boards for e in b.entries}
-    text = as_markdown(boards)
+    text = as_markdown(boards, found.left_out)
     page = out / "leaderboard.html"
-    atomic.write_text(page, as_html(boards, links))
+    atomic.write_text(page, as_html(boards, links, found.left_out))
     atomic.write_text(out / "leaderboard.md", text)
     atomic.write_text(out / "leaderboard.csv", _csv(boards))
     print(text)
     print(page)
-    partial = [line for board in boards for line in board.partial]
+    partial = [*found.left_out, *(line for board in boards for line in board.partial)]
     for line in partial:
         print(f"wespe-bench: {line}", file=sys.stderr)
     return 3 if partial else 0
@@ -93,7 +95,7 @@ def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.Da
     """The boards as one tidy frame; see `reports.board.Board.frame`."""
     import pandas as pd
 
-    frames = [board.frame() for board in read_boards(Path(runs), metrics=metrics)]
+    frames = [board.frame() for board in read_boards(place(runs), metrics=metrics)]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -118,8 +120,8 @@ def _write_card(board: Board, entry: Entry, out: Path) -> str:
     return quote(f"cards/{dataset}/{label}/card.json")
 
 
-def as_markdown(boards: Sequence[Board]) -> str:
-    """A table a data set, and how to read it."""
+def as_markdown(boards: Sequence[Board], left_out: Sequence[str] = ()) -> str:
+    """A table a data set, how to read it, and which runs are ``left_out``."""
     parts = []
     for board in boards:
         table = board.table
@@ -137,7 +139,7 @@ def as_markdown(boards: Sequence[Board]) -> str:
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
         parts += [f"- {markdown(line)}" for line in (*board.partial, *board.remarks)]
     parts.append(markdown(READING))
-    parts += [f"- {markdown(note)}" for note in notes(boards)]
+    parts += [f"- {markdown(note)}" for note in (*left_out, *notes(boards))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -158,7 +160,9 @@ def notes(boards: Sequence[Board]) -> list[str]:
     return found
 
 
-def as_html(boards: Sequence[Board], links: dict[tuple[str, str], str]) -> str:
+def as_html(
+    boards: Sequence[Board], links: dict[tuple[str, str], str], left_out: Sequence[str] = ()
+) -> str:
     """The page; ``links`` leads from (data set, label) to a card's address."""
     views = [
         {
@@ -184,7 +188,7 @@ def as_html(boards: Sequence[Board], links: dict[tuple[str, str], str]) -> str:
         ("tables.js",),
         views=views,
         reading=READING,
-        notes=notes(boards),
+        notes=[*left_out, *notes(boards)],
     )
 
 

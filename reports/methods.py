@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from reports.checks import Remedy, check_column, check_runs
 from reports.text import plain
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 from wespe_bench.registry import did_you_mean
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ def find_methods(
     for name in names:
         label, equals, listed = name.partition("=")
         if equals and label and listed:
-            groups.append((label, [_read(Path(run)) for run in listed.split(",")]))
-        elif (Path(name) / "run.json").is_file():
-            run = _read(Path(name))
+            groups.append((label, [_read(place(run)) for run in listed.split(",")]))
+        elif ((folder := place(name)) / "run.json").is_file():
+            run = _read(folder)
             groups.append((run.label, [run]))
         else:
             known = _known(runs) if known is None else known

@@ -12,7 +12,9 @@ from reports.markdown import markdown_report
 from reports.notes import BEST, READING, Notes, notes, row_n
 from reports.text import plain
 from wespe_bench import atomic
+from wespe_bench.arguments import check_out
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 
 if TYPE_CHECKING:
     from reports.cells import Cell, Column
@@ -34,10 +36,9 @@ def write_report(
     Raises InputError when there is nothing to report, when a table would lie (see
     `reports.tables.summarize`), and when the folder cannot be written.
     """
-    path = Path(path)
-    folder = path if out is None else Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; name a folder for report.md and report.html")
+    path = place(path)
+    folder = path if out is None else place(out)
+    check_out(folder)
     contents = read_contents(path, title=title, common=common)
     texts = {
         "report.md": markdown_report(contents),

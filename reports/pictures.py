@@ -6,7 +6,6 @@ import base64
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -132,7 +131,7 @@ def shots(section: Section, sample: str, width: int) -> Iterator[tuple[str, str,
         wanted.append(("Reference", "reference", "", row["reference"]))
     for name, kind, label, path in wanted:
         try:
-            image = Image.fromarray(read_rgb(Path(str(path)), name=sample))
+            image = Image.fromarray(read_rgb(str(path), name=sample))
         except InputError:
             continue
         if size is None:

@@ -6,6 +6,7 @@ import functools
 import io
 import logging
 import math
+import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Mapping
@@ -108,49 +109,60 @@ class Figures:
 
 
 def main(argv: list[str]) -> int:
-    """Write the figures of every data set and say where."""
-    from wespe_bench.arguments import parse
+    """Write the figures of every data set and say where; 3 when pictures for them are gone."""
+    from wespe_bench.arguments import check_out, parse
 
     config = parse(Figures, argv, "figures")
     runs = Path(config.runs)
     out = Path(config.out) if config.out else runs / "figures"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder with --out")
+    check_out(out)
     contents = read_contents(runs, common=config.common)
     captions = ["# Figures"]
+    missing: list[str] = []
     for section in contents.sections:
         name = folder_name(section.table.dataset)
-        for kind, caption in _draw_all(section, config, out, name):
+        drawn, gone = _draw_all(section, config, out, name)
+        missing += gone
+        for kind, caption in drawn:
             captions.append(f"![]({kind}-{name}.png)\n\n{markdown(caption)}")
             print(out / f"{kind}-{name}.png")
+    captions += [f"- {markdown(line)}" for line in missing]
     atomic.write_text(out / "figures.md", "\n\n".join(captions) + "\n")
     print(out / "figures.md")
-    return 0
+    for line in missing:
+        print(f"wespe-bench: {line}", file=sys.stderr)
+    return 3 if missing else 0
 
 
-def _draw_all(section: Section, config: Figures, out: Path, name: str) -> list[tuple[str, str]]:
+def _draw_all(
+    section: Section, config: Figures, out: Path, name: str
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """(kind, caption) of each figure that was drawn, and a line a photo that lacks pictures."""
     table = section.table
     on = f"{plain(table.dataset)}{f' ({plain(table.note)})' if table.note else ''}"
     settings = f"{on}, {plural(len(table.used), 'photo')}, revision {table.revision[:12]}."
     drawn: list[tuple[str, str, float, Callable[[Figure, float], object]]] = []
 
-    rows = _rows(section, config)
-    columns = max(len(row.panels) for row in rows)
+    rows, missing = _rows(section, config)
     told = "; ".join(
         f"{row.sample}, {row.size[0]}x{row.size[1]}, box {' '.join(map(str, row.box))}"
         for row in rows
     )
     first = next(iter(table.columns), None)
     numbers = f" The numbers are each photo's {plain(first.title)}." if first else ""
-    drawn.append(
-        (
-            "strip",
-            f"Whole photos, and the same box of each, enlarged: {told}.{numbers}"
-            f"{_unseen(section, config)} {settings}",
-            0.9 * WIDTH / columns * crops.height_of(rows) + 0.35,
-            lambda figure, bottom: crops.draw_crops(rows, figure, bottom, 1 - 0.3 / _tall(figure)),
+    lacking = "".join(f" {line}." for line in missing)
+    if rows:
+        drawn.append(
+            (
+                "strip",
+                f"Whole photos, and the same box of each, enlarged: {told}.{numbers}"
+                f"{_unseen(section, config)}{lacking} {settings}",
+                0.9 * WIDTH / len(crops.columns_of(rows)) * crops.height_of(rows) + 0.35,
+                lambda figure, bottom: crops.draw_crops(
+                    rows, figure, bottom, 1 - 0.3 / _tall(figure)
+                ),
+            )
         )
-    )
     if len(table.columns) > 1:
         n = plots.correlation(section)[1]
         drawn.append(
@@ -194,7 +206,7 @@ def _draw_all(section: Section, config: Figures, out: Path, name: str) -> list[t
             )
     for kind, caption, tall, draw in drawn:
         _write(out / f"{kind}-{name}", caption, tall, draw)
-    return [(kind, caption) for kind, caption, _, _ in drawn]
+    return [(kind, caption) for kind, caption, _, _ in drawn], missing
 
 
 def _unseen(section: Section, config: Figures) -> str:
@@ -226,7 +238,8 @@ def _first_methods(section: Section) -> tuple[str, ...]:
     return tuple(label for label in section.table.methods if label not in unprocessed)[:_MOST]
 
 
-def _rows(section: Section, config: Figures) -> list[crops.Row]:
+def _rows(section: Section, config: Figures) -> tuple[list[crops.Row], list[str]]:
+    """The strip's photos, and which pictures of them are not there to be drawn."""
     table = section.table
     for name in config.methods:
         if name not in table.methods:
@@ -242,7 +255,22 @@ def _rows(section: Section, config: Figures) -> list[crops.Row]:
             )
     methods = config.methods or _first_methods(section)
     photos = config.photos or spaced(table.used, 3)
-    return [crops.read_row(section, photo, methods, config.box) for photo in photos]
+    rows, missing = [], []
+    unprocessed = {run.label for run in section.runs if run.enhancer == "identity"}
+    for photo in photos:
+        row = crops.read_row(section, photo, methods, config.box)
+        there = {name for name, *_ in row.panels} if row else set()
+        wanted = ["Input", *(plain(label) for label in methods if label not in unprocessed)]
+        if not section.samples.loc[section.samples["sample"] == photo, "reference"].isna().all():
+            wanted.append("Reference")
+        if row is None:
+            missing.append(f"{plain(photo)} is not drawn: its pictures cannot be read any more")
+        elif gone := [name for name in wanted if name not in there]:
+            missing.append(
+                f"{plain(photo)} is drawn without {', '.join(gone)}: cannot be read any more"
+            )
+        rows += [row] if row else []
+    return rows, missing
 
 
 def _write(stem: Path, caption: str, tall: float, draw: Callable[[Figure, float], object]) -> None:

@@ -31,9 +31,8 @@ def sentence(one: Difference) -> str:
         return f"{title} of {a} or {b} is infinite on every photo, so there is no mean difference."
     if one.shown:
         return _claim(one, title, a, b)
-    way = "higher" if one.difference > 0 else "lower"
     return (
-        f"{a} against {b} in {title}: {_size(one)} {way} on average over "
+        f"{a} against {b} in {title}: {_apart(one)} on average over "
         f"{plural(_finite(one), 'photo')}, {_doubt(one)}."
     )
 
@@ -129,7 +128,17 @@ def _span(one: Difference) -> str:
 
 def _size(one: Difference) -> str:
     unit = f" {plain(one.column.unit)}" if one.column.unit else ""
-    return f"{one.column.show(abs(one.difference))}{unit}"
+    shown = one.column.show(abs(one.difference))
+    if one.difference and not shown.strip("0."):  # it is not 0, it rounds to it
+        return f"less than {shown[:-1]}1{unit}"
+    return f"{shown}{unit}"
+
+
+def _apart(one: Difference) -> str:
+    """By how much, and which way; of a mean that is 0, neither."""
+    if one.difference == 0:
+        return "no different"
+    return f"{_size(one)} {'higher' if one.difference > 0 else 'lower'}"
 
 
 def _finite(one: Difference) -> int:

@@ -15,6 +15,9 @@ from hypothesis import settings
 
 from wespe_bench.images import write_png
 
+# The browser starts when the first test asks for it.
+pytest_plugins = ["tests.browser"]
+
 # No test asserts a time, and in CI the same change gives the same answer.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)

@@ -15,9 +15,10 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import memory
+from wespe_bench import memory, reading
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.store import result_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ _FARTHEST = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One photo to do: which plan's enhancer, where the PNG goes, what its row will say.
+    """One photo to do: which plan's enhancer, which run's folder, what its row will say.
 
     ``sha256`` is the photo's as the data set knows it; ``failed_before`` that a failure of
     it stands in the store.
@@ -40,10 +41,15 @@ class Item:
 
     plan: int
     sample: Sample
-    target: Path
+    folder: Path
     fingerprint: str
     sha256: str
     failed_before: bool
+
+    @property
+    def target(self) -> Path:
+        """Where the PNG goes; made when asked for, as a path takes more than all else here."""
+        return result_of(self.folder, self.sample.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def _enhance_items(enhancer: Any, items: Sequence[Item], stretch: bool) -> Itera
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return reading.read_bytes(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 from wespe_bench.errors import InputError
@@ -161,6 +162,21 @@ def check_jobs(jobs: int) -> None:
         raise InputError(
             f"--jobs {jobs}: expected a number of processes, 0 (none besides this) to 1024"
         )
+
+
+def check_out(out: Path, *marks: str) -> None:
+    """Raise InputError when ``out``, where a folder is to be written, is a file.
+
+    With ``marks``, files of which each tells that this verb made the folder, also when it
+    holds anything and none of them; what is hidden does not count.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder with --out")
+    if not marks:
+        return
+    there = sorted(path.name for path in out.glob("*") if not path.name.startswith("."))
+    if there and not set(marks) & set(there):
+        raise InputError(f"{out} holds {there[0]}, not made here; choose another --out")
 
 
 def check_choices(config: Any, one_of: Mapping[str, tuple[str, ...]]) -> None:

@@ -13,6 +13,8 @@ import re
 import socket
 from pathlib import Path
 
+from wespe_bench import places
+
 _counter = itertools.count()
 _TEMPORARY = re.compile(r"^\..{0,80}\.(?P<host>[0-9A-Za-z_-]+)\.(?P<pid>\d+)\.\d+\.tmp$")
 
@@ -22,10 +24,13 @@ def _host() -> str:
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """Write ``data`` to ``path`` atomically, creating parent folders.
+    """Write ``data`` to ``path`` atomically, creating parent folders; or to a store.
 
     Raises OSError (full disk, no permission) and then leaves ``path`` as it was.
     """
+    if places.is_remote(path):
+        places.write_bytes(path, data)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     # The name is cut so that a long file name plus our suffix stays within the 255 bytes
     # most file systems allow.
@@ -58,6 +63,8 @@ def remove_leftovers(folder: Path) -> int:
     import psutil
 
     removed = 0
+    if places.is_remote(folder):  # a store shows nothing half written
+        return removed
     host = _host()
     for path in folder.rglob(".*.tmp"):
         match = _TEMPORARY.match(path.name)

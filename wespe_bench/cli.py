@@ -224,6 +224,13 @@ def _run(verb: str, argv: list[str]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         kept = "; what is done is kept" if verb in RESUMED else ""
         return _complain(f"{where}{error.strerror or error}{kept}")
+    except Exception as error:
+        from wespe_bench import places
+        from wespe_bench.errors import one_line
+
+        if not places.unanswered(error):
+            raise
+        return _complain(f"the store does not answer: {one_line(error)}")
 
 
 def _leave_quietly() -> None:

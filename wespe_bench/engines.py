@@ -16,11 +16,12 @@ import re
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,14 @@ from wespe_bench.registry import ENGINE_PREFIXES, ENGINES, resolve, unknown
 #: An item that was alone with, or among, this many workers that died is given up.
 DEATHS = 3
 
+#: Workers that die this often in a row without finishing anything die of their own.
+HOPELESS = 12
+
 #: Errors of the disk and its folders, which every other item would meet too.
 FATAL = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
 #: What tells libraries how many threads to start: one, in each of several workers.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-
-# Workers that die this often in a row without finishing anything die of their own.
-_HOPELESS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,15 @@ class Outcome:
     rows: tuple[dict[str, Any], ...] = ()
     error: str = ""
     fatal: bool = False
+
+
+def given_up(item: Any) -> Outcome:
+    """What becomes of an item that was there at `DEATHS` deaths."""
+    return Outcome(
+        item,
+        error=f"its worker process died {DEATHS} times "
+        "(out of memory, or a crash inside a library)",
+    )
 
 
 Work = Callable[[Sequence[Any]], Sequence[Outcome]]
@@ -87,13 +97,13 @@ def parse_shard(text: str) -> tuple[int, int]:
     raise InputError(f"--shard {text!r}: expected i/n with 1 <= i <= n, for instance 1/4")
 
 
-def chunk_of(files: Sequence[Path]) -> int:
-    """Items per task: small files travel together, big ones alone."""
-    if len(files) < 64:
+def chunk_of(files: Iterable[Path], count: int) -> int:
+    """Items per task, of ``count`` whose files these are: small ones travel together."""
+    if count < 64:
         return 1
-    sizes = [file.stat().st_size for file in files[:16] if file.is_file()]
+    sizes = [file.stat().st_size for file in islice(files, 16) if file.is_file()]
     typical = sum(sizes) / max(len(sizes), 1)
-    return max(1, min(32, len(files) // 32, int(1_000_000 // (typical + 1))))
+    return max(1, min(32, count // 32, int(1_000_000 // (typical + 1))))
 
 
 def local(
@@ -153,7 +163,7 @@ def local(
                 _stop(pool)
                 pool = None
                 breaks_in_a_row += 1
-                if breaks_in_a_row >= _HOPELESS:
+                if breaks_in_a_row >= HOPELESS:
                     raise InputError(
                         f"{breaks_in_a_row} worker processes died one after the other; "
                         "is there enough memory? try a smaller --jobs"
@@ -164,11 +174,7 @@ def local(
                         alone.append((item,))
                     else:
                         breaks_in_a_row = 0
-                        yield Outcome(
-                            item,
-                            error=f"its worker process died {DEATHS} times "
-                            "(out of memory, or a crash inside a library)",
-                        )
+                        yield given_up(item)
         finally:
             if pool is not None:
                 _stop(pool)

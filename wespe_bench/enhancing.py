@@ -17,6 +17,7 @@ from wespe_bench import head
 from wespe_bench.applying import Context, Item, open_worker
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.places import each, place
 from wespe_bench.runs import Failure, Plan, Run, folder_name, tell
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def enhance(
             "a function cannot be sent to other processes; use jobs=0, or name it module:function"
         )
     label = label or getattr(enhancer, "__name__", type(enhancer).__name__)
-    plan = Plan(Path(out), label, enhancer, dataset)
+    plan = Plan(place(out), label, enhancer, dataset)
     (run,) = enhance_runs([plan], jobs=jobs, shard=shard, force=force, stretch=stretch, quiet=quiet)
     return run
 
@@ -105,7 +106,7 @@ def enhance_runs(
                 context,
                 todo,
                 jobs=jobs,
-                chunk=chunk_of([item.sample.path for item in todo]),
+                chunk=chunk_of((item.sample.path for item in todo), len(todo)),
             ):
                 item: Item = outcome.item
                 if outcome.fatal:
@@ -186,13 +187,15 @@ def _prepare(
     failed = set(store.load_failures(plan.folder).query("stage == 'enhance'")["sample"])
     inputs = store.load_samples(plan.folder).set_index("sample")["sha256"]
     known = enhanced.to_dict("index")
-    images = plan.folder / "images"
     # By id, as `score` does, so that a shard scores just what it enhanced.
     index, count = shard
+    mine = sorted(plan.dataset.samples, key=lambda s: s.id)[index - 1 :: count]
+    made = [s.id for s in mine if s.id in known and s.id not in failed and not force]
+    files = (store.result_of(plan.folder, id_) for id_ in made)
+    results = dict(zip(made, each(provenance.content_if_there, files), strict=True))
     waiting: list[Item] = []
     there = 0
-    for sample in sorted(plan.dataset.samples, key=lambda s: s.id)[index - 1 :: count]:
-        target = images / f"{sample.id}.png"
+    for sample in mine:
         expected = found.fingerprint
         if found.fingerprint_for is not None:
             try:
@@ -201,18 +204,15 @@ def _prepare(
                 expected += "|none"  # the worker meets the same fault and reports it
         row = known.get(sample.id)
         if (
-            not force
-            and sample.id not in failed
-            and row is not None
+            row is not None
             and row["input_sha256"] == inputs[sample.id]
             and row["fingerprint"] == expected
-            and target.is_file()
-            and provenance.sha256_file(target) == row["image_sha256"]
+            and results.get(sample.id) == row["image_sha256"]
         ):
             there += 1
         else:
             waiting.append(
-                Item(number, sample, target, expected, inputs[sample.id], sample.id in failed)
+                Item(number, sample, plan.folder, expected, inputs[sample.id], sample.id in failed)
             )
     return waiting, there
 
@@ -285,7 +285,7 @@ def main(argv: list[str]) -> int:
     named = parse_named(config.enhancer)
     load_enhancer(named.spec)  # a wrong name is said before a data set is hashed
     dataset, options = choose(config.dataset, config)
-    out = Path(config.out) if config.out else Path("runs", folder_name(dataset.name), named.label)
+    out = place(config.out) if config.out else Path("runs", folder_name(dataset.name), named.label)
     run = enhance_runs(
         [Plan(out, named.label, named.spec, dataset, options)],
         jobs=config.jobs,

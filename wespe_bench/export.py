@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 from wespe_bench.runs import disarmed
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def main(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(Export, argv, "export scores")
-    runs = Path(config.runs)
-    out = Path(config.out) if config.out else runs / f"scores.{config.format}"
+    runs = place(config.runs)
+    out = place(config.out) if config.out else runs / f"scores.{config.format}"
     rows = export(runs, out, config.format)
     print(f"{rows} rows -> {out}")
     return 0

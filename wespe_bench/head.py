@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench.errors import InputError
+from wespe_bench.places import each, place
 from wespe_bench.runs import Plan
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def write(
 def _option(name: str, value: Any) -> str:
     """A data set's option as run.json keeps it; folders in full, so that they can be compared."""
     folders = ("input", "reference", "data", "folder", "pairs", "manifest")
-    return str(Path(value).absolute()) if name in folders and value else str(value)
+    return str(place(value).absolute()) if name in folders and value else str(value)
 
 
 def _may_become_a_run(folder: Path) -> bool:
@@ -145,13 +146,13 @@ def refresh(folder: Path, content: dict[str, Any]) -> tuple[list[dict[str, Any]]
 
     rows = store.records(store.load_samples(folder))
     changed = False
-    for row in rows:
-        for path, sha256 in (("path", "sha256"), ("reference", "reference_sha256")):
-            if row[path] is None or not Path(row[path]).is_file():
-                continue
-            now = provenance.content_of(Path(row[path]))
-            changed |= now != row[sha256]
-            row[sha256] = now
+    for path, sha256 in (("path", "sha256"), ("reference", "reference_sha256")):
+        named = [row for row in rows if row[path] is not None]
+        hashes = each(provenance.content_if_there, [place(row[path]) for row in named])
+        for row, now in zip(named, hashes, strict=True):
+            if now is not None:
+                changed |= now != row[sha256]
+                row[sha256] = now
     if changed:
         revision = provenance.revision(
             (row["sample"], row["sha256"], row["reference_sha256"]) for row in rows

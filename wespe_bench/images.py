@@ -62,12 +62,7 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
         data = source
     else:
         name = name or str(source)
-        try:
-            data = reading.read_bytes(source)
-        except FileNotFoundError:
-            raise InputError(f"{name}: no such file") from None
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+        data = reading.wanted_bytes(source, name=name)
     if not data:
         raise InputError(f"{name}: the file is empty")
     try:

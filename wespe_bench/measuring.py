@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench.engines import Outcome
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.store import result_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,10 +31,15 @@ class Item:
 
     run: int
     sample: str
-    image: Path
+    folder: Path
     reference: Path | None
     reference_sha256: str | None
     metrics: tuple[str, ...]
+
+    @property
+    def image(self) -> Path:
+        """The result's PNG."""
+        return result_of(self.folder, self.sample)
 
 
 def failure_row(sample: str, metric: str, error: str) -> dict[str, Any]:
@@ -87,14 +93,14 @@ def _score_items(items: Sequence[Item]) -> list[Outcome]:
 
 
 def _decode(item: Item) -> _Photo:
-    from wespe_bench import images, provenance
+    from wespe_bench import images, provenance, reading
 
-    data = item.image.read_bytes()
+    data = reading.read_bytes(item.image)
     image = images.read_rgb(data, name=str(item.image))
     photo = _Photo(item, image, provenance.sha256_bytes(data))
     if item.reference is not None:
         try:
-            data = item.reference.read_bytes()
+            data = reading.read_bytes(item.reference)
             photo.reference = images.read_rgb(data, name=str(item.reference))
             photo.reference_sha256 = provenance.sha256_bytes(data)
         except OSError as error:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wespe_bench import reading
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ def main(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(Merge, argv, "merge")
-    out = Path(config.out)
-    images, rows = merge([Path(shard) for shard in config.shards], out)
+    out = place(config.out)
+    images, rows = merge([place(shard) for shard in config.shards], out)
     print(f"merged {len(config.shards)} folders: {images} images and {rows} scores new in {out}")
     return 0
 
@@ -48,7 +50,9 @@ def merge(shards: list[Path], out: Path) -> tuple[int, int]:
         raise InputError("nothing to merge: give the folders of the shards")
     # Everything is checked before anything is copied.
     found = [
-        (run, out / run.relative_to(shard)) for shard in shards for run in store.find_runs(shard)
+        (run, out / run.relative_to(shard).as_posix())
+        for shard in shards
+        for run in store.find_runs(shard)
     ]
     heads: dict[Path, tuple[Path, dict[str, Any]]] = {}
     for run, target in found:
@@ -97,7 +101,7 @@ def _copy(run: Path, target: Path) -> tuple[int, int]:
     for row in store.records(current.reset_index()):
         if here.get(row["sample"]) == row["image_sha256"]:
             continue
-        image = Path("images", f"{row['sample']}.png")
+        image = f"images/{row['sample']}.png"
         data = _bytes(run / image)
         if provenance.sha256_bytes(data) != row["image_sha256"]:
             raise InputError(f"{run / image} is not what enhance wrote; run enhance again there")
@@ -134,6 +138,6 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return reading.read_bytes(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None

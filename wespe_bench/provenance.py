@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from wespe_bench import atomic, reading
+from wespe_bench import atomic, places, reading
 from wespe_bench.errors import InputError
 from wespe_bench.types import Sample
 
@@ -116,8 +116,10 @@ def _hash_cache() -> _HashCache:
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, from the cache while size and time are the same.
 
-    Raises InputError when the file cannot be read.
+    Of an object in a store while size and version are. Raises InputError when it cannot be read.
     """
+    if places.is_remote(path):
+        return _sha256_remote(path)
     try:
         reading.check_regular(path)
         status = path.stat()
@@ -133,6 +135,21 @@ def sha256_file(path: Path) -> str:
     if time.time_ns() - status.st_mtime_ns > _SETTLED_NS:
         entry = [status.st_size, status.st_mtime_ns, digest]
         cache.entries[key] = cache.fresh[key] = entry
+    return digest
+
+
+def _sha256_remote(path: Path) -> str:
+    cache, key = _hash_cache(), str(path)
+    try:
+        stamp = places.stamp(path)
+        known = cache.entries.get(key)
+        if known and known[:2] == stamp:
+            return str(known[2])
+        digest = sha256_bytes(places.read_bytes(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if stamp is not None:
+        cache.entries[key] = cache.fresh[key] = [*stamp, digest]
     return digest
 
 
@@ -167,15 +184,20 @@ def content_of(path: Path) -> str:
         return UNREADABLE
 
 
+def content_if_there(path: Path) -> str | None:
+    """`content_of` a file, None where there is none."""
+    return content_of(path) if path.is_file() else None
+
+
 def hash_samples(samples: Iterable[Sample]) -> list[tuple[str, str, str | None]]:
     """(id, `content_of` the photo, that of the reference or None) of each sample."""
+    listed = list(samples)
+    references = [sample.reference for sample in listed if sample.reference is not None]
+    photos = places.each(content_of, [sample.path for sample in listed])
+    pairs = iter(places.each(content_of, references))
     return [
-        (
-            sample.id,
-            content_of(sample.path),
-            None if sample.reference is None else content_of(sample.reference),
-        )
-        for sample in samples
+        (sample.id, photo, None if sample.reference is None else next(pairs))
+        for sample, photo in zip(listed, photos, strict=True)
     ]
 
 

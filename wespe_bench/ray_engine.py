@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wespe_bench.engines import DEATHS, THREADS, Outcome, Setup, Work
+from wespe_bench.engines import DEATHS, HOPELESS, THREADS, Outcome, Setup, Work, given_up
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.options import split_options
 
@@ -32,9 +32,6 @@ PATIENCE = 300.0
 
 # Seconds between two looks at how large a cluster is.
 _ASK_EVERY = 5.0
-
-# Workers that die this often in a row without finishing anything die of their own.
-_HOPELESS = 12
 
 # What Ray keeps for objects on a machine of its own: items and rows, no pixels.
 _STORE_BYTES = 100_000_000
@@ -200,7 +197,7 @@ def _distribute(crew: _Crew, chunks: deque[tuple[Any, ...]], fixed: int) -> Iter
             except (RayError, GetTimeoutError):
                 lost = crew.lose(worker)
                 lost_in_a_row += 1
-                if lost_in_a_row >= _HOPELESS:
+                if lost_in_a_row >= HOPELESS:
                     raise InputError(
                         f"{lost_in_a_row} Ray workers died one after the other; what is done is "
                         "kept: is there enough memory, is the package on every node?"
@@ -211,11 +208,7 @@ def _distribute(crew: _Crew, chunks: deque[tuple[Any, ...]], fixed: int) -> Iter
                         alone.append((item,))
                     else:
                         lost_in_a_row = 0
-                        yield Outcome(
-                            item,
-                            error=f"its worker process died {DEATHS} times "
-                            "(out of memory, or a crash inside a library)",
-                        )
+                        yield given_up(item)
                 continue
             worker.ready = True
             del worker.flying[reference], crew.calls[reference]

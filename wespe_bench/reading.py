@@ -14,6 +14,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from wespe_bench import places
+from wespe_bench.errors import InputError
+
 
 def check_regular(path: Path | str) -> None:
     """Raise OSError ("not a regular file") for a pipe, a device or a socket, and as stat does."""
@@ -23,9 +26,37 @@ def check_regular(path: Path | str) -> None:
 
 
 def read_bytes(path: Path | str) -> bytes:
-    """The bytes of a regular file. Raises OSError."""
+    """The bytes of a regular file, or of an object in a store. Raises OSError."""
+    path = places.place(path)
+    if places.is_remote(path):
+        return places.read_bytes(path)
     check_regular(path)
-    return Path(path).read_bytes()
+    return path.read_bytes()
+
+
+def wanted_bytes(path: Path | str, *, name: str = "", missing: str = "") -> bytes:
+    """As `read_bytes`, of a file the user names: raises InputError where it cannot be read.
+
+    ``name`` stands for the path in the line; ``missing`` is the whole line for no such file.
+    """
+    name = name or str(path)
+    try:
+        return read_bytes(path)
+    except FileNotFoundError:
+        raise InputError(missing or f"{name}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+def wanted_text(path: Path, *, missing: str = "", strange: str = "not a text file in UTF-8") -> str:
+    """As `wanted_bytes`, decoded from UTF-8 with or without a byte order mark.
+
+    ``strange`` is what the line says of other bytes.
+    """
+    try:
+        return wanted_bytes(path, missing=missing).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: {strange}") from None
 
 
 def read_json(path: Path) -> Any:

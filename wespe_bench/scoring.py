@@ -16,6 +16,7 @@ from wespe_bench import head
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.errors import InputError
 from wespe_bench.measuring import Item, failure_row, open_worker
+from wespe_bench.places import each, place
 from wespe_bench.runs import Failure, Run, tell
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def score(
     """
     from wespe_bench import store
 
-    folder = run.folder if isinstance(run, Run) else Path(run)
+    folder = run.folder if isinstance(run, Run) else place(run)
     score_runs([folder], metrics, jobs=jobs, shard=shard, quiet=quiet)
     return store.load_scores(folder)
 
@@ -101,9 +102,8 @@ def score_runs(
     with progress.bar(len(todo), "score", quiet=quiet) as bar:
         try:
             outcome: Outcome
-            for outcome in run_engine(
-                open_worker, None, todo, jobs=jobs, chunk=chunk_of([item.image for item in todo])
-            ):
+            chunk = chunk_of((item.image for item in todo), len(todo))
+            for outcome in run_engine(open_worker, None, todo, jobs=jobs, chunk=chunk):
                 item: Item = outcome.item
                 if outcome.fatal:
                     fatal = outcome.error
@@ -162,13 +162,15 @@ def _prepare(
     failures: list[Failure] = []
     complete = 0
     index, count = shard
-    for row in samples[index - 1 :: count]:
+    # What failed in `enhance` has been reported by it.
+    mine = [row for row in samples[index - 1 :: count] if row["sample"] not in failed]
+    listed = [row["sample"] for row in mine if row["sample"] in valid]
+    images = (store.result_of(folder, sample) for sample in listed)
+    hashes = dict(zip(listed, each(_sha256, images), strict=True))
+    for row in mine:
         sample, reference = row["sample"], row["reference"]
-        if sample in failed:  # `enhance` has reported it
-            continue
         made = enhanced.get(sample)
-        image = folder / "images" / f"{sample}.png"
-        obstacle = _obstacle(made, row["sha256"], sample in valid, image)
+        obstacle = _obstacle(made, row["sha256"], hashes.get(sample))
         if obstacle or made is None:
             failures.append(Failure(folder, sample, "score", f"{obstacle}; run enhance again"))
             continue
@@ -183,30 +185,41 @@ def _prepare(
             if force or old is None or tuple(old[c] for c in columns) != current:
                 missing.append(name)
         if missing:
-            path = None if reference is None else Path(reference)
+            path = None if reference is None else place(reference)
             waiting.append(
-                Item(number, sample, image, path, row["reference_sha256"], tuple(missing))
+                Item(number, sample, folder, path, row["reference_sha256"], tuple(missing))
             )
         else:
             complete += 1
     return waiting, complete, failures
 
 
-def _obstacle(made: dict[str, Any] | None, input_sha256: str, valid: bool, image: Path) -> str:
-    """Why a result cannot be scored, empty when it can; ``made`` is its row of "enhanced"."""
+def _sha256(image: Path) -> str | InputError:
+    """A result's hash, or why it has none."""
     from wespe_bench import provenance
 
+    try:
+        return provenance.sha256_file(image)
+    except InputError as error:
+        return error
+
+
+def _obstacle(
+    made: dict[str, Any] | None, input_sha256: str, sha256: str | InputError | None
+) -> str:
+    """Why a result cannot be scored, empty when it can.
+
+    ``made`` is its row of "enhanced", ``sha256`` its `_sha256`, None for an earlier enhancer's.
+    """
     if made is None:
         return "not enhanced yet"
     if made["input_sha256"] != input_sha256:
         return "the photo changed since it was enhanced"
-    if not valid:
+    if sha256 is None:
         return "its result is an earlier enhancer's"
-    try:
-        sha256 = provenance.sha256_file(image)
-    except InputError as error:
-        return str(error)
-    return "" if sha256 == made["image_sha256"] else f"{image} is not what enhance wrote"
+    if isinstance(sha256, InputError):
+        return str(sha256)
+    return "" if sha256 == made["image_sha256"] else "its PNG is not what enhance wrote"
 
 
 @dataclass(frozen=True)
@@ -244,7 +257,7 @@ def main(argv: list[str]) -> int:
     check_jobs(config.jobs)
     if config.verify:
         provenance.forget()
-    folders = store.find_runs(Path(config.runs))
+    folders = store.find_runs(place(config.runs))
     runs = score_runs(
         folders,
         config.metrics,

@@ -18,12 +18,11 @@ part counts. Clocks play no role. A part's name holds the hash of its bytes, so 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import atomic, parts, provenance, reading
+from wespe_bench import atomic, parts, places, provenance, reading
 from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +32,11 @@ if TYPE_CHECKING:
 SCHEMA = parts.SCHEMA
 
 SCORE_COLUMNS = ("run", "label", "dataset", "revision", "note", *parts.COLUMNS["scores"])
+
+
+def result_of(run: Path, sample: str) -> Path:
+    """Where the result of a sample is kept."""
+    return run / "images" / f"{sample}.png"
 
 
 def still_there(run: Path) -> None:
@@ -154,9 +158,9 @@ def find_runs(path: Path) -> list[Path]:
     if (path / "run.json").is_file():
         return [path]
     found: list[Path] = []
-    for folder, names, files in os.walk(path):
+    for folder, names, files in places.walk(path):
         if "run.json" in files:
-            found.append(Path(folder))
+            found.append(folder)
             names.clear()  # a run holds no runs
     if not found:
         raise InputError(f"no runs below {path}: expected folders with a run.json")
@@ -174,7 +178,7 @@ def load_scores(path: Path | str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    path = Path(path)
+    path = places.place(path)
     runs = [(run, run.relative_to(path).as_posix()) for run in find_runs(path)]
     frames = [scores_of(run, name=run.name if run == path else name)[0] for run, name in runs]
     return pd.concat(frames, ignore_index=True)

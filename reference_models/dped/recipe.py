@@ -163,9 +163,15 @@ def check(config: TrainDped) -> None:
 def photos_of(config: TrainDped) -> patches.Photos:
     """The pairs to train on. Raises InputError as `patches.load` does."""
     from reference_models import patches
+    from wespe_bench.datasets.folder import BY_SUFFIX
 
     if config.input:
-        dataset = load_dataset("folder", input=config.input, reference=config.reference)
+        try:
+            dataset = load_dataset("folder", input=config.input, reference=config.reference)
+        except InputError as error:  # what other verbs have options for, a spec has here
+            spec = f"folder:{config.input}?reference={config.reference}"
+            here = f"--camera '{spec}&input_suffix=_phone&reference_suffix=_dslr'"
+            raise InputError(str(error).replace(BY_SUFFIX, here)) from None
         return patches.from_dataset(dataset, False, config.patch, paired=True)
     spec = config.camera
     if spec in CAMERAS:

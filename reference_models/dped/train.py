@@ -28,6 +28,7 @@ from reference_models.wespe.steps import switch
 from wespe_bench import provenance
 from wespe_bench.progress import bar
 from wespe_bench.training import acceleration, curves, resume
+from wespe_bench.training.interrupting import deferred
 
 
 def train(config: TrainDped, *, quiet: bool = False) -> Path:
@@ -112,6 +113,7 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
         lacks = not (out / "generator.safetensors").is_file()
         if ranks.writes and begun == config.iterations and lacks:
             keep(begun)
+        interrupted = ending.enter_context(deferred(ranks.world == 1))
         for iteration in range(begun + 1, config.iterations + 1):
             acceleration.begin_iteration(config.compile)
             last = iteration == config.iterations
@@ -166,9 +168,12 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
             shows = last or iteration % config.preview_every == 0
             if shows:
                 keep(iteration)  # before the state: what it counts as done is there
-            if shows or (time.monotonic() - saved_at) / 60 >= config.checkpoint_minutes:
+            ends = interrupted()
+            if shows or ends or (time.monotonic() - saved_at) / 60 >= config.checkpoint_minutes:
                 resume.save(out, iteration, settings, parts)
                 saved_at = time.monotonic()
+            if ends:
+                raise KeyboardInterrupt
     if ranks.writes:
         journal.close()
     leave()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
+from reports.html import render
 from reports.paper.grid import OURS, Grid, marks, shown
 from reports.paper.render import READING
-from reports.text import plain
-
-_TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +36,12 @@ class _View:
 
 def html_tables(grids: Sequence[Grid]) -> str:
     """The page; every name in it is escaped by the template."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["plain"] = plain
-    style = (_TEMPLATES / "tables.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("tables.html").render(
+    return render(
+        "tables.html",
+        ("tables.css",),
+        (),
         views=[_view(grid) for grid in grids],
         reading=READING,
-        style=style,
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'",
     )
 
 

@@ -12,6 +12,7 @@ from reports.paper import build, grid, render
 from reports.paper.choices import Choices, parse_datasets, parse_methods
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> int:
     words = next((i for i, word in enumerate(argv) if word.startswith("-")), len(argv))
     numbers, options = argv[:words], argv[words:]
     config = parse(Tables, [*(["--numbers", *numbers] if numbers else []), *options], "tables")
-    out = Path(config.out) if config.out else None
+    out = place(config.out) if config.out else None
     if out is not None:
         _check_out(out, config.format)
     grids = build.build(
@@ -131,7 +132,7 @@ def frame(numbers: Iterable[str | int], runs: Path | str, **options: object) -> 
 
 
 def _root(runs: str) -> Path | None:
-    root = Path(runs)
+    root = place(runs)
     return None if runs == DEFAULT_RUNS and not root.exists() else root
 
 

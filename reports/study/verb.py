@@ -54,15 +54,14 @@ class StudyReport:
 
 def main(argv: list[str]) -> int:
     """Write the report's four files and print the sentence they come to."""
-    from wespe_bench.arguments import parse
+    from wespe_bench.arguments import check_out, parse
 
     config = parse(StudyReport, argv, "study report")
     folder = Path(config.folder)
     if config.min_ms < 0:
         raise InputError("--min-ms takes milliseconds from 0")
     out = Path(config.out) if config.out else folder if folder.is_dir() else folder.parent
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder with --out")
+    check_out(out)
     methods, datasets = parse_methods(config.method), parse_datasets(config.dataset)
     if config.runs is not None and not Path(config.runs).is_dir():
         raise InputError(f"no such folder: {config.runs}; --runs takes the folder of scored runs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from reports.text import plain, plural
 from wespe_bench import reading
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.study import database
+from wespe_bench.study import database, secret
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +80,12 @@ def load_votes(path: Path) -> pd.DataFrame:
     file = path / FILE if path.is_dir() else path
     if not file.exists() and (path / STUDY_FILE).exists():
         raise InputError(_NO_VOTES)
+    if file != path and file.exists() and (path / secret.FILE).exists():
+        warnings.warn(
+            f"{path}: {database.FILE} is gone; the votes are those of {FILE}, as they stood when "
+            "it was written",
+            stacklevel=2,
+        )
     try:
         reading.check_regular(file)
         frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")

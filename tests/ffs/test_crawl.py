@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ffs import manifest
-from ffs.state import FILE, State
+from ffs.state import FILE, State, set_aside, set_asides
 from tests.ffs.conftest import NOW, crawling
 from tests.ffs.flickr import KEY, World
 from tests.ffs.server import Server
@@ -146,6 +146,15 @@ def test_a_state_that_is_lost_is_made_anew(crawled: tuple[Path, Server], tmp_pat
     same = ("sha256", "views", "faves", "owner", "state", "counted")
     for id_ in before.keys() | after.keys():
         assert [before[id_][n] for n in same] == [after[id_][n] for n in same]
+
+
+def test_every_state_that_is_set_aside_is_kept(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / "crawl.sqlite").write_text(str(number))
+        set_aside(tmp_path)
+    told = {path.name: path.read_text() for path in set_asides(tmp_path)}
+    assert told.pop("crawl.sqlite.old") == "0"
+    assert told == {f"crawl.sqlite.old{n + 1}": str(n) for n in range(1, 12)}
 
 
 def test_a_reply_that_was_not_folded_in_is(server: Server, tmp_path: Path) -> None:

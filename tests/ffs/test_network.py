@@ -133,6 +133,22 @@ def test_a_head_alone_rests_on_its_weights(small: None, theirs: Theirs, tmp_path
         checkpoints.read(path, tmp_path / "other.pth")
 
 
+def test_missing_weights_of_a_head_alone_are_asked_for_as_scoring_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("WESPE_DATA", str(tmp_path))
+    told = {"whole": False, "back_end": "torchvision", "vgg_sha256": "0" * 64, "width": 64}
+    state = {"gap.weight": np.zeros((1, 512), np.float32), "gap.bias": np.zeros(1, np.float32)}
+    card = tensors.card_of(write_rater(tmp_path / "a.safetensors").read_bytes())
+    path = tmp_path / "head.safetensors"
+    tensors.write(path, state, card | told | {"layers": ["relu5_4"]})
+    with pytest.raises(InputError) as caught:
+        checkpoints.read(path)
+    assert f"with {path}?vgg=FILE" in str(caught.value)
+    assert "--" not in str(caught.value)
+
+
 def test_files_that_are_no_raters(tmp_path: Path) -> None:
     path = write_rater(tmp_path / "a.safetensors")
     data = path.read_bytes()

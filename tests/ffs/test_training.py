@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import os
+import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
 
-from ffs import checkpoints
+from ffs import checkpoints, full
 from ffs.recipe import TrainRater, main
 from ffs.train import train
 from tests.conftest import Command, entry_point
@@ -118,6 +120,40 @@ def test_killed_and_resumed_gives_the_same_bits(place: Path, head: str) -> None:
     losses = {row["loss"] for row in csv.DictReader((place / "out/train.csv").open())}
     assert len(losses) == 5  # it moves
     assert all(np.array_equal(ours[name], calm[name]) for name in ours)
+
+
+def test_an_interrupted_training_loses_nothing(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C long before a state is due: the step at work ends, and its state is saved."""
+    add = full.Watch.add
+    steps = 0
+
+    def interrupted(*arguments: Any) -> None:
+        nonlocal steps
+        add(*arguments)
+        steps += 1
+        if steps == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    more = ("--head", "gap")
+    monkeypatch.setattr(full.Watch, "add", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(FULL, *more)
+    assert torch.load(place / "out/state.pt", weights_only=True)["iteration"] == 2
+    monkeypatch.setattr(full.Watch, "add", add)
+    run(FULL, *more)
+    run(FULL, *more, "--out", "calm")
+    assert (place / "out/test.csv").read_bytes() == (place / "calm/test.csv").read_bytes()
+
+
+def test_other_work_is_not_trained_into(place: Path, verb: Verb) -> None:
+    (place / "out").mkdir()
+    (place / "out/chapter.tex").write_text("")
+    code, _, err = verb(*FROZEN)
+    assert code == 2
+    assert "out holds chapter.tex, not made here; choose another --out" in err
+    assert [path.name for path in (place / "out").iterdir()] == ["chapter.tex"]
 
 
 def test_features_are_computed_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

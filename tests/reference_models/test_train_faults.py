@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from reference_models.dped.recipe import PRESETS, TrainDped
 from reference_models.parallel import Ranks, alone
@@ -16,7 +17,7 @@ from tests.conftest import entry_point
 from tests.reference_models.trainings import DPED, WESPE, make_photos, run
 from wespe_bench.arguments import parse
 from wespe_bench.errors import InputError
-from wespe_bench.training import resume
+from wespe_bench.training import curves, resume
 
 BOTH = pytest.mark.parametrize("options", [pytest.param(o, id=o[1]) for o in (WESPE, DPED)])
 
@@ -89,6 +90,37 @@ def test_one_training_in_a_folder(place, options):
 
 
 @BOTH
+def test_other_work_is_not_trained_into(place, options):
+    (place / "thesis").mkdir()
+    (place / "thesis/chapter.tex").write_text("")
+    with pytest.raises(InputError, match=r"thesis holds chapter\.tex, not made here; choose"):
+        run(options, "--iterations", "1", "--out", "thesis")
+    assert [path.name for path in (place / "thesis").iterdir()] == ["chapter.tex"]
+    (place / "empty").mkdir()
+    run(options, "--iterations", "1", "--out", "empty")
+    (place / "empty/state.pt").unlink()  # as one that was killed before its first state
+    run(options, "--iterations", "1", "--out", "empty")
+
+
+def test_pairs_by_suffix_are_advised_as_this_verb_takes_them(place):
+    for number in range(4):
+        for folder, end in (("phone", "_phone"), ("truth", "_dslr")):
+            path = place / "both" / f"{number}{end}.png"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes((place / folder / f"{number}.png").read_bytes())
+    more = ("--iterations", "1", "--out", "paired")
+    for reference in ("both", "phone"):
+        with pytest.raises(InputError, match="two suffixes") as caught:
+            run(DPED, *more, "--input", "both", "--reference", reference)
+        assert "--input-suffix" not in str(caught.value)
+    words = shlex.split(str(caught.value).partition("(")[2].rpartition(")")[0])
+    assert words[0] == "--camera"
+    spec = words[1].replace("reference=phone", "reference=both")
+    run(DPED, *more, "--input", "", "--reference", "", "--camera", spec)
+    assert (place / "paired/generator.safetensors").is_file()
+
+
+@BOTH
 def test_the_card_says_the_command(place, options):
     out = run(options, "--iterations", "1", "--turn", "--lr", "3e-4")
     (line,) = [
@@ -115,6 +147,31 @@ def test_interrupted_says_what_to_do_and_logs_are_short(place):
     assert told.splitlines()[-1].endswith("the same command resumes")
     assert "Traceback" not in told
     assert len([part for part in told.split("\r") if "/100000" in part]) < 6
+    last = curves.read(place / "out")[-1]["iteration"]
+    assert torch.load(place / "out/state.pt", weights_only=True)["iteration"] == last
+
+
+@BOTH
+def test_an_interrupted_training_loses_nothing(place, options, monkeypatch):
+    """Ctrl-C long before a state is due: what was learned so far is saved, to the last step."""
+    more = ("--iterations", "5", "--log-every", "1")
+    write = curves.Journal.write
+
+    def interrupted(journal, row):
+        write(journal, row)
+        if row["iteration"] == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(curves.Journal, "write", interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(options, *more)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert torch.load(place / "out/state.pt", weights_only=True)["iteration"] == 3
+    monkeypatch.setattr(curves.Journal, "write", write)
+    out, calm = run(options, *more), run(options, *more, "--out", "calm")
+    for name in ("generator.safetensors", "train.csv"):
+        assert (out / name).read_bytes() == (calm / name).read_bytes()
 
 
 def test_a_process_that_dies_is_said_by_the_other(place):

@@ -84,6 +84,23 @@ def test_no_claim_where_the_interval_covers_zero_or_the_test_does_not_confirm(
     assert "nor can it be with so few (the rank test's p is 0.062 at best)" in sentence(one)
 
 
+def test_a_difference_that_rounds_to_zero_is_not_said_as_zero(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", {"psnr": BASE + 0.001 + RNG.normal(0, 1e-3, 30)})
+    make_run(tmp_path, "b", {"psnr": BASE})
+    make_run(tmp_path, "c", {"psnr": BASE + 0.002 + RNG.normal(0, 1e-4, 30)})
+    (one,) = compare_methods(["a", "b"], runs=tmp_path).differences
+    shown = one.column.show(abs(one.difference))
+    assert float(shown) == 0
+    least = f"less than {shown[:-1]}1 dB higher on average"
+    assert least in sentence(one) and f" {shown} dB" not in sentence(one)
+    (one,) = compare_methods(["b", "c"], runs=tmp_path).differences
+    assert one.better == "c" and least in sentence(one)
+    for label, values in {"d": [3.0, 5.0], "e": [5.0, 3.0]}.items():
+        make_run(tmp_path, label, {"psnr": values}, dataset="two")
+    (one,) = compare_methods(["d", "e"], runs=tmp_path).differences
+    assert "no different on average over 2 photos" in sentence(one)
+
+
 def test_one_photo_gives_no_interval_and_no_claim(tmp_path: Path) -> None:
     for label, value in {"a": 9.0, "b": 1.0}.items():
         make_run(tmp_path, label, {"psnr": [value]})

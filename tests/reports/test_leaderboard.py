@@ -126,6 +126,28 @@ def test_methods_without_a_photo_in_common_are_never_ranked_together(
     one_line(command("leaderboard", "--runs", tmp_path), "2 revisions", "photos/a", "photos/b")
 
 
+def test_one_bad_run_is_left_out_with_its_line(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bad,) = (f for f in runs.rglob("run.json") if json.loads(f.read_text())["label"] == "good")
+    bad.write_text("[")
+    assert main(["--runs", str(runs)]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (
+        line.startswith(f"wespe-bench: {bad.parent.relative_to(runs).as_posix()} is left out: ")
+        and "run.json" in line
+    )
+    for page in ("leaderboard.md", "leaderboard.html"):
+        text = (runs / "leaderboard" / page).read_text("utf-8")
+        assert "is left out" in text and "identity" in text
+    with pytest.warns(UserWarning, match="is left out"):
+        assert "good" not in set(wespe_bench.leaderboard(runs)["label"])
+    for path in runs.rglob("run.json"):
+        path.write_text("[")
+    with pytest.raises(InputError, match=r"no run at or below .* can be read: "):
+        main(["--runs", str(runs)])
+
+
 def test_a_board_of_halves_only_says_so(tmp_path: Path, command: Command) -> None:
     for label in "ab":
         make_run(tmp_path, label, {"psnr": [20.0]}, samples=["s1", "s2"])

@@ -58,6 +58,7 @@ def test_same_runs_give_the_same_bytes(runs: Path) -> None:
 def test_crops_are_the_same_box_of_every_picture(runs: Path) -> None:
     (section,) = read_contents(runs).sections
     row = crops.read_row(section, "s02", ["clahe"], (5, 6, 7, 8))
+    assert row is not None
     assert [name for name, *_ in row.panels] == ["Input", "clahe", "Reference"]
     for _, whole, crop, _ in row.panels:
         assert (crop == whole[6:14, 5:12]).all()
@@ -154,6 +155,30 @@ def test_mistakes_get_one_line(runs: Path, command: Command, tmp_path: Path) -> 
     ):
         with pytest.raises(InputError, match=words):
             main([str(runs), *arguments])
+
+
+def test_pictures_that_are_gone_are_said_and_the_rest_is_drawn(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (runs / "r1/images/s01.png").unlink()  # clahe's
+    arguments = [str(runs), "--photos", "s01", "s02", "--box", "3", "4", "10", "8"]
+    assert main(arguments) == 3
+    said = "s01 is drawn without clahe: cannot be read any more"
+    assert capsys.readouterr().err == f"wespe-bench: {said}\n"
+    assert said in (runs / "figures/figures.md").read_text("utf-8")
+    (section,) = read_contents(runs).sections
+    rows = [crops.read_row(section, photo, ["clahe"], (3, 4, 10, 8)) for photo in ("s01", "s02")]
+    found = [row for row in rows if row is not None]
+    assert [key[0] for key in crops.columns_of(found)] == ["Input", "clahe", "Reference"]
+    for path in (*runs.rglob("images/*.png"), *runs.rglob("*.png")):
+        if "figures" not in path.parts:
+            path.unlink(missing_ok=True)
+    assert main([str(runs), "--out", str(runs / "bare")]) == 3
+    _, *lines = capsys.readouterr().err.splitlines()
+    assert all("is not drawn: its pictures" in line for line in lines) and len(lines) == 2
+    assert not (runs / "bare/strip-photos.png").exists()
+    assert (runs / "bare/correlation-photos.png").exists()
+    assert "![](strip" not in (runs / "bare/figures.md").read_text("utf-8")
 
 
 def test_one_photo_with_one_metric_and_one_method(tmp_path: Path) -> None:

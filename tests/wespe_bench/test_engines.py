@@ -87,9 +87,9 @@ def test_small_files_travel_together(tmp_path: Path) -> None:
     for number in range(200):
         (tmp_path / str(number)).write_bytes(bytes(1000))
     files = [tmp_path / str(number) for number in range(200)]
-    assert chunk_of(files[:63]) == 1
-    assert chunk_of(files) == 6
+    assert chunk_of(files[:63], 63) == 1
+    assert chunk_of(files, len(files)) == 6
     (tmp_path / "big").write_bytes(bytes(2_000_000))
-    assert chunk_of([tmp_path / "big"] * 200) == 1
+    assert chunk_of([tmp_path / "big"] * 200, 200) == 1
     # What cannot be read fails when its turn comes, not here.
-    assert chunk_of([tmp_path / "gone", *files]) == 6
+    assert chunk_of([tmp_path / "gone", *files], len(files) + 1) == 6

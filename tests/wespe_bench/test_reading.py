@@ -88,3 +88,24 @@ def test_text_without_a_bottom(photos: Path, tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
     assert reading.read_json(tmp_path / "a.json") == {"a": 1}
+
+
+def test_a_file_the_user_names(tmp_path: Path, pipe: Path) -> None:
+    there = tmp_path / "a.csv"
+    there.write_bytes(b"\xef\xbb\xbfa\r\n\xc3\xa9")
+    assert reading.wanted_bytes(there) == there.read_bytes()
+    assert reading.wanted_text(there) == "a\r\n\xe9"
+    none, strange = tmp_path / "none", tmp_path / "latin.csv"
+    strange.write_bytes(b"\xe9")
+    for call, line in (
+        (lambda: reading.wanted_bytes(none), f"{none}: no such file"),
+        (lambda: reading.wanted_bytes(none, name="it"), "it: no such file"),
+        (lambda: reading.wanted_text(none, missing="make it"), "make it"),
+        (lambda: reading.wanted_bytes(pipe), f"{pipe}: cannot be read (not a regular file)"),
+        (lambda: reading.wanted_text(tmp_path), f"{tmp_path}: cannot be read (Is a directory)"),
+        (lambda: reading.wanted_text(strange), f"{strange}: not a text file in UTF-8"),
+        (lambda: reading.wanted_text(strange, strange="save it anew"), f"{strange}: save it anew"),
+    ):
+        with pytest.raises(InputError) as found:
+            call()
+        assert str(found.value) == line

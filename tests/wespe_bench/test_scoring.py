@@ -164,9 +164,9 @@ def test_metric_batches_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.M
     dataset = load_dataset("folder", input=tmp_path / "in", reference=tmp_path / "ref")
     run = enhance("identity", dataset, tmp_path / "run", quiet=True)
     names = ("psnr", "ssim", "ms_ssim", "ssim_rgb", "entropy")
-    monkeypatch.setattr("wespe_bench.engines.chunk_of", lambda files: 16)
+    monkeypatch.setattr("wespe_bench.engines.chunk_of", lambda files, count: 16)
     batched = rows(score(run, names, quiet=True))
-    monkeypatch.setattr("wespe_bench.engines.chunk_of", lambda files: 1)
+    monkeypatch.setattr("wespe_bench.engines.chunk_of", lambda files, count: 1)
     scoring.score_runs([run.folder], names, jobs=0, force=True, quiet=True)
     assert rows(load_scores(run.folder)) == batched
     assert len(batched) == 70 * len(names)

@@ -106,15 +106,7 @@ def read_list(path: Path, images: Path | None = None, better: str = "") -> Ratin
 
 def _rows(path: Path) -> list[tuple[int, Mapping[str, str | None]]]:
     """(line, row) of each row, the needed columns checked."""
-    try:
-        text = reading.read_bytes(path).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8") from None
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(reading.wanted_text(path).splitlines())
     try:
         names = reader.fieldnames or []
         if not ({"image", "score"} <= set(names) or {"dis_img_path", "score"} <= set(names)):

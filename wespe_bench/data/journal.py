@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench import atomic
+from wespe_bench.arguments import check_out
 from wespe_bench.engines import Setup
 from wespe_bench.errors import InputError
 from wespe_bench.ids import check_id
@@ -38,8 +39,7 @@ class Journal:
         another journal, or cannot be written.
         """
         out = self.folder.parent
-        if out.exists() and not out.is_dir():
-            raise InputError(f"{out} is a file; choose another --out")
+        check_out(out)
         there = sorted(path.name for path in out.glob("*") if not path.name.startswith("."))
         if self.folder.name not in there and there:
             begun = any(name.startswith("journal-") for name in there)

@@ -140,7 +140,7 @@ def _make(
         journal,
         title="make",
         jobs=jobs,
-        chunk=chunk_of([item.path for item in todo]),
+        chunk=chunk_of((item.path for item in todo), len(todo)),
         sample_of=lambda item: str(item.sample),
     )
     found = kept | done

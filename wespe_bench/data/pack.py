@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import check_jobs, check_out, cores
 from wespe_bench.data import lock
 from wespe_bench.data.block import believed, open_worker
 from wespe_bench.data.journal import (
@@ -143,7 +143,7 @@ def _pack(
         journal,
         title="pack",
         jobs=jobs,
-        chunk=chunk_of([sample.path for sample in dataset.samples]),
+        chunk=chunk_of((sample.path for sample in dataset.samples), len(dataset)),
         sample_of=lambda item: str(item.sample),
         before_writing=flush,
     )
@@ -218,8 +218,7 @@ def _refuse_other(dataset: Dataset, out: Path, hashes: dict[str, tuple[str, str 
 
 def _check_folder(out: Path) -> None:
     """Refuse a folder that holds anything that is not a pack's."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; choose another --out")
+    check_out(out)
     ours = re.compile(
         r"pack\.json|index-[0-9a-f]{12}\.parquet|(input|reference)-[0-9a-f]{12}\.npy"
         r"|journal-[0-9a-f]{12}|\..*\.tmp|" + re.escape(lock.NAME)

@@ -16,7 +16,11 @@ from wespe_bench import provenance
 from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError
 from wespe_bench.images import EXTENSIONS
+from wespe_bench.places import place
 from wespe_bench.types import Dataset, Sample
+
+#: What tells photos from references by the ends of their names, where a verb has it.
+BY_SUFFIX = "--input-suffix _phone --reference-suffix _dslr"
 
 
 def load(
@@ -34,21 +38,23 @@ def load(
     photo, when two files share an id, and when a photo lacks its reference; references
     without a photo are named in a warning and left out.
     """
-    photos = find_photos(Path(input), input_suffix)
+    folder = place(input)
+    photos = find_photos(folder, input_suffix)
     references: dict[str, Path] = {}
     if reference is not None:
-        if Path(input).resolve() == Path(reference).resolve() and input_suffix == reference_suffix:
+        pairs = place(reference)
+        if folder.resolve() == pairs.resolve() and input_suffix == reference_suffix:
             raise InputError(
                 f"{input} would be its own reference; give two folders, or two suffixes "
-                "(--input-suffix _phone --reference-suffix _dslr)"
+                f"({BY_SUFFIX})"
             )
-        references = find_photos(Path(reference), reference_suffix)
-        _check_pairs(photos, references, Path(reference))
+        references = find_photos(pairs, reference_suffix)
+        _check_pairs(photos, references, pairs)
     samples = tuple(
         Sample(id_, photos[id_], references.get(id_)) for id_ in sorted(photos, key=natural_key)
     )
     return Dataset(
-        name=name or Path(input).resolve().name or "folder",
+        name=name or folder.resolve().name or "folder",
         revision=provenance.revision(provenance.hash_samples(samples)),
         paired=reference is not None,
         samples=samples,
@@ -98,7 +104,7 @@ def find_photos(folder: Path, suffix: str = "", within: Path | None = None) -> d
             raise InputError(
                 f"{found[same]} and {thing.path} have one id, {id_!r}; rename or remove one of them"
             )
-        found[id_] = Path(thing.path)
+        found[id_] = place(thing.path)
     for id_ in found:
         for parent_id in Path(id_).parents:
             if parent_id.suffix == ".png" and parent_id.with_suffix("").as_posix() in found:
@@ -127,7 +133,7 @@ def _check_pairs(photos: dict[str, Path], references: dict[str, Path], folder: P
     if alone:
         raise InputError(
             f"{len(alone)} of {len(photos)} photos have no reference in {folder}: {some(alone)}; "
-            "pairs need the same name (see --input-suffix and --reference-suffix)"
+            f"pairs need the same name, or two suffixes ({BY_SUFFIX})"
         )
     unused = sorted(references.keys() - photos.keys(), key=natural_key)
     if unused:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from wespe_bench import places
 from wespe_bench.images import EXTENSIONS, HEIC_EXTENSIONS
 
 #: A folder that holds a file of this name is not looked into for photos.
@@ -57,7 +58,11 @@ def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found
 
     ``within`` is the data set's root, inside which links to folders are followed (default:
     ``folder`` itself). Memory grows with the largest single folder, not with the tree.
+    ``folder`` may be a place in a store, which knows no links.
     """
+    if not isinstance(folder, str) and places.is_remote(folder):
+        yield from _walk_store(folder)
+        return
     root = os.path.realpath(within or folder)
     seen: set[tuple[int, int]] = set()
     real = [(str(folder), "")]
@@ -102,11 +107,40 @@ def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found
         real.extend(reversed(folders))
 
 
-def _file(entry: os.DirEntry[str], prefix: str, root: str) -> Found:
-    stem, dot, ending = entry.name.rpartition(".")
+def _walk_store(folder: Path) -> Iterator[Found]:
+    root = str(folder)
+    for place, folders, files in places.walk(folder):
+        path = str(place)
+        if "run.json" in files or MARKER in files:
+            folders.clear()
+            yield Found(OURS, path)
+            continue
+        for name in [name for name in folders if name.startswith(".")]:
+            folders.remove(name)
+            yield Found(HIDDEN, f"{path}/{name}")
+        prefix = f"{path.removeprefix(root).strip('/')}/".lstrip("/")
+        for name in files:
+            kind, stem = _kind(name)
+            if name.startswith("."):
+                kind = HIDDEN
+            elif kind == PHOTO and not usable(prefix + stem):
+                kind = UNUSABLE
+            yield Found(kind, f"{path}/{name}", prefix + stem if kind == PHOTO else "")
+
+
+def _kind(name: str) -> tuple[str, str]:
+    """What a file is by its name, and the name without its ending."""
+    stem, dot, ending = name.rpartition(".")
     extension = f".{ending.lower()}" if dot else ""
-    if extension not in EXTENSIONS:
-        return Found(HEIC if extension in HEIC_EXTENSIONS else OTHER, entry.path)
+    if extension in EXTENSIONS:
+        return PHOTO, stem
+    return HEIC if extension in HEIC_EXTENSIONS else OTHER, stem
+
+
+def _file(entry: os.DirEntry[str], prefix: str, root: str) -> Found:
+    kind, stem = _kind(entry.name)
+    if kind != PHOTO:
+        return Found(kind, entry.path)
     id_ = prefix + stem
     if not os.path.isfile(entry.path):  # noqa: PTH113
         # A link to a device is as endless as the device.

@@ -53,12 +53,7 @@ def read(
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    try:
-        data = reading.read_bytes(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    data = reading.wanted_bytes(path)
     card = _card(path, kind, data)
     try:
         stored = load(data)

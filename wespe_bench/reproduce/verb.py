@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from wespe_bench.arguments import check_jobs, parse
+from wespe_bench.arguments import check_jobs, check_out, parse
 from wespe_bench.errors import InputError
 from wespe_bench.reproduce import child, rates, running
 from wespe_bench.reproduce.rates import Rate
@@ -33,8 +33,7 @@ def main(argv: list[str]) -> int:
     if config.plan and config.go:
         raise InputError("--plan and --go: say one of them")
     out = Path(config.out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file; name a folder")
+    check_out(out)
     steps = chosen(plan(config), config.only)
     stock = Stock(config.data)
     failures = running.go(steps, out, stock) if config.go else []

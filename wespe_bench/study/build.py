@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import __version__
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import check_jobs, check_out, cores
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.study import database, manifest, secret, tiles
@@ -109,7 +109,7 @@ def build(
     Raises InputError when ``out`` holds something else, is being served or has votes of another
     study, when a picture is missing or changed, and when the two of a pair differ in size.
     """
-    _refuse_other(out)
+    check_out(out, secret.FILE)
     hidden = secret.of(out)
     with database.alone(out, "is being served or built; stop that first"):
         names = {s: _name(hidden, s) for pair in pairs for s in (pair.first, pair.second)}
@@ -163,14 +163,6 @@ def _before(out: Path) -> Study | None:
         return manifest.read(out)
     except InputError:
         return None
-
-
-def _refuse_other(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; choose another --out")
-    there = sorted(path.name for path in out.glob("*") if not path.name.startswith("."))
-    if there and secret.FILE not in there:
-        raise InputError(f"{out} holds {there[0]}, not made here; choose another --out")
 
 
 def _name(hidden: secret.Secret, source: Source) -> str:

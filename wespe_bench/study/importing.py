@@ -10,7 +10,7 @@ import contextlib
 import re
 import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,8 @@ def main(argv: list[str]) -> int:
     config = parse(Import, argv, "study import")
     folder = Path(config.folder)
     study = manifest.read(folder)
-    new, refused = 0, []
+    new = 0
+    refused: list[tuple[str, str]] = []
     with contextlib.closing(database.connect(folder, study)) as connection:
         for file in config.files:
             try:
@@ -75,19 +76,36 @@ def main(argv: list[str]) -> int:
                 with database.transaction(connection):
                     new += _merge(connection, file, database.key_of(rater), answers)
             except InputError as error:
-                refused.append(str(error))
+                refused.append((file, str(error)))
             except sqlite3.Error as error:
                 raise InputError(f"{folder / database.FILE}: cannot be used ({error})") from None
     if refused and len(refused) == len(config.files):
-        more = f" (and {len(refused) - 1} more files refused)" if len(refused) > 1 else ""
-        raise InputError(f"{refused[0]}{more}")
+        raise InputError(_in_one_line(refused))
     print(f"{new} votes new, from {len(config.files) - len(refused)} files -> {folder}")
     if refused:
         print(f"wespe-bench: {len(refused)} files refused:", file=sys.stderr)
-        for line in refused:
+        for _, line in refused:
             print(f"  {' '.join(line.split())}", file=sys.stderr)
         return 3
     return 0
+
+
+def _in_one_line(refused: Sequence[tuple[str, str]]) -> str:
+    """Why no file counts: each reason with how many files it meets and the first of them.
+
+    >>> _in_one_line([("a", "a: no such file"), ("b", "b: altered"), ("c", "c: no such file")])
+    '3 files refused: 2 no such file (a ...), 1 altered (b)'
+    """
+    if len(refused) == 1:
+        return refused[0][1]
+    by_reason: dict[str, list[str]] = {}
+    for file, line in refused:
+        by_reason.setdefault(line.removeprefix(f"{Path(file)}: "), []).append(file)
+    told = ", ".join(
+        f"{len(files)} {reason} ({files[0]}{' ...' if len(files) > 1 else ''})"
+        for reason, files in by_reason.items()
+    )
+    return f"{len(refused)} files refused: {told}"
 
 
 def read(path: Path, study: Study) -> tuple[str, list[Answer]]:

@@ -124,7 +124,11 @@ class Server:
         if told.keys() - {"token"} or not isinstance(token, str):
             raise Refused(400, "expected {token}")
         if not hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
-            raise Refused(403, "this study needs its token: use the link you were given")
+            raise Refused(
+                403,
+                "this is not the token that the study has now: it is in the link that study "
+                "serve printed when it was started last; ask for that link",
+            )
         if not self._sessions.allows(guard.address(request.scope)):
             raise Refused(429, "too many new raters; wait a little")
         word = secret.drawn()
@@ -169,7 +173,11 @@ class Server:
         given = request.headers.get("authorization", "")
         wanted = f"Bearer {self._admin}"
         if not hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode()):
-            raise Refused(403, "votes.csv needs the admin token that study serve printed")
+            raise Refused(
+                403,
+                "votes.csv needs the admin token that study serve printed when it was started "
+                "last; every start draws another",
+            )
         text = await asyncio.to_thread(to_csv, self._folder)
         headers = {**_NO_STORE, "content-disposition": 'attachment; filename="votes.csv"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)

@@ -20,6 +20,10 @@ from wespe_bench.errors import InputError, one_line
 FORMAT_VERSION = 1
 
 NAME = "state.pt"
+_TOLD = "settings.json"
+
+#: Files of which each tells that a training made the folder.
+MARKS = (NAME, _TOLD)
 
 #: What calms a training of two networks against each other.
 REMEDY = "lower --lr or --lr-disc, or set --clip 1"
@@ -39,7 +43,7 @@ def announce(folder: Path, settings: Mapping[str, Any], config: Any) -> None:
         "versions": provenance.versions(),
         "machine": provenance.machine(),
     }
-    atomic.write_text(folder / "settings.json", json.dumps(told, indent=1, sort_keys=True) + "\n")
+    atomic.write_text(folder / _TOLD, json.dumps(told, indent=1, sort_keys=True) + "\n")
 
 
 def save(

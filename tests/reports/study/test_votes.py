@@ -122,3 +122,14 @@ def test_study_json_tells_questions_and_pictures(tmp_path: Path) -> None:
     assert study.questions == {"q0": ("set", "s0", "a", "b", "")}
     assert study.hashes == {("set", "s0", "a"): "pp", ("set", "s0", "b"): "qq"}
     assert tuple(load_votes(tmp_path).columns) == COLUMNS
+
+
+def test_a_lost_database_is_said(tmp_path: Path) -> None:
+    (tmp_path / "votes.csv").write_text(votes_csv(VOTES))
+    assert len(load_votes(tmp_path)) == 6  # an exported folder has no more
+    (tmp_path / "secret.json").write_text("{}")
+    with pytest.warns(
+        UserWarning, match=r"votes\.sqlite is gone; the votes are those of votes\.csv"
+    ):
+        assert len(load_votes(tmp_path)) == 6
+    assert len(load_votes(tmp_path / "votes.csv")) == 6

@@ -136,6 +136,18 @@ def test_one_bad_file_of_three(
     assert len(load_votes(folder)) == 5
 
 
+def test_why_none_of_several_files_counts(place: tuple[Path, Study], tmp_path: Path) -> None:
+    folder, study = place
+    other = put(tmp_path / "b.json", filled(study) | {"study": "0" * 64})
+    files = [str(tmp_path / "a.json"), other, str(tmp_path / "c.json")]
+    with pytest.raises(InputError) as caught:
+        main([str(folder), *files])
+    assert str(caught.value) == (
+        f"3 files refused: 2 no such file ({files[0]} ...), 1 votes of another study, or of "
+        f"another revision of this one ({other})"
+    )
+
+
 def test_csv_disarms_formulas_and_reads_back(tmp_path: Path) -> None:
     from dataclasses import replace
 

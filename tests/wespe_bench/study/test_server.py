@@ -255,6 +255,7 @@ def test_export_needs_the_admin_token(client: httpx.Client, server: Served, plac
     for given in ("", "Bearer", "Bearer x", f"Bearer {person.word}", f"bearer {server.admin}"):
         answer = client.get("/admin/votes.csv", headers={"authorization": given})
         assert answer.status_code == 403
+        assert "study serve printed when it was started last" in answer.text
     answer = client.get("/admin/votes.csv", headers={"authorization": f"Bearer {server.admin}"})
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"

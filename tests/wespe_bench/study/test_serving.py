@@ -71,7 +71,9 @@ def test_token(tmp_path: Path, command: Command) -> None:
     with served(folder, "--token", "abcdefgh") as server, server.client() as client:
         assert server.token == "abcdefgh"
         for told in ({"token": ""}, {"token": "abcdefgi"}, {"token": "é"}, {}):
-            assert client.post("/api/session", json=told).status_code == 403
+            answer = client.post("/api/session", json=told)
+            assert answer.status_code == 403
+            assert "in the link that study serve printed" in answer.text
         for told2 in ({"token": 1}, {"token": "abcdefgh", "name": "Ann"}, []):
             assert client.post("/api/session", json=told2).status_code == 400
         Person(client).join("abcdefgh")

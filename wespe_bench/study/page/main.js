@@ -105,7 +105,7 @@ const start = async () => {
     if (refused.status === 403) {
       fault.textContent = byId("code").hidden
         ? "This study is open to those invited. Enter the code from your invitation."
-        : "That is not the code of this study. Check the invitation.";
+        : "That is not the code of this study now. Check the invitation, or ask whoever sent it for the link of today.";
       byId("code").hidden = false;
       fault.hidden = false;
       byId("token").focus();

@@ -1,18 +1,18 @@
-"""A browser, and a served study of six pairs of coded photos."""
+"""A served study of six pairs of coded photos, for the browser of tests/browser.py."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext
 
 from tests.conftest import entry_point
 from tests.wespe_bench.study import studies
@@ -22,7 +22,6 @@ from wespe_bench.study.votes import load_votes
 
 PAIRS = 6
 SIZE = (1500, 1000)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +44,6 @@ class Served:
 
 def since_now(url: str, folder: Path) -> Served:
     return Served(url, folder, frozenset(load_votes(folder)["rater"]))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium. Fails where there is none: no test is skipped."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        pytest.fail("no Chromium on PATH; on Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")
@@ -86,50 +73,11 @@ def served_alone(tmp_path: Path, built: tuple[Path, Study]) -> Iterator[Served]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A window of 1400 x 900 that moves without gliding, so that what it shows is settled."""
-    made = browser.new_context(
-        viewport={"width": 1400, "height": 900}, reduced_motion="reduce", accept_downloads=True
-    )
-    made.set_default_timeout(30_000)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def faults() -> list[str]:
-    """What a page complained of on its console."""
-    return []
-
-
-@pytest.fixture
 def requests(context: BrowserContext) -> list[str]:
     """What was asked of the server, as its log would have it: "GET /tiles/..."."""
     asked: list[str] = []
     context.on("request", lambda one: asked.append(f"{one.method} {urlsplit(one.url).path}"))
     return asked
-
-
-@pytest.fixture
-def new_page(context: BrowserContext, faults: list[str]) -> Iterator[Callable[[], Page]]:
-    """Opens tabs; afterwards none of them may have complained."""
-
-    def opened() -> Page:
-        page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "console",
-            lambda line: faults.append(line.text) if line.type == "error" else None,
-        )
-        return page
-
-    yield opened
-    assert faults == []
-
-
-@pytest.fixture
-def page(new_page: Callable[[], Page]) -> Page:
-    return new_page()
 
 
 def out_folder(tmp_path: Path) -> Path:

@@ -24,7 +24,7 @@ def test_the_code_is_asked_for_where_the_link_lacks_it(
         expect(page.get_by_text("Enter the code from your invitation")).to_be_visible()
         page.get_by_label("Code from your invitation").fill("lake-1")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("That is not the code of this study")).to_be_visible()
+        expect(page.get_by_text("ask whoever sent it for the link")).to_be_visible()
         page.get_by_label("Code from your invitation").fill("river-42-bend")
         page.keyboard.press("Enter")
         wait_for_pair(page)

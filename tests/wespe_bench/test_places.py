@@ -1,0 +1,239 @@
+"""Photos, manifests and runs in a store: a real S3 protocol over loopback, by moto's server."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.conftest import Command, entry_point
+from wespe_bench import places, provenance, store
+from wespe_bench.cli import main
+from wespe_bench.errors import InputError
+from wespe_bench.places import place
+
+METRICS = ["--metrics", "psnr", "bpp", "--jobs", "0"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(
+    server: str, monkeypatch: pytest.MonkeyPatch, photos: Path, references: Path, tmp_path: Path
+) -> str:
+    """A bucket with the photos below photos/ and their references below truth/."""
+    import s3fs
+
+    for name, value in (
+        ("AWS_ENDPOINT_URL", server),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ):
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    monkeypatch.chdir(tmp_path)
+    name = f"lab-{tmp_path.name.replace('_', '-').lower()}"[:60].rstrip("-")
+    s3fs.S3FileSystem().mkdir(name)
+    root = place(f"s3://{name}")
+    for side, folder in (("photos", photos), ("truth", references)):
+        for photo in folder.iterdir():
+            places.write_bytes(root / side / photo.name, photo.read_bytes())
+    return f"s3://{name}"
+
+
+def run_verb(bucket: str, out: str, *more: str) -> list[str]:
+    sides = ["--input", f"{bucket}/photos", "--reference", f"{bucket}/truth"]
+    return ["run", "--enhancers", "identity", "clahe", *sides, *METRICS, "--out", out, *more]
+
+
+def rows(runs: str, target: Path) -> bytes:
+    assert main(["export", "scores", runs, "--out", str(target)]) == 0
+    return target.read_bytes()
+
+
+def test_all_in_a_store_gives_the_rows_of_files(
+    bucket: str, photos: Path, references: Path, tmp_path: Path, capsys: Any
+) -> None:
+    local = ["--input", str(photos), "--reference", str(references), "--out", "here"]
+    assert main(["run", "--enhancers", "identity", "clahe", *local, *METRICS]) == 0
+    assert main(run_verb(bucket, f"{bucket}/runs")) == 0
+    here = rows("here", tmp_path / "here.csv")
+    assert rows(f"{bucket}/runs", tmp_path / "there.csv") == here
+    # A run there, photos here, and the other way around.
+    assert main(["run", "--enhancers", "clahe", *local[:-1], f"{bucket}/mixed", *METRICS]) == 0
+    assert main(run_verb(bucket, "mixed")) == 0
+    assert rows("mixed", tmp_path / "mixed.csv") == here
+    capsys.readouterr()
+    assert main(run_verb(bucket, f"{bucket}/runs")) == 0
+    assert "0 results new, 12 there already; 0 scored" in capsys.readouterr().out
+    tables = [
+        [line for line in place(f"{root}/report.md").read_text("utf-8").splitlines() if "|" in line]
+        for root in (f"{bucket}/runs", "here")
+    ]
+    assert tables[0] == tables[1] and any("clahe" in line for line in tables[0])
+
+
+def test_what_reads_runs_reads_them_there(bucket: str, tmp_path: Path, capsys: Any) -> None:
+    runs = f"{bucket}/runs"
+    assert main(run_verb(bucket, runs)) == 0
+    assert main(["compare", "clahe", "identity", "--runs", runs, "--out", str(tmp_path)]) == 0
+    assert "clahe against identity" in capsys.readouterr().out
+    assert (tmp_path / "compare-clahe-identity.png").exists()
+    assert main(["leaderboard", "--runs", runs]) == 0
+    assert place(f"{runs}/leaderboard/leaderboard.html").is_file()
+    assert main(["tables", "2", "--runs", runs]) == 0
+    assert main(["merge", runs, "--out", str(tmp_path / "copy")]) == 0
+    assert main(["merge", str(tmp_path / "copy"), "--out", f"{bucket}/copy"]) == 0
+    whole = rows(runs, tmp_path / "one.csv")
+    assert rows(f"{bucket}/copy", tmp_path / "two.csv") == whole
+    assert rows(str(tmp_path / "copy"), tmp_path / "three.csv") == whole
+
+
+def test_shards_and_changed_objects(bucket: str, photos: Path, tmp_path: Path, capsys: Any) -> None:
+    out = f"{bucket}/runs"
+    for shard in ("1/2", "2/2"):
+        assert main(run_verb(bucket, out, "--shard", shard)) == 0
+    assert len(store.load_scores(out)) == 2 * 6 * 2
+    changed = place(f"{bucket}/photos/img3.png")
+    places.write_bytes(changed, (photos / "img4.png").read_bytes())
+    capsys.readouterr()
+    assert main(run_verb(bucket, out)) == 0
+    assert "2 results new, 10 there already; 2 scored" in capsys.readouterr().out
+    places.write_bytes(changed, b"no photo")
+    assert main(run_verb(bucket, out)) == 3
+    assert f"{changed}: not a photo" in capsys.readouterr().err
+
+
+SLOW = """
+import time
+def enhance(image):
+    time.sleep(0.3)
+    return 255 - image
+"""
+
+
+def test_killed_and_resumed_in_a_store(bucket: str, tmp_path: Path, command: Command) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    work = ["enhance", "slow.py:enhance", "--input", f"{bucket}/photos", "--jobs", "2", "--out"]
+    assert command(*work, "here").returncode == 0
+    process = subprocess.Popen([*entry_point(), *work, f"{bucket}/run"], cwd=tmp_path)
+    images = place(f"{bucket}/run/images")
+    while not (images.is_dir() and places.names(images)):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    result = command(*work, f"{bucket}/run")
+    assert result.returncode == 0, result.stderr
+    columns = ["sample", "input_sha256", "image_sha256"]
+    there, here = (
+        store.load(run, "enhanced")[columns] for run in (place(f"{bucket}/run"), tmp_path / "here")
+    )
+    assert there.equals(here)
+    assert len(there) == 6
+
+
+def test_a_manifest_and_a_camera_in_a_store(bucket: str, photos: Path, capsys: Any) -> None:
+    assert main(["data", "split", f"camera:{photos}", "--test", "2", "--out", "split.json"]) == 0
+    places.write_bytes(place(f"{bucket}/split.json"), Path("split.json").read_bytes())
+    spec = f"camera:{bucket}/photos?split=test&manifest={bucket}/split.json"
+    assert main(["enhance", "identity", "--dataset", spec, "--jobs", "0", "--out", "run"]) == 0
+    assert "2 photos enhanced" in capsys.readouterr().out
+
+
+def test_what_lies_in_a_store_besides_photos(bucket: str, capsys: Any) -> None:
+    root = place(f"{bucket}/odd")
+    png = place(f"{bucket}/photos/img1.png").read_bytes()
+    for name in ("a#1?.png", "deep/er/b.png", ".hidden/x.png", ".y.png", "note.txt"):
+        places.write_bytes(root / name, png)
+    places.write_bytes(root / "done" / "run.json", b"{}")
+    places.write_bytes(root / "done" / "images" / "c.png", png)
+    assert main(["enhance", "identity", "--input", str(root), "--jobs", "0", "--out", "run"]) == 0
+    assert list(store.load(Path("run"), "enhanced")["sample"]) == ["a#1?", "deep/er/b"]
+    assert main(["enhance", "identity", "--input", f"{bucket}/none", "--jobs", "0"]) == 2
+    assert f"no such folder: {bucket}/none" in capsys.readouterr().err
+    places.write_bytes(place(f"{bucket}/bad/x\\y.png"), png)
+    assert main(["enhance", "identity", "--input", f"{bucket}/bad", "--jobs", "0"]) == 2
+    assert "rename it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("s3://", "expected s3://BUCKET/FOLDER"),
+        ("s3:///photos", "expected s3://BUCKET/FOLDER"),
+        ("http://127.0.0.1/photos", "http://...: no store; known: s3://, gs://, hf://"),
+        ("file:///etc", "file://...: no store"),
+        ("s3://lab/x::file:///etc", "'::' has no meaning"),
+        ("s3://no-such-bucket-anywhere/photos", "no such folder"),
+    ],
+)
+def test_addresses_that_lead_nowhere(
+    bucket: str, capsys: pytest.CaptureFixture[str], address: str, told: str
+) -> None:
+    assert main(["enhance", "identity", "--input", address, "--jobs", "0"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert told in line
+
+
+def test_a_store_that_does_not_answer(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import s3fs
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    s3fs.S3FileSystem.clear_instance_cache()
+    assert main(["enhance", "identity", "--input", f"{bucket}/photos", "--jobs", "0"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "Could not connect to the endpoint" in line
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_an_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import upath  # noqa: F401
+
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(InputError, match=r"pip install 'wespe-bench\[gs\]' to read gs://"):
+        place("gs://bucket/photos")
+
+
+def test_hashes_are_kept_by_the_stores_version(bucket: str, monkeypatch: Any) -> None:
+    path = place(f"{bucket}/photos/img1.png")
+    first = provenance.sha256_file(path)
+
+    def read(_: Path) -> bytes:
+        raise AssertionError("fetched again")
+
+    with monkeypatch.context() as context:
+        context.setattr(places, "read_bytes", read)
+        assert provenance.sha256_file(path) == first
+    places.write_bytes(path, path.read_bytes()[:-1] + b"!")
+    assert provenance.sha256_file(path) != first
+
+
+def test_work_on_this_machine_loads_none_of_it(photos: Path, command: Command) -> None:
+    code = (
+        "import sys; from wespe_bench.cli import main\n"
+        "assert main(['run', '--enhancers', 'identity', '--input', 'photos', '--metrics', "
+        "'entropy', '--out', 'run', '--jobs', '0']) == 0\n"
+        "assert not {'upath', 's3fs', 'botocore'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=photos.parent, check=True)

@@ -1,0 +1,173 @@
+"""Where files are: paths of this machine, and addresses in stores: s3://, gs://, hf://.
+
+A place is a `pathlib.Path`, or for an address the object of universal_pathlib that has the same
+methods over fsspec. What else the two need done differently stands here. Work on this machine
+imports neither library and asks nothing twice.
+
+Which server a store is, and with which key, the libraries read from the user's environment
+(``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID``, ``FSSPEC_S3='{"anon": true}'``); no file names one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Any, TypeVar, cast
+
+from wespe_bench.errors import InputError, one_line
+
+#: The stores whose addresses are understood, each with the extra that reads it.
+STORES = {"s3": "s3", "gs": "gs", "hf": "hf"}
+
+# What a store answers before it is asked for the bytes, by which it tells versions apart.
+_VERSIONS = ("ETag", "etag", "md5Hash", "blob_id")
+_AT_ONCE = 16
+_LIBRARIES = (
+    *("aiobotocore", "aiohttp", "botocore"),
+    *("gcsfs", "google", "requests", "urllib3"),
+    *("huggingface_hub", "httpx", "httpx2"),
+)
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+
+_Result = TypeVar("_Result")
+
+
+def place(where: Path | str) -> Path:
+    """A path, or an address such as ``s3://bucket/photos``, as an object with a path's methods.
+
+    Raises InputError for other addresses, one without a bucket, and where the store's extra is
+    not installed.
+
+    >>> place("runs/demo").name
+    'demo'
+    >>> place("ftp://host/photos")
+    Traceback (most recent call last):
+    wespe_bench.errors.InputError: ftp://...: no store; known: s3://, gs://, hf://; else give a path
+    """
+    address = _ADDRESS.fullmatch(where) if isinstance(where, str) else None
+    if address is None:
+        return Path(where) if isinstance(where, str) else where
+    scheme, inside = address[1], address[2]
+    if scheme not in STORES:
+        known = ", ".join(f"{name}://" for name in STORES)
+        raise InputError(f"{scheme}://...: no store; known: {known}; else give a path")
+    if not inside.strip("/") or inside.startswith("/"):
+        raise InputError(f"{where!r}: expected {scheme}://BUCKET/FOLDER")
+    if "::" in inside:  # fsspec would read on with another scheme
+        raise InputError(f"{where!r}: '::' has no meaning in an address")
+    try:
+        from upath import UPath
+
+        # A listing that another process has added to since would lose its rows.
+        found = UPath(where, use_listings_cache=False)
+        found.fs  # noqa: B018  here it is that the store's own library is needed
+    except ImportError:
+        raise InputError(
+            f"{where}: pip install 'wespe-bench[{STORES[scheme]}]' to read {scheme}://"
+        ) from None
+    return cast(Path, found)
+
+
+def is_remote(path: Path) -> bool:
+    """Whether a place is an address in a store."""
+    return not isinstance(path, PurePath)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a remote object. Raises OSError."""
+    remote = cast(Any, path)
+    with _as_oserror(path):
+        return bytes(remote.fs.cat_file(remote.path))  # one request, where open() takes two
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Store an object whole: stores show all of it or nothing. Raises OSError."""
+    remote = cast(Any, path)
+    if remote.protocol == "hf":  # each file would be a commit
+        raise OSError(errno.EROFS, "Hugging Face's repositories are only read", str(path))
+    with _as_oserror(path):
+        remote.fs.pipe_file(remote.path, bytes(data))
+
+
+def names(folder: Path) -> list[str]:
+    """The names in a folder, in no order. Raises OSError where there is none (a store: [])."""
+    if not is_remote(folder):
+        return os.listdir(folder)
+    with _as_oserror(folder):
+        return [name for _, folders, files in _walk(folder, 1) for name in (*folders, *files)]
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """As os.walk: each folder, its folders' names (cleared ones are not entered), its files'."""
+    if not is_remote(folder):
+        for path, folders, files in os.walk(folder):
+            yield Path(path), folders, files
+        return
+    with _as_oserror(folder):
+        yield from _walk(folder, None)
+
+
+def _walk(folder: Path, depth: int | None) -> Iterator[tuple[Path, list[str], list[str]]]:
+    remote = cast(Any, folder)
+    for path, folders, files in remote.fs.walk(remote.path, maxdepth=depth):
+        inside = path[len(remote.path.rstrip("/")) :].strip("/")
+        folders.sort()  # in place, as the walk goes on by it
+        # A store may keep an empty object named like the folder itself.
+        yield folder / inside if inside else folder, folders, sorted(filter(None, files))
+
+
+def stamp(path: Path) -> list[Any] | None:
+    """Size and version of a remote object, equal only for equal bytes; None where none is told.
+
+    Raises OSError.
+    """
+    remote = cast(Any, path)
+    with _as_oserror(path):
+        told = remote.fs.info(remote.path)
+    if told["type"] != "file":
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
+    version = next((str(told[name]) for name in _VERSIONS if told.get(name)), None)
+    return None if version is None else [told["size"], version]
+
+
+def each(function: Callable[[Path], _Result], paths: Iterable[Path]) -> list[_Result]:
+    """``function`` of each path, in order.
+
+    Where the first is remote, of several at once, as answers take long.
+    """
+    rest = iter(paths)
+    first = next(rest, None)
+    if first is None:
+        return []
+    if not is_remote(first):
+        return [function(first), *map(function, rest)]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return list(threads.map(function, [first, *rest]))
+
+
+def unanswered(error: BaseException) -> bool:
+    """Whether an exception is a store's: no connection, no key, no such bucket."""
+    return type(error).__module__.partition(".")[0] in _LIBRARIES
+
+
+@contextmanager
+def _as_oserror(path: Path) -> Iterator[None]:
+    """What goes wrong in a store, as the OSError a file would raise."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "No such file or folder", str(path)) from None
+    except PermissionError as error:
+        raise PermissionError(errno.EACCES, one_line(error), str(path)) from None
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, one_line(error), str(path)) from None
+    except Exception as error:
+        if not unanswered(error):
+            raise
+        raise OSError(errno.EIO, one_line(error), str(path)) from None
