@@ -44,7 +44,7 @@ def merge(shards: list[Path], out: Path) -> tuple[int, int]:
     Raises InputError when two shards disagree on what was run, or a result is not what its
     row says.
     """
-    from wespe_bench import store
+    from wespe_bench import atomic, store
 
     if not shards:
         raise InputError("nothing to merge: give the folders of the shards")
@@ -63,6 +63,8 @@ def merge(shards: list[Path], out: Path) -> tuple[int, int]:
             heads[target] = (target, store.read_run(target))
         first, known = heads.setdefault(target, (run, head))
         _same(first, known, run, head)
+    for target in heads:
+        atomic.remove_leftovers(target)
     images = scores = 0
     for run, target in found:
         added = _copy(run, target)

@@ -17,16 +17,21 @@ def bar(total: int, title: str, unit: str = "photo", *, quiet: bool = False) -> 
     from tqdm import tqdm
 
     watched = sys.stderr.isatty()
-    return tqdm(
+    made: Any = tqdm(
         total=total,
         desc=title,
         unit=unit,
         disable=quiet or not total,
         mininterval=0.2 if watched else 30,
+        miniters=1,
         dynamic_ncols=watched,
         smoothing=0.1,
         file=sys.stderr,
     )
+    # Of itself tqdm reads the wall's clock: put back an hour, the bar would stand still for one.
+    made._time = time.monotonic
+    made.start_t = made.last_print_t = time.monotonic()
+    return made
 
 
 class Flushing:

@@ -1,53 +1,18 @@
-"""Folders and clocks that misbehave under a run: the rows equal those of a calm one."""
+"""Folders, files and clocks that misbehave under a run: the rows equal those of a calm one."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command, entry_point
-from tests.faults.test_kill import COUNT, csv, enhance, fill, place, score
+from tests.conftest import Command
+from tests.faults.drivers import COUNT, agree, await_images, enhance, score, start
+from tests.faults.injected import injected
 from wespe_bench import store
-
-__all__ = ["place"]
-
-
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The exported rows of the photos of `place` when nothing disturbs the run."""
-    folder = tmp_path_factory.mktemp("calm")
-    fill(folder)
-    for arguments in (enhance("calm"), score("calm"), ["export", "scores", "calm"]):
-        subprocess.run([*entry_point(), *arguments], cwd=folder, check=True, capture_output=True)
-    return (folder / "calm" / "scores.csv").read_bytes()
-
-
-def start(arguments: list[str], cwd: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*entry_point(), *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def await_images(process: subprocess.Popen[str], run: Path, count: int) -> None:
-    while len(list(run.glob("images/*.png"))) < count:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-
-
-def agree(command: Command, place: Path, expected: bytes) -> None:
-    assert csv(command, "hit", place) == expected.replace(b"calm", b"hit")
-    assert len(store.load(place / "hit", "scores")) == COUNT * 5
-    assert len(store.load(place / "hit", "enhanced")) == COUNT
-    assert not list((place / "hit").rglob("*.tmp"))
 
 
 def test_two_drivers_on_one_run(command: Command, place: Path, expected: bytes) -> None:
@@ -104,6 +69,62 @@ def test_clocks_play_no_role(command: Command, place: Path, expected: bytes, whe
     assert f"{COUNT // 2} photos enhanced" in result.stdout
     assert f"{COUNT // 2} were there already" in result.stdout
     assert command(*score("hit"), cwd=place).returncode == 0
+    agree(command, place, expected)
+
+
+# A quarter of the photos in, the clock of the driver, and of each worker at its second look,
+# goes back an hour; and somebody watches the bar.
+CLOCK = """
+import sys, time
+sys.stderr.isatty = lambda: True
+looks = 0
+def put_back(really):
+    def look():
+        global looks
+        looks += 1
+        return really() - (3600 if really.__name__ == "time" else 3600 * 10**9) * (looks > LOOKS)
+    return look
+LOOKS = 20 if "wespe-bench" in sys.argv[0] else 1
+time.time, time.time_ns = put_back(time.time), put_back(time.time_ns)
+"""
+
+
+@pytest.mark.slow
+def test_the_clock_is_put_back(command: Command, place: Path, expected: bytes) -> None:
+    environment = injected(place / "site", CLOCK)
+    for stage in (enhance, score):
+        result = command(*stage("hit"), cwd=place, env=environment)
+        assert result.returncode == 0, result.stderr
+        assert "Traceback" not in result.stderr
+        # The bar goes on, and neither the time spent nor the time left is below zero.
+        shown = re.findall(r"(\d+)/60 \[([^<]*)<([^,]*)", result.stderr)
+        assert len({int(count) for count, _, _ in shown}) >= 3, result.stderr
+        assert not [times for _, *times in shown if "-" in "".join(times)]
+    agree(command, place, expected)
+
+
+# What a file system that hangs would do: the photo is read only once all others are done.
+SLOW_FILE = """
+import pathlib, time
+def read_bytes(path, really=pathlib.Path.read_bytes):
+    if path.parts[-2:] == ("in", "13.png"):
+        end = time.monotonic() + 240
+        while len(list(pathlib.Path("hit/images").glob("*.png"))) < 59 and time.monotonic() < end:
+            time.sleep(0.01)
+        pathlib.Path("others").write_text(str(len(list(pathlib.Path("hit/images").iterdir()))))
+    if path.parts[-2:] == ("ref", "7.png"):
+        time.sleep(2)
+    return really(path)
+pathlib.Path.read_bytes = read_bytes
+"""
+
+
+def test_a_slow_file_holds_up_no_other(command: Command, place: Path, expected: bytes) -> None:
+    environment = injected(place / "site", SLOW_FILE)
+    for stage in (enhance, score):
+        result = command(*stage("hit"), cwd=place, env=environment)
+        assert result.returncode == 0, result.stderr
+    assert (place / "others").read_text() == "59"
     agree(command, place, expected)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -14,53 +15,10 @@ import psutil
 import pytest
 
 from tests.conftest import Command, entry_point
+from tests.faults.drivers import COUNT, SLOW_ENHANCER, csv, enhance, score
+from tests.faults.injected import full_disk
 from wespe_bench import store
 from wespe_bench.images import write_png
-
-COUNT = 60
-
-SLOW_ENHANCER = """
-import time
-def enhance(image):
-    time.sleep(0.02)
-    return 255 - image
-"""
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """Sixty photos with references, and an enhancer slow enough to be killed in the act."""
-    fill(tmp_path)
-    return tmp_path
-
-
-def fill(folder: Path) -> None:
-    """The same photos each time."""
-    rng = np.random.default_rng(1)
-    for number in range(COUNT):
-        for side in ("in", "ref"):
-            image = rng.integers(0, 256, (96, 128, 3), np.uint8)
-            write_png(folder / side / f"{number}.png", image)
-    (folder / "slow.py").write_text(SLOW_ENHANCER)
-
-
-def enhance(out: str) -> list[str]:
-    return [
-        "enhance",
-        "slow.py:enhance",
-        "--input",
-        "in",
-        "--reference",
-        "ref",
-        "--out",
-        out,
-        "--jobs",
-        "2",
-    ]
-
-
-def score(out: str) -> list[str]:
-    return ["score", out, "--jobs", "2"]
 
 
 def kill_at(arguments: list[str], cwd: Path, seconds: float, sign: int = signal.SIGKILL) -> bool:
@@ -87,12 +45,6 @@ def kill_at(arguments: list[str], cwd: Path, seconds: float, sign: int = signal.
     _, left = psutil.wait_procs(workers, timeout=20)
     assert not left
     return alive
-
-
-def csv(command: Command, out: str, cwd: Path) -> bytes:
-    result = command("export", "scores", out, cwd=cwd)
-    assert result.returncode == 0, result.stderr
-    return (cwd / out / "scores.csv").read_bytes()
 
 
 def undisturbed(command: Command, place: Path) -> tuple[bytes, float, float]:
@@ -164,6 +116,7 @@ def test_killed_ten_times_in_each_stage(command: Command, place: Path) -> None:
 
 
 def test_interrupted_politely(command: Command, place: Path) -> None:
+    (place / "slow.py").write_text(SLOW_ENHANCER.replace("0.02", "0.2"))
     for sign in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(
             [*entry_point(), *enhance("hit")], cwd=place, stderr=subprocess.PIPE, text=True
@@ -178,8 +131,6 @@ def test_interrupted_politely(command: Command, place: Path) -> None:
         assert "Traceback" not in stderr
         # What had come back was written down before the end.
         assert len(store.load(place / "hit", "enhanced")) > 0
-        import shutil
-
         shutil.rmtree(place / "hit")
 
 
@@ -230,23 +181,8 @@ def test_read_only_output(command: Command, place: Path) -> None:
 
 
 def test_full_disk_keeps_what_is_done(command: Command, place: Path) -> None:
-    # From the fortieth flush on the kernel's answer is replaced by the one of a full disk,
-    # which is where file systems with delayed allocation report it.
-    sitecustomize = place / "site"
-    sitecustomize.mkdir()
-    (sitecustomize / "sitecustomize.py").write_text(
-        "import errno, os\n"
-        "real, left = os.fsync, [40]\n"
-        "def fsync(descriptor):\n"
-        "    left[0] -= 1\n"
-        "    if left[0] < 0:\n"
-        "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
-        "    return real(descriptor)\n"
-        "os.fsync = fsync\n"
-    )
     arguments = [*enhance("hit")[:-1], "0"]
-    environment = os.environ | {"PYTHONPATH": str(sitecustomize)}
-    result = command(*arguments, cwd=place, env=environment)
+    result = command(*arguments, cwd=place, env=full_disk(place / "site", 40))
     assert result.returncode == 2
     line = result.stderr.strip().splitlines()[-1]
     assert "No space left on device" in line

@@ -15,12 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import entry_point
-from tests.faults.test_kill import COUNT, place
+from tests.faults.drivers import COUNT
 from tests.test_cluster_examples import await_port, free_port
 from wespe_bench import store
 from wespe_bench.cli import main
-
-__all__ = ["place"]
 
 SECRET = {
     "RAY_AUTH_MODE": "token",

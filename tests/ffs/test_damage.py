@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import json
 import os
@@ -16,24 +15,17 @@ import pytest
 
 from ffs import settings
 from ffs.state import State
+from tests.faults.injected import filling
 from tests.ffs.conftest import Loopback, Verb
 from tests.ffs.test_verbs import complaint, stems
 
 
 def test_disk_full(verb: Verb, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     _, words = loopback
-    real, left = os.fsync, [20]
-
-    def fsync(descriptor: int) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(descriptor)
-
-    monkeypatch.setattr("os.fsync", fsync)
-    line = complaint(verb(*words, "--photos", 12))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", filling(20))
+        line = complaint(verb(*words, "--photos", 12))
     assert line.endswith("No space left on device; what is done is kept")
-    monkeypatch.setattr("os.fsync", real)
     assert len(stems(Path("out/photos"))) > 2
     assert not list(Path("out").rglob("*.tmp")) + list(Path("out").rglob("*.download"))
     assert verb(*words, "--photos", 12)[0] == 0

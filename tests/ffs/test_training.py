@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import importlib.metadata
 import os
 import signal
@@ -21,6 +20,7 @@ from ffs import checkpoints, full
 from ffs.recipe import TrainRater, main
 from ffs.train import train
 from tests.conftest import Command, entry_point
+from tests.faults.injected import filling, full_disk
 from tests.ffs.conftest import Verb
 from tests.ffs.rated import FROZEN, FULL, make
 from wespe_bench.arguments import parse
@@ -238,20 +238,8 @@ def test_missing_weights(place: Path, verb: Verb, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_full_disk_keeps_the_last_state(command: Command, place: Path) -> None:
-    site = place / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(
-        "import errno, os\n"
-        "real, left = os.fsync, [6]\n"
-        "def fsync(descriptor):\n"
-        "    left[0] -= 1\n"
-        "    if left[0] < 0:\n"
-        "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
-        "    return real(descriptor)\n"
-        "os.fsync = fsync\n"
-    )
     more = ("--checkpoint-minutes", "0", "--head", "gap")
-    result = command(*FULL, *more, env=os.environ | {"PYTHONPATH": str(site)})
+    result = command(*FULL, *more, env=full_disk(place / "site", 6))
     assert result.returncode == 2
     last = result.stderr.strip().splitlines()[-1]
     assert "No space left on device" in last
@@ -266,19 +254,11 @@ def test_a_full_disk_keeps_the_last_state(command: Command, place: Path) -> None
 def test_a_full_disk_keeps_the_features(
     place: Path, verb: Verb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, left = os.fsync, [6]
-
-    def fsync(descriptor: int) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    code, _, err = verb(*FROZEN)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", filling(6))
+        code, _, err = verb(*FROZEN)
     assert code == 2
     assert "No space left on device" in err.strip().splitlines()[-1]
-    monkeypatch.setattr(os, "fsync", real)
     assert verb(*FROZEN)[0] == 0
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from reference_models import checkpoints
 from reference_models.wespe import losses
 from tests.conftest import entry_point
+from tests.faults.injected import full_disk
 from tests.reference_models.trainings import DPED, WESPE, make_photos, run
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
@@ -210,20 +211,8 @@ def test_bad_input_gets_one_line(place, change, complaint, monkeypatch):
 
 
 def test_a_full_disk_keeps_the_last_state(command, place):
-    site = place / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(
-        "import errno, os\n"
-        "real, left = os.fsync, [30]\n"
-        "def fsync(descriptor):\n"
-        "    left[0] -= 1\n"
-        "    if left[0] < 0:\n"
-        "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
-        "    return real(descriptor)\n"
-        "os.fsync = fsync\n"
-    )
     more = ("--iterations", "40", "--checkpoint-minutes", "0")
-    result = command(*WESPE, *more, env=os.environ | {"PYTHONPATH": str(site)})
+    result = command(*WESPE, *more, env=full_disk(place / "site", 30))
     assert result.returncode == 2
     last = result.stderr.strip().splitlines()[-1]
     assert "No space left on device" in last

@@ -11,36 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.faults.deaths import dying, unable
 from wespe_bench.engines import Outcome, chunk_of, local, parse_shard
 from wespe_bench.errors import InputError
 
 
 def doubling(context: int) -> Callable[[Sequence[int]], list[Outcome]]:
     return lambda items: [Outcome(i, ({"value": context * i},)) for i in items]
-
-
-def perish(folder: str, item: int) -> None:
-    """Item 3 kills its worker always, item 5 the first time only; deaths are counted in files."""
-    once = Path(folder, str(item))
-    if item == 3 or (item == 5 and not once.exists()):
-        with once.open("a") as file:
-            file.write("x")
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dying(folder: str) -> Callable[[Sequence[int]], list[Outcome]]:
-    """A worker that items 3 and 5 kill."""
-
-    def work(items: Sequence[int]) -> list[Outcome]:
-        for item in items:
-            perish(folder, item)
-        return [Outcome(i, ({"value": i},)) for i in items]
-
-    return work
-
-
-def unable(context: None) -> Callable[[Sequence[int]], list[Outcome]]:
-    raise InputError("the model file is missing")
 
 
 def hopeless(context: None) -> Callable[[Sequence[int]], list[Outcome]]:

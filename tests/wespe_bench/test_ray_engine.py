@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.wespe_bench.test_engines import perish, unable
+from tests.faults.deaths import dying, unable
 from wespe_bench.cli import main
-from wespe_bench.engines import Outcome, load_engine
+from wespe_bench.engines import load_engine
 from wespe_bench.errors import InputError
 from wespe_bench.ray_engine import load
-
-
-def dying(folder: str) -> Callable[[Sequence[int]], list[Outcome]]:
-    """A worker that items 3 and 5 kill; item 7 fails."""
-
-    def work(items: Sequence[int]) -> list[Outcome]:
-        for item in items:
-            perish(folder, item)
-            if item == 7:
-                raise ValueError("no seven")
-        Path(folder, f"pid{os.getpid()}").touch()
-        return [Outcome(i, ({"value": i, "folder": str(Path.cwd())},)) for i in items]
-
-    return work
 
 
 def test_every_item_once_whatever_dies(tmp_path: Path) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     engine = load("?workers=2")
-    outcomes = list(engine(dying, str(tmp_path), list(range(12)), jobs=1))
-    assert sorted(outcome.item for outcome in outcomes) == list(range(12))
+    outcomes = list(engine(dying, str(tmp_path), list(range(-1, 11)), jobs=1))
+    assert sorted(outcome.item for outcome in outcomes) == list(range(-1, 11))
     failed = {outcome.item: outcome.error for outcome in outcomes if outcome.error}
-    assert sorted(failed) == [3, 7]
-    assert "died 3 times" in failed[3] and "no seven" in failed[7]
+    assert sorted(failed) == [-1, 3]
+    assert "died 3 times" in failed[3] and "-1 is below zero" in failed[-1]
     assert (tmp_path / "3").read_text() == "xxx"
     # Relative paths mean the same on every node.
     assert {o.rows[0]["folder"] for o in outcomes if o.rows} == {str(Path.cwd())}
-    assert len(list(tmp_path.glob("pid*"))) >= 2
+    assert len({o.rows[0]["process"] for o in outcomes if o.rows}) >= 2
     # Ray has one of its own.
     assert signal.getsignal(signal.SIGTERM) is handler
 

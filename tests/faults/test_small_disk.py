@@ -1,0 +1,99 @@
+"""A file system that is really full, and one that is really read-only, mounted for the test.
+
+A mount needs root or a user namespace of one's own; where neither is to be had these tests fail
+rather than pass for nothing. What stands in for a full disk elsewhere is `full_disk`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command, entry_point
+from tests.faults.drivers import agree, enhance, score
+
+pytestmark = pytest.mark.slow
+
+
+def mounting(script: str, cwd: Path) -> str:
+    """What a shell script says that may mount what it likes: no other process sees it."""
+    own = ["--user", "--map-root-user"] if os.geteuid() else []
+    done = subprocess.run(
+        ["unshare", *own, "--mount", "sh", "-ec", script],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def verb(arguments: list[str], name: str) -> str:
+    """A line of the script: the verb, its words and its exit code kept in files."""
+    line = shlex.join([*entry_point(), *arguments])
+    return f"code=0; {line} > {name}.txt 2>&1 || code=$?; echo $code > {name}.code"
+
+
+def told(place: Path, name: str) -> tuple[int, str]:
+    text = (place / f"{name}.txt").read_text()
+    assert "Traceback" not in text
+    return int((place / f"{name}.code").read_text()), text.strip().splitlines()[-1]
+
+
+def test_a_file_system_of_a_megabyte(command: Command, place: Path, expected: bytes) -> None:
+    """Too small for the results: what fits is kept, and when it has grown the rest is done."""
+    (place / "hit").mkdir()
+    mounting(
+        "\n".join(
+            [
+                "mount -t tmpfs -o size=1m none hit",
+                verb(enhance("hit"), "full"),
+                "find hit -name '*.tmp' > left.txt; ls hit/images | wc -l > kept.txt",
+                "mount -o remount,size=100m hit",
+                verb(enhance("hit"), "grown"),
+                verb(score("hit"), "scored"),
+                "cp -r hit copy",
+            ]
+        ),
+        place,
+    )
+    code, line = told(place, "full")
+    assert code == 2
+    assert "No space left on device" in line and "the same command resumes" in line
+    assert (place / "left.txt").read_text() == ""
+    assert 0 < int((place / "kept.txt").read_text()) < 60
+    assert told(place, "grown")[0] == told(place, "scored")[0] == 0
+    (place / "hit").rmdir()
+    (place / "copy").rename(place / "hit")
+    agree(command, place, expected)
+
+
+def test_a_run_on_a_read_only_file_system(command: Command, place: Path, expected: bytes) -> None:
+    for arguments in (enhance("hit"), score("hit")):
+        assert command(*arguments, cwd=place).returncode == 0
+    more = [*score("hit"), "--metrics", "psnr", "entropy", "entropy_rgb"]
+    mounting(
+        "\n".join(
+            [
+                "mount --bind hit hit; mount -o remount,bind,ro hit",
+                verb(enhance("hit"), "enhance"),
+                verb(more, "score"),
+                verb(["export", "scores", "hit"], "beside"),
+                verb(["export", "scores", "hit", "--out", "elsewhere.csv"], "elsewhere"),
+            ]
+        ),
+        place,
+    )
+    for name in ("enhance", "score", "beside"):
+        code, line = told(place, name)
+        assert code == 2, line
+        assert line.startswith("wespe-bench: error: ") and "Read-only file system" in line, line
+    # What is there can be read all the same.
+    assert told(place, "elsewhere")[0] == 0
+    assert (place / "elsewhere.csv").read_bytes() == expected.replace(b"calm", b"hit")
+    agree(command, place, expected)
