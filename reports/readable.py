@@ -30,6 +30,7 @@ def read_runs(path: Path) -> Runs:
     from wespe_bench import store
 
     heads, frames, left_out = {}, [], []
+    reasons: list[str] = []
     for folder in store.find_runs(path):
         name = folder.name if folder == path else folder.relative_to(path).as_posix()
         try:
@@ -38,6 +39,9 @@ def read_runs(path: Path) -> Runs:
             heads[folder] = head
         except InputError as error:
             left_out.append(f"{plain(name)} is left out: {plain(error)}")
+            reasons.append(str(error))
+    if len(reasons) == 1 and not heads:
+        raise InputError(reasons[0])
     if not heads:
-        raise InputError(f"no run at or below {path} can be read: {left_out[0]}")
+        raise InputError(f"none of the {len(reasons)} runs in {path} can be read; {reasons[0]}")
     return Runs(heads, pd.concat(frames, ignore_index=True), tuple(left_out))

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, cast
 
+from wespe_bench import progress
 from wespe_bench.errors import InputError, one_line
 
 #: The stores whose addresses are understood, each with the extra that reads it.
@@ -147,8 +148,17 @@ def each(function: Callable[[Path], _Result], paths: Iterable[Path]) -> list[_Re
         return [function(first), *map(function, rest)]
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return list(threads.map(function, [first, *rest]))
+    listed = [first, *rest]
+    answers: list[_Result] = []
+    threads = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        with progress.bar(len(listed), "ask the store", "file") as bar:
+            for answer in threads.map(function, listed):
+                answers.append(answer)
+                bar.update()
+    finally:
+        threads.shutdown(cancel_futures=True)  # Ctrl-C does not wait for those in the queue
+    return answers
 
 
 def unanswered(error: BaseException) -> bool:

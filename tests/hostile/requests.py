@@ -143,7 +143,8 @@ REQUESTS = (
         "a session without the study's token",
         "POST /api/session",
         403,
-        "this study needs its token: use the link you were given",
+        "this is not the token that the study has now: it is in the link that study serve printed "
+        "when it was started last; ask for that link",
         _JSON,
         "{}",
     ),
@@ -151,7 +152,8 @@ REQUESTS = (
         "a session with half a character for a token",
         "POST /api/session",
         403,
-        "this study needs its token: use the link you were given",
+        "this is not the token that the study has now: it is in the link that study serve printed "
+        "when it was started last; ask for that link",
         _JSON,
         '{"token":"\\ud800"}',
     ),
@@ -167,7 +169,8 @@ REQUESTS = (
         "the export with the rater's word",
         "GET /admin/votes.csv",
         403,
-        "votes.csv needs the admin token that study serve printed",
+        "votes.csv needs the admin token that study serve printed when it was started last; every "
+        "start draws another",
         _BEARER,
     ),
     Request(

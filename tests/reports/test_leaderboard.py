@@ -144,7 +144,7 @@ def test_one_bad_run_is_left_out_with_its_line(
         assert "good" not in set(wespe_bench.leaderboard(runs)["label"])
     for path in runs.rglob("run.json"):
         path.write_text("[")
-    with pytest.raises(InputError, match=r"no run at or below .* can be read: "):
+    with pytest.raises(InputError, match=r"none of the 3 runs in .* can be read; "):
         main(["--runs", str(runs)])
 
 
