@@ -9,7 +9,8 @@
 # GPUS=0.25 lets four workers share a GPU. Nodes may come and go; what a lost one was doing is
 # done again, and this command, killed, resumes from what its run folder holds.
 set -euo pipefail
-address=$1 photos=$2 out=$3
+address=${1:?usage: ray_cluster.sh HOST:PORT PHOTOS OUT ENHANCER...}
+photos=${2:?the folder of photos} out=${3:?the run folder}
 shift 3
 wespe-bench run --enhancers "$@" --input "$photos" --out "$out" --metrics entropy bpp \
   --engine "ray:$address?gpus=${GPUS:-0}"

@@ -10,7 +10,8 @@
 #
 #     wespe-bench merge shards/* --out runs/mine
 set -euo pipefail
-photos=$1 out=$2
+photos=${1:?usage: slurm_array.sh PHOTOS OUT ENHANCER...} out=${2:?the run folder}
 shift 2
+: "${SLURM_ARRAY_TASK_ID:?start it with sbatch --array=1-N}"
 wespe-bench run --enhancers "$@" --input "$photos" --out "$out" --metrics entropy bpp \
   --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" --jobs "${SLURM_CPUS_PER_TASK:-1}"

@@ -9,6 +9,6 @@
 set -euo pipefail
 nodes=${NODES:-${SLURM_JOB_NUM_NODES:-1}}
 node=${NODE:-${SLURM_NODEID:-0}}
-head=${HEAD:-$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)}
+head=${HEAD:-$(scontrol show hostnames "${SLURM_JOB_NODELIST:?say HEAD, NODES and NODE, or start it with srun}" | head -n 1)}
 exec torchrun --nnodes "$nodes" --node-rank "$node" --nproc-per-node "${PER_NODE:-1}" \
   --master-addr "$head" --master-port "${PORT:-29500}" --no-python wespe-bench "$@"

@@ -20,6 +20,7 @@ from reports.pictures import spaced
 from reports.text import markdown, plain, plural
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 from wespe_bench.registry import did_you_mean
 from wespe_bench.runs import folder_name
 
@@ -113,7 +114,7 @@ def main(argv: list[str]) -> int:
     from wespe_bench.arguments import check_out, parse
 
     config = parse(Figures, argv, "figures")
-    runs = Path(config.runs)
+    runs = place(config.runs)
     out = Path(config.out) if config.out else runs / "figures"
     check_out(out)
     contents = read_contents(runs, common=config.common)

@@ -20,6 +20,31 @@ from wespe_bench.errors import InputError
 
 Config = TypeVar("Config")
 
+#: The fields of each verb that take addresses of stores (`wespe_bench.places`), or of the web.
+ADDRESSES = {
+    "run": ("input", "reference", "dataset", "out"),
+    "enhance": ("input", "reference", "dataset", "out"),
+    "score": ("runs",),
+    "report": ("runs", "out"),
+    "compare": ("methods", "runs", "out"),
+    "leaderboard": ("runs", "out"),
+    "tables": ("runs",),
+    "figures": ("runs",),
+    "merge": ("shards", "out"),
+    "export scores": ("runs", "out"),
+    "data split": ("dataset", "out"),
+    "data preview": ("dataset", "input", "reference"),
+    "data fetch": ("source",),
+    "ffs crawl": ("api",),
+    "ffs score": ("photos",),
+}
+
+# Fields that hold words and no path.
+_WORDS = ("label", "name", "note", "question", "title")
+
+# At the start, or after a spec's own "camera:" and its options' "manifest=".
+_ADDRESS = re.compile(r"(?:^|[:=])([A-Za-z][A-Za-z0-9+.-]*)://")
+
 
 def parse(
     config: type[Config], argv: list[str], verb: str, default: Config | None = None
@@ -65,7 +90,26 @@ def parse(
     if unknown:
         raise InputError(_unknown(unknown[0], config, command))
     _refuse_empty(parsed)
+    _refuse_addresses(parsed, ADDRESSES.get(verb, ()))
     return parsed
+
+
+def _refuse_addresses(parsed: Any, taken: Sequence[str]) -> None:
+    """Raise InputError for an address where a path of this machine has to be.
+
+    It would be taken for a folder called "s3:" here.
+    """
+    for field in _fields(type(parsed)):
+        value = getattr(parsed, field.name)
+        for text in value if isinstance(value, tuple) else (value,):
+            address = _ADDRESS.search(text) if isinstance(text, str) else None
+            if address and field.name not in (*taken, *_WORDS):
+                option = field.name.replace("_", "-")
+                name = option.upper() if _is_required(field) else f"--{option}"
+                raise InputError(
+                    f"{name} {text}: a path of this machine is needed here, not an address "
+                    f"({address[1]}://)"
+                )
 
 
 def _refuse_empty(parsed: Any) -> None:

@@ -53,8 +53,12 @@ def write(
             )
         created = before.get("created", created)
         metrics = before.get("metrics", {})
-    elif plan.folder.is_dir() and not _may_become_a_run(plan.folder):
-        raise InputError(f"{plan.folder} is not empty and is no run folder; choose another --out")
+    else:
+        store.check_apart(plan.folder)
+        if plan.folder.is_dir() and not _may_become_a_run(plan.folder):
+            raise InputError(
+                f"{plan.folder} is not empty and is no run folder; choose another --out"
+            )
     # run.json first: it is what tells a second shard that the folder is a run's.
     store.write_run(
         plan.folder,

@@ -34,7 +34,8 @@ def main(argv: list[str]) -> int:
     config = parse(Merge, argv, "merge")
     out = place(config.out)
     images, rows = merge([place(shard) for shard in config.shards], out)
-    print(f"merged {len(config.shards)} folders: {images} images and {rows} scores new in {out}")
+    folders = f"{len(config.shards)} folder{'s' if len(config.shards) > 1 else ''}"
+    print(f"merged {folders}: {images} images and {rows} scores new in {out}")
     return 0
 
 
@@ -63,6 +64,9 @@ def merge(shards: list[Path], out: Path) -> tuple[int, int]:
             heads[target] = (target, store.read_run(target))
         first, known = heads.setdefault(target, (run, head))
         _same(first, known, run, head)
+    for target in heads:
+        if not (target / "run.json").exists():
+            store.check_apart(target)
     for target in heads:
         atomic.remove_leftovers(target)
     images = scores = 0

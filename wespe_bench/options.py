@@ -23,6 +23,7 @@ def split_options(
     if not path:
         raise InputError(f"{spec}: nothing after the colon; expected {spec}:PATH")
     options = {name: values[0] for name, values in known.items()}
+    given: set[str] = set()
     for item in query.split("&") if query else []:
         name, equals, value = item.partition("=")
         if name not in known or not equals:
@@ -30,6 +31,9 @@ def split_options(
             raise InputError(
                 f"{spec}:{argument}: no option {item!r}{did_you_mean(name, known)}; known: {names}"
             )
+        if name in given:
+            raise InputError(f"{spec}:{argument}: {name} is given twice")
+        given.add(name)
         if len(known[name]) > 1 and value not in known[name]:
             raise InputError(
                 f"{spec}:{argument}: {name}={value}: expected one of {', '.join(known[name])}"

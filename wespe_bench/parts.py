@@ -94,8 +94,8 @@ def read(path: Path, kind: str) -> pa.Table:
     """
     import pyarrow as pa
 
+    data = _bytes(path)
     try:
-        data = reading.read_bytes(path)
         part = _PART.fullmatch(path.name)
         if part and provenance.sha256_bytes(data)[:32] != part[2]:
             raise ValueError("its bytes are not those its name promises")
@@ -109,8 +109,6 @@ def read(path: Path, kind: str) -> pa.Table:
                     table = table.append_column(name, pa.nulls(len(table), pa.float64()))
             table = table.cast(schema(kind))
             ids.check_column(table.column("sample"))
-    except FileNotFoundError:
-        raise
     except (OSError, pa.ArrowException, ValueError) as error:
         raise InputError(
             f"{path}: damaged ({one_line(error)[:120]}); delete it and run the same command "
@@ -118,6 +116,18 @@ def read(path: Path, kind: str) -> pa.Table:
         ) from None
     refuse_newer(path, int(stamp))
     return table
+
+
+def _bytes(path: Path) -> bytes:
+    """A file that cannot be had for now is not damaged: nothing is to be deleted for it."""
+    try:
+        return reading.read_bytes(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); run again once it can"
+        ) from None
 
 
 def refuse_newer(path: Path, layout: int) -> None:

@@ -27,11 +27,14 @@ STORES = {"s3": "s3", "gs": "gs", "hf": "hf"}
 # What a store answers before it is asked for the bytes, by which it tells versions apart.
 _VERSIONS = ("ETag", "etag", "md5Hash", "blob_id")
 _AT_ONCE = 16
+_LONGEST = 200
 _LIBRARIES = (
     *("aiobotocore", "aiohttp", "botocore"),
     *("gcsfs", "google", "requests", "urllib3"),
     *("huggingface_hub", "httpx", "httpx2"),
 )
+# Letters, digits and what S3, Google and Hugging Face have besides.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/|$)")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 _Result = TypeVar("_Result")
@@ -56,7 +59,7 @@ def place(where: Path | str) -> Path:
     if scheme not in STORES:
         known = ", ".join(f"{name}://" for name in STORES)
         raise InputError(f"{scheme}://...: no store; known: {known}; else give a path")
-    if not inside.strip("/") or inside.startswith("/"):
+    if not _BUCKET.match(inside):
         raise InputError(f"{where!r}: expected {scheme}://BUCKET/FOLDER")
     if "::" in inside:  # fsspec would read on with another scheme
         raise InputError(f"{where!r}: '::' has no meaning in an address")
@@ -68,7 +71,8 @@ def place(where: Path | str) -> Path:
         found.fs  # noqa: B018  here it is that the store's own library is needed
     except ImportError:
         raise InputError(
-            f"{where}: pip install 'wespe-bench[{STORES[scheme]}]' to read {scheme}://"
+            f"{where}: needs uv sync --extra {STORES[scheme]} (or pip install "
+            f"'wespe-bench[{STORES[scheme]}]')"
         ) from None
     return cast(Path, found)
 
@@ -76,6 +80,18 @@ def place(where: Path | str) -> Path:
 def is_remote(path: Path) -> bool:
     """Whether a place is an address in a store."""
     return not isinstance(path, PurePath)
+
+
+def is_dir(path: Path) -> bool:
+    """Whether a place is a folder. Raises OSError where a store does not say."""
+    with _as_oserror(path):
+        return path.is_dir()
+
+
+def is_file(path: Path) -> bool:
+    """Whether a place is a file. Raises OSError where a store does not say."""
+    with _as_oserror(path):
+        return path.is_file()
 
 
 def read_bytes(path: Path) -> bytes:
@@ -152,7 +168,7 @@ def each(function: Callable[[Path], _Result], paths: Iterable[Path]) -> list[_Re
     answers: list[_Result] = []
     threads = ThreadPoolExecutor(_AT_ONCE)
     try:
-        with progress.bar(len(listed), "ask the store", "file") as bar:
+        with progress.bar(len(listed), "ask the store", "file", delay=3) as bar:
             for answer in threads.map(function, listed):
                 answers.append(answer)
                 bar.update()
@@ -169,15 +185,20 @@ def unanswered(error: BaseException) -> bool:
 @contextmanager
 def _as_oserror(path: Path) -> Iterator[None]:
     """What goes wrong in a store, as the OSError a file would raise."""
+    if not is_remote(path):
+        yield
+        return
     try:
         yield
     except FileNotFoundError:
         raise FileNotFoundError(errno.ENOENT, "No such file or folder", str(path)) from None
     except PermissionError as error:
-        raise PermissionError(errno.EACCES, one_line(error), str(path)) from None
+        told = f"the store refuses it: {one_line(error)[:_LONGEST]}; see the keys it is given"
+        raise PermissionError(errno.EACCES, told, str(path)) from None
     except OSError as error:
-        raise OSError(error.errno or errno.EIO, one_line(error), str(path)) from None
+        told = one_line(error)[:_LONGEST]
+        raise OSError(error.errno or errno.EIO, told, str(path)) from None
     except Exception as error:
         if not unanswered(error):
             raise
-        raise OSError(errno.EIO, one_line(error), str(path)) from None
+        raise OSError(errno.EIO, one_line(error)[:_LONGEST], str(path)) from None

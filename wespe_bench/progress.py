@@ -12,8 +12,13 @@ from typing import Any
 _SHARE, _SOONEST, _LATEST = 0.05, 2.0, 30.0
 
 
-def bar(total: int, title: str, unit: str = "photo", *, quiet: bool = False) -> Any:
-    """A tqdm bar; where nobody watches (a log file) it reports every 30 s."""
+def bar(
+    total: int, title: str, unit: str = "photo", *, quiet: bool = False, delay: float = 0
+) -> Any:
+    """A tqdm bar; where nobody watches (a log file) it reports every 30 s.
+
+    What is over within ``delay`` seconds shows none.
+    """
     from tqdm import tqdm
 
     watched = sys.stderr.isatty()
@@ -26,6 +31,7 @@ def bar(total: int, title: str, unit: str = "photo", *, quiet: bool = False) -> 
         miniters=1,
         dynamic_ncols=watched,
         smoothing=0.1,
+        delay=delay,
         file=sys.stderr,
     )
     # Of itself tqdm reads the wall's clock: put back an hour, the bar would stand still for one.

@@ -54,7 +54,13 @@ def sha256_bytes(data: bytes) -> str:
 
 def data_folder() -> Path:
     """Where data sets and imported models live: ``$WESPE_DATA``, default ``data`` here."""
-    return Path(os.environ.get("WESPE_DATA") or "data")
+    return _here("WESPE_DATA", os.environ.get("WESPE_DATA") or "data")
+
+
+def _here(name: str, folder: str) -> Path:
+    if "://" in folder:
+        raise InputError(f"{name}={folder}: expected a folder of this machine")
+    return Path(folder)
 
 
 def cache_folder() -> Path | None:
@@ -63,7 +69,7 @@ def cache_folder() -> Path | None:
     None for a user without a home.
     """
     if chosen := os.environ.get("WESPE_CACHE"):
-        return Path(chosen)
+        return _here("WESPE_CACHE", chosen)
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base) / "wespe-bench"
     try:

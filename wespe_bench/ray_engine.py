@@ -47,9 +47,15 @@ def load(argument: str = "") -> Callable[..., Iterator[Outcome]]:
     Raises InputError for an option that is no number, and when Ray is not installed.
     """
     bare = not argument or argument.startswith("?")
-    address, options = split_options(
-        "ray", f"-{argument}" if bare else argument, {"workers": [""], "gpus": ["0"]}
-    )
+    known = {"workers": [""], "gpus": ["0"]}
+    try:
+        address, options = split_options("ray", f"-{argument}" if bare else argument, known)
+    except InputError as error:
+        raise InputError(f"--engine {str(error).replace('ray:-', 'ray', 1)}") from None
+    address = "" if bare else address
+    host, _, port = address.rpartition(":")
+    if address not in ("", "auto") and "://" not in address and not (host and port.isdecimal()):
+        raise InputError(f"--engine ray:{argument}: expected ray:HOST:PORT")
     try:
         workers, gpus = int(options["workers"] or 0), float(options["gpus"])
     except ValueError:
@@ -60,7 +66,7 @@ def load(argument: str = "") -> Callable[..., Iterator[Outcome]]:
             f"--engine ray:{argument}: workers is a whole number, gpus a share such as 0.25"
         )
     _import()
-    return partial(ray, address="" if bare else address, workers=workers, gpus=gpus)
+    return partial(ray, address=address, workers=workers, gpus=gpus)
 
 
 def ray(
@@ -90,7 +96,8 @@ def ray(
         fixed = workers or (max(jobs, 1) if own else 0)
         if gpus and module.cluster_resources().get("GPU", 0) < gpus:
             raise InputError(
-                f"--engine ray with gpus={gpus:g}: this Ray cluster has no GPU to share"
+                f"--engine ray with gpus={gpus:g}: this Ray cluster has no GPU to share; "
+                "leave gpus out to use its processors"
             )
         crew = _Crew(module, (setup, context, _surroundings()), gpus)
         try:
@@ -256,6 +263,8 @@ def _import() -> Any:
     # Ray would pack the working folder and start every worker through uv, because we were.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # A wrong token is said by us, once, not by Ray every second.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     # We show no GPU to workers that ask for none; Ray is about to do the same, and says so.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
@@ -292,7 +301,7 @@ def _connected(address: str, cpus: int) -> Iterator[tuple[Any, bool]]:
         where = f"the Ray cluster at {there}" if there else "a Ray of its own"
         raise InputError(
             f"--engine ray: cannot start or reach {where}: {one_line(error)[:300]}"
-            + " (a cluster with a token wants RAY_AUTH_MODE=token here too)" * bool(there)
+            + " (with a token, RAY_AUTH_MODE and RAY_AUTH_TOKEN as on its nodes)" * bool(there)
         ) from None
     try:
         if handler is not None:

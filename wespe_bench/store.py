@@ -85,6 +85,26 @@ def load(run: Path, kind: str) -> pd.DataFrame:
     return frame.sort_values(parts.KEYS[kind], kind="stable").reset_index(drop=True)
 
 
+def check_apart(run: Path) -> None:
+    """Raise InputError where a new run would lie inside another, or over others.
+
+    Readers look no deeper than a run, so one of the two would never be seen.
+    """
+    above = next((p for p in run.absolute().parents if _is_run(p)), None)
+    if above is not None:
+        raise InputError(f"{run} lies inside the run {above}; choose another --out")
+    if not _is_run(run) and places.is_dir(run):
+        inside = next((p for p, _, files in places.walk(run) if "run.json" in files), None)
+        if inside is not None:
+            raise InputError(
+                f"{run} holds runs ({inside}); choose a folder in it, or another --out"
+            )
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "run.json").is_file() and (folder / "samples.parquet").is_file()
+
+
 def write_samples(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write samples.parquet: sample, path, sha256, reference, reference_sha256."""
     atomic.write_bytes(run / "samples.parquet", parts.encode("samples", rows))
@@ -153,9 +173,9 @@ def _check_head(path: Path, content: dict[str, Any]) -> None:
 
 def find_runs(path: Path) -> list[Path]:
     """The run folders at or below ``path``, sorted. Raises InputError when there are none."""
-    if not path.is_dir():
+    if not places.is_dir(path):
         raise InputError(f"no such folder: {path}")
-    if (path / "run.json").is_file():
+    if places.is_file(path / "run.json"):
         return [path]
     found: list[Path] = []
     for folder, names, files in places.walk(path):

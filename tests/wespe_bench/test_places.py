@@ -99,6 +99,8 @@ def test_what_reads_runs_reads_them_there(bucket: str, tmp_path: Path, capsys: A
     assert main(["leaderboard", "--runs", runs]) == 0
     assert place(f"{runs}/leaderboard/leaderboard.html").is_file()
     assert main(["tables", "2", "--runs", runs]) == 0
+    assert main(["figures", runs, "--out", str(tmp_path / "figures")]) == 0
+    assert list((tmp_path / "figures").rglob("*.png"))
     assert main(["merge", runs, "--out", str(tmp_path / "copy")]) == 0
     assert main(["merge", str(tmp_path / "copy"), "--out", f"{bucket}/copy"]) == 0
     whole = rows(runs, tmp_path / "one.csv")
@@ -151,14 +153,20 @@ def test_killed_and_resumed_in_a_store(bucket: str, tmp_path: Path, command: Com
 
 
 def test_a_manifest_and_a_camera_in_a_store(bucket: str, photos: Path, capsys: Any) -> None:
+    split = ["data", "split", f"camera:{bucket}/photos", "--test", "2", "--out"]
+    assert main([*split, f"{bucket}/split.json"]) == 0
     assert main(["data", "split", f"camera:{photos}", "--test", "2", "--out", "split.json"]) == 0
-    places.write_bytes(place(f"{bucket}/split.json"), Path("split.json").read_bytes())
+    assert place(f"{bucket}/split.json").read_bytes() == Path("split.json").read_bytes()
+    assert not Path("s3:").exists()
     spec = f"camera:{bucket}/photos?split=test&manifest={bucket}/split.json"
     assert main(["enhance", "identity", "--dataset", spec, "--jobs", "0", "--out", "run"]) == 0
     assert "2 photos enhanced" in capsys.readouterr().out
 
 
 def test_what_lies_in_a_store_besides_photos(bucket: str, capsys: Any) -> None:
+    import s3fs
+
+    fs = s3fs.S3FileSystem()
     root = place(f"{bucket}/odd")
     png = place(f"{bucket}/photos/img1.png").read_bytes()
     for name in ("a#1?.png", "deep/er/b.png", ".hidden/x.png", ".y.png", "note.txt"):
@@ -169,9 +177,10 @@ def test_what_lies_in_a_store_besides_photos(bucket: str, capsys: Any) -> None:
     assert list(store.load(Path("run"), "enhanced")["sample"]) == ["a#1?", "deep/er/b"]
     assert main(["enhance", "identity", "--input", f"{bucket}/none", "--jobs", "0"]) == 2
     assert f"no such folder: {bucket}/none" in capsys.readouterr().err
-    places.write_bytes(place(f"{bucket}/bad/x\\y.png"), png)
-    assert main(["enhance", "identity", "--input", f"{bucket}/bad", "--jobs", "0"]) == 2
-    assert "rename it" in capsys.readouterr().err
+    for number, key in enumerate(("x\\y.png", "a::b.png", "../up.png")):
+        fs.pipe_file(f"{bucket}/bad{number}/{key}", png)
+        assert main(["enhance", "identity", "--input", f"{bucket}/bad{number}", "--jobs", "0"]) == 2
+        assert "; rename it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -207,11 +216,71 @@ def test_a_store_that_does_not_answer(
     s3fs.S3FileSystem.clear_instance_cache()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "data make --input s3://lab/photos --out made",
+        "data make --input photos --out s3://lab/made",
+        "data pack --input s3://lab/photos --out packed",
+        "data check camera:s3://lab/photos",
+        "data check camera:photos --out s3://lab/check.csv",
+        "data register --input s3://lab/photos --reference truth --out pairs",
+        "data preview --input photos --out s3://lab/preview.jpg",
+        "data fetch div2k --out http://lab/div2k",
+        "study build --runs s3://lab/runs --method clahe --out study",
+        "study serve s3://lab/study",
+        "ffs score photos --out s3://lab/ffs.csv",
+        "figures runs --out http://lab/figures",
+        "reproduce --plan --out s3://lab/paper",
+        "demo --out s3://lab/demo",
+        "run --dataset samples --enhancers clahe --data s3://lab",
+        "run --input photos --enhancers results:s3://lab/results",
+        "run --input photos --enhancers clahe onnx:s3://lab/net.onnx",
+        "train wespe --source camera:s3://lab/photos --target camera:photos",
+        "leaderboard --add s3://lab/card.json",
+    ],
+)
+def test_verbs_that_want_a_disk_say_so(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.chdir(photos.parent)
+    words = command.split()
+    assert main(words) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "a path of this machine is needed here, not an address" in line
+    assert [path.name for path in photos.parent.iterdir()] == ["photos"]
+
+
+def test_a_data_folder_in_a_store(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setenv("WESPE_DATA", "s3://lab/data")
+    assert main(["data", "list"]) == 2
+    assert "WESPE_DATA=s3://lab/data: expected a folder of this machine" in capsys.readouterr().err
+
+
+def test_a_part_that_cannot_be_had_is_not_called_damaged(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    assert main(run_verb(bucket, f"{bucket}/runs")) == 0
+    capsys.readouterr()
+    real = places.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.suffix == ".parquet":
+            raise PermissionError(13, "the store refuses it", str(path))
+        return real(path)
+
+    monkeypatch.setattr(places, "read_bytes", refused)
+    assert main(["export", "scores", f"{bucket}/runs", "--out", "x.csv"]) == 2
+    told = capsys.readouterr().err
+    assert "cannot be read (the store refuses it); run again once it can" in told
+    assert "delete" not in told
+
+
 def test_an_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     import upath  # noqa: F401
 
     monkeypatch.setitem(sys.modules, "gcsfs", None)
-    with pytest.raises(InputError, match=r"pip install 'wespe-bench\[gs\]' to read gs://"):
+    with pytest.raises(InputError, match=r"^gs://bucket/photos: needs uv sync --extra gs"):
         place("gs://bucket/photos")
 
 

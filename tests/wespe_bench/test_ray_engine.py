@@ -58,6 +58,20 @@ def test_bad_options(spec: str) -> None:
         load_engine(spec)
 
 
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("ray?wrkers=2", r"^--engine ray\?wrkers=2: no option 'wrkers=2' \(did you mean"),
+        ("ray?workers=1&workers=2", "workers is given twice"),
+        ("ray:127.0.0.1", r"^--engine ray:127\.0\.0\.1: expected ray:HOST:PORT"),
+        ("ray:head:port", "expected ray:HOST:PORT"),
+    ],
+)
+def test_what_is_wrong_with_a_spec(spec: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        load_engine(spec)
+
+
 def test_an_unknown_engine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--suite", "demo", "--engine", "rya"]) == 2
     assert "unknown engine 'rya' (did you mean 'ray'?)" in capsys.readouterr().err

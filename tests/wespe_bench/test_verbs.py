@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from wespe_bench import cli, listing, suites
+from wespe_bench import cli, listing, store, suites
+from wespe_bench.cli import main
 from wespe_bench.errors import InputError
 from wespe_bench.registry import resolve
 
@@ -54,3 +57,23 @@ def test_the_demo_goes_where_it_is_sent(
     ((out, data),) = {(config.out, config.data) for config in asked}
     assert (out, data) == ("else where", "there")
     assert "--suite demo --out 'else where' --enhancers" in capsys.readouterr().out
+
+
+def test_no_run_lies_in_another_or_over_others(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(photos.parent)
+    work = ["--input", "photos", "--metrics", "bpp", "--jobs", "0", "--out"]
+    assert main(["run", "--enhancers", "identity", "clahe", *work, "runs"]) == 0
+    rows = len(store.load_scores("runs"))
+    capsys.readouterr()
+    for arguments, told in (
+        (["run", "--enhancers", "unsharp", *work, "runs/photos/clahe"], "lies inside the run"),
+        (["merge", "runs", "--out", "runs/photos/clahe/more"], "lies inside the run"),
+        (["merge", "runs/photos/identity", "--out", "runs"], "holds runs"),
+    ):
+        assert main(arguments) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert told in line
+        assert len(store.load_scores("runs")) == rows
+    assert main(["merge", "runs/photos/identity", "--out", "other"]) == 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wespe_bench.errors import InputError
+from wespe_bench.places import place
 
 if TYPE_CHECKING:
     from wespe_bench.datasets.survey import Survey
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
         provenance.forget()
     survey = _survey(config.dataset, config.data)
     split = divided(survey, config.seed, config.train, config.test)
-    out = Path(config.out or f"{folder_name(survey.name)}-{config.seed}.json")
+    out = place(config.out or f"{folder_name(survey.name)}-{config.seed}.json")
     if out.exists() and not config.force:
         raise InputError(f"{out} is there already; --force replaces it, --out names another")
     try:

@@ -16,7 +16,7 @@ from wespe_bench import provenance
 from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError
 from wespe_bench.images import EXTENSIONS
-from wespe_bench.places import place
+from wespe_bench.places import is_dir, place
 from wespe_bench.types import Dataset, Sample
 
 #: What tells photos from references by the ends of their names, where a verb has it.
@@ -80,7 +80,7 @@ def find_photos(folder: Path, suffix: str = "", within: Path | None = None) -> d
     is left out with a warning. Raises InputError: no such folder, no photo in it, an unreadable
     subfolder, an unusable name, two files with one id.
     """
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise InputError(f"no such folder: {folder}")
     found: dict[str, Path] = {}
     folded: dict[str, str] = {}
@@ -124,8 +124,8 @@ def find_photos(folder: Path, suffix: str = "", within: Path | None = None) -> d
 def _refuse(thing: tree.Found) -> None:
     if thing.kind == tree.UNREADABLE:
         raise InputError(f"{thing.path}: cannot be listed; is it yours to read?")
-    if thing.kind == tree.UNUSABLE:
-        raise InputError(f"{thing.path!r}: a {tree.UNUSABLE}; rename it")
+    if thing.kind in (tree.UNUSABLE, tree.KEY):
+        raise InputError(f"{thing.path!r}: a {thing.kind}; rename it")
 
 
 def _check_pairs(photos: dict[str, Path], references: dict[str, Path], folder: Path) -> None:

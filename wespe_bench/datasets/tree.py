@@ -33,6 +33,7 @@ LINKED = "linked from outside of the data set"
 SPECIAL = "neither file nor folder"
 UNREADABLE = "folder that cannot be listed"
 UNUSABLE = "name with control characters, a backslash or bytes that are not UTF-8"
+KEY = "key with '..' or '::' in it"
 HEIC = "HEIC, which needs pip install 'wespe-bench[heic]'"
 
 #: Kinds that are remarks; every other kind but `PHOTO` is a fault.
@@ -117,12 +118,14 @@ def _walk_store(folder: Path) -> Iterator[Found]:
             continue
         for name in [name for name in folders if name.startswith(".")]:
             folders.remove(name)
-            yield Found(HIDDEN, f"{path}/{name}")
+            yield Found(KEY if name in (".", "..") else HIDDEN, f"{path}/{name}")
         prefix = f"{path.removeprefix(root).strip('/')}/".lstrip("/")
         for name in files:
             kind, stem = _kind(name)
             if name.startswith("."):
                 kind = HIDDEN
+            elif kind == PHOTO and "::" in prefix + name:
+                kind = KEY
             elif kind == PHOTO and not usable(prefix + stem):
                 kind = UNUSABLE
             yield Found(kind, f"{path}/{name}", prefix + stem if kind == PHOTO else "")
