@@ -127,7 +127,7 @@ def local(
     deaths: Counter[int] = Counter()
     running: dict[Future[Any], tuple[Any, ...]] = {}
     pool: ProcessPoolExecutor | None = None
-    breaks_in_a_row = 0
+    breaks_in_a_row, any_lived = 0, False
     with _single_threaded_libraries(jobs):
         try:
             while chunks or alone or running:
@@ -154,7 +154,7 @@ def local(
                     except BrokenProcessPool:
                         lost.append(batch)
                     else:
-                        breaks_in_a_row = 0
+                        breaks_in_a_row, any_lived = 0, True
                         yield from outcomes
                 if not lost:
                     continue
@@ -173,7 +173,8 @@ def local(
                     if deaths[id(item)] < DEATHS:
                         alone.append((item,))
                     else:
-                        breaks_in_a_row = 0
+                        if any_lived:  # else it is none of the items that kills the workers
+                            breaks_in_a_row = 0
                         yield given_up(item)
         finally:
             if pool is not None:
