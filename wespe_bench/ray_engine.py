@@ -263,8 +263,6 @@ def _import() -> Any:
     # Ray would pack the working folder and start every worker through uv, because we were.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # A wrong token is said by us, once, not by Ray every second.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     # We show no GPU to workers that ask for none; Ray is about to do the same, and says so.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
