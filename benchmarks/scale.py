@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -104,8 +103,8 @@ def on_paper(rows: Sequence[dict[str, Any]]) -> str:
             f"{scores * size / 1e9:.1f} GB of scores; a scan to resume {scores:,.0f} / {scan:,.0f} "
             f"= {scores / scan:,.0f} s in one folder, {scores / machines / scan:.0f} s in one a "
             f"machine; a driver of all photos {photos * each / 1e3 + small[1] / 1e3:,.1f} GB, of a "
-            f"machine's {share * each / 1e3 + small[1] / 1e3:,.1f} GB ({1e6 * each:,.0f} bytes "
-            "a photo)"
+            f"machine's {share * each / 1e3 + small[1] / 1e3:,.1f} GB where its photos "
+            f"are a folder of their own ({1e6 * each:,.0f} bytes a photo)"
         )
     return "\n".join(["on paper:", *lines])
 
@@ -332,11 +331,17 @@ def small(folder: str, count: int) -> None:
     data = (root / "one.png").read_bytes()
     for number in range(count):
         (root / "photos" / f"{number:06d}.png").write_bytes(data)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    before = peak()
     dataset = load_dataset("folder", input=str(root / "photos"), name="small")
     enhance("auto_gamma", dataset, out=root / "run", jobs=2, quiet=True)
     score_runs([root / "run"], ["entropy"], jobs=2, quiet=True)
-    print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print(before, peak())
+
+
+def peak() -> int:
+    """Bytes this process has needed at most; getrusage would count its parent's, too."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 if __name__ == "__main__":
