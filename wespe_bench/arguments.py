@@ -34,16 +34,17 @@ ADDRESSES = {
     "export scores": ("runs", "out"),
     "data split": ("dataset", "out"),
     "data preview": ("dataset", "input", "reference"),
-    "data fetch": ("source",),
+    "data fetch": ("source", "mirror"),
     "ffs crawl": ("api",),
     "ffs score": ("photos",),
 }
 
-# Fields that hold words and no path.
-_WORDS = ("label", "name", "note", "question", "title")
+# Fields that hold words, or a cluster, and no path.
+_WORDS = ("engine", "label", "name", "note", "question", "title")
 
-# At the start, or after a spec's own "camera:" and its options' "manifest=".
-_ADDRESS = re.compile(r"(?:^|[:=])([A-Za-z][A-Za-z0-9+.-]*)://")
+# At the start, or after a spec's own "camera:" and its options' "manifest="; what a command of
+# several words is given (cmd:...) is its own affair.
+_ADDRESS = re.compile(r"(?:\S*[:=])?([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 def parse(
@@ -102,7 +103,7 @@ def _refuse_addresses(parsed: Any, taken: Sequence[str]) -> None:
     for field in _fields(type(parsed)):
         value = getattr(parsed, field.name)
         for text in value if isinstance(value, tuple) else (value,):
-            address = _ADDRESS.search(text) if isinstance(text, str) else None
+            address = _ADDRESS.match(text) if isinstance(text, str) else None
             if address and field.name not in (*taken, *_WORDS):
                 option = field.name.replace("_", "-")
                 name = option.upper() if _is_required(field) else f"--{option}"

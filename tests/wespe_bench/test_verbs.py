@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from wespe_bench import cli, listing, store, suites
+from wespe_bench.arguments import parse
 from wespe_bench.cli import main
 from wespe_bench.errors import InputError
 from wespe_bench.registry import resolve
@@ -77,3 +78,16 @@ def test_no_run_lies_in_another_or_over_others(
         assert told in line
         assert len(store.load_scores("runs")) == rows
     assert main(["merge", "runs/photos/identity", "--out", "other"]) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--engine", "ray:ray://head:10001"],
+        ["--enhancers", "cmd:fetch --from=http://lab/ {input} {output}"],
+        ["--name", "http://lab/photos"],
+    ],
+)
+def test_addresses_that_are_no_paths_are_let_through(words: list[str]) -> None:
+    parsed = parse(suites.RunSuite, words, "run")
+    assert words[1] in (parsed.engine, parsed.name, *parsed.enhancers)
