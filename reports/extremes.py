@@ -11,6 +11,7 @@ from reports.comparison import Comparison, Difference
 from reports.strip import before_after_strip
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
+from wespe_bench.store import result_of
 
 #: Photos of a strip in favour of each side.
 EACH = 2
@@ -45,8 +46,8 @@ def draw_extremes(comparison: Comparison, out: Path) -> Path | None:
         way = "above" if value > 0 else "below"
         panels = [
             ("input", str(files["path"])),
-            (f"{one.a}: {shown} {way}", str(folders[one.a] / "images" / f"{sample}.png")),
-            (one.b, str(folders[one.b] / "images" / f"{sample}.png")),
+            (f"{one.a}: {shown} {way}", str(result_of(folders[one.a], sample))),
+            (one.b, str(result_of(folders[one.b], sample))),
         ]
         if isinstance(files["reference"], str):
             panels.append(("reference", files["reference"]))

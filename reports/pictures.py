@@ -14,6 +14,7 @@ from reports.contents import Section
 from reports.text import plain
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
+from wespe_bench.store import result_of
 
 #: How many photos of a data set a page shows, and how wide, until they fit their share.
 _STEPS = ((4, 900), (4, 720), (4, 560), (3, 480), (2, 400), (1, 320), (1, 200))
@@ -123,7 +124,7 @@ def shots(section: Section, sample: str, width: int) -> Iterator[tuple[str, str,
         ("Input", "input", next(iter(unprocessed), ""), row["path"])
     ]
     wanted += [
-        (plain(run.label), "method", run.label, run.folder / "images" / f"{sample}.png")
+        (plain(run.label), "method", run.label, result_of(run.folder, sample))
         for run in section.runs
         if run.label not in unprocessed
     ]

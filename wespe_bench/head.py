@@ -54,11 +54,7 @@ def write(
         created = before.get("created", created)
         metrics = before.get("metrics", {})
     else:
-        store.check_apart(plan.folder)
-        if plan.folder.is_dir() and not _may_become_a_run(plan.folder):
-            raise InputError(
-                f"{plan.folder} is not empty and is no run folder; choose another --out"
-            )
+        store.check_new(plan.folder)
     # run.json first: it is what tells a second shard that the folder is a run's.
     store.write_run(
         plan.folder,
@@ -104,12 +100,6 @@ def _option(name: str, value: Any) -> str:
     """A data set's option as run.json keeps it; folders in full, so that they can be compared."""
     folders = ("input", "reference", "data", "folder", "pairs", "manifest")
     return str(place(value).absolute()) if name in folders and value else str(value)
-
-
-def _may_become_a_run(folder: Path) -> bool:
-    """Empty but for temporary files, or a run whose run.json was lost."""
-    names = {path.name for path in folder.iterdir() if path.suffix != ".tmp"}
-    return not names or "samples.parquet" in names
 
 
 def describe(folder: Path, records: dict[str, Metric]) -> dict[str, Any]:

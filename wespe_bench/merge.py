@@ -50,6 +50,9 @@ def merge(shards: list[Path], out: Path) -> tuple[int, int]:
     if not shards:
         raise InputError("nothing to merge: give the folders of the shards")
     # Everything is checked before anything is copied.
+    for shard in shards:
+        if shard.resolve() in out.resolve().parents:
+            raise InputError(f"{out} lies inside {shard}, which would hold its runs twice")
     found = [
         (run, out / run.relative_to(shard).as_posix())
         for shard in shards
@@ -66,7 +69,7 @@ def merge(shards: list[Path], out: Path) -> tuple[int, int]:
         _same(first, known, run, head)
     for target in heads:
         if not (target / "run.json").exists():
-            store.check_apart(target)
+            store.check_new(target)
     for target in heads:
         atomic.remove_leftovers(target)
     images = scores = 0
@@ -105,11 +108,11 @@ def _copy(run: Path, target: Path) -> tuple[int, int]:
     for row in store.records(current.reset_index()):
         if here.get(row["sample"]) == row["image_sha256"]:
             continue
-        image = f"images/{row['sample']}.png"
-        data = _bytes(run / image)
+        image = store.result_of(run, row["sample"])
+        data = _bytes(image)
         if provenance.sha256_bytes(data) != row["image_sha256"]:
-            raise InputError(f"{run / image} is not what enhance wrote; run enhance again there")
-        atomic.write_bytes(target / image, data)
+            raise InputError(f"{image} is not what enhance wrote; run enhance again there")
+        atomic.write_bytes(store.result_of(target, row["sample"]), data)
         results.append(row)
     store.append(target, "enhanced", results)
     known = {_key(row) for row in store.records(store.load(target, "scores"))}

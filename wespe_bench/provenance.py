@@ -53,7 +53,10 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def data_folder() -> Path:
-    """Where data sets and imported models live: ``$WESPE_DATA``, default ``data`` here."""
+    """Where data sets and imported models live: ``$WESPE_DATA``, default ``data`` here.
+
+    Raises InputError for an address.
+    """
     return _here("WESPE_DATA", os.environ.get("WESPE_DATA") or "data")
 
 
@@ -66,7 +69,7 @@ def _here(name: str, folder: str) -> Path:
 def cache_folder() -> Path | None:
     """``$WESPE_CACHE``, else ``wespe-bench`` below ``$XDG_CACHE_HOME`` or ``~/.cache``.
 
-    None for a user without a home.
+    None for a user without a home. Raises InputError for an address.
     """
     if chosen := os.environ.get("WESPE_CACHE"):
         return _here("WESPE_CACHE", chosen)

@@ -85,20 +85,19 @@ def load(run: Path, kind: str) -> pd.DataFrame:
     return frame.sort_values(parts.KEYS[kind], kind="stable").reset_index(drop=True)
 
 
-def check_apart(run: Path) -> None:
-    """Raise InputError where a new run would lie inside another, or over others.
+def check_new(run: Path) -> None:
+    """Raise InputError where no new run can be: inside another, or in a folder of other things.
 
-    Readers look no deeper than a run, so one of the two would never be seen.
+    Readers look no deeper than a run, so of a run and what lies below it one is never seen.
     """
-    above = next((p for p in run.absolute().parents if _is_run(p)), None)
+    above = next((folder for folder in run.absolute().parents if _is_run(folder)), None)
     if above is not None:
         raise InputError(f"{run} lies inside the run {above}; choose another --out")
-    if not _is_run(run) and places.is_dir(run):
-        inside = next((p for p, _, files in places.walk(run) if "run.json" in files), None)
-        if inside is not None:
-            raise InputError(
-                f"{run} holds runs ({inside}); choose a folder in it, or another --out"
-            )
+    if not places.is_dir(run):
+        return
+    names = {name for name in places.names(run) if not name.endswith(".tmp")}
+    if names and "samples.parquet" not in names:  # with it: a run whose run.json was lost
+        raise InputError(f"{run} is not empty and is no run folder; choose another --out")
 
 
 def _is_run(folder: Path) -> bool:

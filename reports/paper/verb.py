@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
     words = next((i for i, word in enumerate(argv) if word.startswith("-")), len(argv))
     numbers, options = argv[:words], argv[words:]
     config = parse(Tables, [*(["--numbers", *numbers] if numbers else []), *options], "tables")
-    out = place(config.out) if config.out else None
+    out = Path(config.out) if config.out else None
     if out is not None:
         _check_out(out, config.format)
     grids = build.build(

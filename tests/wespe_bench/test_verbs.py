@@ -70,8 +70,10 @@ def test_no_run_lies_in_another_or_over_others(
     capsys.readouterr()
     for arguments, told in (
         (["run", "--enhancers", "unsharp", *work, "runs/photos/clahe"], "lies inside the run"),
-        (["merge", "runs", "--out", "runs/photos/clahe/more"], "lies inside the run"),
-        (["merge", "runs/photos/identity", "--out", "runs"], "holds runs"),
+        (["merge", "runs", "--out", "runs/photos/clahe/more"], "lies inside runs"),
+        (["merge", "runs/photos/identity", "--out", "runs/photos/clahe/x"], "lies inside the run"),
+        (["merge", "runs/photos/identity", "--out", "runs"], "is not empty and is no run folder"),
+        (["merge", "runs", "--out", "runs/more"], "lies inside runs, which would hold its runs"),
     ):
         assert main(arguments) == 2
         [line] = capsys.readouterr().err.splitlines()

@@ -17,7 +17,7 @@ from wespe_bench.datasets import captures, halved, manifest, splits
 from wespe_bench.datasets.folder import find_photos, natural_key, some
 from wespe_bench.datasets.splits import Photo
 from wespe_bench.errors import InputError
-from wespe_bench.places import place
+from wespe_bench.places import is_dir, place
 from wespe_bench.types import Dataset, Sample
 
 
@@ -237,7 +237,7 @@ def no_argument(name: str, argument: str) -> None:
 def folder_of(name: str, argument: str) -> Path:
     """The folder in ``NAME:FOLDER``. Raises InputError when there is none."""
     folder = place(argument).expanduser()
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise InputError(f"{name}: no such folder: {folder}")
     return folder
 

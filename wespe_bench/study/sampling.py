@@ -126,7 +126,7 @@ def _read(run: Path, dataset: str, method: str) -> _Results:
         },
         {
             str(sample): Source(
-                dataset, str(sample), method, run / "images" / f"{sample}.png", sha256
+                dataset, str(sample), method, store.result_of(run, str(sample)), sha256
             )
             for sample, sha256 in results["image_sha256"].items()
         },
