@@ -20,16 +20,14 @@ Specs
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.foreign import Namespace
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset, Enhancer, Metric
@@ -150,9 +148,7 @@ def resolve(target: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a stranger's module may do anything
-        raise InputError(
-            f"cannot import {module_name!r} for {target!r}: {one_line(error)}"
-        ) from error
+        raise _unimportable(module_name, target, error) from error
     return _attribute(module, attribute, target)
 
 
@@ -290,51 +286,49 @@ def load_enhancer(spec: str) -> Enhancer:
 def _load_foreign(spec: str) -> Any:
     """Anybody's ``module:attribute`` or ``path/file.py:attribute``.
 
-    The current folder is importable, as for ``python -m``.
+    The current folder is importable, as for ``python -m``. What was loaded before is given
+    again while none of its files has changed.
     """
     module_name, _, attribute = spec.rpartition(":")
     if not module_name or not attribute:
         raise InputError(f"{spec!r}: expected module:function or file.py:function")
+    key = (module_name, Path.cwd())
+    known = _foreign.get(key)
+    if known is None or not known[0].is_current():
+        known = _foreign[key] = _import_foreign(module_name, spec)
+    return _attribute(known[1], attribute, spec)
+
+
+_foreign: dict[tuple[str, Path], tuple[Namespace, Any]] = {}
+
+
+def _import_foreign(module_name: str, spec: str) -> tuple[Namespace, Any]:
     if module_name.endswith(".py"):
-        module = _import_file(Path(module_name), spec)
-        return _attribute(module, attribute, spec)
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+        path = Path(module_name)
+        if not path.is_file():
+            raise InputError(f"{spec!r}: no such file: {path}")
+        space = Namespace(path.resolve().parent)
+        try:
+            return space, space.load_file(path)
+        except (Exception, SystemExit) as error:  # a stranger's module may do anything
+            raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
+    space = Namespace(Path.cwd())
     try:
-        found = importlib.util.find_spec(module_name.partition(".")[0])
-    except (ImportError, ValueError):
-        found = None
-    if found is None:
+        return space, space.load_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != module_name.partition(".")[0]:
+            raise _unimportable(module_name, spec, error) from error
         prefixes = [*ENHANCER_PREFIXES, *ENHANCERS]
         raise InputError(
             f"{spec!r}: no module {module_name!r} here or installed"
             f"{did_you_mean(module_name, prefixes)}"
-        )
-    return resolve(f"{module_name}:{attribute}")
-
-
-def _import_file(path: Path, spec: str) -> Any:
-    if not path.is_file():
-        raise InputError(f"{spec!r}: no such file: {path}")
-    path = path.resolve()
-    name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    module_spec = importlib.util.spec_from_file_location(name, path)
-    if module_spec is None or module_spec.loader is None:
-        raise InputError(f"{spec!r}: {path} is not Python source")
-    module = importlib.util.module_from_spec(module_spec)
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    sys.modules[name] = module
-    try:
-        module_spec.loader.exec_module(module)
+        ) from None
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
-    return module
+        raise _unimportable(module_name, spec, error) from error
+
+
+def _unimportable(module_name: str, target: str, error: BaseException) -> InputError:
+    return InputError(f"cannot import {module_name!r} for {target!r}: {one_line(error)}")
 
 
 def first_line(record: Callable[..., Any] | Any) -> str:

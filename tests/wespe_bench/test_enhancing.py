@@ -52,8 +52,6 @@ def test_edited_enhancer_is_run_again(photos: Path, tmp_path: Path) -> None:
     dataset = load_dataset("folder", input=photos)
     for shift in (10, 20):
         source.write_text(f"def enhance(image):\n    return image // 2 + {shift}\n")
-        for name in [n for n in sys.modules if n.startswith("mine_")]:
-            del sys.modules[name]
         run = enhance(f"{source}:enhance", dataset, tmp_path / "run", quiet=True)
         assert (run.done, run.kept) == (6, 0)
         image = read_rgb(tmp_path / "run" / "images" / "img1.png")
