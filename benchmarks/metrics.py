@@ -57,8 +57,8 @@ AIMS = {
     ("ms_ssim", "4000x3000"): 35,
     ("entropy", "4000x3000"): 15,
     ("psnr+ssim", "256 patches"): 8,
-    ("bpp", "4000x3000"): 8,
-    ("bpp", PHOTOS): 8,
+    ("bpp", "4000x3000"): 4,
+    ("bpp", PHOTOS): 4,
 }
 
 

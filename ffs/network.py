@@ -25,8 +25,6 @@ from torch import Tensor, nn
 from wespe_bench import provenance, vgg_files
 from wespe_bench.errors import InputError
 
-HEADS = ("gap", "4096")
-
 #: Filters of the five blocks over those of the first.
 _GROWTH = (1, 2, 4, 8, 8)
 
@@ -34,7 +32,7 @@ _GROWTH = (1, 2, 4, 8, 8)
 class Rater(nn.Module):
     """RGB on [0, 1], (N, 3, 224, 224), to the logit of "high", (N,).
 
-    ``back_end`` decides what is taken off the input, ``head`` is one of `HEADS`, ``layers``
+    ``back_end`` decides what is taken off the input, ``head`` is "gap" or "4096", ``layers``
     are what ``gap`` looks at. ``width`` is the first block's filters: VGG-19's 64, or fewer in
     tests; the full connections of ``4096`` have 64 times as many.
     """

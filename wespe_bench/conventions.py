@@ -39,7 +39,7 @@ OURS = {
     },
     "PNG bits per pixel of A": {
         "bpp": "Pillow at zlib level 6; depends on the zlib it was built with",
-        "bpp_pinned": "our own encoder; the same bytes on every machine",
+        "bpp_pinned": "libdeflate at level 6; the same bytes on every machine",
     },
 }
 

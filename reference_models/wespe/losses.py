@@ -103,18 +103,6 @@ def total_variation(y: Tensor, kind: str = "squared_sum") -> Tensor:
     return norms.mean() / y[0].numel()
 
 
-def total(
-    content: Tensor, colour: Tensor, texture: Tensor, variation: Tensor, weights: Weights
-) -> Tensor:
-    """Equation 6: the weighted sum; the paper's ``weights`` are (1, 5e-3, 5e-3, 10)."""
-    a, b, c, d = weights
-    return a * content + b * colour + c * texture + d * variation
-
-
-#: Of content, colour, texture and variation.
-Weights = tuple[float, float, float, float]
-
-
 def paired_colour(y: Tensor, target: Tensor, kind: str = "dped") -> Tensor:
     """DPED's colour loss: squared differences of the blurred photos, summed, over 2 N."""
     difference = blur(y - target, kind)  # the blur is linear

@@ -1,15 +1,11 @@
-"""How photos, archives and pictures for our PNG encoder are damaged, and read."""
+"""How photos and archives are damaged, and read."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import random
-import struct
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tests.hostile import whole
 from tests.hostile.mutate import damaged
@@ -67,31 +63,6 @@ def spoil_archive(data: bytes, dice: random.Random, other: bytes) -> bytes:
             total = sum(spoilt[at : at + 512])
             spoilt[at + 148 : at + 156] = b"%06o\0 " % total
     return bytes(spoilt)
-
-
-def image(data: bytes, dice: random.Random, _: bytes) -> bytes:
-    """A picture to encode: flat, noisy, repeated or streaked, of odd sizes."""
-    height, width = dice.choice(((1, 1), (1, 900), (900, 1), (7, 5), (33, 64), (130, 90)))
-    rng = np.random.default_rng(dice.getrandbits(64))
-    levels = dice.choice((1, 2, 3, 17, 256))
-    tile = dice.choice((1, 2, 5, 64))
-    part = rng.integers(0, levels, (-(-height // tile), -(-width // tile), 3), np.uint8)
-    image = np.tile(part, (tile, tile, 1))[:height, :width]
-    if dice.random() < 0.3:
-        image = np.cumsum(image, axis=dice.randrange(2), dtype=np.uint8)
-    return struct.pack("<II", height, width) + np.ascontiguousarray(image).tobytes()
-
-
-def round_trip(_: Path, data: bytes) -> Any:
-    from PIL import Image
-
-    from wespe_bench.metrics.pinned_png import encode
-
-    image = np.frombuffer(data[8:], np.uint8).reshape(*struct.unpack("<II", data[:8]), 3)
-    with Image.open(io.BytesIO(encode(image))) as decoded:
-        if not (np.asarray(decoded) == image).all():
-            raise AssertionError("Pillow decodes other pixels than were encoded")
-    return image.shape
 
 
 def kept(folder: Path, name: str, data: bytes) -> Path:

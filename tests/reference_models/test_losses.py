@@ -96,11 +96,6 @@ def test_anchors():
     _same(losses.low_frequency(y, x), oracle.low_frequency(b, a))
 
 
-def test_total():
-    terms = [torch.tensor(float(v)) for v in (2, 3, 5, 7)]
-    assert losses.total(*terms, (1, 5e-3, 5e-3, 10)).item() == pytest.approx(72.04)
-
-
 @pytest.mark.parametrize("kind", losses.CONTENTS)
 def test_gradients_are_finite_where_there_is_no_difference(kind):
     x = torch.rand(2, 3, 6, 6, requires_grad=True)

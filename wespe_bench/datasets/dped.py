@@ -26,7 +26,6 @@ from wespe_bench.types import Dataset
 
 #: The phones, and the size of their photos.
 PHONES = {"iphone": (2048, 1536), "blackberry": (4160, 3120), "sony": (2592, 1944)}
-CANON = (3648, 2432)
 
 #: What is compared with what. Table 2: patches (the default) or registered; Tables 3, 6, 7
 #: and 8: full. Originals are for training.

@@ -6,7 +6,7 @@ A metric cuts its work into pieces that do not touch each other, lets the compil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 _Piece = TypeVar("_Piece")
@@ -38,26 +38,3 @@ def side_by_side(
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(work, pieces))
-
-
-def ahead(
-    work: Callable[[_Piece], _Result], pieces: Iterable[_Piece], *, samples: int
-) -> Iterator[_Result]:
-    """``work`` of each piece, one after the other and in their order.
-
-    If ``samples`` are many, another thread is at the next piece while the caller has this one.
-    """
-    if samples < WORTH or threads() == 1:
-        yield from map(work, pieces)
-        return
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as pool:
-        under_way: Future[_Result] | None = None
-        for piece in pieces:
-            started = pool.submit(work, piece)
-            if under_way is not None:
-                yield under_way.result()
-            under_way = started
-        if under_way is not None:
-            yield under_way.result()

@@ -18,9 +18,6 @@ from wespe_bench.study.register import turns_of
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The file that `to_csv` makes.
-FILE = "votes.csv"
-
 #: Columns and their types, in order.
 COLUMNS = {
     "rater": "string",
