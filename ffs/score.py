@@ -68,8 +68,9 @@ def score(config: ScoreFolder) -> tuple[str, list[dict[str, str]], list[str]]:
 
     Raises InputError when there is no photo, no rater, or the CSV cannot be written.
     """
-    from wespe_bench import progress, provenance
+    from wespe_bench import provenance
     from wespe_bench.datasets.folder import find_photos
+    from wespe_bench.driver import run_items
     from wespe_bench.engines import load_engine
     from wespe_bench.registry import load_metric
 
@@ -92,19 +93,22 @@ def score(config: ScoreFolder) -> tuple[str, list[dict[str, str]], list[str]]:
         kept.update({row["photo"]: row for row in rows})
         _write(out, [kept[id_] for id_ in paths if id_ in kept])
 
-    pending = progress.Flushing(flush)
-    engine = load_engine(config.engine)
-    with progress.bar(len(todo), "ffs") as bar:
-        try:
-            for outcome in engine(_open, spec or "ffs", todo, jobs=config.jobs):
-                if outcome.fatal:
-                    raise InputError(outcome.error)
-                if outcome.error:
-                    errors.append(outcome.error)
-                pending.add(outcome.rows)
-                bar.update()
-        finally:
-            pending.flush()
+    def take(outcome: Outcome) -> Sequence[dict[str, str]]:
+        if outcome.error:
+            errors.append(outcome.error)
+        return outcome.rows
+
+    run_items(
+        load_engine(config.engine),
+        _open,
+        spec or "ffs",
+        todo,
+        title="ffs",
+        jobs=config.jobs,
+        chunk=1,
+        take=take,
+        write=flush,
+    )
     if kept and not todo:
         _write(out, [kept[id_] for id_ in paths if id_ in kept])
     return metric.title, [kept[id_] for id_ in paths if id_ in kept], errors

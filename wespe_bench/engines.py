@@ -15,7 +15,6 @@ import os
 import re
 import signal
 import threading
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -27,17 +26,12 @@ from typing import Any
 
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.registry import ENGINE_PREFIXES, ENGINES, resolve, unknown
-
-#: An item that was alone with, or among, this many workers that died is given up.
-DEATHS = 3
-
-#: Workers that die this often in a row without finishing anything die of their own.
-HOPELESS = 12
+from wespe_bench.retry import DEATHS, Batch, Retry
 
 #: Errors of the disk and its folders, which every other item would meet too.
 FATAL = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
-#: What tells libraries how many threads to start: one, in each of several workers.
+#: Variables that set how many threads libraries start: one, in each of several workers.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -55,7 +49,7 @@ class Outcome:
 
 
 def given_up(item: Any) -> Outcome:
-    """What becomes of an item that was there at `DEATHS` deaths."""
+    """The outcome of an item that `wespe_bench.retry` gave up."""
     return Outcome(
         item,
         error=f"its worker process died {DEATHS} times "
@@ -112,94 +106,85 @@ def local(
     """This machine: ``jobs`` processes, or none at all with ``jobs=0``.
 
     A worker that dies (out of memory, a crash in a decoder, kill -9) costs nothing: the
-    pool is rebuilt, and what it held is tried again one at a time; an item that was there
-    at `DEATHS` deaths is given up with a reason. Workers end when this process does,
-    however it ends.
+    pool is rebuilt, and `wespe_bench.retry` says what of its work is tried again. Workers
+    end when this process does, however it ends.
     """
-    chunks = deque(tuple(items[i : i + chunk]) for i in range(0, len(items), max(chunk, 1)))
     if jobs == 0:
         work = setup(context)
-        while chunks:
-            yield from work(chunks.popleft())
+        for start in range(0, len(items), max(chunk, 1)):
+            yield from run_batch(work, items[start : start + max(chunk, 1)])
         return
 
-    alone: deque[tuple[Any, ...]] = deque()
-    deaths: Counter[int] = Counter()
-    running: dict[Future[Any], tuple[Any, ...]] = {}
-    pool: ProcessPoolExecutor | None = None
-    breaks_in_a_row, any_lived = 0, False
+    retry = Retry(items, chunk, "worker processes", "is there enough memory? try a smaller --jobs")
+    running: dict[Future[Any], Batch] = {}
+    pool: _Pool | None = None
     with _single_threaded_libraries(jobs):
         try:
-            while chunks or alone or running:
-                pool = pool or _pool(min(jobs, len(chunks) + len(alone) + 1), setup, context)
-                lost: list[tuple[Any, ...]] = []
-                try:
-                    # After a death every suspect works alone, so the next one is no riddle.
-                    if alone:
-                        if not running:
-                            future = pool.submit(_work, alone[0])
-                            running[future] = alone.popleft()
-                    else:
-                        while chunks and len(running) < 2 * jobs:
-                            future = pool.submit(_work, chunks[0])
-                            running[future] = chunks.popleft()
-                except BrokenProcessPool:
-                    lost.extend(running.values())
-                    running.clear()
-                done = wait(running, return_when=FIRST_COMPLETED).done if running else set()
-                for future in done:
+            while not retry.over:
+                pool = pool or _Pool(min(jobs, max(retry.waiting, 1)), setup, context)
+                broken = not pool.submit(retry, running, 2 * jobs)
+                lost: list[Batch] = []
+                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                     batch = running.pop(future)
                     try:
                         outcomes = future.result()
                     except BrokenProcessPool:
                         lost.append(batch)
                     else:
-                        breaks_in_a_row, any_lived = 0, True
+                        retry.finished()
                         yield from outcomes
-                if not lost:
-                    continue
-                lost.extend(running.values())
-                running.clear()
-                _stop(pool)
-                pool = None
-                breaks_in_a_row += 1
-                if breaks_in_a_row >= HOPELESS:
-                    raise InputError(
-                        f"{breaks_in_a_row} worker processes died one after the other; "
-                        "is there enough memory? try a smaller --jobs"
-                    )
-                for item in (item for batch in lost for item in batch):
-                    deaths[id(item)] += 1
-                    if deaths[id(item)] < DEATHS:
-                        alone.append((item,))
-                    else:
-                        if any_lived:  # else it is none of the items that kills the workers
-                            breaks_in_a_row = 0
-                        yield given_up(item)
+                if broken or lost:  # a pool ends with its first worker
+                    lost.extend(running.values())
+                    running.clear()
+                    ready = pool.ready()
+                    pool.stop()
+                    pool = None
+                    retry.died(lost, ready=ready)
+                yield from map(given_up, retry.given_up())
         finally:
             if pool is not None:
-                _stop(pool)
+                pool.stop()
 
 
-def _pool(jobs: int, setup: Setup, context: Any) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        jobs,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(setup, context),
-    )
+class _Pool:
+    """Processes, spawned as work comes; all of them end when one dies."""
 
+    def __init__(self, jobs: int, setup: Setup, context: Any) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._ready, self._writer = spawn.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(
+            jobs,
+            mp_context=spawn,
+            initializer=_start_worker,
+            initargs=(setup, context, self._writer),
+        )
 
-def _stop(pool: ProcessPoolExecutor) -> None:
-    """End the pool now: what its workers hold is tried again, or was not wanted any more."""
-    processes = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join(5)
-        if process.is_alive():
-            process.kill()
+    def submit(self, retry: Retry, running: dict[Future[Any], Batch], most: int) -> bool:
+        """Submit what there is, up to ``most`` batches; False when a worker has died."""
+        while len(running) < most and (batch := retry.next(list(running.values()))):
+            try:
+                running[self._pool.submit(_work, batch.items)] = batch
+            except BrokenProcessPool:
+                retry.put_back(batch)
+                return False
+        return True
+
+    def ready(self) -> bool:
+        """Whether any of the workers was set up to work."""
+        return self._ready.poll()
+
+    def stop(self) -> None:
+        """End the workers now: what they hold is tried again, or not wanted any more."""
+        processes = list((getattr(self._pool, "_processes", None) or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(5)
+            if process.is_alive():
+                process.kill()
+        self._ready.close()
+        self._writer.close()
 
 
 @contextmanager
@@ -218,7 +203,7 @@ _worker: Work | None = None
 _setup_error = ""
 
 
-def _start_worker(setup: Setup, context: Any) -> None:
+def _start_worker(setup: Setup, context: Any, ready: multiprocessing.connection.Connection) -> None:
     global _worker, _setup_error
     # Ctrl-C reaches the whole group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -228,6 +213,7 @@ def _start_worker(setup: Setup, context: Any) -> None:
         _worker = setup(context)
     except BaseException as error:  # raised here it would look like a crash of the pool
         _setup_error = one_line(error)
+    ready.send_bytes(b".")
 
 
 def _end_with_parent() -> None:
@@ -237,7 +223,16 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(items: Sequence[Any]) -> Sequence[Outcome]:
+def _work(items: Sequence[Any]) -> list[Outcome]:
     if _worker is None:
         return [Outcome(item, error=_setup_error, fatal=True) for item in items]
-    return list(_worker(items))
+    return run_batch(_worker, items)
+
+
+def run_batch(work: Work, items: Sequence[Any]) -> list[Outcome]:
+    """The outcomes of ``items``, also where the work raises: an InputError is fatal."""
+    try:
+        return list(work(items))
+    except (Exception, SystemExit) as error:
+        reason, fatal = one_line(error), isinstance(error, InputError)
+        return [Outcome(item, error=reason, fatal=fatal) for item in items]

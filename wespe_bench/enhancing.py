@@ -1,21 +1,22 @@
 """Data set x enhancer -> a run: a folder of PNGs with run.json.
 
-What is there already, for the same input bytes and the same enhancer, is kept; so a killed
-run is resumed by the same command, and a changed photo or enhancer is done anew.
+Results for the same input bytes and the same enhancer are kept; so the same command resumes
+a killed run, and does a changed photo, or all photos of a changed enhancer, again.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import head
-from wespe_bench.applying import Context, Item, open_worker
+from wespe_bench import run_metadata
 from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.enhance_worker import Context, Item, open_worker
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.places import each, place
 from wespe_bench.runs import Failure, Plan, Run, folder_name, tell
@@ -37,7 +38,7 @@ def enhance(
     stretch: bool = False,
     quiet: bool = False,
 ) -> Run:
-    """Run one enhancer over a data set into the folder ``out``; resumes what is there.
+    """Run one enhancer over a data set into the folder ``out``; resumes a run that is there.
 
     ``enhancer`` is a spec (`wespe_bench.registry.load_enhancer`) or a function of a uint8
     (H, W, 3) array. ``jobs`` processes work at once; 0 means this one, and is what a
@@ -71,9 +72,11 @@ def enhance_runs(
     engine: str = "local",
 ) -> list[Run]:
     """Run several plans through one pool of workers; one Run per plan, in order."""
-    from wespe_bench import progress, provenance, store
+    from wespe_bench import provenance
+    from wespe_bench.driver import Row, append_rows, run_items
     from wespe_bench.engines import chunk_of, load_engine
 
+    run_engine = load_engine(engine)
     todo: list[Item] = []
     kept: list[int] = []
     # All are loaded before any folder is made: a wrong name leaves nothing behind.
@@ -85,57 +88,42 @@ def enhance_runs(
 
     done = [0] * len(plans)
     failures: dict[int, list[Failure]] = defaultdict(list)
-    fatal = ""
 
-    def write(rows: Sequence[tuple[int, str, dict[str, Any]]]) -> None:
-        grouped: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
-        for number, kind, row in rows:
-            grouped[number, kind].append(row)
-        for (number, kind), some in grouped.items():
-            store.still_there(plans[number].folder)
-            store.append(plans[number].folder, kind, some)
+    def take(outcome: Outcome) -> Iterator[Row]:
+        item: Item = outcome.item
+        sample = item.sample
+        if outcome.error:
+            failed = Failure(plans[item.plan].folder, sample.id, "enhance", outcome.error)
+            failures[item.plan].append(failed)
+            yield item.plan, "failures", _failure_row(sample.id, outcome.error)
+            return
+        done[item.plan] += 1
+        if outcome.rows[0]["input_sha256"] != item.sha256:
+            # Changed under its old size and time: its cached hash is wrong.
+            provenance.forget(sample.path)
+        for row in outcome.rows:
+            yield item.plan, "enhanced", row
+        if item.failed_before:
+            yield item.plan, "failures", _failure_row(sample.id, "")
 
-    pending = progress.Flushing(write)
-    run_engine = load_engine(engine)
-    context = Context(tuple(plan.enhancer for plan in plans), stretch)
-    with progress.bar(len(todo), "enhance", quiet=quiet) as bar:
-        try:
-            outcome: Outcome
-            for outcome in run_engine(
-                open_worker,
-                context,
-                todo,
-                jobs=jobs,
-                chunk=chunk_of((item.sample.path for item in todo), len(todo)),
-            ):
-                item: Item = outcome.item
-                if outcome.fatal:
-                    fatal = outcome.error
-                    break
-                if outcome.error:
-                    run = plans[item.plan].folder
-                    failures[item.plan].append(
-                        Failure(run, item.sample.id, "enhance", outcome.error)
-                    )
-                    pending.add([(item.plan, "failures", _failure_row(item, outcome.error))])
-                else:
-                    done[item.plan] += 1
-                    if outcome.rows[0]["input_sha256"] != item.sha256:
-                        # Changed under its old size and time: the next hash is a fresh one.
-                        provenance.forget(item.sample.path)
-                    pending.add([(item.plan, "enhanced", row) for row in outcome.rows])
-                    pending.add([(item.plan, "failures", row) for row in _struck(item)])
-                bar.update()
-        finally:
-            pending.flush()
-    if fatal:
-        raise InputError(f"{fatal}; what is done is kept, the same command resumes")
+    run_items(
+        run_engine,
+        open_worker,
+        Context(tuple(plan.enhancer for plan in plans), stretch),
+        todo,
+        title="enhance",
+        jobs=jobs,
+        chunk=chunk_of((item.sample.path for item in todo), len(todo)),
+        take=take,
+        write=partial(append_rows, [plan.folder for plan in plans]),
+        quiet=quiet,
+    )
     return [Run(plan.folder, done[i], kept[i], tuple(failures[i])) for i, plan in enumerate(plans)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """An enhancer's fingerprint, its function of one sample's, and what it says of itself."""
+    """An enhancer's fingerprint, its function for a sample's fingerprint, and its ``about``."""
 
     fingerprint: str
     fingerprint_for: Callable[[Any], Any] | None
@@ -143,7 +131,7 @@ class _Loaded:
 
 
 def _load(plan: Plan, stretch: bool) -> _Loaded:
-    """What a run has to know of its enhancer."""
+    """Load a plan's enhancer, check it, describe it."""
     from wespe_bench import provenance
     from wespe_bench.registry import load_enhancer
 
@@ -152,7 +140,7 @@ def _load(plan: Plan, stretch: bool) -> _Loaded:
         check = getattr(enhancer, "check", None)
         if check is not None:
             check(plan.dataset)
-        # "|" is what parts an enhancer's fingerprint from a sample's.
+        # "|" separates an enhancer's fingerprint from a sample's.
         fingerprint = provenance.fingerprint(enhancer).replace("|", "/")
         fingerprint_for = getattr(enhancer, "fingerprint_for", None)
         about = getattr(enhancer, "about", None)
@@ -172,11 +160,11 @@ def _prepare(
     stretch: bool,
     found: _Loaded,
 ) -> tuple[list[Item], int]:
-    """Write run.json and samples.parquet; say what is left to do and how much is there."""
+    """Write run.json and samples.parquet; returns what is left to do and how many are kept."""
     from wespe_bench import atomic, provenance, store
 
     try:
-        head.write(plan, found.fingerprint, stretch, found.about)
+        run_metadata.write(plan, found.fingerprint, stretch, found.about)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
@@ -201,7 +189,7 @@ def _prepare(
             try:
                 expected += "|" + str(found.fingerprint_for(sample))
             except Exception:
-                expected += "|none"  # the worker meets the same fault and reports it
+                expected += "|none"  # the worker meets the same error and reports it
         row = known.get(sample.id)
         if (
             row is not None
@@ -217,12 +205,8 @@ def _prepare(
     return waiting, there
 
 
-def _failure_row(item: Item, error: str) -> dict[str, Any]:
-    return {"sample": item.sample.id, "stage": "enhance", "metric": "", "error": error}
-
-
-def _struck(item: Item) -> list[dict[str, Any]]:
-    return [_failure_row(item, "")] if item.failed_before else []
+def _failure_row(sample: str, error: str) -> dict[str, Any]:
+    return {"sample": sample, "stage": "enhance", "metric": "", "error": error}
 
 
 @dataclass(frozen=True)
@@ -260,9 +244,9 @@ class Enhance:
     shard: str = "1/1"
     """i/n: only every n-th photo, from the i-th on."""
     force: bool = False
-    """Do everything anew."""
+    """Do everything again."""
     verify: bool = False
-    """Hash every file anew instead of trusting size and time."""
+    """Hash every file again instead of trusting size and time."""
     stretch: bool = False
     """Stretch float results to their own range, as the first DPED release did."""
 
@@ -283,7 +267,7 @@ def main(argv: list[str]) -> int:
     if config.verify:
         provenance.forget()
     named = parse_named(config.enhancer)
-    load_enhancer(named.spec)  # a wrong name is said before a data set is hashed
+    load_enhancer(named.spec)  # a wrong name is an error before a data set is hashed
     dataset, options = choose(config.dataset, config)
     out = place(config.out) if config.out else Path("runs", folder_name(dataset.name), named.label)
     run = enhance_runs(

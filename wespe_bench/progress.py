@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 #: A part is written after this share of the time spent so far, within these bounds (s), so
@@ -48,7 +48,7 @@ class Flushing:
         self._rows: list[Any] = []
         self._begun = self._last = time.monotonic()
 
-    def add(self, rows: Sequence[Any]) -> None:
+    def add(self, rows: Iterable[Any]) -> None:
         self._rows.extend(rows)
         now = time.monotonic()
         wait = min(max(_SHARE * (now - self._begun), _SOONEST), _LATEST)

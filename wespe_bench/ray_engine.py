@@ -15,7 +15,6 @@ import socket
 import sys
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,9 +22,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wespe_bench.engines import DEATHS, HOPELESS, THREADS, Outcome, Setup, Work, given_up
+from wespe_bench.engines import THREADS, Outcome, Setup, Work, given_up, run_batch
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.options import split_options
+from wespe_bench.retry import Batch, Retry
 
 #: Seconds that work waits while no worker at all can be placed: a cluster may have to grow.
 PATIENCE = 300.0
@@ -82,16 +82,17 @@ def ray(
 ) -> Iterator[Outcome]:
     """Every item's outcome, in any order, as `wespe_bench.engines.local` gives them.
 
-    An actor that dies, alone or with its node, costs nothing: another takes its place, and what
-    it held is tried again one at a time; an item that was there at `wespe_bench.engines.DEATHS`
-    deaths is given up with a reason.
+    An actor that dies, alone or with its node, costs nothing: another takes its place, and
+    `wespe_bench.retry` says what of its work is tried again.
 
     Raises InputError when the cluster cannot be reached, has no room, or loses one worker after
     the other.
     """
     if not items:
         return
-    chunks = deque(tuple(items[i : i + chunk]) for i in range(0, len(items), max(chunk, 1)))
+    retry = Retry(
+        items, chunk, "Ray workers", "is there enough memory, is the package on every node?"
+    )
     with _connected(address, workers or max(jobs, 1)) as (module, own):
         fixed = workers or (max(jobs, 1) if own else 0)
         if gpus and module.cluster_resources().get("GPU", 0) < gpus:
@@ -101,7 +102,7 @@ def ray(
             )
         crew = _Crew(module, (setup, context, _surroundings()), gpus)
         try:
-            yield from _distribute(crew, chunks, fixed)
+            yield from _distribute(crew, retry, fixed)
         finally:
             crew.dismiss()
 
@@ -112,16 +113,20 @@ class _Worker:
 
     actor: Any
     ready: bool = False
-    flying: dict[Any, tuple[Any, ...]] = field(default_factory=dict)
+    flying: dict[Any, Batch | None] = field(default_factory=dict)
+
+    @property
+    def held(self) -> list[Batch]:
+        return [batch for batch in self.flying.values() if batch]
 
 
 class _Crew:
     """The actors, and which call belongs to which of them."""
 
-    def __init__(self, module: Any, told: tuple[Any, ...], gpus: float) -> None:
+    def __init__(self, module: Any, start: tuple[Any, ...], gpus: float) -> None:
         self.module = module
         self.gpus = gpus
-        self.told = module.put(told)
+        self.start = module.put(start)
         self.remote = module.remote(_Actor).options(num_cpus=0 if gpus else 1, num_gpus=gpus)
         self.workers: list[_Worker] = []
         self.calls: dict[Any, _Worker] = {}
@@ -134,23 +139,22 @@ class _Crew:
 
     def grow(self, count: int) -> None:
         while len(self.workers) < count:
-            worker = _Worker(self.remote.remote(self.told))
+            worker = _Worker(self.remote.remote(self.start))
             self.workers.append(worker)
-            self._call(worker, worker.actor.answer.remote(), ())
+            self._call(worker, worker.actor.answer.remote(), None)
 
-    def give(self, worker: _Worker, batch: tuple[Any, ...]) -> None:
-        self._call(worker, worker.actor.work.remote(batch), batch)
+    def give(self, worker: _Worker, batch: Batch) -> None:
+        self._call(worker, worker.actor.work.remote(batch.items), batch)
 
-    def _call(self, worker: _Worker, reference: Any, batch: tuple[Any, ...]) -> None:
+    def _call(self, worker: _Worker, reference: Any, batch: Batch | None) -> None:
         worker.flying[reference] = batch
         self.calls[reference] = worker
 
-    def lose(self, worker: _Worker) -> list[tuple[Any, ...]]:
-        """Forget a worker; what it held."""
+    def lose(self, worker: _Worker) -> None:
+        """Forget a worker."""
         self.workers.remove(worker)
         for reference in worker.flying:
             del self.calls[reference]
-        return [batch for batch in worker.flying.values() if batch]
 
     def dismiss(self) -> None:
         for worker in self.workers:
@@ -161,27 +165,18 @@ class _Crew:
                 continue
 
 
-def _distribute(crew: _Crew, chunks: deque[tuple[Any, ...]], fixed: int) -> Iterator[Outcome]:
+def _distribute(crew: _Crew, retry: Retry, fixed: int) -> Iterator[Outcome]:
     from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
-    alone: deque[tuple[Any, ...]] = deque()
-    deaths: Counter[int] = Counter()
-    lost_in_a_row = 0
     count, asked, alive = fixed, -math.inf, time.monotonic()
-    while chunks or alone or any(worker.flying for worker in crew.workers if worker.ready):
+    while not retry.over:
         # Nodes may join while the work is under way.
         if not fixed and time.monotonic() - asked > _ASK_EVERY:
             count, asked = crew.room(), time.monotonic()
-        crew.grow(min(count, max(len(chunks) + len(alone), 1)))
+        crew.grow(min(count, max(retry.waiting, 1)))
         for worker in crew.workers:
-            if not worker.ready:
-                continue
-            # After a death every suspect works alone, so the next one is no riddle.
-            if alone and not worker.flying:
-                crew.give(worker, alone.popleft())
-            elif not alone:
-                while chunks and len(worker.flying) < 2:
-                    crew.give(worker, chunks.popleft())
+            while worker.ready and len(worker.flying) < 2 and (batch := retry.next(worker.held)):
+                crew.give(worker, batch)
         if any(worker.ready for worker in crew.workers):
             alive = time.monotonic()
         found, _ = crew.module.wait(list(crew.calls), num_returns=1, timeout=_ASK_EVERY)
@@ -194,41 +189,30 @@ def _distribute(crew: _Crew, chunks: deque[tuple[Any, ...]], fixed: int) -> Iter
             if reference not in crew.calls:
                 continue
             worker = crew.calls[reference]
+            outcomes: list[Outcome] = []
             try:
                 outcomes = crew.module.get(reference, timeout=PATIENCE)
-            except RayTaskError as error:
-                batch = worker.flying.pop(reference)
-                del crew.calls[reference]
-                yield from (Outcome(item, error=one_line(error.cause or error)) for item in batch)
-                continue
+            except RayTaskError as error:  # what it got, or what it made, cannot be pickled
+                held = worker.flying[reference]
+                reason = one_line(error.cause or error)
+                outcomes = [Outcome(item, error=reason) for item in (held.items if held else ())]
             except (RayError, GetTimeoutError):
-                lost = crew.lose(worker)
-                lost_in_a_row += 1
-                if lost_in_a_row >= HOPELESS:
-                    raise InputError(
-                        f"{lost_in_a_row} Ray workers died one after the other; what is done is "
-                        "kept: is there enough memory, is the package on every node?"
-                    ) from None
-                for item in (item for batch in lost for item in batch):
-                    deaths[id(item)] += 1
-                    if deaths[id(item)] < DEATHS:
-                        alone.append((item,))
-                    else:
-                        lost_in_a_row = 0
-                        yield given_up(item)
+                crew.lose(worker)
+                retry.died(worker.held, ready=worker.ready)
                 continue
             worker.ready = True
-            del worker.flying[reference], crew.calls[reference]
-            if outcomes:
-                lost_in_a_row = 0
+            del crew.calls[reference]
+            if worker.flying.pop(reference):
+                retry.finished()
                 yield from outcomes
+        yield from map(given_up, retry.given_up())
 
 
 class _Actor:
     """What runs on the nodes: the work, set up once, in surroundings like the driver's."""
 
-    def __init__(self, told: tuple[Setup, Any, dict[str, Any]]) -> None:
-        setup, context, around = told
+    def __init__(self, start: tuple[Setup, Any, dict[str, Any]]) -> None:
+        setup, context, around = start
         self._work: Work | None = None
         self._error = ""
         if Path(around["folder"]).is_dir():
@@ -248,7 +232,7 @@ class _Actor:
     def work(self, items: Sequence[Any]) -> list[Outcome]:
         if self._work is None:
             return [Outcome(item, error=self._error, fatal=True) for item in items]
-        return list(self._work(items))
+        return run_batch(self._work, items)
 
 
 def _surroundings() -> dict[str, Any]:

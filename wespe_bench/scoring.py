@@ -1,23 +1,24 @@
 """Run x metrics -> scores: reads the PNGs back, pairs them by id, appends rows.
 
-A row that is there for the same image, reference, seed and metric version is kept; a
-changed image, reference or version is scored anew.
+A row for the same image, reference, seed and metric version is kept; a changed image,
+reference or version is scored again.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import head
+from wespe_bench import run_metadata
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.errors import InputError
-from wespe_bench.measuring import Item, failure_row, open_worker
 from wespe_bench.places import each, place
 from wespe_bench.runs import Failure, Run, tell
+from wespe_bench.score_worker import Item, failure_row, open_worker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from wespe_bench.engines import Outcome
     from wespe_bench.types import Metric
 
-#: What `score` computes unless told otherwise.
+#: What `score` computes by default.
 DEFAULT_METRICS = ("psnr", "ssim", "ms_ssim", "entropy", "bpp")
 
 
@@ -65,10 +66,12 @@ def score_runs(
     In the result ``done`` and ``kept`` count photos: with at least one new row, and with
     all rows there already.
     """
-    from wespe_bench import progress, provenance, store
+    from wespe_bench import provenance, store
+    from wespe_bench.driver import Row, append_rows, run_items
     from wespe_bench.engines import chunk_of, load_engine
     from wespe_bench.registry import load_metric
 
+    run_engine = load_engine(engine)
     records = {name: load_metric(name) for name in dict.fromkeys(metrics)}
     if not records:
         raise InputError("no metrics to compute")
@@ -82,58 +85,44 @@ def score_runs(
         failures[number].extend(broken)
 
     done = [0] * len(folders)
-    standing = [store.load_failures(folder) for folder in folders]
-    fatal = ""
+    standing = [_failed(folder) for folder in folders]
 
-    def write(rows: Sequence[tuple[int, str, dict[str, Any]]]) -> None:
-        grouped: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
-        for number, kind, row in rows:
-            grouped[number, kind].append(row)
-        for (number, kind), some in grouped.items():
-            store.still_there(folders[number])
-            if kind == "scores":
-                succeeded = [(row["sample"], "score", row["metric"]) for row in some]
-                struck = store.clear_failures(standing[number], succeeded)
-                store.append(folders[number], "failures", struck)
-            store.append(folders[number], kind, some)
+    def take(outcome: Outcome) -> Iterator[Row]:
+        item: Item = outcome.item
+        scored = [row for row in outcome.rows if "error" not in row]
+        wrong = [row for row in outcome.rows if "error" in row]
+        if outcome.error:
+            wrong = [failure_row(item.sample, metric, outcome.error) for metric in item.metrics]
+        done[item.run] += bool(scored)
+        if item.reference is not None and any(
+            row["reference_sha256"] not in (None, item.reference_sha256) for row in scored
+        ):
+            # Changed under its old size and time: its cached hash is wrong.
+            provenance.forget(item.reference)
+        # Metrics with the same error are listed in one line.
+        for reason in dict.fromkeys(row["error"] for row in wrong):
+            names = ", ".join(row["metric"] for row in wrong if row["error"] == reason)
+            text = reason if outcome.error else f"{names}: {reason}"
+            failures[item.run].append(Failure(folders[item.run], item.sample, "score", text))
+        for row in scored:
+            yield item.run, "scores", row
+            if (item.sample, row["metric"]) in standing[item.run]:
+                yield item.run, "failures", store.strike(item.sample, "score", row["metric"])
+        for row in wrong:
+            yield item.run, "failures", row
 
-    pending = progress.Flushing(write)
-    run_engine = load_engine(engine)
-    with progress.bar(len(todo), "score", quiet=quiet) as bar:
-        try:
-            outcome: Outcome
-            chunk = chunk_of((item.image for item in todo), len(todo))
-            for outcome in run_engine(open_worker, None, todo, jobs=jobs, chunk=chunk):
-                item: Item = outcome.item
-                if outcome.fatal:
-                    fatal = outcome.error
-                    break
-                scored = [row for row in outcome.rows if "error" not in row]
-                wrong = [row for row in outcome.rows if "error" in row]
-                if outcome.error:
-                    wrong = [
-                        failure_row(item.sample, metric, outcome.error) for metric in item.metrics
-                    ]
-                done[item.run] += bool(scored)
-                if item.reference is not None and any(
-                    row["reference_sha256"] not in (None, item.reference_sha256) for row in scored
-                ):
-                    # Changed under its old size and time: the next hash is a fresh one.
-                    provenance.forget(item.reference)
-                # Two metrics that meet the same fault are one line to the reader.
-                for reason in dict.fromkeys(row["error"] for row in wrong):
-                    names = ", ".join(row["metric"] for row in wrong if row["error"] == reason)
-                    text = reason if outcome.error else f"{names}: {reason}"
-                    failures[item.run].append(
-                        Failure(folders[item.run], item.sample, "score", text)
-                    )
-                pending.add([(item.run, "scores", row) for row in scored])
-                pending.add([(item.run, "failures", row) for row in wrong])
-                bar.update()
-        finally:
-            pending.flush()
-    if fatal:
-        raise InputError(f"{fatal}; what is done is kept, the same command resumes")
+    run_items(
+        run_engine,
+        open_worker,
+        None,
+        todo,
+        title="score",
+        jobs=jobs,
+        chunk=chunk_of((item.image for item in todo), len(todo)),
+        take=take,
+        write=partial(append_rows, folders),
+        quiet=quiet,
+    )
     return [Run(f, done[i], kept[i], tuple(failures[i])) for i, f in enumerate(folders)]
 
 
@@ -147,9 +136,9 @@ def _prepare(
     """What is left to score in one run, how many photos are complete, and what cannot be."""
     from wespe_bench import atomic, store
 
-    content = head.describe(folder, records)
+    content = run_metadata.describe(folder, records)
     atomic.remove_leftovers(folder)
-    samples, content = head.refresh(folder, content)
+    samples, content = run_metadata.refresh(folder, content)
     table = store.load_samples(folder).set_index("sample")
     enhanced = {row["sample"]: row for row in store.records(store.load(folder, "enhanced"))}
     valid = set(store.current_results(folder, content, table).index)
@@ -192,6 +181,15 @@ def _prepare(
         else:
             complete += 1
     return waiting, complete, failures
+
+
+def _failed(folder: Path) -> set[tuple[str, str]]:
+    """The (sample, metric) whose scoring failed, and has not succeeded since."""
+    from wespe_bench import store
+
+    failures = store.load_failures(folder)
+    failures = failures[failures["stage"] == "score"]
+    return set(zip(failures["sample"], failures["metric"], strict=True))
 
 
 def _sha256(image: Path) -> str | InputError:
@@ -241,9 +239,9 @@ class Score:
     shard: str = "1/1"
     """i/n: only every n-th photo, from the i-th on."""
     force: bool = False
-    """Compute everything anew."""
+    """Compute everything again."""
     verify: bool = False
-    """Hash every file anew instead of trusting size and time."""
+    """Hash every file again instead of trusting size and time."""
 
 
 def main(argv: list[str]) -> int:

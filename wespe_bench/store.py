@@ -39,10 +39,10 @@ def result_of(run: Path, sample: str) -> Path:
     return run / "images" / f"{sample}.png"
 
 
-def still_there(run: Path) -> None:
+def check_run_exists(run: Path) -> None:
     """Raise InputError when the run folder was taken away while it was being written.
 
-    Writing on would leave parts and results that nothing says the meaning of.
+    Parts and results without a run.json are of no use to anyone.
     """
     if not (run / "run.json").is_file():
         raise InputError(
@@ -267,7 +267,9 @@ def clear_failures(
     """Rows that strike out the failures whose (sample, stage, metric) has now succeeded."""
     standing = failures.loc[failures["error"] != "", parts.KEYS["failures"]].to_numpy(object)
     struck = set(done).intersection(map(tuple, standing))
-    return [
-        {"sample": sample, "stage": stage, "metric": metric, "input_sha256": "", "error": ""}
-        for sample, stage, metric in sorted(struck)
-    ]
+    return [strike(*key) for key in sorted(struck)]
+
+
+def strike(sample: str, stage: str, metric: str) -> dict[str, Any]:
+    """The row of "failures" that says: this has succeeded since."""
+    return {"sample": sample, "stage": stage, "metric": metric, "input_sha256": "", "error": ""}

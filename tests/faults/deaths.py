@@ -35,3 +35,9 @@ def dying(folder: str) -> Callable[[Sequence[int]], list[Outcome]]:
 
 def unable(context: None) -> Callable[[Sequence[int]], list[Outcome]]:
     raise InputError("the model file is missing")
+
+
+def hopeless(context: None) -> Callable[[Sequence[int]], list[Outcome]]:
+    """Every worker dies before it is set up."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError

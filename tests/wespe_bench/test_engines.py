@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,18 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.faults.deaths import dying, unable
-from wespe_bench.engines import Outcome, chunk_of, local, parse_shard
+from tests.faults.deaths import dying, hopeless, unable
+from wespe_bench.engines import Outcome, chunk_of, load_engine, local, parse_shard
 from wespe_bench.errors import InputError
 
 
 def doubling(context: int) -> Callable[[Sequence[int]], list[Outcome]]:
     return lambda items: [Outcome(i, ({"value": context * i},)) for i in items]
-
-
-def hopeless(context: None) -> Callable[[Sequence[int]], list[Outcome]]:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError
 
 
 @pytest.mark.parametrize(("jobs", "chunk"), [(0, 1), (1, 3), (2, 1), (2, 4)])
@@ -48,9 +41,22 @@ def test_setup_that_fails_is_fatal() -> None:
 
 
 @pytest.mark.slow
-def test_workers_that_die_at_once_end_the_run() -> None:
-    with pytest.raises(InputError, match="one after the other"):
-        list(local(hopeless, None, list(range(50)), jobs=2))
+@pytest.mark.parametrize("count", [1, 50])
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_where_no_worker_ever_lived_the_run_ends(engine: str, count: int) -> None:
+    outcomes = load_engine(engine)(hopeless, None, list(range(count)), jobs=2)
+    with pytest.raises(InputError, match=r"^12 .* died one after the other; what is done is kept"):
+        next(outcomes)
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_work_that_raises_fails_its_items_alone(tmp_path: Path, jobs: int) -> None:
+    outcomes = list(local(dying, str(tmp_path), [-1, 1, -2], jobs=jobs))
+    assert {o.item: o.error for o in outcomes if o.error} == {
+        -1: "ValueError: -1 is below zero",
+        -2: "ValueError: -2 is below zero",
+    }
+    assert not any(o.fatal for o in outcomes)
 
 
 def test_no_process_outlives_a_closed_run() -> None:

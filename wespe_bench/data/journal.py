@@ -18,7 +18,7 @@ from typing import Any
 
 from wespe_bench import atomic
 from wespe_bench.arguments import check_out
-from wespe_bench.engines import Setup
+from wespe_bench.engines import Outcome, Setup
 from wespe_bench.errors import InputError
 from wespe_bench.ids import check_id
 from wespe_bench.reading import parse_json
@@ -154,33 +154,33 @@ def work_through(
     meet every other item too, a full disk for instance; what was done by then is in the
     journal.
     """
-    from wespe_bench import progress
+    from wespe_bench.driver import run_items
     from wespe_bench.engines import local
 
     done: dict[str, dict[str, Any]] = {}
     failures: list[Failure] = []
-    fatal = ""
+
+    def take(outcome: Outcome) -> Sequence[dict[str, Any]]:
+        if outcome.error:
+            sample = sample_of(outcome.item)
+            failures.append(Failure(journal.folder.parent, sample, title, outcome.error))
+            return ()
+        done.update({row["sample"]: row for row in outcome.rows})
+        return outcome.rows
 
     def write(rows: Sequence[dict[str, Any]]) -> None:
         before_writing()
         journal.add(rows)
 
-    pending = progress.Flushing(write)
-    with progress.bar(len(items), title) as bar:
-        try:
-            for outcome in local(setup, context, items, jobs=jobs, chunk=chunk):
-                if outcome.fatal:
-                    fatal = outcome.error
-                    break
-                if outcome.error:
-                    sample = sample_of(outcome.item)
-                    failures.append(Failure(journal.folder.parent, sample, title, outcome.error))
-                else:
-                    done |= {row["sample"]: row for row in outcome.rows}
-                    pending.add(outcome.rows)
-                bar.update()
-        finally:
-            pending.flush()
-    if fatal:
-        raise InputError(f"{fatal}; what is done is kept, the same command resumes")
+    run_items(
+        local,
+        setup,
+        context,
+        items,
+        title=title,
+        jobs=jobs,
+        chunk=chunk,
+        take=take,
+        write=write,
+    )
     return done, failures

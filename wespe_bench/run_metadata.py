@@ -1,4 +1,4 @@
-"""What a run says of itself: run.json and samples.parquet, written, described, kept up to date."""
+"""A run's metadata, run.json and samples.parquet: written, and brought up to date."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def write(
     plan: Plan, fingerprint: str, stretch: bool, about: Mapping[str, Any] | None = None
 ) -> None:
-    """Begin a run, or go on with it: write run.json and samples.parquet.
+    """Begin a run, or resume it: write run.json and samples.parquet.
 
-    ``about`` is what the enhancer has to say of itself (`wespe_bench.types.Enhancer`).
+    ``about`` is the enhancer's own description (`wespe_bench.types.Enhancer`).
 
     Raises InputError when the folder holds another run, or something that is none, and
     OSError when it cannot be written.
@@ -34,7 +34,7 @@ def write(
     revision = provenance.revision(rows)
     options = {name: _option(name, value) for name, value in plan.options.items()}
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    metrics: dict[str, Any] = {}  # what `score` noted of its metrics outlives a resumed enhance
+    metrics: dict[str, Any] = {}  # what `score` noted of its metrics is kept
     spec = plan.enhancer if isinstance(plan.enhancer, str) else provenance.name_of(plan.enhancer)
     if (plan.folder / "run.json").exists():
         before = store.read_run(plan.folder)
@@ -55,7 +55,7 @@ def write(
         metrics = before.get("metrics", {})
     else:
         store.check_new(plan.folder)
-    # run.json first: it is what tells a second shard that the folder is a run's.
+    # run.json first: by it a second shard knows that the folder is a run's.
     store.write_run(
         plan.folder,
         {
@@ -105,12 +105,12 @@ def _option(name: str, value: Any) -> str:
 def describe(folder: Path, records: dict[str, Metric]) -> dict[str, Any]:
     """Note title, unit and direction of each metric in run.json; returns its content.
 
-    For those who show the rows and must not run code that a data file names.
+    Pages read them there: they must not run code that a data file names.
     """
     from wespe_bench import store
 
     content = store.read_run(folder)
-    told = {
+    named = {
         metric.name: {
             "version": metric.version,
             "title": metric.title or metric.name,
@@ -122,8 +122,8 @@ def describe(folder: Path, records: dict[str, Metric]) -> dict[str, Any]:
         for metric in records.values()
     }
     known = content.get("metrics", {})
-    if known | told != known:
-        content = content | {"metrics": known | told}
+    if known | named != known:
+        content = content | {"metrics": known | named}
         store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
     return content
 
@@ -131,7 +131,7 @@ def describe(folder: Path, records: dict[str, Metric]) -> dict[str, Any]:
 def refresh(folder: Path, content: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The rows of samples.parquet with today's hashes, and run.json's content.
 
-    Both are written back, with the new revision, when a hash moved.
+    Both are written back, with the new revision, when a hash changed.
 
     A file that cannot be found keeps its recorded hash: no-reference scores need only the
     run's own images.

@@ -1,4 +1,4 @@
-"""Some metrics on some photos -> rows: the work that `score` hands to its processes.
+"""The workers' half of `wespe_bench.scoring`: some metrics on some photos -> rows.
 
 Each photo, and its reference, is decoded once for all metrics; the hashes in a row are
 those of the very bytes that were decoded.
@@ -43,12 +43,12 @@ class Item:
 
 
 def failure_row(sample: str, metric: str, error: str) -> dict[str, Any]:
-    """A row of the store's "failures"; told from a score's by its "error"."""
+    """A row of the store's "failures"; unlike a score's row it has an "error"."""
     return {"sample": sample, "stage": "score", "metric": metric, "error": error}
 
 
 def open_worker(context: None) -> Callable[[Sequence[Item]], list[Outcome]]:
-    """The engine's setup: nothing to prepare, metrics load when they are first named."""
+    """The engine's setup: nothing to prepare, a metric is loaded for its first photo."""
     return _score_items
 
 
@@ -125,7 +125,7 @@ def _score_group(metric: Metric, group: Sequence[_Photo]) -> None:
             ids = [photo.item.sample for photo in group]
             results = list(metric.batch(*batches, sample_ids=ids, seed=0))
         except Exception:
-            results = []  # one photo may spoil the batch for its neighbours
+            results = []  # one photo may fail the whole batch: each is tried alone below
     if len(results) == len(group):
         seconds = (time.perf_counter() - begun) / len(group)
         for photo, result in zip(group, results, strict=True):

@@ -1,7 +1,7 @@
-"""One enhancer on some photos -> PNGs: the work that `enhance` hands to its processes.
+"""The workers' half of `wespe_bench.enhancing`: one enhancer on some photos -> PNGs.
 
-A photo is decoded once; a float result is quantised once, here, and written under a
-temporary name. Whatever goes wrong with one photo is that photo's fate alone.
+A photo is decoded once; a float result is quantised once, here. An error in one photo fails
+that photo alone.
 """
 
 from __future__ import annotations
@@ -25,18 +25,16 @@ if TYPE_CHECKING:
 
     from wespe_bench.types import Sample
 
-# Nobody's enhancer overshoots 1 as far as this; who gets here has forgotten to divide by 255.
-_FARTHEST = 4.0
-
-# Errors that no other photo can escape either.
+# Floats above this are rejected: the output is probably on 0..255, not 0..1.
+_LARGEST = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One photo to do: which plan's enhancer, which run's folder, what its row will say.
 
-    ``sha256`` is the photo's as the data set knows it; ``failed_before`` that a failure of
-    it stands in the store.
+    ``sha256`` is the photo's hash in the data set; ``failed_before`` says that the store
+    holds a failure of it.
     """
 
     plan: int
@@ -48,20 +46,20 @@ class Item:
 
     @property
     def target(self) -> Path:
-        """Where the PNG goes; made when asked for, as a path takes more than all else here."""
+        """Where the PNG goes. Not a field: a path needs more memory than the other fields."""
         return result_of(self.folder, self.sample.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every worker is told: each plan's enhancer (a spec or the function), and --stretch."""
+    """The same for every worker: each plan's enhancer (a spec or the function), and --stretch."""
 
     enhancers: tuple[Any, ...]
     stretch: bool
 
 
 def open_worker(context: Context) -> Callable[[Sequence[Item]], list[Outcome]]:
-    """In each worker: resolve an enhancer when its first photo comes, keep it."""
+    """In each worker: load an enhancer for its first photo, keep it."""
     from wespe_bench.registry import load_enhancer
 
     loaded: dict[int, Any] = {}
@@ -119,8 +117,8 @@ def _one(enhancer: Any, item: Item, image: np.ndarray, sha256: str, stretch: boo
         for_sample = getattr(enhancer, "for_sample", None)
         result = enhancer(image) if for_sample is None else for_sample(item.sample, image)
     except BaseException as error:
-        # Ctrl-C reaches this process only when there are no workers; anything else that is
-        # raised here, sys.exit() included, is the enhancer's doing and one photo's fate.
+        # Ctrl-C reaches this process only when there are no workers; anything else that the
+        # enhancer raises, sys.exit() included, fails this photo alone.
         if isinstance(error, KeyboardInterrupt) and parent_process() is None:
             raise
         return Outcome(item, error=f"the enhancer failed: {one_line(error)}")
@@ -130,7 +128,7 @@ def _one(enhancer: Any, item: Item, image: np.ndarray, sha256: str, stretch: boo
 
 
 def _cost(enhancer: Any, seconds: float, watched: memory.Mark) -> dict[str, float]:
-    """What a call cost, as the columns of its row; NaN for what another process has borne."""
+    """What a call cost, as columns of its row; NaN for memory that another process took."""
     process, device = memory.taken(watched)
     if getattr(enhancer, "works_elsewhere", False):
         process = device = math.nan
@@ -149,9 +147,9 @@ def _many(
         if len(results) != len(group):
             raise InputError(f"batch() gave {len(results)} results for {len(group)} photos")
     except (Exception, SystemExit):
-        # One photo may spoil the batch for its neighbours: each gets its own chance.
+        # One photo may fail the whole batch: try each alone.
         return [_one(enhancer, *entry, stretch) for entry in group]
-    # Time is shared out; the memory that the batch took was needed for each of it.
+    # Each photo gets its share of the time; of the memory, the peak of the whole batch.
     cost = _cost(enhancer, (time.perf_counter() - begun) / len(group), watched)
     return [
         _keep(item, image, np.asarray(result), sha256, stretch, cost)
@@ -173,7 +171,7 @@ def _keep(
     from wespe_bench import images, provenance
 
     try:
-        # Before anything is computed from it: a wrong result may be of any size.
+        # Checked before anything is computed from it: a wrong result may be of any size.
         if isinstance(result, np.ndarray) and result.ndim == 3 and result.shape != image.shape:
             raise ValueError(
                 f"returned {result.shape[1]}x{result.shape[0]}x{result.shape[2]} for a photo of "
@@ -183,7 +181,7 @@ def _keep(
             result = stretched(result)
         if isinstance(result, np.ndarray) and np.issubdtype(result.dtype, np.floating):
             largest = float(result.max()) if result.size else 0.0
-            if largest > _FARTHEST:
+            if largest > _LARGEST:
                 raise ValueError(
                     f"floats up to {largest:.4g}; return floats on [0, 1], or uint8 on 0..255"
                 )
