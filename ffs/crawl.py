@@ -162,6 +162,6 @@ def _alone(folder: Path) -> AbstractContextManager[None]:
     """Keep another crawl out of the folder; the lock is the kernel's, so a killed one has none."""
     import os
 
-    from wespe_bench.data.lock import held
+    from wespe_bench.lock import held
 
     return held(folder, f"ffs crawl {os.getpid()}")

@@ -71,7 +71,7 @@ def main(argv: list[str]) -> int:
     """The verb ``ffs build``."""
     from wespe_bench.arguments import parse
     from wespe_bench.data.journal import make_folder
-    from wespe_bench.data.lock import held
+    from wespe_bench.lock import held
 
     config = parse(Build, argv, "ffs build")
     check_jobs(config.jobs)

@@ -42,7 +42,7 @@ class Forget:
 def main(argv: list[str]) -> int:
     """The verb ``ffs forget``."""
     from wespe_bench.arguments import parse
-    from wespe_bench.data.lock import held
+    from wespe_bench.lock import held
 
     config = parse(Forget, argv, "ffs forget")
     folder, ids = Path(config.folder), set(config.ids)

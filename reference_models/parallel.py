@@ -20,8 +20,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from wespe_bench import lock
 from wespe_bench.arguments import check_out
-from wespe_bench.data import lock
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.training import resume
 

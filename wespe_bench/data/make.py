@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench import reading
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
-from wespe_bench.data.lock import held
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.ids import check_id
+from wespe_bench.lock import held
 from wespe_bench.runs import Failure, folder_name, tell
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from wespe_bench import lock
 from wespe_bench.arguments import check_jobs, check_out, cores
-from wespe_bench.data import lock
 from wespe_bench.data.block import believed, open_worker
 from wespe_bench.data.journal import (
     Journal,

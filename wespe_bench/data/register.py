@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
-from wespe_bench.data.lock import held
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.lock import held
 from wespe_bench.runs import Failure, disarmed, tell
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wespe_bench.data.lock import held
 from wespe_bench.errors import InputError
+from wespe_bench.lock import held
 from wespe_bench.study.manifest import Study
 
 FILE = "votes.sqlite"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from wespe_bench.data.lock import NAME
 from wespe_bench.errors import InputError
+from wespe_bench.lock import NAME
 
 _FILES = (
     *("study.json", "secret.json", "votes.sqlite", NAME),

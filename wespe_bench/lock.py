@@ -1,7 +1,8 @@
-"""Keeping two verbs with different work out of one folder, while those with the same share it.
+"""A lock on a folder: commands that do different work there exclude each other.
 
-The lock is the kernel's (flock), so a killed process holds none. It binds the processes of one
-machine, and of others where the file system carries locks; where it has none, nothing is held.
+The kernel keeps the lock (flock), so it ends with the process, also after kill -9. It covers the
+processes of one machine, and of several where the file system shares locks. On a file system
+without locks nothing is locked.
 """
 
 from __future__ import annotations
@@ -14,15 +15,20 @@ from typing import IO
 
 from wespe_bench.errors import InputError
 
-#: The file's name in the folder; its text says which work goes on there.
+#: The lock file in the folder; its text says which work holds it.
 NAME = ".wespe-bench.lock"
 
 
 @contextlib.contextmanager
 def held(folder: Path, work: str) -> Iterator[None]:
-    """Hold ``folder`` for ``work``, a line of text that is the same for the same work.
+    """Lock ``folder`` for ``work`` while the context lasts.
 
-    Raises InputError while another process holds it for other work.
+    Args:
+        folder: The folder, which has to exist.
+        work: One line of text. Processes that give the same text share the lock.
+
+    Raises:
+        InputError: Another process holds the folder for other work, or the lock file is a link.
     """
     try:
         import fcntl
@@ -41,20 +47,20 @@ def held(folder: Path, work: str) -> Iterator[None]:
         try:
             yield
         finally:
-            with contextlib.suppress(OSError):  # the last one out takes the file away
+            with contextlib.suppress(OSError):  # the last process deletes the file
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is(path, file):
                     path.unlink()
 
 
 def _share(path: Path, work: str) -> IO[str]:
-    """The lock's file, open and held. Whoever is alone with it writes what the work is."""
+    """Open and lock the file. The first process writes ``work`` into it."""
     import fcntl as locks
 
     while True:
         # Never through a link: in a stranger's folder it leads to a file that would be emptied.
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-        file = os.fdopen(os.open(path, flags, 0o666), "a+", encoding="utf-8")  # held by the caller
+        file = os.fdopen(os.open(path, flags, 0o666), "a+", encoding="utf-8")
         try:
             try:
                 locks.flock(file, locks.LOCK_EX | locks.LOCK_NB)
@@ -64,7 +70,7 @@ def _share(path: Path, work: str) -> IO[str]:
                 file.truncate(0)
                 file.write(work)
                 file.flush()
-            locks.flock(file, locks.LOCK_SH)  # others hold it alone for a moment only
+            locks.flock(file, locks.LOCK_SH)  # exclusive locks last a moment
             if _is(path, file):
                 file.seek(0)
                 if file.read() != work:
@@ -76,7 +82,7 @@ def _share(path: Path, work: str) -> IO[str]:
         except BaseException:
             file.close()
             raise
-        file.close()  # the one before us has just taken it away
+        file.close()  # the last holder has just deleted it: try again
 
 
 def _is(path: Path, file: IO[str]) -> bool:

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wespe_bench import load_dataset
-from wespe_bench.data import lock
+from wespe_bench import load_dataset, lock
 from wespe_bench.data.pack import pack
 from wespe_bench.data.register import Settings, register_pairs
 from wespe_bench.datasets.packed import Packed
@@ -38,7 +37,7 @@ def test_other_work_waits_outside(tmp_path: Path) -> None:
 
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     script = (
-        "import os; from pathlib import Path; from wespe_bench.data.lock import held\n"
+        "import os; from pathlib import Path; from wespe_bench.lock import held\n"
         f"mine = held(Path({str(tmp_path)!r}), 'one'); mine.__enter__(); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
