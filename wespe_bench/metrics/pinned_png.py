@@ -9,8 +9,10 @@ sum of absolute values; of equal ones the first (none, sub, up, average, Paeth).
 
 Level 6 is the fastest that needs no more bits than Pillow's level 6 on photos of phones,
 cameras and scanners (sums over DPED, Kodak, BSDS, PolyU and DICM: 0.966 to 1.000 of Pillow's
-at 4.1 to 5.1 times its speed; level 5 needs up to 1.008). Not every photo needs fewer: driving
-frames of KITTI take 1.08, where Pillow's zlib leaves out short matches.
+at 4.1 to 5.1 times its speed; level 5 needs up to 1.008). Not every photo needs fewer: where
+short matches do not pay, which Pillow's zlib leaves out, it takes more, the colour photos of
+scikit-image 1.013 and driving frames of KITTI 1.08. Noise, at 17 bits a pixel, is compressed
+3 to 4 times as fast.
 
 PNG: ISO/IEC 15948; deflate: RFC 1951; its zlib frame: RFC 1950.
 """
