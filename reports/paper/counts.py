@@ -12,9 +12,8 @@ from reports.paper.printed import TABLE1, TABLE4, TITLE1, TITLE4, Camera
 from reports.text import plain, plural
 from wespe_bench.data import check
 from wespe_bench.datasets import dped, survey
-from wespe_bench.datasets.facts import FACTS
+from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError
-from wespe_bench.registry import DATASETS, resolve
 
 _COLUMNS = (
     Column(("photos", "sensor"), "", "Sensor (MP)"),
@@ -99,7 +98,7 @@ def _found(key: str, number: int, data: str | None) -> Found:
                 if other:
                     return other
         return Found(
-            reason=f"Not here ({plain(error).split(';')[0]}). To get it: {FACTS[name].get}; "
+            reason=f"Not here ({plain(error).split(';')[0]}). To get it: {sources()[name].get}; "
             f"wespe-bench data list {name}"
         )
     return _counted(key, report, sides)
@@ -118,8 +117,7 @@ def _other_kind(kind: str, data: str | None) -> Found | None:
 
 def _sides(name: str, data: str | None, argument: str = "") -> tuple[int, int]:
     """Photos that a run would take for training and for the test."""
-    module = resolve(DATASETS[name].partition(":")[0] + ":survey")
-    found = module(name, *([argument] if argument else []), data=data)
+    found = sources()[name].survey(name, *([argument] if argument else []), data=data)
     split = survey.divided(found)
     return len(split.train), len(split.test)
 

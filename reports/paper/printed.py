@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wespe_bench.datasets.facts import DPED, FACTS, Counts
+from wespe_bench.datasets import cityscapes, div2k, dped, ffs, kitti, phones
+from wespe_bench.datasets.source import Counts
 
 #: The columns' methods, by our names for them.
 METHODS = {
@@ -171,20 +172,20 @@ class Camera:
 
 
 TABLE1 = {
-    "iphone": Camera(DPED["iphone"], "Poor", 3),
-    "blackberry": Camera(DPED["blackberry"], "Mediocre", 13),
-    "sony": Camera(DPED["sony"], "Good", 13),
-    "canon": Camera(DPED["canon"], "Excellent", 20),
+    "iphone": Camera(dped.COUNTS["iphone"], "Poor", 3),
+    "blackberry": Camera(dped.COUNTS["blackberry"], "Mediocre", 13),
+    "sony": Camera(dped.COUNTS["sony"], "Good", 13),
+    "canon": Camera(dped.COUNTS["canon"], "Excellent", 20),
 }
 
 TABLE4 = {
-    "kitti": Camera(FACTS["kitti"].counts[0], "Poor"),
-    "cityscapes": Camera(FACTS["cityscapes"].counts[0], "Poor"),
-    "htc_m9": Camera(FACTS["htc_m9"].counts[0], "Good", 20),
-    "huawei_p9": Camera(FACTS["huawei_p9"].counts[0], "Good", 12),
-    "iphone6": Camera(FACTS["iphone6"].counts[0], "Good", 8),
-    "ffs": Camera(FACTS["ffs"].counts[0], "Poor-to-Excellent", None, "> 1600x1200"),
-    "div2k": Camera(FACTS["div2k"].counts[0], "Excellent", None, "~ 2040x1500"),
+    "kitti": Camera(kitti.SOURCE.counts[0], "Poor"),
+    "cityscapes": Camera(cityscapes.SOURCE.counts[0], "Poor"),
+    "htc_m9": Camera(phones.COUNTS["htc_m9"], "Good", 20),
+    "huawei_p9": Camera(phones.COUNTS["huawei_p9"], "Good", 12),
+    "iphone6": Camera(phones.COUNTS["iphone6"], "Good", 8),
+    "ffs": Camera(ffs.SOURCE.counts[0], "Poor-to-Excellent", None, "> 1600x1200"),
+    "div2k": Camera(div2k.SOURCE.counts[0], "Excellent", None, "~ 2040x1500"),
 }
 
 TITLE1 = "DPED: cameras and photos"

@@ -150,26 +150,24 @@ def check(
 
 def parts_of(dataset: str, data: Path | str | None) -> tuple[str, Path, tuple[Part, ...]]:
     """The name, the root and the parts of a data set that has an adapter with a layout."""
-    import importlib
     import inspect
 
-    from wespe_bench.registry import DATASETS, parse_dataset
+    from wespe_bench.datasets.source import find
+    from wespe_bench.registry import parse_dataset
 
     name, options = parse_dataset(dataset, data)
-    module = importlib.import_module(DATASETS[name].partition(":")[0])
-    if not hasattr(module, "check_parts"):
-        raise InputError(
-            f"{name!r} has no layout to compare with; check any folder as camera:FOLDER"
-        )
-    known = list(inspect.signature(module.check_parts).parameters)[3:]
-    argument = next((options.pop(o) for o in ("phone", "kind", "folder") if o in options), "")
+    source = find(
+        name, f"{name!r} has no layout to compare with; check any folder as camera:FOLDER"
+    )
+    known = list(inspect.signature(source.check_parts).parameters)[3:]
+    argument = "".join(source.take_argument(options))
     for option in options:
         if option not in known:
             raise InputError(
                 f"{dataset!r}: check looks at everything, whatever {option} is; leave it out"
                 + (f" (options: {', '.join(known)})" if known else "")
             )
-    root, parts = module.check_parts(name, argument, data, **options)
+    root, parts = source.check_parts(name, argument, data, **options)
     return name, root, parts
 
 
@@ -216,7 +214,8 @@ def _decode(name: str, report: Report, jobs: int) -> None:
 def _lines(config: Check, report: Report) -> Iterator[str]:
     from tabulate import tabulate
 
-    from wespe_bench.datasets.facts import DPED, FACTS
+    from wespe_bench.datasets import dped
+    from wespe_bench.datasets.source import sources
 
     yield f"{config.dataset} in {report.root}"
     yield ""
@@ -224,9 +223,10 @@ def _lines(config: Check, report: Report) -> Iterator[str]:
     right = ("left", "right", "right", "right", "right")
     yield tabulate(_rows(report), heads, tablefmt="simple", colalign=right, disable_numparse=True)
     name, _, argument = config.dataset.partition("?")[0].partition(":")
-    told = FACTS[name].counts if name in FACTS else ()
+    known = sources()
+    told = known[name].counts if name in known else ()
     if name == "dped" and argument:
-        told = (DPED[argument], DPED["canon"])
+        told = (dped.COUNTS[argument], dped.COUNTS["canon"])
     for counts in told:
         size = f", {counts.width}x{counts.height}" if counts.width else ""
         yield (

@@ -19,7 +19,7 @@ from wespe_bench import atomic, provenance, reading
 from wespe_bench.data.archives import Refused, is_archive, stem, unpack
 from wespe_bench.data.journal import make_folder
 from wespe_bench.data.sources import ARCHIVES, Archive
-from wespe_bench.datasets.facts import FACTS
+from wespe_bench.datasets.source import Source, sources
 from wespe_bench.downloads import Resuming, file_name, unreachable
 from wespe_bench.errors import InputError
 
@@ -168,20 +168,19 @@ def main(argv: list[str]) -> int:
 
     config = parse(Fetch, argv, "data fetch")
     root = Path(config.data) if config.data else data_folder()
-    name = config.source
+    name, known = config.source, sources()
     if config.sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", config.sha256):
         raise InputError(f"--sha256 {config.sha256!r}: expected 64 hexadecimal digits")
     if re.match(r"https?://", name):
         archives: tuple[Archive, ...] = (Archive(name, (config.sha256 or "").lower()),)
         into = Path(config.out) if config.out else root
-    elif name in FACTS:
-        facts = FACTS[name]
+    elif source := known.get(name):
         if name not in ARCHIVES:
-            print(_steps(name, root))
+            print(_steps(source, root))
             return 0
         if config.sha256:
             raise InputError("--sha256 goes with an address or a path; a named set has its own")
-        print(f"{name}: {facts.title}; terms: {facts.licence}; page: {facts.page}")
+        print(f"{name}: {source.title}; terms: {source.licence}; page: {source.page}")
         archives = tuple(archive.at(config.mirror) for archive in ARCHIVES[name])
         into = Path(config.out) if config.out else root / name
     elif "://" in name:
@@ -191,21 +190,20 @@ def main(argv: list[str]) -> int:
     elif Path(name).exists() or "/" in name or Path(name).suffix:
         return _unpack_local(config, root)
     else:
-        raise unknown("data set", name, FACTS)
+        raise unknown("data set", name, known)
     for archive in archives:
         folder, files = fetch(archive, into, root / LOCK, keep=config.keep)
         print(f"{files} files -> {folder}" if files else f"{folder} is there already")
     return 0
 
 
-def _steps(name: str, root: Path) -> str:
+def _steps(source: Source, root: Path) -> str:
     """What to do by hand, as text."""
-    facts = FACTS[name]
-    lines = [f"{name}: {facts.title}", f"  terms: {facts.licence}"]
-    lines += [f"  page:  {facts.page}"] if facts.page else []
-    lines += [f"  how:   {facts.get}"]
-    if facts.page:
-        lines += [f"  unpack: wespe-bench data fetch ARCHIVE --out {root / name}"]
+    lines = [f"{source.name}: {source.title}", f"  terms: {source.licence}"]
+    lines += [f"  page:  {source.page}"] if source.page else []
+    lines += [f"  how:   {source.get}"]
+    if source.page:
+        lines += [f"  unpack: wespe-bench data fetch ARCHIVE --out {root / source.name}"]
     return "\n".join(lines)
 
 

@@ -6,8 +6,12 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from wespe_bench.datasets.source import Source
 
 
 @dataclass(frozen=True)
@@ -28,78 +32,76 @@ class Inventory:
 def main(argv: list[str]) -> int:
     """Print a paragraph for each data set."""
     from wespe_bench.arguments import parse
-    from wespe_bench.datasets.facts import FACTS
     from wespe_bench.datasets.locations import named
+    from wespe_bench.datasets.source import sources
     from wespe_bench.registry import unknown
 
     if argv and not argv[0].startswith("-"):
         argv = ["--name", *argv]
     config = parse(Inventory, argv, "data list")
-    own = {name: path for name, path in named(config.data).items() if name not in FACTS}
-    known = [*FACTS, *own]
+    public = sources()
+    own = {name: path for name, path in named(config.data).items() if name not in public}
+    known = [*public, *own]
     if config.name and config.name not in known:
         raise unknown("data set", config.name, known)
     for name in known:
         if config.name in ("", name):
-            lines = _own(name, own[name], config.data) if name in own else _known(name, config.data)
+            lines = (
+                _own(own[name], public["camera"], name, config.data)
+                if name in own
+                else _known(public[name], config.data)
+            )
             print("\n".join(lines) + "\n")
     if not config.name:
         print("\n".join(_places(config.data)))
     return 0
 
 
-def _known(name: str, data: str | None) -> Iterator[str]:
-    from wespe_bench.datasets.facts import FACTS
-
-    facts = FACTS[name]
-    yield f"{name}: {facts.title}"
-    if name != "camera":
-        yield from _line("here", _here(name, data))
-    for counts in facts.counts:
+def _known(source: Source, data: str | None) -> Iterator[str]:
+    yield f"{source.name}: {source.title}"
+    if source.name != "camera":
+        yield from _line("here", _here(source, data))
+    for counts in source.counts:
         size = f", {counts.width}x{counts.height}" if counts.width else ""
         yield from _line(
             f"Table {counts.table}", f"{counts.camera}: {counts.train} + {counts.test}{size}"
         )
-    if facts.page:
-        yield from _line("page", facts.page)
-    yield from _line("terms", facts.licence)
-    yield from _line("get it", facts.get)
+    if source.page:
+        yield from _line("page", source.page)
+    yield from _line("terms", source.licence)
+    yield from _line("get it", source.get)
 
 
-def _own(name: str, folder: Path, data: str | None) -> Iterator[str]:
+def _own(folder: Path, camera: Source, name: str, data: str | None) -> Iterator[str]:
     yield f"{name}: your own, named in wespe-data.toml"
-    here = _count("camera", name, folder, data) if folder.is_dir() else f"no; looked for {folder}"
+    here = _count(camera, name, folder, data) if folder.is_dir() else f"no; looked for {folder}"
     yield from _line("here", here)
 
 
-def _here(name: str, data: str | None) -> str:
+def _here(source: Source, data: str | None) -> str:
     """How many photos there are and where, or where none were found."""
     from wespe_bench.datasets.locations import FILE, candidates
 
-    why, path = candidates(name, data)[0]
+    why, path = candidates(source.name, data)[0]
     if path.is_dir():
-        return _count(name, "", path, data)
+        return _count(source, "", path, data)
     return f"no; {FILE} says {path}, no folder" if why == FILE else f"no; looked for {path}"
 
 
-def _count(name: str, argument: str, folder: Path, data: str | None) -> str:
+def _count(source: Source, argument: str, folder: Path, data: str | None) -> str:
     """Photos by part, from the names alone."""
-    import importlib
-
     from wespe_bench.datasets import tree
-    from wespe_bench.registry import DATASETS
 
-    module = importlib.import_module(DATASETS[name].partition(":")[0])
     try:
-        root, parts = module.check_parts(name, argument, data)
+        root, parts = source.check_parts(source.name, argument, data)
     except InputError as error:
         # The same data set in another form (KITTI's sync drives) is better news than the error.
-        for other in () if argument else getattr(module, "KINDS", ())[1:]:
+        for other in () if argument else source.kinds[1:]:
             try:
-                module.check_parts(name, other, data)
+                source.check_parts(source.name, other, data)
             except InputError:
                 continue
-            return f"{_count(name, other, folder, data)}; use {name}:{other}"
+            return f"{_count(source, other, folder, data)}; use {source.name}:{other}"
         return str(error)
     counts: dict[str, int] = {}
     for part in parts:

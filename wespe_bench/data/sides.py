@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wespe_bench.data.faults import Place
 from wespe_bench.datasets import splits
-from wespe_bench.datasets.facts import FACTS
+from wespe_bench.datasets.source import sources
 from wespe_bench.datasets.splits import Photo
 from wespe_bench.datasets.survey import groups_of
 from wespe_bench.errors import InputError
@@ -44,7 +44,7 @@ def of(name: str, places: Sequence[Place]) -> Sides:
         for id_ in place.endings:
             path = Path(place.path(id_))
             photos.append(Photo(place.part.prefix + id_, path, None, groups.get(id_, "")))
-    counts = FACTS[name].counts[0] if FACTS[name].counts else None
+    counts = next(iter(sources()[name].counts), None)
     try:
         wanted = splits.counts(
             len(photos), counts.train if counts else None, counts.test if counts else None

@@ -74,20 +74,17 @@ def main(argv: list[str]) -> int:
 
 def _survey(dataset: str, data: str | None) -> Survey:
     """The survey of a spec, without the options that choose one side of a split."""
-    import importlib
     import inspect
 
-    from wespe_bench.registry import DATASETS, parse_dataset
+    from wespe_bench.datasets.source import find
+    from wespe_bench.registry import parse_dataset
 
     name, options = parse_dataset(dataset, data)
-    module = importlib.import_module(DATASETS[name].partition(":")[0])
-    if not hasattr(module, "survey"):
-        raise InputError(f"{name!r} has no split; split any folder as camera:FOLDER")
-    known = inspect.signature(module.survey).parameters
+    source = find(name, f"{name!r} has no split; split any folder as camera:FOLDER")
+    known = inspect.signature(source.survey).parameters
     for option in options:
         if option not in known:
             raise InputError(
                 f"{dataset!r}: {option} is not for a split; say it with --{option}, or leave it out"
             )
-    survey: Survey = module.survey(name, **options, data=data)
-    return survey
+    return source.survey(name, **options, data=data)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from wespe_bench.datasets import survey as surveys
 from wespe_bench.datasets.locations import named
+from wespe_bench.datasets.source import Source
 from wespe_bench.datasets.survey import CAPTURE, FOLDER, Part, Survey, one_of
 from wespe_bench.errors import InputError
-from wespe_bench.types import Dataset
 
 #: Photos with a shorter side than this (pixels) are too small for every metric here.
 SMALLEST = 100
@@ -24,31 +24,10 @@ SMALLEST = 100
 _GROUPS = {"capture": CAPTURE, "folder": FOLDER, "none": ""}
 
 
-def load(
-    folder: str = "",
-    *,
-    data: Path | str | None = None,
-    group: str = "capture",
-    split: str = "",
-    seed: int | str = 0,
-    train: str = "",
-    test: str = "",
-    manifest: str = "",
-) -> Dataset:
-    """Any camera's photos: camera:FOLDER, or a name that wespe-data.toml gives a folder.
-
-    ``group`` is capture, folder or none; the rest as in `survey.load`. Raises InputError.
-    """
-    found = survey("camera", folder, data=data, group=group)
-    return surveys.load(
-        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
-    )
-
-
 def survey(
     name: str, folder: str = "", *, data: Path | str | None = None, group: str = "capture"
 ) -> Survey:
-    """One part, the folder. Raises InputError when there is none."""
+    """One part, the folder; ``group`` is capture, folder or none. Raises InputError."""
     root, parts = check_parts(name, folder, data, group=group)
     own = parts[0].label
     return Survey(own if own != name else root.resolve().name or name, root, parts)
@@ -73,3 +52,13 @@ def find(folder: str, data: Path | str | None) -> tuple[Path, str]:
             raise InputError(f"wespe-data.toml says that {folder} is in {own[folder]}, no folder")
         return own[folder], folder
     return surveys.folder_of("camera", folder), ""
+
+
+SOURCE = Source(
+    name="camera",
+    title="Any camera's photos",
+    summary="Any camera's photos: camera:FOLDER, or a name that wespe-data.toml gives a folder.",
+    survey=survey,
+    check_parts=check_parts,
+    get="name the folder, camera:FOLDER, or add a line to wespe-data.toml: mine = '/my/photos'",
+)

@@ -12,10 +12,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from wespe_bench.datasets import survey as surveys
-from wespe_bench.datasets.facts import FACTS
 from wespe_bench.datasets.locations import locate, wrong_layout
+from wespe_bench.datasets.source import Counts, Source
 from wespe_bench.datasets.survey import Part, Survey
-from wespe_bench.types import Dataset
 
 #: Frames of the fine split.
 OFFICIAL = {"train": 2975, "val": 500, "test": 1525}
@@ -23,29 +22,10 @@ OFFICIAL = {"train": 2975, "val": 500, "test": 1525}
 _SUFFIX = "_leftImg8bit"
 
 
-def load(
-    *,
-    data: Path | str | None = None,
-    split: str = "",
-    seed: int | str = 0,
-    train: str = "",
-    test: str = "",
-    manifest: str = "",
-) -> Dataset:
-    """Cityscapes: test frames from its val, training frames from its train.
-
-    The options are those of `survey.load`. Raises InputError.
-    """
-    found = survey("cityscapes", data=data)
-    return surveys.load(
-        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
-    )
-
-
-def survey(name: str, argument: str = "", *, data: Path | str | None = None) -> Survey:
+def survey(name: str, *, data: Path | str | None = None) -> Survey:
     """The parts train and val. Raises InputError."""
-    root, parts = check_parts(name, argument, data)
-    counts = FACTS["cityscapes"].counts[0]
+    root, parts = check_parts(name, "", data)
+    counts = SOURCE.counts[0]
     used = tuple(part for part in parts if part.side)
     here = surveys.warn_absent(name, used)
     if not here:
@@ -74,3 +54,17 @@ def check_parts(name: str, argument: str, data: Path | str | None) -> tuple[Path
         )
         for part, count in OFFICIAL.items()
     )
+
+
+SOURCE = Source(
+    name="cityscapes",
+    title="Cityscapes: street scenes of fifty cities",
+    summary="Cityscapes: test frames from its val, training frames from its train.",
+    survey=survey,
+    check_parts=check_parts,
+    page="https://www.cityscapes-dataset.com/downloads/",
+    licence="its own: non-commercial research, registration",
+    get="register, download leftImg8bit_trainvaltest.zip, unpack so that "
+    "cityscapes/leftImg8bit/train is there",
+    counts=(Counts(4, "Cityscapes", 2048, 1024, 2876, 143),),
+)

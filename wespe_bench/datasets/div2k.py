@@ -11,38 +11,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from wespe_bench.datasets import survey as surveys
-from wespe_bench.datasets.facts import FACTS
 from wespe_bench.datasets.locations import locate, wrong_layout
+from wespe_bench.datasets.source import Counts, Source
 from wespe_bench.datasets.survey import Part, Survey
-from wespe_bench.types import Dataset
 
 #: Folder -> photos in it.
 FOLDERS = {"DIV2K_train_HR": 800, "DIV2K_valid_HR": 100}
 
 
-def load(
-    *,
-    data: Path | str | None = None,
-    split: str = "",
-    seed: int | str = 0,
-    train: str = "",
-    test: str = "",
-    manifest: str = "",
-) -> Dataset:
-    """DIV2K's 900 photos, the high-quality side of unpaired training.
-
-    The options are those of `survey.load`; all photos by default. Raises InputError.
-    """
-    found = survey("div2k", data=data)
-    return surveys.load(
-        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
-    )
-
-
-def survey(name: str, argument: str = "", *, data: Path | str | None = None) -> Survey:
+def survey(name: str, *, data: Path | str | None = None) -> Survey:
     """The two folders, of which one may be missing. Raises InputError."""
-    root, parts = check_parts(name, argument, data)
-    counts = FACTS["div2k"].counts[0]
+    root, parts = check_parts(name, "", data)
+    counts = SOURCE.counts[0]
     return Survey(name, root, surveys.warn_absent(name, parts), counts.train, counts.test)
 
 
@@ -54,3 +34,17 @@ def check_parts(name: str, argument: str, data: Path | str | None) -> tuple[Path
     if not any(part.folder.is_dir() for part in parts):
         raise wrong_layout(name, root, " and ".join(FOLDERS))
     return root, parts
+
+
+SOURCE = Source(
+    name="div2k",
+    title="DIV2K: 900 sharp photos, the high-quality side",
+    summary="DIV2K's 900 photos, the high-quality side of unpaired training.",
+    survey=survey,
+    check_parts=check_parts,
+    page="https://data.vision.ee.ethz.ch/cvl/DIV2K/",
+    licence="academic research only",
+    get="wespe-bench data fetch div2k; or download DIV2K_train_HR.zip and DIV2K_valid_HR.zip from "
+    "the page, unpack both in div2k/",
+    counts=(Counts(4, "DIV2K", None, None, 900, 0),),
+)

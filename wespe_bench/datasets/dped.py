@@ -17,15 +17,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wespe_bench.datasets import survey as surveys
-from wespe_bench.datasets.facts import DPED
 from wespe_bench.datasets.locations import locate, wrong_layout
+from wespe_bench.datasets.source import Counts, Source
 from wespe_bench.datasets.survey import Part, Survey, one_of
 from wespe_bench.errors import InputError
-from wespe_bench.types import Dataset
 
 #: The phones, and the size of their photos.
 PHONES = {"iphone": (2048, 1536), "blackberry": (4160, 3120), "sony": (2592, 1944)}
+
+#: Table 1's rows.
+COUNTS = {
+    "iphone": Counts(1, "iPhone 3GS", 2048, 1536, 5614, 113),
+    "blackberry": Counts(1, "BlackBerry Passport", 4160, 3120, 5902, 113),
+    "sony": Counts(1, "Sony Xperia Z", 2592, 1944, 4427, 76),
+    "canon": Counts(1, "Canon 70D", 3648, 2432, 5902, 113),
+}
 
 #: What is compared with what. Table 2: patches (the default) or registered; Tables 3, 6, 7
 #: and 8: full. Originals are for training.
@@ -35,34 +41,6 @@ _PATCH = (100, 100)
 
 #: What `data register` writes beside the pairs it has aligned.
 REGISTERED = "registration.csv"
-
-
-def load(
-    phone: str = "",
-    *,
-    data: Path | str | None = None,
-    protocol: str = "patches",
-    side: str = "phone",
-    split: str = "",
-    halve: str = "",
-    pairs: str = "",
-    seed: int | str = 0,
-    train: str = "",
-    test: str = "",
-    manifest: str = "",
-) -> Dataset:
-    """DPED's phones: dped:iphone, dped:blackberry, dped:sony; patches, or protocol=full.
-
-    ``protocol`` is one of `PROTOCOLS`; a network is applied to each patch by itself. ``side``
-    "canon" gives the DSLR's photos, without references: the target of unpaired training.
-    BlackBerry's full-size photos are halved as in the released test script (halve=no keeps
-    them). ``split``, ``seed``, ``train``, ``test``, ``manifest`` as in `survey.load`. Raises
-    InputError.
-    """
-    found = survey("dped", phone, data=data, protocol=protocol, side=side, halve=halve, pairs=pairs)
-    return surveys.load(
-        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
-    )
 
 
 def survey(
@@ -75,7 +53,13 @@ def survey(
     halve: str = "",
     pairs: str = "",
 ) -> Survey:
-    """The parts that `load` takes for one protocol of one phone. Raises InputError."""
+    """The parts of one protocol of one phone. Raises InputError.
+
+    ``protocol`` is one of `PROTOCOLS`; a network is applied to each patch by itself. ``side``
+    "canon" gives the DSLR's photos, without references: the target of unpaired training.
+    BlackBerry's full-size photos are halved as in the released test script (halve=no keeps
+    them). ``pairs`` is where registered or original pairs lie.
+    """
     if not phone:
         raise InputError("dped: which phone? " + ", ".join(f"dped:{name}" for name in PHONES))
     one_of("dped", phone, PHONES)
@@ -109,7 +93,7 @@ def survey(
             )
         raise wrong_layout(f"dped:{phone}", root, " and ".join(folders))
     blackberry = phone == "blackberry" and side == "phone" and protocol == "full"
-    facts = DPED[phone]
+    counts = COUNTS[phone]
     camera = phone if side == "phone" else f"{phone}_canon"
     sides = {part.side for part in here}
     notes = ["halved to 2080x1560"] if blackberry and halve != "no" else []
@@ -119,8 +103,8 @@ def survey(
         f"{name}_{camera}_{protocol}",
         root if not pairs else Path(pairs),
         here,
-        facts.train if protocol == "originals" else None,
-        facts.test if protocol == "originals" else None,
+        counts.train if protocol == "originals" else None,
+        counts.test if protocol == "originals" else None,
         split="test" if "test" in sides and protocol != "full" else "all",
         halve=blackberry and halve != "no",
         note="; ".join(notes),
@@ -177,3 +161,17 @@ def check_parts(
         phones = phone or "PHONE"
         raise wrong_layout(name, root, f"{phones}/training_data and {phones}/test_data")
     return root, found
+
+
+SOURCE = Source(
+    name="dped",
+    title="DPED: photos of three phones and a DSLR, aligned patches",
+    summary="DPED's phones: dped:iphone, dped:blackberry, dped:sony; patches, or protocol=full.",
+    survey=survey,
+    check_parts=check_parts,
+    page="http://people.ee.ethz.ch/~ihnatova/",
+    licence="research use; ask the authors for anything else",
+    get="download the patches (and the originals, for full-size photos) from the page; "
+    "unpack so that dped/iphone/training_data is there",
+    counts=tuple(COUNTS.values()),
+)

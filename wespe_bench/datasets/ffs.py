@@ -12,39 +12,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from wespe_bench.datasets import survey as surveys
-from wespe_bench.datasets.facts import FACTS
 from wespe_bench.datasets.locations import locate
+from wespe_bench.datasets.source import Counts, Source
 from wespe_bench.datasets.survey import Part, Survey
-from wespe_bench.types import Dataset
 
 #: Subfolder -> the side it is on.
 SIDES = {"train": "train", "validation": "train", "test": "test"}
 
 
-def load(
-    folder: str = "",
-    *,
-    data: Path | str | None = None,
-    split: str = "",
-    seed: int | str = 0,
-    train: str = "",
-    test: str = "",
-    manifest: str = "",
-) -> Dataset:
-    """Flickr photos, in ffs/ or ffs:FOLDER, for the Flickr Faves Score.
-
-    The options are those of `survey.load`. Raises InputError.
-    """
-    found = survey("ffs", folder, data=data)
-    return surveys.load(
-        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
-    )
-
-
 def survey(name: str, folder: str = "", *, data: Path | str | None = None) -> Survey:
     """One part, or one for each subfolder of `SIDES`. Raises InputError."""
     root, parts = check_parts(name, folder, data)
-    counts = FACTS[name].counts[0]
+    counts = SOURCE.counts[0]
     return Survey(name, root, parts, counts.train, counts.test, split="test")
 
 
@@ -55,3 +34,17 @@ def check_parts(name: str, argument: str, data: Path | str | None) -> tuple[Path
     if "test" in sides and len(sides) > 1:
         return root, tuple(Part(s, root / s, f"{s}/", side=SIDES[s]) for s in sides)
     return root, (Part(name, root),)
+
+
+SOURCE = Source(
+    name="ffs",
+    title="Flickr photos with views and faves, for the Flickr Faves Score",
+    summary="Flickr photos, in ffs/ or ffs:FOLDER, for the Flickr Faves Score.",
+    survey=survey,
+    check_parts=check_parts,
+    page="https://www.flickr.com/services/api/",
+    licence="each photo's own; not to be redistributed",
+    get="crawl your own with a Flickr key; put the photos in ffs/, or in ffs/train, "
+    "ffs/validation and ffs/test",
+    counts=(Counts(4, "Flickr Faves Score", None, None, 15600, 400),),
+)

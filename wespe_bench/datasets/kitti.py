@@ -15,10 +15,9 @@ import os
 from pathlib import Path
 
 from wespe_bench.datasets import survey as surveys
-from wespe_bench.datasets.facts import FACTS
 from wespe_bench.datasets.locations import locate, wrong_layout
+from wespe_bench.datasets.source import Counts, Source
 from wespe_bench.datasets.survey import Part, Survey, one_of
-from wespe_bench.types import Dataset
 
 KINDS = ("extract", "sync", "object")
 CAMERAS = ("image_02", "image_03")
@@ -29,27 +28,6 @@ OBJECT = {"training": 7481, "testing": 7518}
 _DEPTH = 4
 
 
-def load(
-    kind: str = "extract",
-    *,
-    data: Path | str | None = None,
-    camera: str = "image_02",
-    split: str = "",
-    seed: int | str = 0,
-    train: str = "",
-    test: str = "",
-    manifest: str = "",
-) -> Dataset:
-    """KITTI's frames: kitti (unrectified, the paper's), kitti:sync or kitti:object.
-
-    ``camera`` is image_02 (left) or image_03; the rest as in `survey.load`. Raises InputError.
-    """
-    found = survey("kitti", kind, data=data, camera=camera)
-    return surveys.load(
-        found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
-    )
-
-
 def survey(
     name: str,
     kind: str = "extract",
@@ -57,9 +35,12 @@ def survey(
     data: Path | str | None = None,
     camera: str = "image_02",
 ) -> Survey:
-    """One part a drive; for object, one a folder. Raises InputError."""
+    """One part a drive; for object, one a folder. Raises InputError.
+
+    ``kind`` is one of `KINDS`; ``camera`` is image_02 (left) or image_03.
+    """
     root, parts = check_parts(name, kind, data, camera=camera)
-    counts = FACTS["kitti"].counts[0]
+    counts = SOURCE.counts[0]
     note = "object frames name no drive: near-duplicates can be on both sides"
     return Survey(
         f"{name}_{kind}",
@@ -114,3 +95,18 @@ def _drives(root: Path) -> list[Path]:
         deep = len(Path(parent).relative_to(root).parts) >= _DEPTH
         folders[:] = [] if deep else [name for name in folders if name not in drives]
     return found
+
+
+SOURCE = Source(
+    name="kitti",
+    title="KITTI: frames of a driving car",
+    summary="KITTI's frames: kitti (unrectified, the paper's), kitti:sync or kitti:object.",
+    survey=survey,
+    check_parts=check_parts,
+    kinds=KINDS,
+    page="https://www.cvlibs.net/datasets/kitti/raw_data.php",
+    licence="CC BY-NC-SA 3.0",
+    get="register, run the page's raw data download script (unsynced+unrectified for the "
+    "paper's 1392x512), unpack so that kitti/DATE/DATE_drive_NNNN_extract is there",
+    counts=(Counts(4, "KITTI", 1392, 512, 8458, 124),),
+)

@@ -10,49 +10,46 @@ each other stay on one side of the split.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from wespe_bench.datasets import survey as surveys
-from wespe_bench.datasets.facts import FACTS
 from wespe_bench.datasets.locations import locate
+from wespe_bench.datasets.source import Counts, Source
 from wespe_bench.datasets.survey import CAPTURE, Part, Survey
-from wespe_bench.types import Dataset
 
-
-def _phone(name: str) -> Callable[..., Dataset]:
-    def load(
-        folder: str = "",
-        *,
-        data: Path | str | None = None,
-        split: str = "",
-        seed: int | str = 0,
-        train: str = "",
-        test: str = "",
-        manifest: str = "",
-    ) -> Dataset:
-        found = survey(name, folder, data=data)
-        return surveys.load(
-            found, split=split, seed=seed, train=train, test=test, manifest_file=manifest
-        )
-
-    load.__doc__ = f"{FACTS[name].title}: your own photos with that phone, {name}:FOLDER."
-    return load
-
-
-htc_m9, huawei_p9, iphone6 = _phone("htc_m9"), _phone("huawei_p9"), _phone("iphone6")
+COUNTS = {
+    "htc_m9": Counts(4, "HTC One M9", 5376, 3752, 1443, 57),
+    "huawei_p9": Counts(4, "Huawei P9", 3968, 2976, 1386, 57),
+    "iphone6": Counts(4, "iPhone 6", 3264, 2448, 4011, 57),
+}
 
 
 def survey(name: str, folder: str = "", *, data: Path | str | None = None) -> Survey:
     """One part, the folder. Raises InputError when there is none."""
     root, parts = check_parts(name, folder, data)
-    counts = FACTS[name].counts[0]
+    counts = COUNTS[name]
     return Survey(name, root, parts, counts.train, counts.test, split="test")
 
 
 def check_parts(name: str, argument: str, data: Path | str | None) -> tuple[Path, tuple[Part, ...]]:
     """The root, and the folder with the size Table 4 gives. Raises InputError."""
     root = surveys.folder_of(name, argument) if argument else locate(name, data)
-    counts = FACTS[name].counts[0]
+    counts = COUNTS[name]
     size = (counts.width or 0, counts.height or 0)
     return root, (Part(name, root, size=size, group=CAPTURE),)
+
+
+def _phone(name: str) -> Source:
+    title = COUNTS[name].camera
+    return Source(
+        name=name,
+        title=title,
+        summary=f"{title}: your own photos with that phone, {name}:FOLDER.",
+        survey=survey,
+        check_parts=check_parts,
+        get="never published as far as we found: a folder of photos of your own with that phone",
+        counts=(COUNTS[name],),
+    )
+
+
+HTC_M9, HUAWEI_P9, IPHONE6 = map(_phone, COUNTS)

@@ -13,9 +13,9 @@ from typing import Any
 
 from wespe_bench import provenance, reading, store
 from wespe_bench.datasets import survey as surveys
-from wespe_bench.datasets.facts import FACTS
+from wespe_bench.datasets.source import find, sources
 from wespe_bench.errors import InputError
-from wespe_bench.registry import DATASETS, parse_dataset, resolve
+from wespe_bench.registry import parse_dataset, resolve
 from wespe_bench.reproduce.steps import Step
 
 DONE, BEGUN, READY, WAITS, MISSING = "done", "begun", "can run", "waits", "missing"
@@ -58,12 +58,12 @@ class Stock:
 def _count(spec: str, data: str | None) -> int:
     """From names alone, without hashing a photo. Raises InputError."""
     name, options = parse_dataset(spec, data)
-    survey = resolve(DATASETS[name].partition(":")[0] + ":survey")
-    argument = next((options.pop(o) for o in ("phone", "kind", "folder") if o in options), "")
+    source = find(name, f"{name!r} has no photos of the paper")
+    argument = source.take_argument(options)
     split = options.pop("split", "")
     drawn = {o: options.pop(o) for o in ("train", "test") if o in options}
-    options = {o: v for o, v in options.items() if o in inspect.signature(survey).parameters}
-    found = survey(name, *([argument] if argument else []), data=data, **options)
+    options = {o: v for o, v in options.items() if o in inspect.signature(source.survey).parameters}
+    found = source.survey(name, *argument, data=data, **options)
     split = split or found.split
     if split == "all":
         number = len(surveys.photos(found))
@@ -113,7 +113,8 @@ def _look(
         count = stock.count(spec)
         if isinstance(count, str):
             name = spec.partition("?")[0].partition(":")[0]
-            remedy = f"{name}: {FACTS[name].get}" if name in FACTS else name
+            source = sources().get(name)
+            remedy = f"{name}: {source.get}" if source else name
             return State(MISSING, f"photos of {spec}", None, f"{remedy} ({count.split(';')[0]})")
     if step.kind == "import" and not Path(f"{step.commands[0][2]}.index").is_file():
         told = f"{step.commands[0][2]}.index"

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from wespe_bench import provenance
 from wespe_bench.arguments import cores
-from wespe_bench.datasets.facts import DPED, FACTS
+from wespe_bench.datasets import dped
+from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError
 
-PHONES = ("iphone", "blackberry", "sony")
+PHONES = tuple(dped.PHONES)
 WILD = ("cityscapes", "kitti", "htc_m9", "huawei_p9", "iphone6")
 
 #: Generator steps of a training unless its options say otherwise.
@@ -235,7 +236,7 @@ def _enhancer(
 
 def _megapixels(camera: str) -> float:
     """Of a photo, by the sizes of Tables 1 and 4."""
-    counts = DPED[camera] if camera in PHONES else FACTS[camera].counts[0]
+    counts = dped.COUNTS[camera] if camera in dped.PHONES else sources()[camera].counts[0]
     return (counts.width or 0) * (counts.height or 0) / 1e6
 
 

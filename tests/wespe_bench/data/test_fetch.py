@@ -21,7 +21,7 @@ from wespe_bench import downloads
 from wespe_bench.data import fetch as fetching
 from wespe_bench.data.fetch import fetch, private_name
 from wespe_bench.data.sources import ARCHIVES, Archive
-from wespe_bench.datasets.facts import FACTS
+from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError
 
 
@@ -249,9 +249,9 @@ def test_through_the_real_entry_point(command: Command, server: Server, tmp_path
     assert "cannot be reached" in result.stderr
 
 
-@pytest.mark.parametrize("name", sorted(FACTS.keys() - ARCHIVES.keys()))
+@pytest.mark.parametrize("name", sorted(sources().keys() - ARCHIVES.keys()))
 def test_the_others_say_how_to_get_them(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert fetching.main([name, "--data", "here"]) == 0
     said = capsys.readouterr().out
-    assert FACTS[name].page in said
-    assert FACTS[name].get in said
+    assert sources()[name].page in said
+    assert sources()[name].get in said
