@@ -52,7 +52,7 @@ def test_it_loads_with_its_options_and_those_of_a_split(night: str) -> None:
     assert registry.load_dataset(night).name == "night_on"
     dataset = registry.load_dataset(f"{night}?lamp=off&split=test&seed=3")
     assert (dataset.name, len(dataset.samples)) == ("night_off_test", 1)
-    with pytest.raises(InputError, match="no option 'lump' .did you mean 'lamp'"):
+    with pytest.raises(InputError, match="no option 'lump'"):
         registry.load_dataset(f"{night}?lump=off")
     names = list(inspect.signature(SOURCE).parameters)
     assert names == ["folder", "data", "lamp", "split", "seed", "train", "test", "manifest"]
