@@ -90,8 +90,10 @@ def golden_pair() -> tuple[np.ndarray, np.ndarray]:
 
 def check_metrics() -> Iterator[Check]:
     """Every metric of the registry on `golden_pair`."""
+    from wespe_bench.metrics import precompile
     from wespe_bench.registry import METRICS, load_metric
 
+    precompile.finish(METRICS)
     image, reference = golden_pair()
     for name in METRICS:
         metric = load_metric(name)

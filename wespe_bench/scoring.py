@@ -69,6 +69,7 @@ def score_runs(
     from wespe_bench import provenance, store
     from wespe_bench.driver import Row, append_rows, run_items
     from wespe_bench.engines import chunk_of, load_engine
+    from wespe_bench.metrics import precompile
     from wespe_bench.registry import load_metric
 
     run_engine = load_engine(engine)
@@ -84,6 +85,7 @@ def score_runs(
         kept.append(there)
         failures[number].extend(broken)
 
+    precompile.finish({metric for item in todo for metric in item.metrics})
     done = [0] * len(folders)
     standing = [_failed(folder) for folder in folders]
 

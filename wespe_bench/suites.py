@@ -192,6 +192,7 @@ def run_suite(config: RunSuite) -> int:
     from wespe_bench.engines import load_engine, parse_shard
     from wespe_bench.enhancing import enhance_runs
     from wespe_bench.labels import parse_named
+    from wespe_bench.metrics import precompile
     from wespe_bench.registry import SUITES, load_metric, resolve, unknown
     from wespe_bench.scoring import DEFAULT_METRICS, score_runs
 
@@ -202,8 +203,7 @@ def run_suite(config: RunSuite) -> int:
     if not specs:
         raise InputError("nothing to run: name a --suite or --enhancers; see wespe-bench list")
     metrics = config.metrics or (suite.metrics if suite else DEFAULT_METRICS)
-    for metric in metrics:
-        load_metric(metric)
+    records = {name: load_metric(name) for name in metrics}
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
     load_engine(config.engine)
@@ -220,6 +220,8 @@ def run_suite(config: RunSuite) -> int:
         for dataset, options in datasets
         for item in named
     ]
+    paired = any(dataset.paired for dataset, _ in datasets)
+    precompile.start({n for n, metric in records.items() if paired or not metric.full_reference})
     made = enhance_runs(
         plans,
         jobs=config.jobs,

@@ -1,80 +1,104 @@
-"""Machine code for the hot loops: numba, cached on disk, said aloud when it is first made.
+"""Machine code for the hot loops: numba, kept on disk, said aloud when it is first made.
 
 Importing this module imports numba, so the metrics import it when they are first called.
 """
 
 from __future__ import annotations
 
-import sys
+import hashlib
+import multiprocessing
+import pickle
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 from numba.core import event
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from wespe_bench.metrics import precompile
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_cached = True
+#: Names of the files that this process read or wrote.
+used: set[str] = set()
 
 
 def compiled(function: _Function) -> _Function:
     """``function`` as machine code: one thread, no interpreter lock, arithmetic as written.
 
-    The code is kept in numba's cache: ``$NUMBA_CACHE_DIR`` if set, else beside the source,
-    else (a read-only installation) in the user's cache folder. Where none can be written
-    it is compiled anew by every process.
+    The code is kept in `precompile.folder`; where that cannot be written, every process
+    compiles for itself.
     """
-    return _compiled(function)
-
-
-def contracted(function: _Function) -> _Function:
-    """As `compiled`, and a product with its sum may become one instruction, rounded once.
-
-    Nothing else of fastmath is ever on: reordered sums move SSIM by 2e-6.
-    """
-    return _compiled(function, fastmath={"contract"})
-
-
-def _compiled(function: _Function, **options: Any) -> _Function:
-    global _cached
-    options |= {"nogil": True, "error_model": "numpy"}
-    try:
-        dispatcher = numba.njit(function, cache=True, **options)
-    except RuntimeError:  # numba's "no locator available": no folder can be written
-        _cached = False
-        return numba.njit(function, **options)  # type: ignore[no-any-return]
-    # numba looks at one file's date and keeps code that was inlined from another file for ever.
-    dispatcher._cache._cache_file._source_stamp = _stamp()
+    dispatcher: Any = _compile(function)
+    dispatcher._cache = _Kept(function)
     return dispatcher  # type: ignore[no-any-return]
 
 
-@cache
-def _stamp() -> tuple[tuple[str, int, int], ...]:
-    """Name, date and size of every file that may hold a loop: what kept code is valid for."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    states = [(file.name, file.stat()) for file in files]
-    return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
+def inner(function: _Function) -> _Function:
+    """As `compiled`, for a loop that only other compiled loops call: quicker to compile."""
+    return _compile(function, no_cpython_wrapper=True)
+
+
+def contracted(function: _Function) -> _Function:
+    """As `inner`, and a product with its sum may become one instruction, rounded once.
+
+    Nothing else of fastmath is ever on: reordered sums move SSIM by 2e-6.
+    """
+    return _compile(function, no_cpython_wrapper=True, fastmath={"contract"})
+
+
+def _compile(function: _Function, **options: Any) -> _Function:
+    options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    return numba.njit(function, **options)  # type: ignore[no-any-return]
+
+
+class _Kept(NullCache):
+    """numba's cache of one function: a checked file for each types of arguments.
+
+    numba's own would end the work at a damaged file or a full disk, would run what a flipped
+    bit has made of the code, and looks at the date of one file of those inlined.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        folder = precompile.folder()
+        data = None if folder is None else precompile.read(folder / self._file(sig, target_context))
+        if data is None:
+            return None
+        target_context.refresh()
+        used.add(self._file(sig, target_context))
+        result = pickle.loads(data)
+        return CompileResult._rebuild(target_context, *result)  # type: ignore[no-untyped-call]
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        folder = precompile.folder()
+        name = self._file(sig, data.target_context)
+        code = dumps(data._reduce())  # type: ignore[no-untyped-call]
+        try:
+            if folder is not None:
+                precompile.write(folder / name, code)
+                used.add(name)
+        except OSError:
+            pass  # a full disk, a folder of somebody else's: what was compiled works all the same
+
+    def _file(self, sig: Any, target_context: Any) -> str:
+        kind = repr((sig, target_context.codegen().magic_tuple()))
+        return f"{self.name}-{hashlib.sha256(kind.encode()).hexdigest()[:16]}.code"
 
 
 class _Announcement(event.Listener):
-    """One line on stderr when the first of our loops is not in the cache."""
-
-    def __init__(self) -> None:
-        self.made = False
+    """One line on stderr when one of our loops is not in the cache."""
 
     def on_start(self, event: event.Event) -> None:
-        if self.made or not event.data["dispatcher"].__module__.startswith("wespe_bench."):
-            return
-        self.made = True
-        kept = "once for this installation" if _cached else "for this process only"
-        hint = "" if _cached else "; set NUMBA_CACHE_DIR to a writable folder to keep the result"
-        print(
-            f"wespe-bench: compiling the metrics, {kept}, up to a minute{hint}",
-            file=sys.stderr,
-            flush=True,
-        )
+        # Workers are many, and their parent has said it.
+        if multiprocessing.parent_process() is None and event.data[
+            "dispatcher"
+        ].__module__.startswith("wespe_bench."):
+            precompile.say()
 
     def on_end(self, event: event.Event) -> None:
         pass

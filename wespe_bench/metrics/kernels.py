@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wespe_bench.metrics.compiled import compiled
+from wespe_bench.metrics.compiled import compiled, inner
 
 # rgb2gray in 24-bit fixed point: equal to the rounded 15-digit weights of
 # `wespe_bench.images.luma` on all 2**24 colours, which a test counts out.
@@ -53,7 +53,7 @@ def squared_errors(images: np.ndarray, references: np.ndarray) -> np.ndarray:
     return sums
 
 
-@compiled
+@inner
 def grey_line(samples: np.ndarray, line: np.ndarray) -> None:
     """The grey levels of RGB, interleaved uint8 (3 M,), into ``line``."""
     for x in range(samples.size // 3):
@@ -69,45 +69,40 @@ def grey_line(samples: np.ndarray, line: np.ndarray) -> None:
 
 
 @compiled
-def halve(images: np.ndarray, channels: int) -> np.ndarray:
-    """Sums of 2x2 blocks: (N, H, W * channels) to uint16 (N, H', W' * channels), 3 channels or 1.
+def halve(images: np.ndarray) -> np.ndarray:
+    """Sums of 2x2 blocks of RGB: (N, H, 3 W) to uint16 (N, H', 3 W').
 
     H' and W' are halved and rounded up; a last odd row or column meets its own reflection.
     Four times halved, uint8 gives at most 255 * 4**4, so uint16 holds the sums exactly; the
     caller keeps the power of 4.
     """
-    count, height, width = images.shape[0], images.shape[1], images.shape[2] // channels
-    result = np.empty((count, (height + 1) // 2, (width + 1) // 2 * channels), np.uint16)
+    count, height, width = images.shape[0], images.shape[1], images.shape[2] // 3
+    result = np.empty((count, (height + 1) // 2, 3 * ((width + 1) // 2)), np.uint16)
     for n in range(count):
         for row in range((height + 1) // 2):
             upper = images[n, 2 * row]
             lower = images[n, min(2 * row + 1, height - 1)]
             line = result[n, row]
-            # Steps that the compiler can see become vector loads.
-            if channels == 3:
-                for channel in range(3):
-                    _add_blocks(upper[channel:], lower[channel:], width // 2, 3, line[channel:])
-            else:
-                _add_blocks(upper, lower, width // 2, 1, line)
+            for channel in range(3):
+                _add_blocks(upper[channel:], lower[channel:], width // 2, line[channel:])
             if width % 2:
-                for channel in range(channels):
-                    at = (width - 1) * channels + channel
-                    line[width // 2 * channels + channel] = np.uint16(
+                for channel in range(3):
+                    at = 3 * (width - 1) + channel
+                    line[3 * (width // 2) + channel] = np.uint16(
                         2 * (np.int32(upper[at]) + np.int32(lower[at]))
                     )
     return result
 
 
-@compiled
-def _add_blocks(
-    upper: np.ndarray, lower: np.ndarray, count: int, step: int, line: np.ndarray
-) -> None:
+@inner
+def _add_blocks(upper: np.ndarray, lower: np.ndarray, count: int, line: np.ndarray) -> None:
+    """One channel of a row of blocks."""
     for x in range(count):
-        line[step * x] = np.uint16(
-            np.int32(upper[2 * step * x])
-            + np.int32(upper[2 * step * x + step])
-            + np.int32(lower[2 * step * x])
-            + np.int32(lower[2 * step * x + step])
+        line[3 * x] = np.uint16(
+            np.int32(upper[6 * x])
+            + np.int32(upper[6 * x + 3])
+            + np.int32(lower[6 * x])
+            + np.int32(lower[6 * x + 3])
         )
 
 
@@ -131,7 +126,7 @@ def value_counts(values: np.ndarray) -> np.ndarray:
     return np.asarray(counts[0] + counts[1] + counts[2] + counts[3])
 
 
-@compiled
+@inner
 def _count(values: np.ndarray, counts: np.ndarray) -> None:
     # Four tables in turn: neighbours are often equal, and a counter just written is slow to read.
     whole = values.size // 4

@@ -58,14 +58,14 @@ def _terms(images: np.ndarray, references: np.ndarray) -> np.ndarray:
     from wespe_bench.metrics.threads import side_by_side
 
     def half(photos: np.ndarray) -> np.ndarray:
-        return frozen(halve(photos, 3))
+        return frozen(halve(photos))
 
     terms = np.zeros((len(images), SCALES, 2))
     x, y = rows_of(images), rows_of(references)
     for scale in range(SCALES):
         taps = window(x.shape[1], x.shape[2] // 3)
         # Halving adds up blocks of four and leaves the division to here: integers are exact.
-        red, green, blue = structure(x, y, 3, taps, scale=0.25**scale).swapaxes(0, 1) / 3
+        red, green, blue = structure(x, y, taps, scale=0.25**scale).swapaxes(0, 1) / 3
         terms[:, scale] = red + green + blue
         if scale < SCALES - 1:
             x, y = side_by_side(half, (x, y), samples=x.size)

@@ -29,7 +29,7 @@ def _means(images: np.ndarray, references: np.ndarray, *, grey: bool) -> np.ndar
     from wespe_bench.metrics.kernels import rows_of
     from wespe_bench.metrics.structure import structure
 
-    return structure(rows_of(images), rows_of(references), 3, TAPS, grey=grey)[..., 0]
+    return structure(rows_of(images), rows_of(references), TAPS, grey=grey)[..., 0]
 
 
 def ssim(image: np.ndarray, reference: np.ndarray, *, sample_id: str = "", seed: int = 0) -> float:

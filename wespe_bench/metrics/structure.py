@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wespe_bench.metrics.compiled import compiled, contracted
+from wespe_bench.metrics.compiled import compiled, contracted, inner
 from wespe_bench.metrics.kernels import grey_line
 from wespe_bench.metrics.threads import side_by_side
 
@@ -25,6 +25,8 @@ C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 # patch. A line has the strip's samples and those its last windows reach, of three channels.
 _STRIP = 96
 _LINE = 128
+# What the bytes of a photo are: samples, or RGB whose grey levels are wanted.
+_GREY, _UINT8, _UINT16 = 0, 1, 2
 # Rows are fetched in blocks: so many reads from far apart are under way at once.
 _BLOCK = 32
 # Filtered rows are kept twice, _KEPT rows apart, so that the last _KEPT always lie one after
@@ -36,26 +38,27 @@ _PLANE = 2 * _KEPT * _STRIP
 def structure(
     images: np.ndarray,
     references: np.ndarray,
-    channels: int,
     taps: np.ndarray,
     *,
     scale: float = 1.0,
     grey: bool = False,
 ) -> np.ndarray:
-    """Mean SSIM and mean contrast-structure term: float64 (N, channels, 2), (N, 1, 2) of grey.
+    """Mean SSIM and mean contrast-structure term: float64 (N, 3, 2), or (N, 1, 2) of grey.
 
-    ``images``, ``references``: read-only (N, H, W * channels) of one shape, uint8 or uint16,
-    samples of 1 or 3 channels interleaved, each times ``scale``; or their ``grey`` version
-    (RGB only). ``taps``: the separable window, at most 11 float64 with sum 1. Windows that lie
-    inside only. The two photos may change places without moving a bit, and a photo has
-    exactly 1 with itself.
+    ``images``, ``references``: read-only (N, H, W * 3) of one shape, RGB interleaved, uint8 or
+    uint16, each sample times ``scale``; or the ``grey`` version of uint8. ``taps``: the separable
+    window, at most 11 float64 with sum 1. Windows that lie inside only. The two photos may
+    change places without moving a bit, and a photo has exactly 1 with itself.
     """
     count, height, samples = images.shape
-    step = 1 if grey else channels
-    outputs = (samples // channels - taps.size + 1) * step
+    step = 1 if grey else 3
+    outputs = (samples // 3 - taps.size + 1) * step
     strips = -(-outputs // _STRIP)
     full, contrast = np.empty((count, outputs)), np.empty((count, outputs))
-    walk = partial(_walk, images, references, grey, step, scale, taps, full, contrast)
+    # Both types go in as bytes, so that the walk, which takes seconds, is compiled once.
+    kind = _GREY if grey else (_UINT8 if images.dtype == np.uint8 else _UINT16)
+    x, y = images.view(np.uint8), references.view(np.uint8)
+    walk = partial(_walk, x, y, kind, step, scale, taps, full, contrast)
     # Single strips of a photo, whole photos of a batch.
     size = 1 if count == 1 else strips
     pieces = [(start, start + size) for start in range(0, count * strips, size)]
@@ -65,11 +68,17 @@ def structure(
     return np.asarray(sums / area)
 
 
+def _sums(columns: np.ndarray, step: int) -> np.ndarray:
+    """(N, M * step) to (N, step), each added from left to right."""
+    # Not np.sum, which adds in another order.
+    return np.asarray(columns.reshape(len(columns), -1, step).cumsum(axis=1)[:, -1])
+
+
 @compiled
 def _walk(
     images: np.ndarray,
     references: np.ndarray,
-    grey: Any,
+    kind: int,
     step: int,
     scale: Any,
     taps: np.ndarray,
@@ -80,7 +89,8 @@ def _walk(
 ) -> None:
     """Sums over the rows of the strips first..last, counted through all photos.
 
-    ``full``, ``contrast``: float64 (N, outputs), one for each column (and channel) of windows.
+    ``images``, ``references``: the bytes of samples of ``kind``. ``full``, ``contrast``:
+    float64 (N, outputs), one for each column (and channel) of windows.
     ``step``: samples from one pixel of a line to the next.
     """
     size = taps.size
@@ -93,8 +103,8 @@ def _walk(
     # x, y, x^2 + y^2, x y of two rows, and their filtered rows.
     lines, ring = _aligned(8 * _LINE), _aligned(4 * _PLANE)
     sums_full, sums_contrast = _aligned(_STRIP), _aligned(_STRIP)
-    block_x = np.empty((_BLOCK, _LINE), images.dtype)
-    block_y = np.empty((_BLOCK, _LINE), images.dtype)
+    block_x = np.empty((_BLOCK, _LINE), np.uint16)
+    block_y = np.empty((_BLOCK, _LINE), np.uint16)
     for index in range(first, last):
         n, left = index // strips, index % strips * _STRIP
         outputs = min(_STRIP, full.shape[1] - left)
@@ -104,8 +114,8 @@ def _walk(
         for row in range(0, height, 2):
             if row % _BLOCK == 0:
                 bottom = min(row + _BLOCK, height)
-                _fetch(images[n, row:bottom], left, inputs, grey, block_x)
-                _fetch(references[n, row:bottom], left, inputs, grey, block_y)
+                _fetch(images[n, row:bottom], left, inputs, kind, block_x)
+                _fetch(references[n, row:bottom], left, inputs, kind, block_y)
             for k in range(2):
                 # The row below the last is never looked at.
                 place = min(row + k, height - 1) % _BLOCK
@@ -127,24 +137,13 @@ def _walk(
                 _add_one(rows, down, sums_full, sums_contrast)
             elif row + 1 == size - 1 and row + 1 < height:
                 _add_one(rows[_STRIP:], down, sums_full, sums_contrast)
-        full[n, left : left + outputs] = sums_full[:outputs]
-        contrast[n, left : left + outputs] = sums_contrast[:outputs]
+        # Not as slices: numba would compile the text of an error about their shapes, for 2 s.
+        for x in range(outputs):
+            full[n, left + x] = sums_full[x]
+            contrast[n, left + x] = sums_contrast[x]
 
 
-@compiled
-def _sums(columns: np.ndarray, step: int) -> np.ndarray:
-    """(N, M * step) to (N, step), each added from left to right."""
-    sums = np.zeros((columns.shape[0], step))
-    for n in range(columns.shape[0]):
-        for channel in range(step):
-            total = 0.0
-            for x in range(channel, columns.shape[1], step):
-                total += columns[n, x]
-            sums[n, channel] = total
-    return sums
-
-
-@compiled
+@inner
 def _aligned(size: int) -> np.ndarray:
     """``size`` float64 zeros that begin on a cache line: a vector load never straddles two."""
     room = np.zeros(size + 8)
@@ -152,20 +151,24 @@ def _aligned(size: int) -> np.ndarray:
     return room[start : start + size]
 
 
-@compiled
-def _fetch(rows: np.ndarray, left: int, inputs: int, grey: Any, block: np.ndarray) -> None:
+@inner
+def _fetch(rows: np.ndarray, left: int, inputs: int, kind: int, block: np.ndarray) -> None:
     """Copy a strip of some rows to where they lie side by side."""
     for row in range(rows.shape[0]):
         line = block[row]
-        if grey:
+        if kind == _GREY:
             grey_line(rows[row, 3 * left : 3 * (left + inputs)], line)
-        else:
+        elif kind == _UINT8:
             samples = rows[row, left : left + inputs]
             for x in range(inputs):
                 line[x] = samples[x]
+        else:
+            wide = rows[row, 2 * left : 2 * (left + inputs)].view(np.uint16)
+            for x in range(inputs):
+                line[x] = wide[x]
 
 
-@compiled
+@inner
 def _read(x: np.ndarray, y: np.ndarray, inputs: int, scale: Any, maps: np.ndarray) -> None:
     """One row of the four maps, each ``_LINE`` long."""
     line_x, line_y, squares, products = maps, maps[_LINE:], maps[2 * _LINE :], maps[3 * _LINE :]
@@ -235,21 +238,21 @@ def _down(
 
 # The compiler takes together what these two have in common; one function with two results
 # would keep the loops around it from becoming vector code.
-@compiled
+@inner
 def _ssim(x: Any, y: Any, squares: Any, products: Any) -> Any:
     cross, energy = x * y, x * x + y * y
     above, below = 2.0 * (products - cross) + C2, (squares - energy) + C2
     return (2.0 * cross + C1) * above / ((energy + C1) * below)
 
 
-@compiled
+@inner
 def _contrast(x: Any, y: Any, squares: Any, products: Any) -> Any:
     cross, energy = x * y, x * x + y * y
     above, below = 2.0 * (products - cross) + C2, (squares - energy) + C2
     return above / below
 
 
-@compiled
+@inner
 def _add_one(rows: np.ndarray, taps: np.ndarray, full: np.ndarray, contrast: np.ndarray) -> None:
     """Add a row of windows to the sums."""
     t0, t1, t2, t3, t4, t5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
@@ -263,7 +266,7 @@ def _add_one(rows: np.ndarray, taps: np.ndarray, full: np.ndarray, contrast: np.
         contrast[x] += _contrast(x_1, y_1, squares_1, products_1)
 
 
-@compiled
+@inner
 def _add_two(rows: np.ndarray, taps: np.ndarray, full: np.ndarray, contrast: np.ndarray) -> None:
     """Add two rows of windows, which share ten of their eleven rows."""
     t0, t1, t2, t3, t4, t5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]

@@ -188,7 +188,7 @@ def test_without_a_folder_to_write_it_compiles_all_the_same(tmp_path: object) ->
 def test_halving_is_exact_to_the_fifth_scale() -> None:
     white = kernels.rows_of(np.full((1, 33, 31, 3), 255, np.uint8))
     for scale in range(1, 5):
-        white = kernels.frozen(kernels.halve(white, 3))
+        white = kernels.frozen(kernels.halve(white))
         assert white.dtype == np.uint16
         assert (white == 255 * 4**scale).all()
 
