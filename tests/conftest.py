@@ -20,6 +20,8 @@ import pytest
 from hypothesis import settings
 
 from wespe_bench.images import write_png
+from wespe_bench.metrics import precompile
+from wespe_bench.registry import METRICS
 
 # The browser starts when the first test asks for it.
 pytest_plugins = ["tests.browser"]
@@ -36,6 +38,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden files of tests/golden anew instead of comparing with them",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share compiled code between all processes of all sessions, in pytest's own cache."""
+    if hasattr(config, "workerinput"):
+        return  # a worker of xdist has this process's environment
+    folder = Path(config.rootpath, ".pytest_cache", "d")
+    os.environ["NUMBA_CACHE_DIR"] = str(folder / "numba")
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Without bytecode each of the many processes would compile all that it imports.
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+    if not config.option.collectonly:
+        precompile.finish(METRICS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

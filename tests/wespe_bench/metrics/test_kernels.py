@@ -133,58 +133,6 @@ def test_numba_is_not_imported_before_a_number_is_asked_for(module: str) -> None
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-PROGRAM = """
-import numpy as np
-{before}
-from wespe_bench.metrics.psnr import psnr
-photo = np.zeros((8, 8, 3), np.uint8)
-print(psnr(photo, photo), psnr(photo, photo + 1))
-"""
-
-
-def compile_in(folder: object, before: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(before=before)],
-        env=os.environ | {"NUMBA_CACHE_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-
-def test_the_first_compilation_is_announced_in_one_line_and_kept(tmp_path: object) -> None:
-    first = compile_in(tmp_path)
-    assert first.stderr.count("\n") == 1
-    assert first.stderr.startswith("wespe-bench: compiling the metrics, once")
-    second = compile_in(tmp_path)
-    assert second.stderr == ""
-    assert second.stdout == first.stdout
-
-
-def test_code_is_kept_only_while_no_file_with_loops_changes(tmp_path: object) -> None:
-    """A loop is inlined into loops of other files, which numba does not look at."""
-    from wespe_bench.metrics import compiled
-
-    assert {"kernels.py", "structure.py", "pinned_png.py"} <= {
-        name for name, *_ in compiled._stamp()
-    }
-    compile_in(tmp_path)
-    assert compile_in(tmp_path).stderr == ""
-    changed = "import wespe_bench.metrics.compiled as c; c._stamp = lambda: (('a.py', 1, 1),)"
-    assert "compiling" in compile_in(tmp_path, changed).stderr
-
-
-def test_without_a_folder_to_write_it_compiles_all_the_same(tmp_path: object) -> None:
-    """As a read-only installation of a user without a home: numba finds no place for its cache."""
-    nowhere = (
-        "from numba.core import caching; "
-        "caching.CacheImpl._locator_classes = []; caching._CacheImpl = caching.CacheImpl"
-    )
-    done = compile_in(tmp_path, nowhere)
-    assert done.stdout.startswith("inf 48.13")
-    assert "for this process only" in done.stderr and "NUMBA_CACHE_DIR" in done.stderr
-
-
 def test_halving_is_exact_to_the_fifth_scale() -> None:
     white = kernels.rows_of(np.full((1, 33, 31, 3), 255, np.uint8))
     for scale in range(1, 5):
