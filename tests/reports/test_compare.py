@@ -262,9 +262,11 @@ def test_hostile_names_inject_nothing(tmp_path: Path) -> None:
     assert json.loads(as_json(found))["dataset"] == "=1+1"
 
 
-def test_verb_prints_and_writes(pair: Path, command: Command, tmp_path: Path) -> None:
-    for ending in ("md", "json"):
-        result = command("compare", "a", "b", "--runs", pair, "--format", ending)
+def test_verb_prints_and_writes(
+    pair: Path, command: Command, verb: Command, tmp_path: Path
+) -> None:
+    for run, ending in ((command, "md"), (verb, "json")):
+        result = run("compare", "a", "b", "--runs", pair, "--format", ending)
         assert result.returncode == 0, result.stderr
         assert (pair / f"compare-a-b.{ending}").read_text("utf-8") == result.stdout
         assert str(pair / "compare-a-b.png") in result.stderr
@@ -272,7 +274,7 @@ def test_verb_prints_and_writes(pair: Path, command: Command, tmp_path: Path) ->
     assert "two methods or more" in refused("a", runs=pair)
     assert "no such folder" in refused("a", "b", runs=tmp_path / "gone")
     (pair / "photos" / "b" / "samples.parquet").unlink()
-    one_line(command("compare", "a", "b", "--runs", pair), "no samples.parquet")
+    one_line(verb("compare", "a", "b", "--runs", pair), "no samples.parquet")
     shutil.rmtree(pair / "photos" / "b")
     gone = str(pair / "photos" / "b")
     assert "no run folder and no label" in refused("a", gone, runs=pair)

@@ -119,11 +119,11 @@ def test_half_scored_runs_are_named_and_not_ranked(runs: Path, command: Command)
 
 
 def test_methods_without_a_photo_in_common_are_never_ranked_together(
-    tmp_path: Path, command: Command
+    tmp_path: Path, verb: Command
 ) -> None:
     for label, names in {"a": ["x1", "x2"], "b": ["y1", "y2"]}.items():
         make_run(tmp_path, label, {"psnr": [20.0, 21.0]}, samples=names)
-    one_line(command("leaderboard", "--runs", tmp_path), "2 revisions", "photos/a", "photos/b")
+    one_line(verb("leaderboard", "--runs", tmp_path), "2 revisions", "photos/a", "photos/b")
 
 
 def test_one_bad_run_is_left_out_with_its_line(
@@ -148,10 +148,10 @@ def test_one_bad_run_is_left_out_with_its_line(
         main(["--runs", str(runs)])
 
 
-def test_a_board_of_halves_only_says_so(tmp_path: Path, command: Command) -> None:
+def test_a_board_of_halves_only_says_so(tmp_path: Path, verb: Command) -> None:
     for label in "ab":
         make_run(tmp_path, label, {"psnr": [20.0]}, samples=["s1", "s2"])
-    result = command("leaderboard", "--runs", tmp_path)
+    result = verb("leaderboard", "--runs", tmp_path)
     assert result.returncode == 3 and "Traceback" not in result.stderr
     assert result.stderr.count("is not ranked by psnr: it lacks 1 photo of 2 (s2)") == 2
 
@@ -183,10 +183,10 @@ def stranger(runs: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_card_is_taken_and_kept(runs: Path, stranger: Path, command: Command) -> None:
-    assert command("leaderboard", "--runs", runs, "--add", stranger).returncode == 0
+def test_a_card_is_taken_and_kept(runs: Path, stranger: Path, verb: Command) -> None:
+    assert verb("leaderboard", "--runs", runs, "--add", stranger).returncode == 0
     stranger.unlink()
-    again = command("leaderboard", "--runs", runs)
+    again = verb("leaderboard", "--runs", runs)
     assert "Theirs (added)" in again.stdout
     page = (runs / "leaderboard" / "leaderboard.html").read_text("utf-8")
     assert "added/photos/Theirs.json" in page
@@ -262,7 +262,7 @@ def test_cards_that_do_not_belong_or_lie_are_refused(
 
 
 def test_files_that_are_no_cards_get_one_line(
-    runs: Path, stranger: Path, command: Command, tmp_path: Path
+    runs: Path, stranger: Path, verb: Command, tmp_path: Path
 ) -> None:
     text = stranger.read_text()
     for number, content in enumerate(("", "[]", "{}", "[" * 100_000, "\xff", text[:-9])):
@@ -270,9 +270,9 @@ def test_files_that_are_no_cards_get_one_line(
         path.write_text(content)
         with pytest.raises(InputError, match="no card that can be used"):
             read_card(path)
-    one_line(command("leaderboard", "--runs", runs, "--add", tmp_path / "gone"), "cannot be read")
-    one_line(command("leaderboard", "--runs", tmp_path / "nowhere"), "no such folder")
-    one_line(command("leaderboard", "--runs", runs, "--metrics", "pnsr"), "did you mean 'psnr'?")
+    one_line(verb("leaderboard", "--runs", runs, "--add", tmp_path / "gone"), "cannot be read")
+    one_line(verb("leaderboard", "--runs", tmp_path / "nowhere"), "no such folder")
+    one_line(verb("leaderboard", "--runs", runs, "--metrics", "pnsr"), "did you mean 'psnr'?")
 
 
 def test_hostile_cards_inject_nothing(runs: Path, stranger: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,31 +38,74 @@ def test_import_is_light() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+HELP = f"""
+import io, json, sys
+from contextlib import redirect_stdout
+from wespe_bench.cli import main
+heavy = {{"torch", "pandas", "scipy", "skimage", "pyarrow", "matplotlib"}}
+shown = {{}}
+for verb in {list(VERBS)}:
+    code, text = None, io.StringIO()
+    with redirect_stdout(text):
+        try:
+            code = main([*verb.split(), "--help"])
+        except SystemExit as stop:
+            code = stop.code
+    shown[verb] = [code or 0, text.getvalue(), sorted(heavy & set(sys.modules))]
+print(json.dumps(shown))
+"""
+
+
+@pytest.fixture(scope="module")
+def shown() -> dict[str, tuple[int, str, list[str]]]:
+    """Of each verb's --help: exit code, text, what heavy was imported; all in one process."""
+    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_of_each_verb_shows_an_example_and_stays_light(verb: str) -> None:
-    code = (
-        "import sys\n"
-        "from wespe_bench.cli import main\n"
-        f"try: main({[*verb.split(), '--help']!r})\n"
-        "except SystemExit as stop: assert stop.code in (0, None)\n"
-        "heavy = {'torch', 'pandas', 'scipy', 'skimage', 'pyarrow', 'matplotlib'}\n"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    assert f"wespe-bench {verb}" in result.stdout
-    assert "Example" in result.stdout
+def test_help_of_each_verb_shows_an_example_and_stays_light(
+    verb: str, shown: dict[str, tuple[int, str, list[str]]]
+) -> None:
+    code, text, heavy = shown[verb]
+    assert code == 0
+    assert not heavy
+    assert f"wespe-bench {verb}" in text
+    assert "Example" in text
 
 
-def test_top_level_help_and_version(command: Command) -> None:
+def test_top_level_help_and_version(command: Command, verb: Command) -> None:
     for option in ("--help", "-h", "help"):
-        result = command(option)
+        result = verb(option)
         assert result.returncode == 0
-        assert all(verb in result.stdout for verb in VERBS)
-    assert command().stdout == command("--help").stdout
-    assert command("--version").stdout.startswith("wespe-bench 0.")
+        assert all(name in result.stdout for name in VERBS)
+    assert command().stdout == verb().stdout == verb("--help").stdout
+    assert verb("--version").stdout.startswith("wespe-bench 0.")
+
+
+def test_here_it_is_as_in_a_process_of_its_own(
+    command: Command, verb: Command, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "img3.png").write_bytes(b"no photo")
+    (tmp_path / "mine.py").write_text(
+        "import os, warnings\n"
+        "warnings.warn('careful')\n"
+        "os.environ['MINE'] = '1'\n"
+        "def enhance(image):\n"
+        "    return image\n"
+    )
+    arguments = ("enhance", "mine.py:enhance", "--input", photos, "--jobs", "0", "--out")
+    results, before = [], (Path.cwd(), dict(os.environ), list(sys.path), list(sys.argv))
+    for run, out in ((command, "a"), (verb, "b"), (verb, "c")):
+        done = run(*arguments, out)
+        told = (done.stdout + done.stderr).replace(f"-> {out}", "").replace(f"enhance {out}:", "")
+        said = [line for line in told.splitlines() if "photo/s" not in line]
+        results.append((done.returncode, said))
+        assert (Path.cwd(), dict(os.environ), list(sys.path), list(sys.argv)) == before
+    assert results[0] == results[1] == results[2]
+    code, said = results[0]
+    assert code == 3
+    assert "wespe-bench: warning: careful" in said
 
 
 @pytest.mark.parametrize(
@@ -116,12 +160,12 @@ def test_top_level_help_and_version(command: Command) -> None:
         (["list", "metrix"], ["did you mean 'metrics'?"]),
     ],
 )
-def test_mistakes_get_one_line(command: Command, arguments: list[str], words: list[str]) -> None:
-    one_line(command(*arguments), *words)
+def test_mistakes_get_one_line(verb: Command, arguments: list[str], words: list[str]) -> None:
+    one_line(verb(*arguments), *words)
 
 
-def test_the_first_word_of_several_verbs_lists_them(command: Command) -> None:
-    result = command("data", "--help")
+def test_the_first_word_of_several_verbs_lists_them(verb: Command) -> None:
+    result = verb("data", "--help")
     assert result.returncode == 0
     assert all(f"  {verb} " in result.stdout for verb in VERBS if verb.startswith("data "))
     assert "demo" not in result.stdout
@@ -134,14 +178,14 @@ def test_printed_tables_name_their_data_set() -> None:
     assert _tables_of(report) == "\ntwo\n\n| A |\n| 1 |\n\n- a remark\n"
 
 
-def test_list_names_everything(command: Command) -> None:
-    result = command("list")
+def test_list_names_everything(verb: Command) -> None:
+    result = verb("list")
     for names in (registry.DATASETS, registry.ENHANCERS, registry.METRICS, registry.SUITES):
         assert all(f"  {name} " in result.stdout for name in names)
 
 
 def test_run_export_and_resume(
-    command: Command, photos: Path, references: Path, tmp_path: Path
+    verb: Command, photos: Path, references: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text("def darker(image):\n    return image // 2\n")
     arguments = ("run", "--enhancers", "identity", "Mine=mine.py:darker", "--input", photos)
@@ -156,32 +200,33 @@ def test_run_export_and_resume(
         "psnr",
         "bpp",
     )
-    result = command(*arguments)
+    result = verb(*arguments)
     assert result.returncode == 0, result.stderr
     assert "6 photos x 2 enhancers: 12 results new; 12 scored" in result.stdout
     assert "| Mine" in result.stdout
     assert (tmp_path / "out" / "report.html").is_file()
-    assert command("export", "scores", "out").returncode == 0
+    assert verb("export", "scores", "out").returncode == 0
     first = (tmp_path / "out" / "scores.csv").read_bytes()
     frame = pd.read_csv(tmp_path / "out" / "scores.csv")
     assert len(frame) == 2 * 6 * 2
     assert set(frame["label"]) == {"identity", "Mine"}
     # In one process, the other way round, anew: the same rows to the byte.
-    result = command(*arguments, "--force", "--jobs", "0")
+    result = verb(*arguments, "--force", "--jobs", "0")
     assert result.returncode == 0, result.stderr
-    command("export", "scores", "out")
+    verb("export", "scores", "out")
     assert (tmp_path / "out" / "scores.csv").read_bytes() == first
     for kind in ("json", "parquet"):
-        assert command("export", "scores", "out", "--format", kind).returncode == 0
+        assert verb("export", "scores", "out", "--format", kind).returncode == 0
     assert len(json.loads((tmp_path / "out" / "scores.json").read_text())) == 24
     assert len(pd.read_parquet(tmp_path / "out" / "scores.parquet")) == 24
 
 
 def test_partial_run_exits_with_3_and_lists_what_failed(
-    command: Command, photos: Path, tmp_path: Path
+    verb: Command, photos: Path, tmp_path: Path
 ) -> None:
     (photos / "img3.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    result = command("run", "--enhancers", "identity", "clahe", "--input", photos, "--out", "out")
+    arguments = ("run", "--enhancers", "identity", "clahe", "--input", photos, "--jobs", "0")
+    result = verb(*arguments, "--out", "out")
     assert result.returncode == 3, result.stderr
     assert "6 photos x 2 enhancers: 10 results new; 10 scored" in result.stdout
     listed = [line for line in result.stderr.splitlines() if line.startswith("  enhance ")]
@@ -190,64 +235,67 @@ def test_partial_run_exits_with_3_and_lists_what_failed(
     assert "Traceback" not in result.stderr
     assert (tmp_path / "out" / "report.md").is_file()
     # The page on its own refuses to mean over different photos, or says which it took.
-    assert command("report", "out", "--common").returncode == 0
+    assert verb("report", "out", "--common").returncode == 0
 
 
 def test_shards_in_folders_of_their_own_merge_to_one_run(
-    command: Command, photos: Path, references: Path, tmp_path: Path
+    verb: Command, photos: Path, references: Path, tmp_path: Path
 ) -> None:
     arguments = ("run", "--enhancers", "identity", "unsharp", "--input", photos)
-    arguments += ("--reference", references, "--jobs", "1")
-    assert command(*arguments, "--out", "whole").returncode == 0
+    arguments += ("--reference", references, "--jobs", "0")
+    assert verb(*arguments, "--out", "whole").returncode == 0
     for index in (1, 2):
-        result = command(*arguments, "--shard", f"{index}/2", "--out", f"shard{index}")
+        result = verb(*arguments, "--shard", f"{index}/2", "--out", f"shard{index}")
         assert result.returncode == 0, result.stderr
         assert not (tmp_path / f"shard{index}" / "report.md").exists()
-    result = command("merge", "shard1", "shard2", "--out", "merged")
+    result = verb("merge", "shard1", "shard2", "--out", "merged")
     assert result.returncode == 0, result.stderr
     assert "12 images" in result.stdout
     for folder in ("whole", "merged"):
-        command("export", "scores", folder)
+        verb("export", "scores", folder)
     merged = (tmp_path / "merged" / "scores.csv").read_bytes()
     assert merged == (tmp_path / "whole" / "scores.csv").read_bytes()
     # Again: nothing is doubled.
-    assert "0 images and 0 scores new" in command("merge", "shard1", "--out", "merged").stdout
+    assert "0 images and 0 scores new" in verb("merge", "shard1", "--out", "merged").stdout
     # Something else is refused before anything is copied.
-    assert command(*arguments[:2], "clahe", *arguments[4:], "--out", "other").returncode == 0
+    assert verb(*arguments[:2], "clahe", *arguments[4:], "--out", "other").returncode == 0
     (tmp_path / "other" / "photos" / "clahe").rename(tmp_path / "other" / "photos" / "identity")
-    one_line(command("merge", "shard1", "other", "--out", "x"), "differ in label")
+    one_line(verb("merge", "shard1", "other", "--out", "x"), "differ in label")
     assert not (tmp_path / "x").exists()
 
 
-def test_shards_can_share_a_folder(command: Command, photos: Path, tmp_path: Path) -> None:
-    arguments = ("run", "--enhancers", "unsharp", "--input", photos, "--jobs", "1")
+def test_shards_can_share_a_folder(verb: Command, photos: Path, tmp_path: Path) -> None:
+    arguments = ("run", "--enhancers", "unsharp", "--input", photos, "--jobs", "0")
     for index in (1, 2, 3):
-        assert command(*arguments, "--shard", f"{index}/3", "--out", "shards").returncode == 0
-    assert command(*arguments, "--out", "whole").returncode == 0
+        assert verb(*arguments, "--shard", f"{index}/3", "--out", "shards").returncode == 0
+    assert verb(*arguments, "--out", "whole").returncode == 0
     for folder in ("whole", "shards"):
-        command("export", "scores", folder)
+        verb("export", "scores", folder)
     shards = (tmp_path / "shards" / "scores.csv").read_bytes()
     assert shards == (tmp_path / "whole" / "scores.csv").read_bytes()
 
 
-def test_formulas_are_disarmed_in_csv(command: Command, tmp_path: Path) -> None:
+def test_formulas_are_disarmed_in_csv(verb: Command, tmp_path: Path) -> None:
     write_png(tmp_path / "evil" / "=HYPERLINK(1).png", np.zeros((16, 16, 3), np.uint8))
-    result = command("run", "--enhancers", "identity", "--input", "evil", "--out", "out")
+    result = verb(
+        "run", "--enhancers", "identity", "--input", "evil", "--out", "out", "--jobs", "0"
+    )
     assert result.returncode == 0, result.stderr
-    command("export", "scores", "out")
+    verb("export", "scores", "out")
     frame = pd.read_csv(tmp_path / "out" / "scores.csv")
     assert set(frame["sample"]) == {"'=HYPERLINK(1)"}
 
 
-def test_store_of_a_newer_version(command: Command, photos: Path, tmp_path: Path) -> None:
-    assert command("enhance", "identity", "--input", photos, "--out", "run").returncode == 0
+def test_store_of_a_newer_version(verb: Command, photos: Path, tmp_path: Path) -> None:
+    arguments = ("enhance", "identity", "--input", photos, "--out", "run", "--jobs", "0")
+    assert verb(*arguments).returncode == 0
     path = tmp_path / "run" / "run.json"
     now = f'"schema": {store.SCHEMA}'
     path.write_text(path.read_text().replace(now, f'"schema": {store.SCHEMA + 1}'))
     before = sorted(p.name for p in (tmp_path / "run").rglob("*"))
-    for arguments in (["score", "run"], ["report", "run"], ["export", "scores", "run"]):
-        one_line(command(*arguments), "newer wespe-bench", "upgrade")
-    one_line(command("enhance", "identity", "--input", photos, "--out", "run"), "newer")
+    for other in (["score", "run"], ["report", "run"], ["export", "scores", "run"]):
+        one_line(verb(*other), "newer wespe-bench", "upgrade")
+    one_line(verb(*arguments), "newer")
     assert sorted(p.name for p in (tmp_path / "run").rglob("*")) == before
 
 
@@ -265,7 +313,7 @@ def test_output_closed_early(photos: Path, tmp_path: Path) -> None:
 
 
 def test_own_metric_keeps_its_direction_in_the_table(
-    command: Command, photos: Path, tmp_path: Path
+    verb: Command, photos: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(
         "from wespe_bench.types import Metric\n"
@@ -277,27 +325,27 @@ def test_own_metric_keeps_its_direction_in_the_table(
     )
     arguments = ["run", "--enhancers", "identity", "Half=mine.py:darker", "--input", photos]
     arguments += ["--metrics", "mine.py:DARK", "entropy", "--out", "out"]
-    result = command(*arguments)
+    result = verb(*arguments)
     assert result.returncode == 0, result.stderr
     header, _, _, half = (line for line in result.stdout.splitlines() if line.startswith("|"))
     assert "Darkness (level) ↓" in header
     assert half.split("|")[4].strip().startswith("**")
     # A resumed run forgets nothing of it.
-    assert command(*arguments, "--force").returncode == 0
+    assert verb(*arguments, "--force", "--jobs", "0").returncode == 0
     assert "Darkness (level) ↓" in (tmp_path / "out" / "report.md").read_text()
 
 
-def test_merge_heals_and_mends(command: Command, photos: Path, tmp_path: Path) -> None:
-    arguments = ["run", "--enhancers", "identity", "--input", photos, "--jobs", "1"]
+def test_merge_heals_and_mends(verb: Command, photos: Path, tmp_path: Path) -> None:
+    arguments = ["run", "--enhancers", "identity", "--input", photos, "--jobs", "0"]
     good = (photos / "img1.png").read_bytes()
-    assert command(*arguments, "--shard", "2/2", "--out", "s2").returncode == 0
-    assert command(*arguments, "--shard", "1/2", "--out", "s1").returncode == 0
+    assert verb(*arguments, "--shard", "2/2", "--out", "s2").returncode == 0
+    assert verb(*arguments, "--shard", "1/2", "--out", "s1").returncode == 0
     # A merge that was killed between its first two files.
     head = tmp_path / "m" / "photos" / "identity" / "run.json"
     head.parent.mkdir(parents=True)
     head.write_bytes((tmp_path / "s1" / "photos" / "identity" / "run.json").read_bytes())
-    assert command("merge", "s1", "s2", "--out", "m").returncode == 0
-    result = command("report", "m")
+    assert verb("merge", "s1", "s2", "--out", "m").returncode == 0
+    result = verb("report", "m")
     assert result.returncode == 0, result.stderr
     assert "| identity | 6 |" in result.stdout
     assert good == (photos / "img1.png").read_bytes()
@@ -306,11 +354,10 @@ def test_merge_heals_and_mends(command: Command, photos: Path, tmp_path: Path) -
 def test_streams_of_other_encodings_and_none(
     command: Command, photos: Path, tmp_path: Path
 ) -> None:
-    import os
-
     from tests.conftest import entry_point
 
     arguments = ["run", "--enhancers", "identity", "--input", str(photos), "--out", "out"]
+    arguments += ["--jobs", "0"]
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     result = command(*arguments, env=environment)
     assert result.returncode == 0, result.stderr
@@ -319,8 +366,8 @@ def test_streams_of_other_encodings_and_none(
     assert closed.returncode == 0
 
 
-def test_other_photos_of_the_same_name(command: Command, photos: Path, tmp_path: Path) -> None:
+def test_other_photos_of_the_same_name(verb: Command, photos: Path, tmp_path: Path) -> None:
     write_png(tmp_path / "b" / "photos" / "img1.png", np.zeros((24, 32, 3), np.uint8))
-    arguments = ["run", "--enhancers", "identity", "--out", "out", "--input"]
-    assert command(*arguments, photos).returncode == 0
-    one_line(command(*arguments, "b/photos"), "holds results of other photos", "--name")
+    arguments = ["run", "--enhancers", "identity", "--jobs", "0", "--out", "out", "--input"]
+    assert verb(*arguments, photos).returncode == 0
+    one_line(verb(*arguments, "b/photos"), "holds results of other photos", "--name")

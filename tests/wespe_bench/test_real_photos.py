@@ -14,14 +14,14 @@ from wespe_bench.images import luma, read_rgb
 pytestmark = pytest.mark.shared_data
 
 
-def test_the_eleven_pairs(command: Command, shared: Path, tmp_path: Path) -> None:
+def test_the_eleven_pairs(verb: Command, shared: Path, tmp_path: Path) -> None:
     pairs = shared / "dped" / "patches"
     arguments = ["--input", pairs, "--reference", pairs, "--name", "dped_pairs"]
     arguments += ["--input-suffix", "_phone", "--reference-suffix", "_dslr"]
-    result = command("run", "--suite", "classical", *arguments, "--out", "out")
+    result = verb("run", "--suite", "classical", *arguments, "--out", "out")
     assert result.returncode == 0, result.stderr
     assert "11 photos x 6 enhancers: 66 results new; 66 scored" in result.stdout
-    assert command("export", "scores", "out").returncode == 0
+    assert verb("export", "scores", "out").returncode == 0
     frame = pd.read_csv(tmp_path / "out" / "scores.csv", dtype={"sample": str})
     assert len(frame) == 6 * 11 * 5
     identity = frame[frame["label"] == "identity"].set_index(["sample", "metric"])["value"]
@@ -44,17 +44,13 @@ def test_the_eleven_pairs(command: Command, shared: Path, tmp_path: Path) -> Non
         assert identity[sample, "ssim"] == pytest.approx(expected, abs=1e-12)
 
 
-def test_two_iphone_photos_without_reference(
-    command: Command, shared: Path, tmp_path: Path
-) -> None:
+def test_two_iphone_photos_without_reference(verb: Command, shared: Path, tmp_path: Path) -> None:
     import shutil
 
     (tmp_path / "photos").mkdir()
     for name in ("phone_0.png", "phone_4.png"):
         shutil.copy(shared / "dped" / "iphone_full" / name, tmp_path / "photos")
-    result = command(
-        "run", "--enhancers", "identity", "unsharp", "--input", "photos", "--out", "out"
-    )
+    result = verb("run", "--enhancers", "identity", "unsharp", "--input", "photos", "--out", "out")
     assert result.returncode == 0, result.stderr
     report = (tmp_path / "out" / "report.md").read_text()
     assert "PNG bpp" in report

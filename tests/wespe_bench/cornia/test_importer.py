@@ -274,15 +274,15 @@ def test_other_variables_are_not_read(tmp_path: Path) -> None:
         mat.read(path, ["codebook0"])
 
 
-def test_the_users_notes_stay(command: Command, tmp_path: Path) -> None:
+def test_the_users_notes_stay(verb: Command, tmp_path: Path) -> None:
     write(tmp_path / "release", release())
     (tmp_path / "README.md").write_text("# My notes\n")
-    result = command("import", "cornia", "release", "--out", "README.safetensors")
+    result = verb("import", "cornia", "release", "--out", "README.safetensors")
     assert result.returncode == 2
     assert "its card would replace README.md" in result.stderr
     assert (tmp_path / "README.md").read_text() == "# My notes\n"
     for _ in range(2):  # its own card may be replaced
-        assert command("import", "cornia", "release", "--out", "x.safetensors").returncode == 0
+        assert verb("import", "cornia", "release", "--out", "x.safetensors").returncode == 0
 
 
 def test_a_file_that_is_cut_anywhere_is_one_line(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_file_that_is_cut_anywhere_is_one_line(tmp_path: Path) -> None:
             importer.convert_cornia(folder, tmp_path / "x.safetensors")
 
 
-def test_mistakes_get_one_line(command: Command, tmp_path: Path) -> None:
+def test_mistakes_get_one_line(verb: Command, tmp_path: Path) -> None:
     write(tmp_path / "release", release())
     for arguments, words in (
         (["cornia", "nowhere"], "no such folder: nowhere"),
@@ -302,14 +302,14 @@ def test_mistakes_get_one_line(command: Command, tmp_path: Path) -> None:
         (["cornia", "release", "--out", "x.mat"], "ends in .safetensors"),
         (["hosa", "release"], "codebook_hosa.mat: no such file"),
     ):
-        result = command("import", *arguments)
+        result = verb("import", *arguments)
         assert result.returncode == 2
         (line,) = result.stderr.splitlines()
         assert words in line
 
 
 @pytest.mark.shared_data
-def test_hosa_of_the_release(command: Command, shared: Path, tmp_path: Path) -> None:
+def test_hosa_of_the_release(command: Command, verb: Command, shared: Path, tmp_path: Path) -> None:
     import os
 
     env = os.environ | {"WESPE_DATA": str(tmp_path / "data")}
@@ -317,7 +317,7 @@ def test_hosa_of_the_release(command: Command, shared: Path, tmp_path: Path) -> 
     assert result.returncode == 0, result.stderr
     assert "HOSA (authors'); score with --metrics hosa\n" in result.stdout
     assert not result.stderr
-    result = command("list", "metrics", env=env)
+    result = verb("list", "metrics", env=env)
     assert "  hosa[:...] " in result.stdout
 
 

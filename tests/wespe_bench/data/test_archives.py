@@ -197,14 +197,14 @@ def test_cut_short_or_damaged(tmp_path: Path, name: str) -> None:
         assert left == []
 
 
-def test_through_the_real_entry_point(command: Command, tmp_path: Path) -> None:
+def test_through_the_real_entry_point(verb: Command, tmp_path: Path) -> None:
     zipped(tmp_path / "bad.zip", {"../evil.png": PHOTO})
-    result = command("data", "fetch", "bad.zip", "--out", "data")
+    result = verb("data", "fetch", "bad.zip", "--out", "data")
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert "bad.zip: refused, '../evil.png' is a path that climbs out" in line
     zipped(tmp_path / "good.zip", {"mine/1.png": PHOTO})
-    result = command("data", "fetch", "good.zip", "--out", "data")
+    result = verb("data", "fetch", "good.zip", "--out", "data")
     assert result.returncode == 0, result.stderr
     assert "1 files -> data/mine" in result.stdout
     for arguments, words in (
@@ -214,7 +214,7 @@ def test_through_the_real_entry_point(command: Command, tmp_path: Path) -> None:
         (["nowhere.zip"], "no such file: nowhere.zip"),
         (["dvi2k"], "did you mean 'div2k'?"),
     ):
-        result = command("data", "fetch", *arguments)
+        result = verb("data", "fetch", *arguments)
         assert result.returncode == 2
         (line,) = result.stderr.splitlines()
         assert words in line

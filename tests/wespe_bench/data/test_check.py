@@ -66,13 +66,13 @@ def test_every_fault_of_patches_is_named(tmp_path: Path) -> None:
     assert told(report.remarks, test) == {(labels[1], tree.OTHER, "iphone/notes.txt")}
 
 
-def test_a_missing_side_and_a_missing_set(tmp_path: Path, command: Command) -> None:
+def test_a_missing_side_and_a_missing_set(tmp_path: Path, verb: Command) -> None:
     root = trees.dped(tmp_path, train=0, test=2)
     shutil.rmtree(root / "iphone/test_data/patches/canon")
     found = told(check("dped:iphone", tmp_path).faults, root / "iphone/test_data")
     assert {kind for _, kind, _ in found} == {tree.UNREADABLE, kinds.NO_PAIR, kinds.COUNT}
-    one_line(command("data", "check", "dped:sony", "--data", "."), "looked for sony/training_data")
-    one_line(command("data", "check", "kitti", "--data", "."), "no data set kitti", "found dped/")
+    one_line(verb("data", "check", "dped:sony", "--data", "."), "looked for sony/training_data")
+    one_line(verb("data", "check", "kitti", "--data", "."), "no data set kitti", "found dped/")
 
 
 def test_names_that_collide(tmp_path: Path) -> None:

@@ -24,12 +24,12 @@ def one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in line
 
 
-def test_list_says_what_is_here_and_how_to_get_the_rest(command: Command, tmp_path: Path) -> None:
+def test_list_says_what_is_here_and_how_to_get_the_rest(verb: Command, tmp_path: Path) -> None:
     trees.kitti(tmp_path, drives=2, frames=1)
     (tmp_path / "dped").mkdir()
     trees.camera(tmp_path / "photos", 3)
     (tmp_path / "wespe-data.toml").write_text('pixel8 = "photos"\n')
-    result = command("data", "list", "--data", tmp_path)
+    result = verb("data", "list", "--data", tmp_path)
     assert result.returncode == 0, result.stderr
     for name, facts in sources().items():
         assert f"{name}: {facts.title}" in result.stdout
@@ -42,8 +42,8 @@ def test_list_says_what_is_here_and_how_to_get_the_rest(command: Command, tmp_pa
         f"pixel8: your own, named in wespe-data.toml here {tmp_path / 'photos'} (3 pixel8)" in words
     )
     assert f"no; looked for {tmp_path / 'div2k'}" in words
-    assert command("data", "list", "kitti").stdout.startswith("kitti: ")
-    one_line(command("data", "list", "kity"), "did you mean 'kitti'?")
+    assert verb("data", "list", "kitti").stdout.startswith("kitti: ")
+    one_line(verb("data", "list", "kity"), "did you mean 'kitti'?")
 
 
 def test_split_writes_a_manifest_that_run_takes(command: Command, tmp_path: Path) -> None:
@@ -86,28 +86,28 @@ def test_split_writes_a_manifest_that_run_takes(command: Command, tmp_path: Path
     ],
 )
 def test_mistakes_get_one_line(
-    command: Command, tmp_path: Path, arguments: list[str], words: list[str]
+    verb: Command, tmp_path: Path, arguments: list[str], words: list[str]
 ) -> None:
     trees.camera(tmp_path / "photos", 4)
-    one_line(command("data", *arguments), *words)
+    one_line(verb("data", *arguments), *words)
 
 
-def test_tables_refuse_two_revisions(command: Command, tmp_path: Path) -> None:
+def test_tables_refuse_two_revisions(verb: Command, tmp_path: Path) -> None:
     root = trees.dped(tmp_path, train=0, test=3)
     for enhancer in ("identity", "grey_world"):
         dataset = load_dataset("dped:iphone", data=tmp_path)
         enhance(enhancer, dataset, tmp_path / "a" / enhancer, quiet=True)
         score(tmp_path / "a" / enhancer, ["bpp"], quiet=True)
         trees.noise(root / "iphone/test_data/patches/canon/1.png", 99)
-    one_line(command("report", "a"), "'dped_iphone_patches_test' has 2 revisions")
+    one_line(verb("report", "a"), "'dped_iphone_patches_test' has 2 revisions")
 
 
 @pytest.mark.shared_data
 def test_real_photos_in_every_official_layout(
-    command: Command, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    verb: Command, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trees.real(shared, tmp_path / "data")
-    result = command("data", "list", "--data", "data")
+    result = verb("data", "list", "--data", "data")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("no; looked for") == 0
     expected = {  # the faults are the counts: nobody keeps a whole data set for a test

@@ -89,10 +89,10 @@ def test_less_noise_is_less_noise(photos: Path, tmp_path: Path) -> None:
 
 
 def test_broken_photos_are_named_and_the_others_made(
-    command: Command, photos: Path, tmp_path: Path
+    verb: Command, photos: Path, tmp_path: Path
 ) -> None:
     (photos / "img4.png").write_bytes((photos / "img4.png").read_bytes()[:200])
-    result = command("data", "make", "--input", photos, "--out", "out")
+    result = verb("data", "make", "--input", photos, "--out", "out")
     assert result.returncode == 3
     assert "5 pairs made -> out" in result.stdout
     assert "make out: img4: " in result.stderr
@@ -143,10 +143,10 @@ def test_named_sets_are_not_written_into(photos: Path) -> None:
     ],
 )
 def test_mistakes_get_one_line(
-    command: Command, photos: Path, tmp_path: Path, arguments: list[str], words: str
+    verb: Command, photos: Path, tmp_path: Path, arguments: list[str], words: str
 ) -> None:
     write_png(tmp_path / "mine" / "input" / "a.png", np.zeros((4, 4, 3), np.uint8))
-    result = command("data", "make", *arguments)
+    result = verb("data", "make", *arguments)
     assert result.returncode == 2, result.stderr
     (line,) = result.stderr.splitlines()
     assert words in line

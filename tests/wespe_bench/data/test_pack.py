@@ -47,12 +47,12 @@ def test_again_there_is_nothing_to_do(
     assert packed.ids == tuple(sample.id for sample in dataset.samples)
 
 
-def test_changed_photos_are_packed_anew(command: Command, photos: Path, tmp_path: Path) -> None:
+def test_changed_photos_are_packed_anew(verb: Command, photos: Path, tmp_path: Path) -> None:
     arguments = ["data", "pack", "--input", photos, "--out", "out"]
-    assert command(*arguments).returncode == 0
+    assert verb(*arguments).returncode == 0
     before = Packed.open(tmp_path / "out")
     write_png(photos / "img2.png", np.zeros((24, 32, 3), np.uint8))
-    result = command(*arguments)
+    result = verb(*arguments)
     assert "6 photos packed -> out" in result.stdout
     after = Packed.open(tmp_path / "out")
     assert after.revision != before.revision
@@ -60,11 +60,9 @@ def test_changed_photos_are_packed_anew(command: Command, photos: Path, tmp_path
     assert len(content(tmp_path / "out")) == 3  # nothing of the old pack is left
 
 
-def test_verify_finds_and_mends_a_flipped_byte(
-    command: Command, photos: Path, tmp_path: Path
-) -> None:
+def test_verify_finds_and_mends_a_flipped_byte(verb: Command, photos: Path, tmp_path: Path) -> None:
     arguments = ["data", "pack", "--input", photos, "--out", "out"]
-    assert command(*arguments).returncode == 0
+    assert verb(*arguments).returncode == 0
     whole = content(tmp_path / "out")
     (pixels,) = (tmp_path / "out").glob("input-*.npy")
     with open(pixels, "r+b") as file:
@@ -72,20 +70,20 @@ def test_verify_finds_and_mends_a_flipped_byte(
         byte = file.read(1)
         file.seek(-5, os.SEEK_END)
         file.write(bytes([byte[0] ^ 1]))
-    result = command(*arguments, "--verify")
+    result = verb(*arguments, "--verify")
     assert "1 photos packed, 5 were there already and verified" in result.stdout
     assert content(tmp_path / "out") == whole
 
 
 def test_what_cannot_be_packed_is_named_and_the_rest_is_kept(
-    command: Command, photos: Path, tmp_path: Path
+    verb: Command, photos: Path, tmp_path: Path
 ) -> None:
     (photos / "img3.png").write_bytes((photos / "img3.png").read_bytes()[:100])
     write_png(photos / "img5.png", np.zeros((24, 31, 3), np.uint8))
     (photos / "notes.jpg").write_text("no photo")
     arguments = ["data", "pack", "--input", photos, "--out", "out"]
     for _ in range(2):  # a second time it still says so
-        result = command(*arguments, "--kind", "patches")
+        result = verb(*arguments, "--kind", "patches")
         assert result.returncode == 3
         lines = result.stderr.splitlines()
         assert "wespe-bench: 3 failed:" in lines
@@ -94,7 +92,7 @@ def test_what_cannot_be_packed_is_named_and_the_rest_is_kept(
         assert any("pack out: notes: " in line and "not a photo" in line for line in lines)
         assert "Traceback" not in result.stderr
     assert Packed.open(tmp_path / "out").ids == ("img1", "img2", "img4", "img6")
-    result = command(*arguments[:-1], "any", "--kind", "photos")
+    result = verb(*arguments[:-1], "any", "--kind", "photos")
     assert result.returncode == 3
     packed = Packed.open(tmp_path / "any")
     assert packed.ids == ("img1", "img2", "img4", "img5", "img6")
@@ -102,7 +100,7 @@ def test_what_cannot_be_packed_is_named_and_the_rest_is_kept(
         np.testing.assert_array_equal(packed.photo(number), read_rgb(photos / f"{id_}.png"))
 
 
-def test_pairs_of_two_sizes_are_left_out(command: Command, photos: Path, references: Path) -> None:
+def test_pairs_of_two_sizes_are_left_out(verb: Command, photos: Path, references: Path) -> None:
     write_png(references / "img4.png", np.zeros((12, 16, 3), np.uint8))
     for kind in ("patches", "photos"):
         arguments = [
@@ -115,13 +113,13 @@ def test_pairs_of_two_sizes_are_left_out(command: Command, photos: Path, referen
             "--kind",
             kind,
         ]
-        result = command("data", "pack", *arguments)
+        result = verb("data", "pack", *arguments)
         assert result.returncode == 3
         assert "5 pairs packed" in result.stdout
         assert "img4.png: 16x12, not 32x24 like the photo" in result.stderr
 
 
-def test_mistakes_get_one_line(command: Command, photos: Path, tmp_path: Path) -> None:
+def test_mistakes_get_one_line(verb: Command, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     (tmp_path / "broken").mkdir()
@@ -137,7 +135,7 @@ def test_mistakes_get_one_line(command: Command, photos: Path, tmp_path: Path) -
         (["--input", "broken", "--out", "x", "--kind", "patches"], "no photo can be read"),
         (["--input", photos, "--out", "full/thesis.txt"], "is a file"),
     ):
-        result = command("data", "pack", *arguments)
+        result = verb("data", "pack", *arguments)
         assert result.returncode == 2, result.stderr
         (line,) = (said for said in result.stderr.splitlines() if "photo/s" not in said)
         assert words in line

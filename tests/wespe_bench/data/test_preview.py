@@ -93,9 +93,9 @@ def test_through_the_real_entry_point(command: Command, photos: Path, tmp_path: 
     ],
 )
 def test_mistakes_get_one_line(
-    command: Command, photos: Path, arguments: list[str], words: str
+    verb: Command, photos: Path, arguments: list[str], words: str
 ) -> None:
-    result = command("data", "preview", "--input", "photos", *arguments)
+    result = verb("data", "preview", "--input", "photos", *arguments)
     assert result.returncode == 2, result.stderr
     (line,) = result.stderr.splitlines()
     assert words in line

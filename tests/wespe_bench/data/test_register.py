@@ -72,7 +72,7 @@ def test_good_pairs_are_written_and_bad_ones_listed(command: Command, two_camera
     assert len(load_dataset("folder", **sides)) == 2
 
 
-def test_mistakes_get_one_line(command: Command, two_cameras: Path) -> None:
+def test_mistakes_get_one_line(verb: Command, two_cameras: Path) -> None:
     (two_cameras / "taken").mkdir()
     (two_cameras / "taken" / "thesis.txt").write_text("mine")
     pair = ["--input", "phone", "--reference", "dslr"]
@@ -85,7 +85,7 @@ def test_mistakes_get_one_line(command: Command, two_cameras: Path) -> None:
         ([*pair, "--out", "x", "--min-overlap", "2"], "--min-overlap 2.0"),
         ([*pair, "--out", "x", "--features", "surf"], "surf"),
     ):
-        result = command("data", "register", *arguments)
+        result = verb("data", "register", *arguments)
         assert result.returncode == 2, result.stderr
         (line,) = result.stderr.splitlines()
         assert words in line

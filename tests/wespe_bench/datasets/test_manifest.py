@@ -67,9 +67,9 @@ def test_photos_it_does_not_know_are_told(written: Path, tmp_path: Path) -> None
         load_dataset(f"kitti?manifest={written}", data=tmp_path / "data")
 
 
-def test_pairs_are_pinned_too(command: Command, tmp_path: Path) -> None:
+def test_pairs_are_pinned_too(verb: Command, tmp_path: Path) -> None:
     root = trees.dped(tmp_path)
-    result = command("data", "split", "dped:iphone", "--data", ".", "--out", "d.json")
+    result = verb("data", "split", "dped:iphone", "--data", ".", "--out", "d.json")
     assert result.returncode == 0, result.stderr
     spec = f"dped:iphone?manifest={tmp_path / 'd.json'}"
     dataset = load_dataset(spec, data=tmp_path)

@@ -152,9 +152,9 @@ def test_only_takes_what_a_step_needs() -> None:
     ]
 
 
-def test_the_plan_is_a_table(command: Command, tmp_path: Path) -> None:
+def test_the_plan_is_a_table(verb: Command, tmp_path: Path) -> None:
     trees.div2k(tmp_path / "data")
-    result = command("reproduce", "--plan", "--data", "data")
+    result = verb("reproduce", "--plan", "--data", "data")
     assert result.returncode == 0, result.stderr
     assert re.search(r"^train wespe iphone \[DPED\] +missing +photos of dped", result.stdout, re.M)
     assert "59 missing" in result.stdout

@@ -177,9 +177,9 @@ def test_foreign_folder(tmp_path: Path) -> None:
         make_study(tmp_path)
 
 
-def test_bad_arguments_are_one_line(command: Command, tmp_path: Path) -> None:
+def test_bad_arguments_are_one_line(verb: Command, tmp_path: Path) -> None:
     for arguments in (["--images", "0", "--runs", ".", "--method", "m"], ["--runs", "nowhere"]):
-        result = command("study", "build", *arguments)
+        result = verb("study", "build", *arguments)
         assert result.returncode == 2
         (line,) = result.stderr.splitlines()
         assert line.startswith("wespe-bench: error: ")

@@ -48,12 +48,12 @@ def place(tmp_path: Path) -> tuple[Path, Study]:
     return make_study(tmp_path, questions=5)
 
 
-def test_merged_once(place: tuple[Path, Study], tmp_path: Path, command: Command) -> None:
+def test_merged_once(place: tuple[Path, Study], tmp_path: Path, verb: Command) -> None:
     folder, study = place
     told = filled(study)
     part = put(tmp_path / "part.json", {**told, "votes": told["votes"][:3]})
     whole, other = put(tmp_path / "a.json", told), put(tmp_path / "b.json", filled(study, 1))
-    first = command("study", "import", folder, part)
+    first = verb("study", "import", folder, part)
     assert (first.returncode, first.stdout.split()[0]) == (0, "3"), first.stderr
     for expected, files in ((7, [whole, other, part]), (0, [part, other, whole, whole])):
         assert main([str(folder), *files]) == 0

@@ -20,12 +20,12 @@ from wespe_bench.study import manifest, secret
 from wespe_bench.study.votes import load_votes
 
 
-def test_second_server_edited_study_and_close(command: Command, tmp_path: Path) -> None:
+def test_second_server_edited_study_and_close(verb: Command, tmp_path: Path) -> None:
     folder, study = make_study(tmp_path)
     with served(folder) as server, server.client() as client:
         person = Person(client).join()
         assert person.vote(0).status_code == 200
-        result = command("study", "serve", folder, "--port", "0")
+        result = verb("study", "serve", folder, "--port", "0")
         assert result.returncode == 2
         (line,) = result.stderr.splitlines()
         assert "is being served" in line
@@ -34,14 +34,14 @@ def test_second_server_edited_study_and_close(command: Command, tmp_path: Path) 
         # Closed at once, by another process; what is there stays, what is sent again is known.
         number = str(uuid.uuid4())
         assert person.vote(1, vote=number).status_code == 200
-        closed = command("study", "close", folder)
+        closed = verb("study", "close", folder)
         assert (closed.returncode, closed.stderr) == (0, "")
         assert "1 raters, 2 votes" in closed.stdout
         assert person.vote(2).status_code == 410
         assert person.vote(1, vote=number).json() == {"position": 2}
         assert client.post("/api/session", json={"token": ""}).status_code == 410
         assert person.look().session["closed"]
-        assert command("study", "close", folder, "--reopen").returncode == 0
+        assert verb("study", "close", folder, "--reopen").returncode == 0
         assert person.vote(2).status_code == 200
     assert server.process.returncode == 0
     with served(folder) as server, server.client() as client:
@@ -52,7 +52,7 @@ def test_second_server_edited_study_and_close(command: Command, tmp_path: Path) 
     content["questions"].pop()
     content["revision"] = manifest.revision_of(content)
     (folder / "study.json").write_text(json.dumps(content))
-    result = command("study", "serve", folder, "--port", "0")
+    result = verb("study", "serve", folder, "--port", "0")
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert "edited after voting began (1 raters" in line
@@ -60,13 +60,13 @@ def test_second_server_edited_study_and_close(command: Command, tmp_path: Path) 
     (folder / "votes.sqlite").write_bytes(b"x" * 5000)
     for suffix in ("-wal", "-shm"):
         (folder / f"votes.sqlite{suffix}").unlink(missing_ok=True)
-    result = command("study", "serve", folder, "--port", "0")
+    result = verb("study", "serve", folder, "--port", "0")
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert "cannot be used (file is not a database)" in line
 
 
-def test_token(tmp_path: Path, command: Command) -> None:
+def test_token(tmp_path: Path, verb: Command) -> None:
     folder, _ = make_study(tmp_path)
     with served(folder, "--token", "abcdefgh") as server, server.client() as client:
         assert server.token == "abcdefgh"
@@ -78,7 +78,7 @@ def test_token(tmp_path: Path, command: Command) -> None:
             assert client.post("/api/session", json=told2).status_code == 400
         Person(client).join("abcdefgh")
         where = httpx.URL(server.root)
-        taken = command("study", "serve", make_study(tmp_path / "2")[0], "--port", where.port)
+        taken = verb("study", "serve", make_study(tmp_path / "2")[0], "--port", where.port)
         assert taken.returncode == 2
         (line,) = taken.stderr.splitlines()
         assert "choose another --port" in line
@@ -86,10 +86,10 @@ def test_token(tmp_path: Path, command: Command) -> None:
     assert len(drawn) == 32
     assert secret.with_token(folder).token == drawn
     for bad in (["--token", "short"], ["--port", "70000"], ["--host", "300.0.0.1"]):
-        result = command("study", "serve", folder, *bad)
+        result = verb("study", "serve", folder, *bad)
         assert result.returncode == 2
         assert len(result.stderr.splitlines()) == 1
-    empty = command("study", "serve", tmp_path)
+    empty = verb("study", "serve", tmp_path)
     assert empty.returncode == 2
     assert "no study here" in empty.stderr
 

@@ -1,0 +1,109 @@
+"""The command line in the tests' own process.
+
+A process of its own costs seconds of imports. `tests.conftest.command` starts one for what needs
+it (signals, streams, limits, variables that are read at start) and in one test of every verb.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TextIO
+
+import pytest
+
+from tests.conftest import Command, entry_point
+
+
+@pytest.fixture
+def verb(tmp_path: Path) -> Command:
+    """Run the command line in this process, in ``tmp_path``; called and answering as `command`.
+
+    What a process would take with it when it ends is put back: folder, environment, arguments,
+    streams, the modules of a user's files, warnings, signals. An unforeseen error is raised here.
+    """
+    return partial(run_here, tmp_path)
+
+
+def run_here(
+    folder: Path, *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process, in ``folder``, as the fixture `verb` does."""
+    from wespe_bench import cli
+
+    argv = [str(argument) for argument in arguments]
+    with ExitStack() as stack:
+        out, err = (stack.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(2))
+        with _as_a_process(argv, cwd or folder, env), _written_to(out, err):
+            try:
+                code = cli.main(argv)
+            except SystemExit as stop:
+                code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        return subprocess.CompletedProcess(argv, code, _text(out), _text(err))
+
+
+@contextmanager
+def _written_to(out: TextIO, err: TextIO) -> Iterator[None]:
+    """What this process and its workers print goes to these files."""
+    kept = [os.dup(1), os.dup(2)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            for number, stream in ((1, out), (2, err)):
+                os.dup2(stream.fileno(), number)
+            yield
+    finally:
+        for number, before in zip((1, 2), kept, strict=True):
+            os.dup2(before, number)
+            os.close(before)
+
+
+def _text(stream: TextIO) -> str:
+    stream.flush()
+    stream.seek(0)
+    return stream.read()
+
+
+@contextmanager
+def _as_a_process(argv: list[str], cwd: Path, env: Mapping[str, str] | None) -> Iterator[None]:
+    before = os.environ.copy()
+    modules = set(sys.modules)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        # Python's own filters, which the tests' replace; what the tests forbid stays forbidden.
+        for kind in (ImportWarning, PendingDeprecationWarning, ResourceWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", kind)
+        for package in ("wespe_bench", "ffs", "reference_models", "reports"):
+            warnings.filterwarnings("error", "", DeprecationWarning, rf"{package}(\.|$)")
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", [*entry_point(), *argv])
+        patch.setattr(sys, "path", sys.path.copy())
+        if env is not None:
+            os.environ.clear()
+            os.environ.update(env)
+        importlib.invalidate_caches()  # the test has just written the user's module
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            for name in set(sys.modules) - modules:
+                if _is_users(sys.modules[name]):
+                    del sys.modules[name]
+
+
+def _is_users(module: object) -> bool:
+    """It lies neither in an environment nor in this checkout."""
+    file = getattr(module, "__file__", None)
+    places = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[1]))
+    return file is not None and not file.startswith(places)
