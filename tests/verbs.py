@@ -6,7 +6,6 @@ it (signals, streams, limits, variables that are read at start) and in one test 
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import subprocess
@@ -22,6 +21,7 @@ from typing import TextIO
 import pytest
 
 from tests.conftest import Command, entry_point
+from wespe_bench import registry
 
 
 @pytest.fixture
@@ -75,7 +75,6 @@ def _text(stream: TextIO) -> str:
 @contextmanager
 def _as_a_process(argv: list[str], cwd: Path, env: Mapping[str, str] | None) -> Iterator[None]:
     before = os.environ.copy()
-    modules = set(sys.modules)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         # Python's own filters, which the tests' replace; what the tests forbid stays forbidden.
@@ -89,7 +88,7 @@ def _as_a_process(argv: list[str], cwd: Path, env: Mapping[str, str] | None) -> 
         if env is not None:
             os.environ.clear()
             os.environ.update(env)
-        importlib.invalidate_caches()  # the test has just written the user's module
+        patch.setattr(registry, "_foreign", {})
         try:
             yield
         finally:
@@ -97,13 +96,3 @@ def _as_a_process(argv: list[str], cwd: Path, env: Mapping[str, str] | None) -> 
             os.environ.update(before)
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            for name in set(sys.modules) - modules:
-                if _is_users(sys.modules[name]):
-                    del sys.modules[name]
-
-
-def _is_users(module: object) -> bool:
-    """It lies neither in an environment nor in this checkout."""
-    file = getattr(module, "__file__", None)
-    places = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[1]))
-    return file is not None and not file.startswith(places)
