@@ -28,8 +28,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wespe_bench import reading
+from reference_models.external_data import external_files
+from wespe_bench import provenance, reading
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.fingerprints import version_of
 from wespe_bench.images import check_rgb
 from wespe_bench.options import split_options
 
@@ -57,7 +59,8 @@ class NetworkFile:
 
     ``forward`` takes and returns one array, (1, 3, H, W) or (1, H, W, 3). What it raises,
     a result of another shape and one with NaN become one InputError each. The fingerprint is
-    the SHA-256 of the file with the options.
+    the SHA-256 of the file, and of the files in which an ONNX model keeps its weights, with the
+    options and the version of the library that runs it.
     """
 
     def __init__(
@@ -68,11 +71,11 @@ class NetworkFile:
         self.range = options["range"]
         self.output_range = options["output_range"] or self.range
         self.layout = options["layout"]
-        digest = hashlib.sha256()
-        # ONNX keeps large weights in a second file.
-        for part in (self.path, Path(f"{path}.data")):
-            if part == self.path or part.is_file():
-                digest.update(reading.wanted_bytes(part))
+        data = reading.wanted_bytes(self.path)
+        digest = hashlib.sha256(data)
+        library = "onnxruntime" if kind == "onnx" else "torch"
+        for part in external_files(self.path, data) if kind == "onnx" else ():
+            digest.update(provenance.content_of(part).encode())
         try:
             self.forward = load(self.path)
         except InputError:
@@ -81,6 +84,7 @@ class NetworkFile:
             raise InputError(f"{self.path}: cannot be loaded as {kind} ({_short(error)})") from None
         self.fingerprint = (
             f"{kind}:{digest.hexdigest()}:{self.range}:{self.output_range}:{self.layout}"
+            f":{library}{version_of(library)}"
         )
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray:

@@ -22,7 +22,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-_OWN = ("wespe_bench", "ffs", "reference_models", "reports")
+#: Our own top-level packages.
+OWN = ("wespe_bench", "ffs", "reference_models", "reports")
 
 # sys.modules holds the modules of one namespace at a time.
 _lock = threading.RLock()
@@ -44,7 +45,7 @@ def _known_folders() -> tuple[Path, ...]:
     paths = sysconfig.get_paths()
     here = Path(__file__).resolve().parent.parent
     standard = [Path(paths[name]).resolve() for name in ("stdlib", "platstdlib")]
-    return (*standard, *(here / name for name in _OWN))
+    return (*standard, *(here / name for name in OWN))
 
 
 def is_foreign(file: str | Path) -> bool:
@@ -58,12 +59,14 @@ def is_foreign(file: str | Path) -> bool:
 class Namespace:
     """The modules of one enhancer or metric; those in ``folder`` are found first.
 
-    ``files`` maps each file loaded to the SHA-256 of the bytes that were run.
+    ``files`` maps each file loaded to the SHA-256 of the bytes that were run; ``packages`` are
+    the top-level names that its code imported.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.files: dict[str, str] = {}
+        self.packages: set[str] = set()
         self._modules: dict[str, ModuleType] = {}
         self._names: set[str] = set()
         self._hidden: dict[str, ModuleType] = {}
@@ -129,6 +132,8 @@ class Namespace:
         level: int = 0,
     ) -> Any:
         """What ``import`` calls in this namespace's modules, whenever it is reached."""
+        if level == 0:
+            self.packages.add(name.partition(".")[0])
         with self._active():
             return builtins.__import__(name, globals, locals, fromlist or (), level)
 
@@ -154,10 +159,18 @@ class Namespace:
         file = getattr(sys.modules.get(name), "__file__", None)
         if not file or name in ("wespe_bench", "__main__"):
             return False
-        if name not in _OWN and not is_foreign(file):
+        if name not in OWN and not is_foreign(file):
             return False
         here = (self.folder / f"{name}.py", self.folder / name / "__init__.py")
         return any(path.is_file() and path != Path(file).resolve() for path in here)
+
+
+def namespace_of(module_globals: Mapping[str, Any]) -> Namespace | None:
+    """The namespace whose code has these globals."""
+    within = module_globals.get("__builtins__")
+    found = within.get("__import__") if isinstance(within, dict) else None
+    space = getattr(found, "__self__", None)
+    return space if isinstance(space, Namespace) else None
 
 
 def _module_name(path: Path) -> str:

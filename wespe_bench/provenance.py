@@ -1,4 +1,4 @@
-"""Where a number comes from: hashes of files, revisions, code fingerprints, versions.
+"""Where a number comes from: hashes of files, revisions, versions, the machine.
 
 File hashes are cached by path, size and modification time in
 ``$WESPE_CACHE`` (default ``~/.cache/wespe-bench``); `forget` (--verify) hashes all anew.
@@ -9,8 +9,6 @@ from __future__ import annotations
 import atexit
 import functools
 import hashlib
-import importlib.metadata
-import inspect
 import json
 import os
 import platform
@@ -22,6 +20,9 @@ from typing import Any
 
 from wespe_bench import atomic, places, reading
 from wespe_bench.errors import InputError
+from wespe_bench.fingerprints import fingerprint as fingerprint
+from wespe_bench.fingerprints import name_of as name_of
+from wespe_bench.fingerprints import version_of
 from wespe_bench.types import Sample
 
 # A file changed twice within one tick of the clock keeps its time stamp, so what was
@@ -210,121 +211,10 @@ def hash_samples(samples: Iterable[Sample]) -> list[tuple[str, str, str | None]]
     ]
 
 
-def fingerprint(enhancer: Any) -> str:
-    """A string that changes when the enhancer may answer differently.
-
-    Its own ``fingerprint`` attribute if it has one. Else a hash over: the source files that
-    are loaded from the folder of the one that defines it; what it holds (captured values,
-    defaults, arguments of a partial, attributes, globals it names: numbers, texts, arrays,
-    containers of them, a network's state); the versions of the libraries classical enhancers
-    rest on. What it reads from disk when called is not seen: state a ``fingerprint``.
-    """
-    stated = getattr(enhancer, "fingerprint", None)
-    if stated is not None:
-        return str(stated() if callable(stated) else stated)
-    target, name = _definition(enhancer), name_of(enhancer)
-    total = hashlib.sha256(name.encode())
-    for source in _sources(target):
-        total.update(source)
-    _take(total, enhancer, 0)
-    digest = total.hexdigest()
-    stack = [f"{n}{_version(n)}" for n in ("numpy", "scipy", "scikit-image", "pillow")]
-    return f"{name}:{digest[:16]}:{'+'.join(stack)}"
-
-
-def name_of(enhancer: Any) -> str:
-    """What its author called the function or class."""
-    return str(getattr(_definition(enhancer), "__qualname__", type(enhancer).__name__))
-
-
-def _definition(enhancer: Any) -> Any:
-    """The function, or the class, that source code defines."""
-    target = inspect.unwrap(enhancer)
-    if isinstance(target, functools.partial):
-        target = target.func
-    if not (inspect.isfunction(target) or inspect.ismethod(target)):
-        target = type(target)
-    return target
-
-
-def _sources(target: Any) -> list[bytes]:
-    """The file that defines ``target``, and a stranger's other modules beside it."""
-    try:
-        file = Path(inspect.getsourcefile(target) or "").resolve()
-        sources = [file.read_bytes()]
-    except (OSError, TypeError):
-        return []  # typed at a prompt, or compiled: only the name is known
-    if "site-packages" in file.parts or (file.parent / "__init__.py").exists():
-        return sources
-    for module in list(sys.modules.values()):
-        other = getattr(module, "__file__", None)
-        if not other or not other.endswith(".py") or "site-packages" in other:
-            continue
-        path = Path(other).resolve()
-        if path != file and path.is_relative_to(file.parent) and path.is_file():
-            sources.append(path.read_bytes())
-    return sorted(sources)
-
-
-def _take(total: Any, value: Any, depth: int) -> None:
-    """Add what a value is to the hash: type, and content as far as it can be told."""
-    total.update(f"<{type(value).__name__}>".encode())
-    if depth > 6:
-        return
-    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, Path)):
-        total.update(repr(value).encode("utf-8", "replace"))
-    elif isinstance(value, dict):
-        for key in sorted(value, key=repr):
-            _take(total, key, depth + 1)
-            _take(total, value[key], depth + 1)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            _take(total, part, depth + 1)
-    elif isinstance(value, (set, frozenset)):
-        _take(total, sorted(map(repr, value)), depth + 1)
-    elif isinstance(value, functools.partial):
-        _take(total, [value.func, value.args, value.keywords], depth + 1)
-    elif inspect.ismethod(value):
-        _take(total, [value.__func__, value.__self__], depth + 1)
-    elif inspect.isfunction(value):
-        total.update(value.__code__.co_code + repr(value.__code__.co_names).encode())
-        constants = [c for c in value.__code__.co_consts if not inspect.iscode(c)]
-        held = [value.__defaults__, value.__kwdefaults__, constants]
-        held += [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
-        named = {n: value.__globals__.get(n) for n in value.__code__.co_names}
-        plain = {n: v for n, v in named.items() if not inspect.ismodule(v) and not callable(v)}
-        _take(total, [held, plain], depth + 1)
-    elif inspect.ismodule(value) or inspect.isclass(value):
-        total.update(str(getattr(value, "__name__", "")).encode())
-    elif hasattr(value, "state_dict"):  # a torch module
-        _take(total, dict(value.state_dict()), depth + 1)
-    elif hasattr(value, "tobytes") and hasattr(value, "dtype"):  # numpy
-        total.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
-    elif hasattr(value, "detach") and hasattr(value, "numpy"):  # a torch tensor
-        _take(total, value.detach().float().cpu().numpy(), depth + 1)
-    elif hasattr(value, "__dict__"):
-        _take(total, vars(value), depth + 1)
-
-
-def _filled(cell: Any) -> bool:
-    try:
-        return cell.cell_contents is not None
-    except ValueError:
-        return False
-
-
-@functools.cache
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "-"
-
-
 def versions() -> dict[str, str]:
     """Versions of wespe-bench, Python and of the installed libraries that can move a number."""
-    found = {"wespe_bench": _version("wespe-bench"), "python": platform.python_version()}
-    found |= {name: _version(name) for name in LIBRARIES}
+    found = {"wespe_bench": version_of("wespe-bench"), "python": platform.python_version()}
+    found |= {name: version_of(name) for name in LIBRARIES}
     return {name: version for name, version in found.items() if version != "-"}
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from reference_models import banded
 from reference_models.dped import CAMERAS
 from reference_models.memory import parse_size
+from wespe_bench.fingerprints import version_of
 from wespe_bench.images import check_rgb
 from wespe_bench.options import split_options
 
@@ -59,7 +60,9 @@ class GeneratorEnhancer:
         self.precision = precision
         self.max_memory = max_memory
         #: What decides the pixels. Where the stores lie does not, so memory is not in it.
-        self.fingerprint = f"{self.card.model}:{sha256}:{precision}:{VERSION}"
+        self.fingerprint = (
+            f"{self.card.model}:{sha256}:{precision}:{VERSION}:torch{version_of('torch')}"
+        )
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray:
         """uint8 (H, W, 3) to float32 of the same shape on [-0.08, 1.08]."""

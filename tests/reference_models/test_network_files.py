@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from reference_models import banded
+from reference_models.external_data import external_files
 from reference_models.wespe.networks import Generator
 from wespe_bench.errors import InputError
 from wespe_bench.registry import load_enhancer
@@ -158,6 +159,31 @@ def test_fingerprint_follows_file_and_options(tmp_path):
     assert load_enhancer(f"onnx:{path}?range=-1..1").fingerprint != first
     _save(Affine(0.5), "onnx", path)
     assert load_enhancer(f"onnx:{path}").fingerprint != first
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "a/b.onnx_data"])
+def test_fingerprint_follows_the_weights_that_onnx_keeps_outside(tmp_path, name):
+    import onnx
+
+    (tmp_path / "a").mkdir()
+    prints = []
+    for shift in (0.0, 0.0, 0.5):
+        path = tmp_path / "network.onnx"
+        _save(Affine(shift), "onnx", path)
+        model = onnx.load(path)
+        (tmp_path / name).unlink(missing_ok=True)
+        onnx.save(
+            *(model, path),
+            save_as_external_data=True,
+            all_tensors_to_one_file=True,
+            location=name,
+            size_threshold=0,
+        )
+        data = path.read_bytes()
+        assert external_files(path, data) == [tmp_path / name]
+        assert external_files(path, data[:-1]) == []
+        prints.append(load_enhancer(f"onnx:{path}").fingerprint)
+    assert prints[0] == prints[1] != prints[2]
 
 
 def test_without_onnxruntime(tmp_path, monkeypatch):
