@@ -95,16 +95,6 @@ class Namespace:
         with self._active():
             return importlib.import_module(name)
 
-    def is_current(self) -> bool:
-        """Whether every file still holds what was run."""
-        try:
-            return all(
-                hashlib.sha256(Path(file).read_bytes()).hexdigest() == digest
-                for file, digest in self.files.items()
-            )
-        except OSError:
-            return False
-
     def record(self, name: str, file: str | Path | None, data: bytes = b"") -> None:
         """Note that a module of this name is ours, and what its file held."""
         self._names.add(name)

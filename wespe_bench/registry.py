@@ -21,13 +21,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.machinery
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wespe_bench import foreign
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.foreign import Namespace
+from wespe_bench.foreign import OWN
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset, Enhancer, Metric
@@ -283,38 +286,48 @@ def load_enhancer(spec: str) -> Enhancer:
     return enhancer  # type: ignore[no-any-return]
 
 
-def _load_foreign(spec: str) -> Any:
-    """Anybody's ``module:attribute`` or ``path/file.py:attribute``.
+def is_foreign(spec: str) -> bool:
+    """Whether a spec of an enhancer or a metric names other people's code.
 
-    The current folder is importable, as for ``python -m``. What was loaded before is given
-    again while none of its files has changed.
+    >>> is_foreign("my_model.py:enhance"), is_foreign("dped:demo"), is_foreign("clahe")
+    (True, False, False)
+    """
+    prefix, colon, _ = spec.partition(":")
+    if not colon or prefix in ENHANCER_PREFIXES or prefix in METRIC_PREFIXES:
+        return False
+    return prefix.partition(".")[0] not in OWN or not _is_ours(prefix)
+
+
+def _is_ours(module_name: str) -> bool:
+    top = module_name.partition(".")[0]
+    found = importlib.machinery.PathFinder.find_spec(top, [str(Path.cwd()), *sys.path])
+    return found is not None and not (found.origin and foreign.is_foreign(found.origin))
+
+
+def _load_foreign(spec: str) -> Any:
+    """Anybody's ``module:attribute`` or ``path/file.py:attribute``, loaded each time.
+
+    The current folder is importable, as for ``python -m``.
     """
     module_name, _, attribute = spec.rpartition(":")
     if not module_name or not attribute:
         raise InputError(f"{spec!r}: expected module:function or file.py:function")
-    key = (module_name, Path.cwd())
-    known = _foreign.get(key)
-    if known is None or not known[0].is_current():
-        known = _foreign[key] = _import_foreign(module_name, spec)
-    return _attribute(known[1], attribute, spec)
+    if not is_foreign(spec):
+        return resolve(spec)
+    return _attribute(_import_foreign(module_name, spec), attribute, spec)
 
 
-_foreign: dict[tuple[str, Path], tuple[Namespace, Any]] = {}
-
-
-def _import_foreign(module_name: str, spec: str) -> tuple[Namespace, Any]:
+def _import_foreign(module_name: str, spec: str) -> Any:
     if module_name.endswith(".py"):
         path = Path(module_name)
         if not path.is_file():
             raise InputError(f"{spec!r}: no such file: {path}")
-        space = Namespace(path.resolve().parent)
         try:
-            return space, space.load_file(path)
+            return foreign.Namespace(path.resolve().parent).load_file(path)
         except (Exception, SystemExit) as error:  # a stranger's module may do anything
             raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
-    space = Namespace(Path.cwd())
     try:
-        return space, space.load_module(module_name)
+        return foreign.Namespace(Path.cwd()).load_module(module_name)
     except ModuleNotFoundError as error:
         if error.name != module_name.partition(".")[0]:
             raise _unimportable(module_name, spec, error) from error

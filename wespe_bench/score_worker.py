@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,9 @@ def failure_row(sample: str, metric: str, error: str) -> dict[str, Any]:
 
 def open_worker(context: None) -> Callable[[Sequence[Item]], list[Outcome]]:
     """The engine's setup: nothing to prepare, a metric is loaded for its first photo."""
-    return _score_items
+    from wespe_bench.registry import load_metric
+
+    return partial(_score_items, cache(load_metric))
 
 
 @dataclass(slots=True)
@@ -65,10 +68,8 @@ class _Photo:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _score_items(items: Sequence[Item]) -> list[Outcome]:
+def _score_items(load_metric: Callable[[str], Metric], items: Sequence[Item]) -> list[Outcome]:
     """All asked-for metrics of some photos, each of which is decoded once."""
-    from wespe_bench.registry import load_metric
-
     outcomes: list[Outcome] = []
     photos: list[_Photo] = []
     for item in items:
