@@ -1,31 +1,69 @@
-"""The system's Chromium, for tests of pages as people see them."""
+"""A browser of the Chromium family, for tests of pages as people see them."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import needs
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"),
+    *("microsoft-edge", "microsoft-edge-stable", "msedge"),
+)
+PLACES = (
+    *("/snap/bin/chromium", "/opt/google/chrome/chrome", "/opt/microsoft/msedge/msedge"),
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    *(
+        str(Path(os.environ.get(variable, "C:\\"), program))
+        for variable in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
+        for program in (
+            "Google/Chrome/Application/chrome.exe",
+            "Microsoft/Edge/Application/msedge.exe",
+        )
+    ),
+)
+REMEDY = (
+    "`uv run playwright install chromium` gets one, or the system's packages "
+    "(Debian: apt-get install chromium)"
+)
+
+
+def browsers(playwrights_own: str) -> list[str]:
+    """The browsers of this machine, best first."""
+    found = [*map(shutil.which, NAMES), *map(shutil.which, PLACES), shutil.which(playwrights_own)]
+    return list(dict.fromkeys(filter(None, found)))
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium. Fails where there is none: no test is skipped."""
-    from playwright.sync_api import sync_playwright
+    """A browser that starts, whoever runs the tests."""
+    from playwright.sync_api import Error, sync_playwright
 
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        pytest.fail("no Chromium on PATH; on Debian: apt-get install chromium")
+    # Chromium's sandbox refuses root and most containers, and the pages are our own.
+    flags = ["--no-sandbox", "--disable-dev-shm-usage"]
+    what = "no browser"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
+        for path in browsers(playwright.chromium.executable_path):
+            try:
+                started = playwright.chromium.launch(executable_path=path, args=flags)
+            except Error as error:  # Ubuntu has a chromium-browser that only asks for snap
+                what = f"{path} does not start ({str(error).splitlines()[0]})"
+                continue
+            yield started
+            started.close()
+            return
+    needs.missing(what, REMEDY)
 
 
 @pytest.fixture

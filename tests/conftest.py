@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from tests import needs
 from wespe_bench.images import write_png
 from wespe_bench.metrics import precompile
 from wespe_bench.registry import METRICS
@@ -53,26 +54,20 @@ def pytest_configure(config: pytest.Config) -> None:
         precompile.finish(METRICS)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests on third-party photos where nobody has them; in CI they run or fail."""
-    if os.environ.get("WESPE_BENCH_SHARED") or os.environ.get("CI"):
-        return
-    without = [item for item in items if item.get_closest_marker("shared_data")]
-    if without:
-        config.hook.pytest_deselected(items=without)
-        items[:] = [item for item in items if not item.get_closest_marker("shared_data")]
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("shared_data"):
+        needs.shared_photos()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in needs.summary(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real photos and weights. Fails where ``WESPE_BENCH_SHARED`` leads nowhere."""
-    folder = os.environ.get("WESPE_BENCH_SHARED")
-    if not folder:
-        pytest.fail("WESPE_BENCH_SHARED is not set, and in CI these tests must run")
-    path = Path(folder).resolve() / "data"
-    if not path.is_dir():
-        pytest.fail(f"WESPE_BENCH_SHARED is {folder}, which has no data folder")
-    return path
+    """The folder of real photos and weights."""
+    return needs.shared_photos()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,18 +1,18 @@
 """A file system that is really full, and one that is really read-only, mounted for the test.
 
-A mount needs root or a user namespace of one's own; where neither is to be had these tests fail
-rather than pass for nothing. What stands in for a full disk elsewhere is `full_disk`.
+A mount needs root or a user namespace of one's own (`needs.mounts`). What stands in for a full
+disk elsewhere is `full_disk`.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.conftest import Command, entry_point
 from tests.faults.drivers import agree, enhance, score
 
@@ -21,9 +21,8 @@ pytestmark = pytest.mark.slow
 
 def mounting(script: str, cwd: Path) -> str:
     """What a shell script says that may mount what it likes: no other process sees it."""
-    own = ["--user", "--map-root-user"] if os.geteuid() else []
     done = subprocess.run(
-        ["unshare", *own, "--mount", "sh", "-ec", script],
+        [*needs.mounts(), "sh", "-ec", script],
         cwd=cwd,
         capture_output=True,
         text=True,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reference_models import banded, checkpoints, memory, stores, sweep
 from reference_models.dped import importer
 from reference_models.wespe.networks import Generator
+from tests import needs
 from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb
 
@@ -213,8 +214,9 @@ def test_a_full_disk_is_said(monkeypatch):
         banded.banded(_generator(), _photo(50, 50), store="file")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_disk_that_fills_up_is_said(monkeypatch):
+    needs.platform(Path("/dev/full").exists(), "it has no /dev/full")
+
     def full(**_: object) -> IO[bytes]:
         return Path("/dev/full").open("r+b", buffering=0)
 
@@ -299,10 +301,10 @@ print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) * 1024 - before, planned
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("store", ["memory", "file"])
 def test_no_more_memory_than_planned(store):
     """The estimate that decides where the stores go is no promise to be broken."""
+    needs.peak_memory()
     done = subprocess.run(
         [sys.executable, "-c", PEAK, store], capture_output=True, text=True, check=True
     )

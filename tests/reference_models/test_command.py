@@ -6,6 +6,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests import needs
 from wespe_bench.errors import InputError
 from wespe_bench.registry import load_enhancer
 
@@ -105,8 +106,8 @@ def test_commands_that_are_none(spec, complaint):
         load_enhancer(spec)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="cp")
 def test_fingerprint_follows_command_and_script(tool):
+    needs.platform(os.name == "posix", "it has no cp")
     assert load_enhancer("cmd:cp {input} {output}")(_photo()).shape == (14, 19, 3)
     first = load_enhancer(tool(INVERT)).fingerprint
     assert load_enhancer(tool(INVERT)).fingerprint == first
