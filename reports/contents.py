@@ -11,6 +11,7 @@ from reports.cells import Table
 from reports.tables import summarize
 from reports.text import plain
 from wespe_bench.errors import InputError
+from wespe_bench.runs import group
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,20 @@ class Section:
             label: rows.loc[rows["label"] == label, "value"].to_numpy("float64")
             for label in self.table.methods
         }
+
+    @property
+    def failed(self) -> int:
+        """How many failures its runs hold."""
+        return sum(len(run.failures) for run in self.runs)
+
+    def failures(self) -> tuple[tuple[str, str, str, str], ...]:
+        """(label, stage, photos, error): an error that many photos share stands once."""
+        grouped = group(
+            ((run.label, stage, error), sample)
+            for run in self.runs
+            for sample, stage, error in run.failures
+        )
+        return tuple((*key[:2], photos, key[2]) for key, photos in grouped.items())
 
     def value(self, label: str, sample: str, metric: str) -> float | None:
         """One photo's score, None where there is none."""

@@ -68,13 +68,12 @@ def _section(section: Section) -> list[str]:
         f"{plural(len(table.methods), 'method')}, {count}, revision {revision}.",
         markdown_table(table),
     ]
-    failed = [(run.label, *failure) for run in section.runs for failure in run.failures]
-    if failed:
-        parts.append(f"### Failed ({len(failed)})")
+    if section.failed:
+        parts.append(f"### Failed ({section.failed})")
         parts.append(
             "\n".join(
-                f"- {markdown(label)}, {markdown(stage)}, {markdown(sample)}: {markdown(error)}"
-                for label, sample, stage, error in failed
+                f"- {markdown(label)}, {markdown(stage)}, {markdown(samples)}: {markdown(error)}"
+                for label, stage, samples, error in section.failures()
             )
         )
     return parts

@@ -151,11 +151,7 @@ def _view(section: Section, share: int, quiet: bool) -> _View:
         left=0,
         right=_first_choice(section, choices),
         photos=photos.photos(section, PHOTO_BYTES // share, quiet=quiet),
-        failures=tuple(
-            (run.label, stage, sample, error)
-            for run in section.runs
-            for sample, stage, error in run.failures
-        ),
+        failures=section.failures(),
     )
 
 

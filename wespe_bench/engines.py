@@ -31,6 +31,10 @@ from wespe_bench.retry import DEATHS, Batch, Retry
 #: Errors of the disk and its folders, which every other item would meet too.
 FATAL = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
+#: Raised by a function of pixels, they are no photo's fault: a module, a file of weights or the
+#: network is missing.
+UNUSABLE = (ImportError, OSError)
+
 #: Variables that set how many threads libraries start: one, in each of several workers.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import memory, reading
-from wespe_bench.engines import FATAL, Outcome
+from wespe_bench.engines import FATAL, UNUSABLE, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.store import result_of
 
@@ -62,14 +62,16 @@ def open_worker(context: Context) -> Callable[[Sequence[Item]], list[Outcome]]:
     """In each worker: load an enhancer for its first photo, keep it."""
     from wespe_bench.registry import load_enhancer
 
-    loaded: dict[int, Any] = {}
+    loaded: dict[int, _Loaded] = {}
 
     def work(items: Sequence[Item]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for plan in dict.fromkeys(item.plan for item in items):
             if plan not in loaded:
                 enhancer = context.enhancers[plan]
-                loaded[plan] = load_enhancer(enhancer) if isinstance(enhancer, str) else enhancer
+                loaded[plan] = _Loaded(
+                    load_enhancer(enhancer) if isinstance(enhancer, str) else enhancer
+                )
             some = [item for item in items if item.plan == plan]
             outcomes.extend(_enhance_items(loaded[plan], some, context.stretch))
         return outcomes
@@ -77,10 +79,18 @@ def open_worker(context: Context) -> Callable[[Sequence[Item]], list[Outcome]]:
     return work
 
 
-def _enhance_items(enhancer: Any, items: Sequence[Item], stretch: bool) -> Iterable[Outcome]:
+@dataclass(slots=True)
+class _Loaded:
+    """An enhancer, and whether it has enhanced a photo in this process."""
+
+    enhancer: Any
+    has_worked: bool = False
+
+
+def _enhance_items(loaded: _Loaded, items: Sequence[Item], stretch: bool) -> Iterable[Outcome]:
     from wespe_bench import images, provenance
 
-    batch = getattr(enhancer, "batch", None)
+    batch = getattr(loaded.enhancer, "batch", None)
     decoded: list[tuple[Item, np.ndarray, str]] = []
     outcomes: list[Outcome] = []
     for item in items:
@@ -92,14 +102,14 @@ def _enhance_items(enhancer: Any, items: Sequence[Item], stretch: bool) -> Itera
             continue
         sha256 = provenance.sha256_bytes(data)
         if batch is None or len(items) == 1:
-            outcomes.append(_one(enhancer, item, image, sha256, stretch))
+            outcomes.append(_one(loaded, item, image, sha256, stretch))
         else:
             decoded.append((item, image, sha256))
     groups: dict[tuple[int, ...], list[tuple[Item, np.ndarray, str]]] = defaultdict(list)
     for entry in decoded:
         groups[entry[1].shape].append(entry)
     for group in groups.values():
-        outcomes.extend(_many(enhancer, group, stretch))
+        outcomes.extend(_many(loaded, group, stretch))
     return outcomes
 
 
@@ -110,20 +120,24 @@ def _read(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _one(enhancer: Any, item: Item, image: np.ndarray, sha256: str, stretch: bool) -> Outcome:
+def _one(loaded: _Loaded, item: Item, image: np.ndarray, sha256: str, stretch: bool) -> Outcome:
+    enhancer = loaded.enhancer
+    for_sample = getattr(enhancer, "for_sample", None)
     watched = memory.mark()
     begun = time.perf_counter()
     try:
-        for_sample = getattr(enhancer, "for_sample", None)
         result = enhancer(image) if for_sample is None else for_sample(item.sample, image)
     except BaseException as error:
         # Ctrl-C reaches this process only when there are no workers; anything else that the
         # enhancer raises, sys.exit() included, fails this photo alone.
         if isinstance(error, KeyboardInterrupt) and parent_process() is None:
             raise
+        if isinstance(error, UNUSABLE) and for_sample is None and not loaded.has_worked:
+            reason = f"{item.folder}: the enhancer cannot work here: {one_line(error)}"
+            return Outcome(item, error=reason, fatal=True)
         return Outcome(item, error=f"the enhancer failed: {one_line(error)}")
-    seconds = time.perf_counter() - begun
-    cost = _cost(enhancer, seconds, watched)
+    loaded.has_worked = True
+    cost = _cost(enhancer, time.perf_counter() - begun, watched)
     return _keep(item, image, result, sha256, stretch, cost)
 
 
@@ -136,21 +150,22 @@ def _cost(enhancer: Any, seconds: float, watched: memory.Mark) -> dict[str, floa
 
 
 def _many(
-    enhancer: Any, group: Sequence[tuple[Item, np.ndarray, str]], stretch: bool
+    loaded: _Loaded, group: Sequence[tuple[Item, np.ndarray, str]], stretch: bool
 ) -> Iterable[Outcome]:
     import numpy as np
 
     watched = memory.mark()
     begun = time.perf_counter()
     try:
-        results = enhancer.batch(np.stack([image for _, image, _ in group]))
+        results = loaded.enhancer.batch(np.stack([image for _, image, _ in group]))
         if len(results) != len(group):
             raise InputError(f"batch() gave {len(results)} results for {len(group)} photos")
     except (Exception, SystemExit):
         # One photo may fail the whole batch: try each alone.
-        return [_one(enhancer, *entry, stretch) for entry in group]
+        return [_one(loaded, *entry, stretch) for entry in group]
     # Each photo gets its share of the time; of the memory, the peak of the whole batch.
-    cost = _cost(enhancer, (time.perf_counter() - begun) / len(group), watched)
+    loaded.has_worked = True
+    cost = _cost(loaded.enhancer, (time.perf_counter() - begun) / len(group), watched)
     return [
         _keep(item, image, np.asarray(result), sha256, stretch, cost)
         for (item, image, sha256), result in zip(group, results, strict=True)

@@ -85,6 +85,9 @@ def enhance_runs(
         waiting, there = _prepare(plan, number, shard, force, stretch, found)
         todo.extend(waiting)
         kept.append(there)
+    # The first photo of each plan comes first: an enhancer that cannot work ends the run early.
+    firsts = {item.plan: item for item in reversed(todo)}
+    todo.sort(key=lambda item: item is not firsts[item.plan])
 
     done = [0] * len(plans)
     failures: dict[int, list[Failure]] = defaultdict(list)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wespe_bench.errors import printable
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset, Enhancer
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,34 @@ class Plan:
 
 
 def tell(failures: Sequence[Failure]) -> int:
-    """List what failed, on standard error, last; returns the exit code 0 or 3."""
+    """List what failed, on standard error, last; returns the exit code 0 or 3.
+
+    An error that many photos of a run share is one line.
+    """
     if not failures:
         return 0
     print(f"wespe-bench: {len(failures)} failed:", file=sys.stderr)
-    for failure in failures:
-        where = f"{failure.run}: {failure.sample}"
-        line = printable(f"{failure.stage} {where}: {failure.error}")
-        print(f"  {line}", file=sys.stderr)
+    grouped = group(((f.stage, f.run, f.error), f.sample) for f in failures)
+    for (stage, run, error), samples in grouped.items():
+        print(f"  {printable(f'{stage} {run}: {samples}: {error}')}", file=sys.stderr)
     return 3
+
+
+def group(failures: Iterable[tuple[Key, str]]) -> dict[Key, str]:
+    """Samples with the same key, as one text.
+
+    >>> group([("a", "1"), ("b", "2"), *(("c", str(n)) for n in range(3, 9))])
+    {'a': '1', 'b': '2', 'c': '6 photos (3, 4, 5, ...)'}
+    """
+    groups: dict[Key, list[str]] = {}
+    for key, sample in failures:
+        groups.setdefault(key, []).append(sample)
+    return {
+        key: samples[0]
+        if len(samples) == 1
+        else f"{len(samples)} photos ({', '.join([*samples[:3], '...'][: len(samples)])})"
+        for key, samples in groups.items()
+    }
 
 
 # The last four are the first four at full width, which some spreadsheets take for the same.

@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench.engines import Outcome
+from wespe_bench.engines import UNUSABLE, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.store import result_of
 
@@ -52,7 +52,21 @@ def open_worker(context: None) -> Callable[[Sequence[Item]], list[Outcome]]:
     """The engine's setup: nothing to prepare, a metric is loaded for its first photo."""
     from wespe_bench.registry import load_metric
 
-    return partial(_score_items, cache(load_metric))
+    return partial(_score_items, cache(load_metric), set())
+
+
+def open_preparer(context: None) -> Callable[[Sequence[str]], list[Outcome]]:
+    """The setup of a process that prepares metrics; what they download is kept on the disk."""
+    from wespe_bench.registry import load_metric
+
+    def work(names: Sequence[str]) -> list[Outcome]:
+        for name in names:
+            prepare = load_metric(name).prepare
+            if prepare is not None:
+                prepare()
+        return [Outcome(name) for name in names]
+
+    return work
 
 
 @dataclass(slots=True)
@@ -68,8 +82,14 @@ class _Photo:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _score_items(load_metric: Callable[[str], Metric], items: Sequence[Item]) -> list[Outcome]:
-    """All asked-for metrics of some photos, each of which is decoded once."""
+def _score_items(
+    load_metric: Callable[[str], Metric], have_worked: set[str], items: Sequence[Item]
+) -> list[Outcome]:
+    """All asked-for metrics of some photos, each of which is decoded once.
+
+    ``have_worked`` are the metrics that have scored a photo in this process. Raises InputError
+    for one of the others when a module, a file or the network is missing.
+    """
     outcomes: list[Outcome] = []
     photos: list[_Photo] = []
     for item in items:
@@ -89,7 +109,7 @@ def _score_items(load_metric: Callable[[str], Metric], items: Sequence[Item]) ->
             else:
                 groups[photo.image.shape].append(photo)
         for group in groups.values():
-            _score_group(metric, group)
+            _score_group(metric, group, have_worked)
     return outcomes + [Outcome(photo.item, rows=tuple(photo.rows)) for photo in photos]
 
 
@@ -111,7 +131,7 @@ def _decode(item: Item) -> _Photo:
     return photo
 
 
-def _score_group(metric: Metric, group: Sequence[_Photo]) -> None:
+def _score_group(metric: Metric, group: Sequence[_Photo], have_worked: set[str]) -> None:
     """One metric over photos of one size, at once where it can; rows go to the photos."""
     import numpy as np
 
@@ -128,6 +148,7 @@ def _score_group(metric: Metric, group: Sequence[_Photo]) -> None:
         except Exception:
             results = []  # one photo may fail the whole batch: each is tried alone below
     if len(results) == len(group):
+        have_worked.add(metric.name)
         seconds = (time.perf_counter() - begun) / len(group)
         for photo, result in zip(group, results, strict=True):
             photo.rows.append(_row(metric, photo, result, seconds))
@@ -138,9 +159,14 @@ def _score_group(metric: Metric, group: Sequence[_Photo]) -> None:
         try:
             result = metric.compute(*pair, sample_id=photo.item.sample, seed=0)
         except Exception as error:
+            if isinstance(error, UNUSABLE) and metric.name not in have_worked:
+                raise InputError(
+                    f"the metric {metric.name} cannot work here: {one_line(error)}"
+                ) from None
             message = str(error) if isinstance(error, ValueError) else one_line(error)
             photo.rows.append(failure_row(photo.item.sample, metric.name, message))
             continue
+        have_worked.add(metric.name)
         photo.rows.append(_row(metric, photo, result, time.perf_counter() - begun))
 
 

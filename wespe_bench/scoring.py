@@ -6,10 +6,10 @@ reference or version is scored again.
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,7 @@ def score_runs(
     records = {name: load_metric(name) for name in dict.fromkeys(metrics)}
     if not records:
         raise InputError("no metrics to compute")
+    prepare_metrics(tuple(records), min(jobs, 1))
     todo: list[Item] = []
     kept: list[int] = []
     failures: dict[int, list[Failure]] = defaultdict(list)
@@ -122,10 +123,28 @@ def score_runs(
         jobs=jobs,
         chunk=chunk_of((item.image for item in todo), len(todo)),
         take=take,
-        write=partial(append_rows, folders),
+        write=functools.partial(append_rows, folders),
         quiet=quiet,
     )
     return [Run(f, done[i], kept[i], tuple(failures[i])) for i, f in enumerate(folders)]
+
+
+@functools.cache
+def prepare_metrics(names: tuple[str, ...], jobs: int) -> None:
+    """Call each metric's ``prepare``, once; with ``jobs`` in a process that ends with it.
+
+    Raises InputError for a metric that cannot be used.
+    """
+    from wespe_bench.engines import local
+    from wespe_bench.registry import load_metric
+    from wespe_bench.score_worker import open_preparer
+
+    todo = [name for name in names if load_metric(name).prepare is not None]
+    for outcome in local(open_preparer, None, todo, jobs=jobs):
+        if outcome.fatal:
+            raise InputError(outcome.error)
+        if outcome.error:
+            raise InputError(f"the metric {outcome.item} cannot work here: {outcome.error}")
 
 
 def _prepare(

@@ -194,7 +194,7 @@ def run_suite(config: RunSuite) -> int:
     from wespe_bench.labels import parse_named
     from wespe_bench.metrics import precompile
     from wespe_bench.registry import SUITES, load_metric, resolve, unknown
-    from wespe_bench.scoring import DEFAULT_METRICS, score_runs
+    from wespe_bench.scoring import DEFAULT_METRICS, prepare_metrics, score_runs
 
     if config.suite and config.suite not in SUITES:
         raise unknown("suite", config.suite, SUITES)
@@ -207,6 +207,7 @@ def run_suite(config: RunSuite) -> int:
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
     load_engine(config.engine)
+    prepare_metrics(tuple(dict.fromkeys(metrics)), min(config.jobs, 1))
     if config.verify:
         provenance.forget()
     named = [parse_named(spec) for spec in specs]

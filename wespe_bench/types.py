@@ -79,7 +79,9 @@ class Metric:
     two versions. ``aggregate`` turns the rows of one table cell into its number (default:
     the mean of ``value``), or raises `wespe_bench.errors.Missing` with the reason why there
     is none. ``batch(images, references, *, sample_ids, seed)`` scores uint8 (N, H, W, 3) pairs
-    of one size at once, with the same numbers to the last bit.
+    of one size at once, with the same numbers to the last bit. ``prepare()`` is called once
+    before any photo is scored, to download weights for instance; what it raises ends the run
+    before it begins.
     """
 
     name: str
@@ -92,3 +94,4 @@ class Metric:
     summary: str = ""
     aggregate: Callable[[pd.DataFrame], float] | None = None
     batch: Callable[..., list[Any]] | None = None
+    prepare: Callable[[], object] | None = None

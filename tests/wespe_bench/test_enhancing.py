@@ -210,3 +210,62 @@ def test_lost_run_json_is_written_anew(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "run.json").unlink()
     again = enhance("identity", dataset, tmp_path / "run", quiet=True)
     assert (again.done, again.kept) == (0, 6)
+
+
+def test_an_enhancer_that_cannot_work_ends_the_run_at_once(photos: Path, tmp_path: Path) -> None:
+    from wespe_bench.enhancing import enhance_runs
+    from wespe_bench.runs import Plan
+
+    calls: list[str] = []
+
+    def missing(image: np.ndarray) -> np.ndarray:
+        calls.append("missing")
+        raise ModuleNotFoundError("No module named 'timm'")
+
+    def negative(image: np.ndarray) -> np.ndarray:
+        calls.append("negative")
+        return 255 - image
+
+    dataset = load_dataset("folder", input=photos)
+    plans = [Plan(tmp_path / f.__name__, f.__name__, f, dataset) for f in (negative, missing)]
+    with pytest.raises(InputError, match=r"missing: the enhancer cannot work here: .*'timm'; what"):
+        enhance_runs(plans, jobs=0, quiet=True)
+    # Found by the first photo of each, not after all photos of the one before.
+    assert calls == ["negative", "missing"]
+    assert len(store.load(tmp_path / "negative", "enhanced")) == 1
+
+
+def test_an_enhancer_that_has_worked_fails_one_photo_at_a_time(
+    photos: Path, tmp_path: Path
+) -> None:
+    calls: list[int] = []
+
+    def flaky(image: np.ndarray) -> np.ndarray:
+        calls.append(0)
+        if len(calls) == 3:
+            raise ConnectionError("the service is busy")
+        return image
+
+    run = enhance(flaky, load_dataset("folder", input=photos), tmp_path / "run", quiet=True)
+    assert (run.done, len(run.failures)) == (5, 1)
+
+
+def test_what_many_photos_share_is_one_line(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from wespe_bench.runs import tell
+
+    (photos / "img4.png").write_bytes(b"not a photo")
+
+    def broken(image: np.ndarray) -> np.ndarray:
+        raise ValueError("too small")
+
+    run = enhance(broken, load_dataset("folder", input=photos), tmp_path / "run", quiet=True)
+    assert len(run.failures) == 6
+    assert tell(run.failures) == 3
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert first == "wespe-bench: 6 failed:"
+    (shared,) = [line for line in lines if "too small" in line]
+    assert "5 photos (img1, img2, img3, ...): the enhancer failed: ValueError" in shared
+    (alone,) = [line for line in lines if line != shared]
+    assert ": img4: " in alone

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio
 
 from wespe_bench import enhance, load_dataset, load_scores, score, scoring, store
+from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
-from wespe_bench.types import Sample
+from wespe_bench.suites import RunSuite, run_suite
+from wespe_bench.types import Metric, Sample
 
 METRICS = ("psnr", "ssim", "entropy", "bpp")
 
@@ -197,3 +199,46 @@ def test_results_of_an_earlier_enhancer_are_in_no_table(photos: Path, tmp_path: 
     # Half of the work done by a third one: the rest waits, and is not taken from before.
     enhance(Graded(7), dataset, tmp_path / "run", shard=(1, 2), quiet=True)
     assert len(score(run, ["entropy"], quiet=True)) == 3
+
+
+def _failing(image: np.ndarray, **_: object) -> float:
+    raise ModuleNotFoundError("No module named 'lpips'")
+
+
+def _prepare() -> None:
+    raise InputError("its weights are not downloaded")
+
+
+CANNOT = Metric("cannot", "1", "", True, False, _failing)
+UNPREPARED = Metric("unprepared", "1", "", True, False, _failing, prepare=_prepare)
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        ("CANNOT", "the metric cannot cannot work here: .*'lpips'; what is done is kept"),
+        ("UNPREPARED", "^its weights are not downloaded$"),
+    ],
+)
+def test_a_metric_that_cannot_work_fails_once(
+    photos: Path, tmp_path: Path, metric: str, reason: str, jobs: int
+) -> None:
+    run = enhance("identity", load_dataset("folder", input=photos), tmp_path / "run", quiet=True)
+    with pytest.raises(InputError, match=reason):
+        score(run, [f"{__name__}:{metric}"], jobs=jobs, quiet=True)
+    assert store.load_failures(run.folder).empty
+    assert store.load(run.folder, "scores").empty
+
+
+def test_run_prepares_its_metrics_before_it_enhances(photos: Path, tmp_path: Path) -> None:
+    config = RunSuite(
+        enhancers=("identity",),
+        input=str(photos),
+        metrics=(f"{__name__}:UNPREPARED",),
+        out=str(tmp_path / "out"),
+        jobs=0,
+    )
+    with pytest.raises(InputError, match="not downloaded"):
+        run_suite(config)
+    assert not (tmp_path / "out").exists()

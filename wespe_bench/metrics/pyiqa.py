@@ -3,7 +3,7 @@
 The name, the version and the title say that the number is pyiqa's: its conventions are its
 own (photos on [0, 1], YIQ luminance for SSIM, 80 dB for identical photos), and ``pyiqa:ssim``
 never shares a column with ``ssim``. `wespe-bench conventions` shows how they differ. Most of
-its metrics download weights when they are first used.
+its metrics download weights, before the first photo is scored.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def load(name: str) -> Metric:
         higher_is_better=not config.get("lower_better", False),
         full_reference=full_reference,
         compute=compute,
+        prepare=functools.partial(_model, name),
         title=f"{name} (pyiqa)",
         summary="as pyiqa computes it, on photos scaled to [0, 1]",
     )
