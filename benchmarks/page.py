@@ -49,7 +49,7 @@ def make_page(folder: Path, photos: int) -> Path:
     for method in METHODS:
         run = enhance(method, dataset, out=folder / "runs" / method, label=method, quiet=True)
         score(run, ["entropy", "entropy_rgb"], quiet=True)
-    return write_report(folder / "runs")[1]
+    return write_report(folder / "runs")[0][1]
 
 
 def look(page: Path, chromium: str | None) -> None:

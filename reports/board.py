@@ -14,13 +14,13 @@ import numpy as np
 from reports.cards import Card
 from reports.cells import Column, Table
 from reports.checks import Remedy, check_runs
-from reports.contents import described
+from reports.contents import photos_of
 from reports.ranking import rank
-from reports.readable import Runs, read_runs
 from reports.tables import known_metric, summarize
 from reports.text import plain, plural
 from wespe_bench.errors import InputError
 from wespe_bench.registry import did_you_mean
+from wespe_bench.run import Run, Runs, described, open_scored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,13 +34,13 @@ Interval = tuple[float, float, float]
 class Entry:
     """One method of a board: rank with its interval, overall and a metric (NaN where unranked).
 
-    ``folder`` is the run's, ``card`` the stranger's; one of them is None.
+    It comes from a ``run`` here, or from a ``card`` made elsewhere; the other is None.
     """
 
     label: str
     mean_rank: Interval
     ranks: Mapping[str, Interval]
-    folder: Path | None = None
+    run: Run | None = None
     card: Card | None = None
 
 
@@ -101,14 +101,14 @@ def read_boards(
     *,
     metrics: Sequence[str] = (),
     cards: Sequence[Card] = (),
-    found: Runs | None = None,
+    found: tuple[Runs, pd.DataFrame] | None = None,
 ) -> list[Board]:
     """A board a data set of the runs at or below ``runs``, with ``cards`` among them.
 
     A run that lacks photos of a metric has no cell there and is not ranked; the board says so.
     Metrics that are no mean over photos are left out, unless they are asked for by name, which
-    is refused. ``found`` is what `read_runs` gave of them; left to itself this warns of those
-    that cannot be read.
+    is refused. ``found`` is what `wespe_bench.run.open_scored` gave of them; without it this
+    reads them, and warns of those that cannot be read.
 
     Raises InputError when there is no score, for an unknown metric, for scores that must not
     stand in one table, and for a card that does not belong to the runs (`check_card`).
@@ -116,14 +116,14 @@ def read_boards(
     import pandas as pd
 
     if found is None:
-        found = read_runs(runs)
-        for line in found.left_out:
-            warnings.warn(line, stacklevel=2)
-    folders, scores = found.heads, found.scores
-    told = described(folders)
+        found = open_scored(runs)
+        for line in found[0].left_out:
+            warnings.warn(plain(line), stacklevel=2)
+    opened, scores = found[0].found, found[1]
+    told = described(opened)
     _check_metrics(metrics, sorted(scores["metric"].unique()), told)
     for card in cards:
-        check_card(card, scores, _listed(folders, card.dataset))
+        check_card(card, scores, _photos(opened, card.dataset))
     chosen = [
         name
         for name in scores["metric"].unique()
@@ -135,12 +135,11 @@ def read_boards(
         raise InputError(f"no scores at or below {runs}; make them: wespe-bench score {runs}")
     boards = []
     for dataset in sorted(scores["dataset"].unique()):
-        of = {f: head for f, head in folders.items() if head["dataset"]["name"] == dataset}
         boards.append(
             _board(
                 scores[scores["dataset"] == dataset],
-                _listed(of, dataset),
-                {str(head["label"]): folder for folder, head in of.items()},
+                _photos(opened, dataset),
+                {run.label: run for run in opened if run.dataset == dataset},
                 {card.label: card for card in cards if card.dataset == dataset},
                 runs,
                 told,
@@ -149,21 +148,12 @@ def read_boards(
     return boards
 
 
-def _listed(folders: Mapping[Path, Mapping[str, Any]], dataset: str) -> pd.DataFrame:
-    """The photos of the runs on a data set, each once, sorted."""
+def _photos(runs: Sequence[Run], dataset: str) -> pd.DataFrame:
+    """`photos_of` the runs on a data set; none where there is no run."""
     import pandas as pd
 
-    from wespe_bench import store
-
-    of = [folder for folder, head in folders.items() if head["dataset"]["name"] == dataset]
-    frames = [store.load_samples(folder) for folder in of]
-    if not frames:
-        return pd.DataFrame({"sample": []})
-    return (
-        pd.concat(frames, ignore_index=True)
-        .drop_duplicates("sample")
-        .sort_values("sample", ignore_index=True)
-    )
+    found = [run for run in runs if run.dataset == dataset]
+    return photos_of(found) if found else pd.DataFrame({"sample": []})
 
 
 def check_card(card: Card, scores: pd.DataFrame, samples: pd.DataFrame) -> None:
@@ -228,20 +218,20 @@ def _pools(name: str, told: Mapping[str, Metric]) -> bool:
 def _board(
     scores: pd.DataFrame,
     samples: pd.DataFrame,
-    folders: Mapping[str, Path],
+    runs: Mapping[str, Run],
     cards: Mapping[str, Card],
-    runs: Path,
+    root: Path,
     told: Mapping[str, Metric],
 ) -> Board:
     dataset = str(scores["dataset"].iloc[0])
     # Before anything is left out: two revisions are no two halves of one.
-    check_runs(scores, dataset, Remedy(runs))
-    scores, partial = _complete(scores, samples, runs, told, cards)
+    check_runs(scores, dataset, Remedy(root))
+    scores, partial = _complete(scores, samples, root, told, cards)
     (table,) = summarize(
         scores,
         {dataset: samples},
-        methods={dataset: [*folders, *cards]},
-        root=runs,
+        methods={dataset: [*runs, *cards]},
+        root=root,
         described=told,
     )
     labels, columns = table.methods, table.columns
@@ -260,7 +250,7 @@ def _board(
         for at, column in enumerate(ranked):
             by_metric[column.metric] = tuple(map(float, found.metric[row, at]))
         overall: Any = tuple(map(float, found.mean[row])) if ranked else none
-        entries.append(Entry(label, overall, by_metric, folders.get(label), cards.get(label)))
+        entries.append(Entry(label, overall, by_metric, runs.get(label), cards.get(label)))
     entries.sort(key=lambda e: (math.isnan(e.mean_rank[0]), e.mean_rank[0], labels.index(e.label)))
     metrics = {c.metric: m for c in columns if (m := known_metric(c.metric, told)) is not None}
     remarks = _remarks(table, values, ranked)

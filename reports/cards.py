@@ -68,7 +68,7 @@ class Card:
     source: str = ""
 
     def rows(self) -> pd.DataFrame:
-        """The scores as `wespe_bench.store.load_scores` gives those of a run."""
+        """The scores as `wespe_bench.run.load_scores` gives those of a run."""
         import pandas as pd
 
         rows = [

@@ -40,7 +40,7 @@ class Remedy:
 def check_runs(scores: pd.DataFrame, dataset: str, remedy: Remedy) -> None:
     """Raise InputError unless a data set's scores are of one revision, a run a label, and numbers.
 
-    ``scores`` are rows as `wespe_bench.store.load_scores` gives them, here and below.
+    ``scores`` are rows as `wespe_bench.run.load_scores` gives them, here and below.
     """
     revisions = scores.groupby("revision")["run"].unique()
     if len(revisions) > 1:

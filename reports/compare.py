@@ -15,6 +15,7 @@ from reports.text import markdown, plain
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.places import place
+from wespe_bench.run import print_left_out
 from wespe_bench.runs import disarmed, folder_name
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> int:
         differ = most_different(found.differences[0])
         why = "their pictures cannot be read any more" if differ else "no two scores differ"
         print(f"no strip of photos: {why}", file=sys.stderr)
-    return 0
+    return print_left_out(found.unread)
 
 
 def compare(
@@ -90,7 +91,7 @@ def one_sentence(runs: Path, a: str, b: str) -> str:
 
 
 def _default_folder(runs: Path, found: Comparison) -> Path:
-    first = found.methods[0].runs[0]
+    first = found.methods[0].runs[0].folder
     return runs if runs.is_dir() and first.is_relative_to(runs) else first.parent
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from reports import paired
 from reports.cells import Column
 from reports.checks import Remedy
-from reports.contents import described
 from reports.methods import Method, Scores, find_methods, load
 from reports.tables import column_of, known_metric, mean, metric_order
 from wespe_bench.errors import InputError
 from wespe_bench.registry import did_you_mean
+from wespe_bench.run import described
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,8 @@ class Difference:
 class Comparison:
     """What `compare` found: the methods, and the differences by rival, then by metric.
 
-    ``left_out`` says which metrics could not be compared, and why.
+    ``left_out`` says which metrics could not be compared, and why; ``unread`` which runs could
+    not be read while labels were looked for.
     """
 
     dataset: str
@@ -104,6 +105,7 @@ class Comparison:
     samples: pd.DataFrame
     differences: tuple[Difference, ...]
     left_out: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """A tidy row a metric and rival, in the order of `differences`."""
@@ -157,7 +159,8 @@ def compare_methods(
     """
     if len(names) < 2:
         raise InputError("compare needs two methods or more: labels or run folders")
-    name, methods = find_methods(names, runs, dataset)
+    named = find_methods(names, runs, dataset)
+    name, methods = named.dataset, named.found
     scores = load(methods, name)
     told = described(run for method in methods for run in method.runs)
     left_out: list[str] = []
@@ -171,10 +174,11 @@ def compare_methods(
         dataset=name,
         revision=scores.revision,
         note=scores.note,
-        methods=tuple(methods),
+        methods=methods,
         samples=scores.samples,
         differences=tuple(replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)),
         left_out=tuple(dict.fromkeys(left_out)),
+        unread=named.left_out,
     )
 
 
@@ -228,7 +232,7 @@ def _pair(
     for method, side in zip((a, b), sides, strict=True):
         if side.empty:
             left_out.append(
-                f"{name}: not scored for {method.label} (wespe-bench score {method.runs[0]} "
+                f"{name}: not scored for {method.label} (wespe-bench score {method.runs[0].folder} "
                 f"--metrics {name})"
             )
             return None

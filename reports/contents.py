@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,26 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from wespe_bench.types import Metric
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One enhancer on one data set: what its run.json says. ``name`` is the folder's."""
-
-    folder: Path
-    name: str
-    label: str
-    enhancer: str = ""
-    fingerprint: str = ""
-    dataset: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    device: str = ""
-    platform: str = ""
-    created: str = ""
-    command: str = ""
-    seed: int = 0
-    failures: tuple[tuple[str, str, str], ...] = ()
+    from wespe_bench.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +46,9 @@ class Section:
     def failures(self) -> tuple[tuple[str, str, str, str], ...]:
         """(label, stage, photos, error): an error that many photos share stands once."""
         grouped = group(
-            ((run.label, stage, error), sample)
+            ((run.label, str(row.stage), str(row.error)), str(row.sample))
             for run in self.runs
-            for sample, stage, error in run.failures
+            for row in run.failures.sort_values(["stage", "sample"]).itertuples()
         )
         return tuple((*key[:2], photos, key[2]) for key, photos in grouped.items())
 
@@ -82,10 +63,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Everything a page shows, before it is a page."""
+    """Everything a page shows, before it is a page; ``left_out`` are runs that cannot be read."""
 
     title: str
     sections: tuple[Section, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -120,36 +102,22 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
 
     Raises InputError when there is no run, no score, or a table would lie.
     """
-    import pandas as pd
+    from wespe_bench.run import described, open_scored
 
-    from wespe_bench import store
-
-    folders = store.find_runs(path)
-    if not folders:
-        raise InputError(
-            f"no run at or below {path} (a run is a folder with a run.json); "
-            "make one with: wespe-bench run --help"
-        )
-    runs = [_read_run(path, folder) for folder in folders]
-    scores = store.load_scores(path)
+    runs, scores = open_scored(path)
     if scores.empty:
         raise InputError(f"no scores at or below {path}; make them: wespe-bench score {path}")
     by_dataset: dict[str, list[Run]] = {}
-    for run in runs:
+    for run in runs.found:
         by_dataset.setdefault(run.dataset, []).append(run)
-    samples = {
-        name: pd.concat([store.load_samples(run.folder) for run in found], ignore_index=True)
-        .drop_duplicates("sample")
-        .sort_values("sample", ignore_index=True)
-        for name, found in by_dataset.items()
-    }
+    samples = {name: photos_of(found) for name, found in by_dataset.items()}
     tables = summarize(
         scores,
         samples,
         methods={name: [run.label for run in found] for name, found in by_dataset.items()},
         common=common,
         root=path,
-        described=described(folders),
+        described=described(runs.found),
     )
     sections = tuple(
         Section(
@@ -165,61 +133,15 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
         )
         for table in tables
     )
-    return Contents(title=plain(title) or "Photo enhancers compared", sections=sections)
+    return Contents(plain(title) or "Photo enhancers compared", sections, runs.left_out)
 
 
-def described(folders: Iterable[Path]) -> dict[str, Metric]:
-    """What the runs recorded of their metrics; plain words, no code."""
-    from wespe_bench import store
+def photos_of(runs: Sequence[Run]) -> pd.DataFrame:
+    """The photos of runs on one data set, each once, by id; with columns as in `Run.samples`."""
+    import pandas as pd
 
-    return recorded(store.read_run(folder).get("metrics") for folder in folders)
-
-
-def recorded(told_by_runs: Iterable[object]) -> dict[str, Metric]:
-    """The same of what their run.json call ``metrics``."""
-    from wespe_bench.types import Metric
-
-    def absent(*_: object, **__: object) -> float:
-        raise InputError("this metric is only known by what a run says of it")
-
-    found: dict[str, Metric] = {}
-    for metrics in told_by_runs:
-        for name, told in metrics.items() if isinstance(metrics, Mapping) else ():
-            if not isinstance(told, Mapping):
-                continue
-            found[name] = Metric(
-                name=name,
-                version=str(told.get("version", "")),
-                unit=str(told.get("unit", "")),
-                higher_is_better=bool(told.get("higher_is_better")),
-                full_reference=bool(told.get("full_reference")),
-                compute=absent,
-                title=str(told.get("title", "")),
-                summary=str(told.get("summary", "")),
-            )
-    return found
-
-
-def _read_run(root: Path, folder: Path) -> Run:
-    from wespe_bench import store
-
-    record = store.read_run(folder)
-    failures = store.load_failures(folder)
-    return Run(
-        folder=folder,
-        name=folder.name if folder == root else folder.relative_to(root).as_posix(),
-        label=str(record.get("label", folder.name)),
-        enhancer=str(record.get("enhancer", "")),
-        fingerprint=str(record.get("fingerprint", "")),
-        dataset=str(record.get("dataset", {}).get("name", "")),
-        versions={str(k): str(v) for k, v in record.get("versions", {}).items()},
-        device=str(record.get("device", "")),
-        platform=str(record.get("platform", "")),
-        created=str(record.get("created", "")),
-        command=str(record.get("command", "")),
-        seed=int(record.get("seed", 0)),
-        failures=tuple(
-            (str(row.sample), str(row.stage), str(row.error))
-            for row in failures.sort_values(["stage", "sample"]).itertuples()
-        ),
+    return (
+        pd.concat([run.samples for run in runs], ignore_index=True)
+        .drop_duplicates("sample")
+        .sort_values("sample", ignore_index=True)
     )

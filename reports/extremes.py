@@ -38,7 +38,7 @@ def draw_extremes(comparison: Comparison, out: Path) -> Path | None:
     read; None when nothing can.
     """
     one = comparison.differences[0]
-    folders = {method.label: method.runs[0] for method in comparison.methods}
+    folders = {method.label: method.runs[0].folder for method in comparison.methods}
     rows = []
     for sample, value in most_different(one):
         files = comparison.samples.loc[sample]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,11 @@ from reports.cells import Column
 from reports.html import render
 from reports.notes import row_n
 from reports.ranking import RESAMPLES
-from reports.readable import read_runs
 from reports.text import markdown, plain
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
+from wespe_bench.run import open_scored, print_left_out
 from wespe_bench.runs import disarmed, folder_name
 
 if TYPE_CHECKING:
@@ -68,7 +67,8 @@ def main(argv: list[str]) -> int:
     given = [Path(path) for path in config.add]
     kept = sorted((out / "added").glob("*/*.json"))
     cards = {(card.dataset, card.label): card for card in map(read_card, [*kept, *given])}
-    found = read_runs(runs)
+    found = open_scored(runs)
+    left_out = [plain(line) for line in found[0].left_out]
     boards = read_boards(runs, metrics=config.metrics, cards=list(cards.values()), found=found)
     for path in given:
         card = read_card(path)
@@ -78,17 +78,14 @@ def main(argv: list[str]) -> int:
         if not (target.exists() and target.samefile(path)):
             atomic.write_bytes(target, path.read_bytes())
     links = {(b.table.dataset, e.label): _write_card(b, e, out) for b in boards for e in b.entries}
-    text = as_markdown(boards, found.left_out)
+    text = as_markdown(boards, left_out)
     page = out / "leaderboard.html"
-    atomic.write_text(page, as_html(boards, links, found.left_out))
+    atomic.write_text(page, as_html(boards, links, left_out))
     atomic.write_text(out / "leaderboard.md", text)
     atomic.write_text(out / "leaderboard.csv", _csv(boards))
     print(text)
     print(page)
-    partial = [*found.left_out, *(line for board in boards for line in board.partial)]
-    for line in partial:
-        print(f"wespe-bench: {line}", file=sys.stderr)
-    return 3 if partial else 0
+    return print_left_out([*left_out, *(line for board in boards for line in board.partial)])
 
 
 def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.DataFrame:
@@ -102,10 +99,8 @@ def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.Da
 def _write_card(board: Board, entry: Entry, out: Path) -> str:
     """Write an own run's card; the address of the entry's card from the page."""
     dataset, label = folder_name(board.table.dataset), folder_name(entry.label)
-    if entry.folder is None:
+    if entry.run is None:
         return quote(f"added/{dataset}/{label}.json")
-    from wespe_bench import store
-
     cells = {
         column.metric: (column, cell)
         for column in board.table.columns
@@ -115,7 +110,7 @@ def _write_card(board: Board, entry: Entry, out: Path) -> str:
     rows = board.scores[board.scores["label"] == entry.label]
     if rows.empty:
         return ""
-    card = make_card(store.read_run(entry.folder), rows, cells, board.metrics)
+    card = make_card(entry.run.metadata, rows, cells, board.metrics)
     write_card(out / "cards" / dataset / label / "card.json", card)
     return quote(f"cards/{dataset}/{label}/card.json")
 

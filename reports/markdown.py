@@ -13,6 +13,8 @@ _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
 def markdown_report(contents: Contents) -> str:
     """The whole report: a section per data set, then where the numbers come from."""
     parts = [f"# {markdown(contents.title)}", READING + " " + BEST]
+    if contents.left_out:
+        parts.append("\n".join(f"- {markdown(line)}" for line in contents.left_out))
     for section in contents.sections:
         parts += _section(section)
     parts.append(_provenance(contents))

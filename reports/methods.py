@@ -18,6 +18,7 @@ from reports.text import plain
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
 from wespe_bench.registry import did_you_mean
+from wespe_bench.run import Run, Runs, open_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,43 +28,40 @@ _SEEDED = re.compile(r"(.+)@\d+")
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A label and the folders of its runs on one data set; several are seeds of one method."""
+    """A label and its runs on one data set; several runs are seeds of one method."""
 
     label: str
-    runs: tuple[Path, ...]
+    runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A run folder and what its run.json says of it."""
+class Methods:
+    """The methods of a comparison, their data set, and a line for each run that was not read."""
 
-    folder: Path
-    label: str
     dataset: str
-    seed: int
+    found: tuple[Method, ...]
+    left_out: tuple[str, ...] = ()
 
 
-def find_methods(
-    names: Sequence[str], runs: Path, dataset: str | None = None
-) -> tuple[str, list[Method]]:
-    """The data set, and a `Method` for each name, in their order.
+def find_methods(names: Sequence[str], runs: Path, dataset: str | None = None) -> Methods:
+    """A `Method` for each name, in their order.
 
     ``runs`` is searched for labels; ``dataset`` may be left out where the named methods share
     one data set. Raises InputError for an unknown name, runs that cannot be told apart, one
     method named twice, and no or several data sets in common.
     """
-    known: list[_Found] | None = None
-    groups: list[tuple[str, list[_Found]]] = []
+    known: Runs | None = None
+    groups: list[tuple[str, list[Run]]] = []
     for name in names:
         label, equals, listed = name.partition("=")
         if equals and label and listed:
-            groups.append((label, [_read(place(run)) for run in listed.split(",")]))
+            groups.append((label, [Run(place(run)) for run in listed.split(",")]))
         elif ((folder := place(name)) / "run.json").is_file():
-            run = _read(folder)
+            run = Run(folder)
             groups.append((run.label, [run]))
         else:
-            known = _known(runs) if known is None else known
-            groups.append((name, _labelled(name, known, runs)))
+            known = open_runs(runs) if known is None else known
+            groups.append((name, _labelled(name, known.found, runs)))
     chosen = _dataset([found for _, found in groups], dataset)
     methods = [
         Method(label, _seeds(label, [run for run in found if run.dataset == chosen]))
@@ -71,34 +69,24 @@ def find_methods(
     ]
     taken: dict[Path, str] = {}
     for method in methods:
-        for folder in method.runs:
-            if folder.resolve() in taken:
+        for run in method.runs:
+            if run.folder.resolve() in taken:
                 raise InputError(
-                    f"{folder} is named twice; a comparison needs two different methods"
+                    f"{run.folder} is named twice; a comparison needs two different methods"
                 )
-            taken[folder.resolve()] = method.label
+            taken[run.folder.resolve()] = method.label
     labels = [method.label for method in methods]
-    return chosen, [
-        # Two folders of one label are told apart by their paths.
-        replace(method, label=str(method.runs[0])) if labels.count(method.label) > 1 else method
+    distinct = tuple(
+        # Two runs with one label are shown by their folders.
+        replace(method, label=str(method.runs[0].folder))
+        if labels.count(method.label) > 1
+        else method
         for method in methods
-    ]
+    )
+    return Methods(chosen, distinct, known.left_out if known else ())
 
 
-def _read(folder: Path) -> _Found:
-    from wespe_bench import store
-
-    head = store.read_run(folder)
-    return _Found(folder, head["label"], head["dataset"]["name"], int(head.get("seed", 0)))
-
-
-def _known(runs: Path) -> list[_Found]:
-    from wespe_bench import store
-
-    return [_read(folder) for folder in store.find_runs(runs)]
-
-
-def _labelled(name: str, known: Sequence[_Found], runs: Path) -> list[_Found]:
+def _labelled(name: str, known: Sequence[Run], runs: Path) -> list[Run]:
     found = [run for run in known if run.label == name]
     found = found or [
         run for run in known if (seeded := _SEEDED.fullmatch(run.label)) and seeded[1] == name
@@ -113,7 +101,7 @@ def _labelled(name: str, known: Sequence[_Found], runs: Path) -> list[_Found]:
     return found
 
 
-def _dataset(groups: Sequence[Sequence[_Found]], asked: str | None) -> str:
+def _dataset(groups: Sequence[Sequence[Run]], asked: str | None) -> str:
     sets = [{run.dataset for run in found} for found in groups]
     shared = set.intersection(*sets)
     if asked is not None:
@@ -125,31 +113,31 @@ def _dataset(groups: Sequence[Sequence[_Found]], asked: str | None) -> str:
             )
         return asked
     if not shared:
-        told = "; ".join(f"{found[0].label} on {found[0].dataset}" for found in groups)
-        raise InputError(f"the methods share no data set ({told}); run them on the same photos")
+        each = "; ".join(f"{found[0].label} on {found[0].dataset}" for found in groups)
+        raise InputError(f"the methods share no data set ({each}); run them on the same photos")
     if len(shared) > 1:
         raise InputError(f"several data sets: {', '.join(sorted(shared))}; name one with --dataset")
     return next(iter(shared))
 
 
-def _seeds(label: str, found: Sequence[_Found]) -> tuple[Path, ...]:
-    """The folders of one method, where their labels or seeds tell them apart."""
-    told = [(run.label, run.seed) for run in found]
-    doubled = next((one for one in told if told.count(one) > 1), None)
+def _seeds(label: str, found: Sequence[Run]) -> tuple[Run, ...]:
+    """The runs of one method, where their labels or seeds differ; else raises InputError."""
+    keys = [(run.label, run.seed) for run in found]
+    doubled = next((key for key in keys if keys.count(key) > 1), None)
     if doubled is not None:
         folders = [str(run.folder) for run in found if (run.label, run.seed) == doubled]
         raise InputError(
             f"{len(folders)} runs on {found[0].dataset!r} are called {doubled[0]!r} with seed "
             f"{doubled[1]} ({', '.join(folders[:3])}); name run folders instead of {label!r}"
         )
-    return tuple(run.folder for run in found)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """The scores of methods on one data set, checked: one revision, one version a metric.
 
-    ``rows`` is as `wespe_bench.store.load_scores` gives it, with ``member`` (method, seed) in
+    ``rows`` is as `wespe_bench.run.load_scores` gives it, with ``member`` (method, seed) in
     place of the label; ``samples`` are those of the runs, by sample.
     """
 
@@ -164,18 +152,17 @@ def load(methods: Sequence[Method], dataset: str) -> Scores:
     """Read the methods' runs. Raises InputError where their scores must not be compared."""
     import pandas as pd
 
-    from wespe_bench import store
-
     remedy = Remedy(Path())
     frames, samples = [], []
     for number, method in enumerate(methods):
-        for seed, folder in enumerate(method.runs):
-            rows = store.load_scores(folder)
+        for seed, run in enumerate(method.runs):
+            rows = run.read_scores()
             if rows.empty:
-                raise InputError(f"{folder} has no scores; make them: wespe-bench score {folder}")
-            rows = rows.assign(run=str(folder), label=f"{number}.{seed}")
-            frames.append(rows)
-            samples.append(store.load_samples(folder))
+                raise InputError(
+                    f"{run.folder} has no scores; make them: wespe-bench score {run.folder}"
+                )
+            frames.append(rows.assign(run=str(run.folder), label=f"{number}.{seed}"))
+            samples.append(run.samples)
     scores = pd.concat(frames, ignore_index=True)
     check_runs(scores, dataset, remedy)
     for metric, rows in scores.groupby("metric", sort=False):

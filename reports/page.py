@@ -27,11 +27,12 @@ PHOTO_BYTES = 4_200_000
 
 def write_report(
     path: Path, *, out: Path | None = None, title: str = "", common: bool = False
-) -> list[Path]:
+) -> tuple[list[Path], tuple[str, ...]]:
     """Write report.md and report.html about every run at or below ``path``.
 
-    They go to the folder ``out`` (default: ``path``), each atomically; returns their paths,
-    Markdown first. ``common`` restricts each data set to the photos all its methods have.
+    They go to the folder ``out`` (default: ``path``), each atomically. Returns their paths,
+    Markdown first, and a line for each run that cannot be read and is left out. ``common``
+    restricts each data set to the photos all its methods have.
 
     Raises InputError when there is nothing to report, when a table would lie (see
     `reports.tables.summarize`), and when the folder cannot be written.
@@ -54,7 +55,7 @@ def write_report(
                 f"{target}: cannot be written ({error.strerror}); choose another folder with --out"
             ) from None
         written.append(target)
-    return written
+    return written, contents.left_out
 
 
 def html_report(contents: Contents, *, quiet: bool = False) -> str:

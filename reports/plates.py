@@ -6,7 +6,6 @@ import functools
 import io
 import logging
 import math
-import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from wespe_bench import atomic
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
 from wespe_bench.registry import did_you_mean
+from wespe_bench.run import print_left_out
 from wespe_bench.runs import folder_name
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def main(argv: list[str]) -> int:
     check_out(out)
     contents = read_contents(runs, common=config.common)
     captions = ["# Figures"]
-    missing: list[str] = []
+    missing = [plain(line) for line in contents.left_out]
     for section in contents.sections:
         name = folder_name(section.table.dataset)
         drawn, gone = _draw_all(section, config, out, name)
@@ -130,9 +130,7 @@ def main(argv: list[str]) -> int:
     captions += [f"- {markdown(line)}" for line in missing]
     atomic.write_text(out / "figures.md", "\n\n".join(captions) + "\n")
     print(out / "figures.md")
-    for line in missing:
-        print(f"wespe-bench: {line}", file=sys.stderr)
-    return 3 if missing else 0
+    return print_left_out(missing)
 
 
 def _draw_all(

@@ -85,15 +85,11 @@ def costs(section: Section, what: str) -> Mapping[str, tuple[float, int]]:
     ``what`` is seconds, memory or device_memory (bytes); see `wespe_bench.memory`. Methods that
     noted none are left out, and those whose results somebody else computed.
     """
-    from wespe_bench import store
-
     found = {}
     for run in section.runs:
         if run.enhancer.startswith("results:"):  # what it took is to copy them
             continue
-        head = store.read_run(run.folder)
-        samples = store.load_samples(run.folder).set_index("sample")
-        taken = store.current_results(run.folder, head, samples)[what].to_numpy(np.float64)
+        taken = run.results[what].to_numpy(np.float64)
         taken = taken[np.isfinite(taken) & (taken >= 0)]
         if len(taken):
             found[run.label] = (float(np.median(taken)), len(taken))

@@ -54,7 +54,7 @@ def summarize(
 ) -> list[Table]:
     """One `Table` per data set, in the order of their names.
 
-    ``scores`` is what `wespe_bench.store.load_scores` gives. ``samples`` holds, per data
+    ``scores`` is what `wespe_bench.run.load_scores` gives. ``samples`` holds, per data
     set, the photos that must be there: ids, or a frame with the columns sample and
     reference; a full-reference metric is then expected only where there is a reference.
     ``methods`` adds, per data set, labels that get a row even without a score. ``root`` is

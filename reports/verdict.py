@@ -73,6 +73,7 @@ def notes(comparison: Comparison) -> list[str]:
         if len(method.runs) > 1:
             found.append(_seeds(comparison, method.label, len(method.runs)))
     found += [f"Left out: {plain(reason)}." for reason in comparison.left_out]
+    found += [f"{plain(line)}." for line in comparison.unread]
     smallest = min(one.n for one in comparison.differences)
     if smallest < paired.FEWEST:
         found.append(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from wespe_bench.registry import load_dataset as load_dataset
     from wespe_bench.registry import load_enhancer as load_enhancer
     from wespe_bench.registry import load_metric as load_metric
+    from wespe_bench.run import load_scores as load_scores
     from wespe_bench.scoring import score as score
-    from wespe_bench.store import load_scores as load_scores
     from wespe_bench.types import Dataset as Dataset
     from wespe_bench.types import Metric as Metric
     from wespe_bench.types import Sample as Sample
@@ -28,7 +28,7 @@ _WHERE = {
     "load_dataset": "wespe_bench.registry",
     "load_enhancer": "wespe_bench.registry",
     "load_metric": "wespe_bench.registry",
-    "load_scores": "wespe_bench.store",
+    "load_scores": "wespe_bench.run",
     "compare": "wespe_bench.frames",
     "leaderboard": "wespe_bench.frames",
     "enhance": "wespe_bench.enhancing",

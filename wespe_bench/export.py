@@ -13,6 +13,8 @@ from wespe_bench.runs import disarmed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wespe_bench.run import Runs
+
 
 @dataclass(frozen=True)
 class Export:
@@ -36,26 +38,29 @@ class Export:
 def main(argv: list[str]) -> int:
     """Export and say where to."""
     from wespe_bench.arguments import parse
+    from wespe_bench.run import print_left_out
 
     config = parse(Export, argv, "export scores")
     runs = place(config.runs)
     out = place(config.out) if config.out else runs / f"scores.{config.format}"
-    rows = export(runs, out, config.format)
-    print(f"{rows} rows -> {out}")
-    return 0
+    rows, found = export(runs, out, config.format)
+    print(f"{rows} rows of {len(found.found)} runs -> {out}")
+    return print_left_out(found.left_out)
 
 
-def export(runs: Path, out: Path, format: str = "csv") -> int:
-    """Write the scores below ``runs`` to ``out``; returns the number of rows."""
+def export(runs: Path, out: Path, format: str = "csv") -> tuple[int, Runs]:
+    """Write the scores below ``runs`` to ``out``; returns the number of rows, and the runs."""
     import io
 
-    from wespe_bench import atomic, store
+    from wespe_bench import atomic
+    from wespe_bench.run import open_scored
 
     if out.name in ("run.json", "samples.parquet") or out.suffix == ".png":
         raise InputError(f"{out} would overwrite a part of a run; choose another --out")
     if out.is_dir():
         raise InputError(f"{out} is a folder; give a file name with --out")
-    frame = store.load_scores(runs).sort_values(["run", "sample", "metric", "seed"])
+    found, frame = open_scored(runs)
+    frame = frame.sort_values(["run", "sample", "metric", "seed"])
     frame = frame.drop(columns="seconds").reset_index(drop=True)
     if format == "csv":
         data = _disarmed(frame).to_csv(index=False, lineterminator="\n").encode()
@@ -69,7 +74,7 @@ def export(runs: Path, out: Path, format: str = "csv") -> int:
         frame.to_parquet(buffer, index=False)
         data = buffer.getvalue()
     atomic.write_bytes(out, data)
-    return len(frame)
+    return len(frame), found
 
 
 def _disarmed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 from wespe_bench import reading
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
+from wespe_bench.run import Run, open_runs, print_left_out
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,28 @@ def main(argv: list[str]) -> int:
 
     config = parse(Merge, argv, "merge")
     out = place(config.out)
-    images, rows = merge([place(shard) for shard in config.shards], out)
+    done = merge([place(shard) for shard in config.shards], out)
     folders = f"{len(config.shards)} folder{'s' if len(config.shards) > 1 else ''}"
-    print(f"merged {folders}: {images} images and {rows} scores new in {out}")
-    return 0
+    runs = f"{done.runs} run{'s' if done.runs > 1 else ''}"
+    print(f"merged {folders}, {runs}: {done.images} images and {done.scores} scores new in {out}")
+    return print_left_out(done.left_out)
 
 
-def merge(shards: list[Path], out: Path) -> tuple[int, int]:
-    """Copy results and rows of all shards below ``out``; returns (images, scores) copied.
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How many runs were read, images and scores copied, and which runs cannot be read."""
 
-    Raises InputError when two shards disagree on what was run, or a result is not what its
-    row says.
+    runs: int
+    images: int
+    scores: int
+    left_out: tuple[str, ...] = ()
+
+
+def merge(shards: list[Path], out: Path) -> Merged:
+    """Copy results and rows of all shards below ``out``.
+
+    Raises InputError when two shards disagree on what was run, when a result is not what its
+    row says, and where no run of a shard can be read.
     """
     from wespe_bench import atomic, store
 
@@ -53,62 +65,56 @@ def merge(shards: list[Path], out: Path) -> tuple[int, int]:
     for shard in shards:
         if shard.resolve() in out.resolve().parents:
             raise InputError(f"{out} lies inside {shard}, which would hold its runs twice")
-    found = [
-        (run, out / run.relative_to(shard).as_posix())
-        for shard in shards
-        for run in store.find_runs(shard)
-    ]
-    heads: dict[Path, tuple[Path, dict[str, Any]]] = {}
+    found: list[tuple[Run, Path]] = []
+    left_out: list[str] = []
+    for shard in shards:
+        runs = open_runs(shard)
+        left_out += runs.left_out
+        found += [(run, out / run.folder.relative_to(shard).as_posix()) for run in runs.found]
+    first_of: dict[Path, Run] = {}
     for run, target in found:
-        if run.resolve() == target.resolve():
-            raise InputError(f"{run} cannot be merged into itself")
-        head = store.read_run(run)
-        if target not in heads and (target / "run.json").exists():
-            heads[target] = (target, store.read_run(target))
-        first, known = heads.setdefault(target, (run, head))
-        _same(first, known, run, head)
-    for target in heads:
+        if run.folder.resolve() == target.resolve():
+            raise InputError(f"{run.folder} cannot be merged into itself")
+        if target not in first_of and (target / "run.json").exists():
+            first_of[target] = Run(target)
+        _check_same(first_of.setdefault(target, run), run)
+    for target in first_of:
         if not (target / "run.json").exists():
             store.check_new(target)
-    for target in heads:
+    for target in first_of:
         atomic.remove_leftovers(target)
     images = scores = 0
     for run, target in found:
         added = _copy(run, target)
         images, scores = images + added[0], scores + added[1]
-    return images, scores
+    return Merged(len(found), images, scores, tuple(left_out))
 
 
-def _same(first: Path, known: dict[str, Any], run: Path, head: dict[str, Any]) -> None:
-    for what in ("label", "enhancer", "fingerprint"):
-        if known.get(what) != head.get(what):
+def _check_same(first: Run, run: Run) -> None:
+    """Raise InputError unless two shards are of one enhancer on the same photos."""
+    for what in ("label", "enhancer", "fingerprint", "dataset", "revision"):
+        here, there = getattr(first, what), getattr(run, what)
+        if here != there:
             raise InputError(
-                f"{first} and {run} differ in {what}: {known.get(what)!r}, {head.get(what)!r}"
-            )
-    for what in ("name", "revision"):
-        if known["dataset"][what] != head["dataset"][what]:
-            raise InputError(
-                f"{first} and {run} are of different data: {what} "
-                f"{known['dataset'][what]!r}, {head['dataset'][what]!r}"
+                f"{first.folder} and {run.folder} differ in {what}: {here!r}, {there!r}; "
+                "merge only shards of one run"
             )
 
 
-def _copy(run: Path, target: Path) -> tuple[int, int]:
+def _copy(run: Run, target: Path) -> tuple[int, int]:
+    """Copy what ``target`` lacks of a shard; returns how many images and scores."""
     from wespe_bench import atomic, provenance, store
 
-    samples = store.load_samples(run)
-    head = store.read_run(run)
     if not (target / "samples.parquet").exists():
-        store.write_samples(target, store.records(samples))
+        store.write_samples(target, store.records(run.samples))
     if not (target / "run.json").exists():
-        store.write_run(target, {key: value for key, value in head.items() if key != "schema"})
+        store.write_run(target, {k: v for k, v in run.metadata.items() if k != "schema"})
     here = store.load(target, "enhanced").set_index("sample")["image_sha256"].to_dict()
     results = []
-    current = store.current_results(run, head, samples.set_index("sample"))
-    for row in store.records(current.reset_index()):
+    for row in store.records(run.results.reset_index()):
         if here.get(row["sample"]) == row["image_sha256"]:
             continue
-        image = store.result_of(run, row["sample"])
+        image = store.result_of(run.folder, row["sample"])
         data = _bytes(image)
         if provenance.sha256_bytes(data) != row["image_sha256"]:
             raise InputError(f"{image} is not what enhance wrote; run enhance again there")
@@ -116,21 +122,22 @@ def _copy(run: Path, target: Path) -> tuple[int, int]:
         results.append(row)
     store.append(target, "enhanced", results)
     known = {_key(row) for row in store.records(store.load(target, "scores"))}
-    scores = [row for row in store.records(store.load(run, "scores")) if _key(row) not in known]
+    rows = store.records(store.load(run.folder, "scores"))
+    scores = [row for row in rows if _key(row) not in known]
     store.append(target, "scores", scores)
     _copy_failures(run, target)
     return len(results), len(scores)
 
 
-def _copy_failures(run: Path, target: Path) -> None:
-    """Add what failed in ``run``, and strike out what by now has succeeded in any shard."""
+def _copy_failures(run: Run, target: Path) -> None:
+    """Add what failed in ``run``, and clear failures of what has succeeded in any shard."""
     from wespe_bench import store
 
     enhanced = store.load(target, "enhanced")["sample"]
     scores = store.load(target, "scores")
     succeeded = {(sample, "enhance", "") for sample in enhanced}
     succeeded |= {(s, "score", m) for s, m in zip(scores["sample"], scores["metric"], strict=True)}
-    failed = [row for row in store.records(store.load(run, "failures")) if row["error"]]
+    failed = store.records(run.failures)
     keys = [(row["sample"], row["stage"], row["metric"]) for row in failed]
     new = [row for row, key in zip(failed, keys, strict=True) if key not in succeeded]
     store.append(target, "failures", new)

@@ -38,17 +38,17 @@ def score(
     shard: tuple[int, int] = (1, 1),
     quiet: bool = False,
 ) -> pd.DataFrame:
-    """Score one run; returns its scores as `wespe_bench.store.load_scores` does.
+    """Score one run; returns its scores as `wespe_bench.run.load_scores` does.
 
     Full-reference metrics are left out on a data set without references. Photos that fail
     are recorded (`wespe_bench.store.load_failures`) and do not stop the rest. Raises
     InputError when the folder is no run or a metric is unknown.
     """
-    from wespe_bench import store
+    from wespe_bench.run import load_scores
 
     folder = run.folder if isinstance(run, Run) else place(run)
     score_runs([folder], metrics, jobs=jobs, shard=shard, quiet=quiet)
-    return store.load_scores(folder)
+    return load_scores(folder)
 
 
 def score_runs(

@@ -170,8 +170,11 @@ def _check_head(path: Path, content: dict[str, Any]) -> None:
         )
 
 
-def find_runs(path: Path) -> list[Path]:
-    """The run folders at or below ``path``, sorted. Raises InputError when there are none."""
+def find_runs(path: Path, *, may_be_empty: bool = False) -> list[Path]:
+    """The run folders at or below ``path``, sorted.
+
+    Raises InputError when there are none, unless ``path`` ``may_be_empty``.
+    """
     if not places.is_dir(path):
         raise InputError(f"no such folder: {path}")
     if places.is_file(path / "run.json"):
@@ -181,71 +184,33 @@ def find_runs(path: Path) -> list[Path]:
         if "run.json" in files:
             found.append(folder)
             names.clear()  # a run holds no runs
-    if not found:
+    if not found and not may_be_empty:
         raise InputError(f"no runs below {path}: expected folders with a run.json")
     return sorted(found)
 
 
-def load_scores(path: Path | str) -> pd.DataFrame:
-    """The scores of every run at or below ``path``, one row per (run, sample, metric, seed).
-
-    Columns: run, label, dataset, revision, note, then those of the store: sample, metric,
-    metric_version, value, extras, image_sha256, reference_sha256, seed, seconds. Rows of
-    samples that have left the data set, of results that are not `current_results`, that were
-    made anew and not scored yet, and of changed references are left out: they speak of what
-    is gone.
-    """
-    import pandas as pd
-
-    path = places.place(path)
-    runs = [(run, run.relative_to(path).as_posix()) for run in find_runs(path)]
-    frames = [scores_of(run, name=run.name if run == path else name)[0] for run, name in runs]
-    return pd.concat(frames, ignore_index=True)
-
-
-def scores_of(
-    run: Path, *, name: str, metrics: Sequence[str] | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The scores of one run as in `load_scores`, where it is called ``name``; and its samples.
-
-    Rows of other ``metrics`` are left out. Raises InputError for a folder that is no run,
-    FileNotFoundError when it is taken away meanwhile.
-    """
-    content = read_run(run)
-    scores = load(run, "scores")
-    if metrics is not None and not set(scores["metric"].unique()) <= set(metrics):
-        scores = scores[scores["metric"].isin(metrics)]
-    listed = load_samples(run)
-    samples = listed.set_index("sample")
-    images = current_results(run, content, samples)["image_sha256"]
-    current = scores["sample"].map(images) == scores["image_sha256"]
-    references = scores["sample"].map(samples["reference_sha256"])
-    same = (references == scores["reference_sha256"]) | scores["reference_sha256"].isna()
-    scores = scores[current & same]  # a sample that has left the data set has no current result
-    head = {
-        "run": name,
-        "label": content["label"],
-        "dataset": content["dataset"]["name"],
-        "revision": content["dataset"]["revision"],
-        "note": content["dataset"].get("note", ""),
-    }
-    for position, (column, value) in enumerate(head.items()):
-        scores.insert(position, column, value)
-    return scores.reset_index(drop=True), listed
-
-
 def current_results(run: Path, head: Mapping[str, Any], samples: pd.DataFrame) -> pd.DataFrame:
-    """The rows of "enhanced" that are results of today's enhancer on today's photos, by sample.
+    """`current` of a run, given what its run.json says and its ``samples``, indexed by sample."""
+    return current(
+        load(run, "enhanced"),
+        load_failures(run, samples.index),
+        str(head.get("fingerprint", "")),
+        samples["sha256"],
+    )
 
-    A row of another fingerprint than run.json's, of other input bytes than ``samples``
-    (indexed by sample) lists, or overtaken by a failure is not among them.
+
+def current(
+    enhanced: pd.DataFrame, failures: pd.DataFrame, fingerprint: str, inputs: pd.Series[str]
+) -> pd.DataFrame:
+    """The rows of ``enhanced`` that are not stale, indexed by sample.
+
+    A row is stale when it has another fingerprint, when its input is not the photo's in
+    ``inputs`` (SHA-256 by sample), and when ``failures`` says that enhancing it again failed.
     """
-    rows = load(run, "enhanced").set_index("sample")
-    failures = load_failures(run, samples.index)
+    rows = enhanced.set_index("sample")
     failed = failures.loc[failures["stage"] == "enhance", "sample"]
     made_by = rows["fingerprint"].str.partition("|")[0] if len(rows) else rows["fingerprint"]
-    inputs = rows.index.to_series().map(samples["sha256"])
-    same = (made_by == head.get("fingerprint", "")) & (rows["input_sha256"] == inputs)
+    same = (made_by == fingerprint) & (rows["input_sha256"] == rows.index.to_series().map(inputs))
     valid: pd.DataFrame = rows[same & ~rows.index.isin(failed)] if len(failed) else rows[same]
     return valid
 

@@ -182,8 +182,7 @@ def report(argv: list[str]) -> int:
     from wespe_bench.arguments import parse
 
     config = parse(Report, argv, "report")
-    _write_report(place(config.runs), config.out, config.title, config.common)
-    return 0
+    return _write_report(place(config.runs), config.out, config.title, config.common)
 
 
 def run_suite(config: RunSuite) -> int:
@@ -247,6 +246,7 @@ def run_suite(config: RunSuite) -> int:
         + (f", {kept} there already" if kept else "")
         + f"; {sum(run.done for run in scored)} scored -> {out}"
     )
+    code = 0
     if shard == (1, 1):
         scored_any = any(run.done + run.kept for run in scored)
         if scored_any:
@@ -256,8 +256,8 @@ def run_suite(config: RunSuite) -> int:
                 names = ", ".join(str(run) for run in others[:3])
                 more = f" and {len(others) - 3} more" if len(others) > 3 else ""
                 print(f"the page also shows what was there before: {names}{more}")
-            _write_report(out, None, suite.title if suite else None, bool(failures))
-    return tell(failures)
+            code = _write_report(out, None, suite.title if suite else None, bool(failures))
+    return tell(failures) or code
 
 
 def _datasets(config: RunSuite, suite: Suite | None) -> list[tuple[Dataset, dict[str, Any]]]:
@@ -284,16 +284,19 @@ def _refuse_twins(names: list[str], what: str, remedy: str) -> None:
         seen[name.casefold()] = name
 
 
-def _write_report(runs: Path, out: str | None, title: str | None, common: bool) -> None:
+def _write_report(runs: Path, out: str | None, title: str | None, common: bool) -> int:
+    """Write the report and print its tables; returns the exit code."""
     from wespe_bench import registry
+    from wespe_bench.run import print_left_out
 
     write = registry.resolve(registry.REPORT)
-    paths = write(runs, out=place(out) if out else None, title=title or "", common=common)
+    paths, left_out = write(runs, out=place(out) if out else None, title=title or "", common=common)
     for path in paths:
         if path.suffix == ".md":
             print(_tables_of(path.read_text("utf-8")))
     for path in paths:
         print(path)
+    return print_left_out(left_out)
 
 
 def _tables_of(markdown: str) -> str:

@@ -66,9 +66,9 @@ def build(numbers: Sequence[int], root: Path | None, choices: Choices) -> list[G
 
 def _unplaced(gathered: Gathered) -> list[str]:
     """What to say when there are runs, and none of them stands in a table."""
-    if gathered.run or not gathered.runs:
+    if gathered.at or not gathered.runs:
         return []
-    first = gathered.runs[0]
+    first = gathered.runs[0].run
     count = plural(len(gathered.runs), "run")
     return [
         f"{count} here, and none stands in these tables: their data sets or methods are not the "

@@ -18,18 +18,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from reports.paper.gather import Gathered
-    from reports.paper.runs import Run
 
 #: What makes these tables, for the commands in messages.
 VERB = "tables all --runs"
 
 
 def fill(
-    gathered: Gathered, runs: Mapping[str, Run], metrics: Sequence[str], common: bool
+    gathered: Gathered, runs: Mapping[str, str], metrics: Sequence[str], common: bool
 ) -> tuple[dict[tuple[str, str], Cell], dict[tuple[str, str], str], Table | None]:
     """The cells of one data set by (method, metric), the refusals, and the table they make.
 
-    ``runs`` maps methods to their runs. A (method, metric) in neither was not scored.
+    ``runs`` maps methods to the names of their runs. A (method, metric) in neither was not scored.
     """
     rows = gathered.rows(runs.values(), metrics)
     if rows.empty:

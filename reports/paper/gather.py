@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.contents import recorded
 from reports.paper.choices import PLACES, Choices, dataset_at
 from reports.paper.printed import METHODS
-from reports.paper.runs import Run, read_runs, scores_of
+from reports.paper.runs import Candidate, read_runs, scores_of
 from reports.text import plain
 
 if TYPE_CHECKING:
@@ -26,14 +25,14 @@ _STRONGEST = ("by --method", "by its label")
 class Gathered:
     """The runs of the paper's methods in their places, and their scores.
 
-    ``run[place, method]`` is the run of a place; ``unclear[place, method]`` says why there is
+    ``at[place, method]`` is the run of a place; ``unclear[place, method]`` says why there is
     none although several could be. ``scores``, labelled by method, and ``photos`` are those of
     each run by its name. ``failures`` are the runs that cannot be read.
     """
 
     root: Path
-    runs: tuple[Run, ...]
-    run: Mapping[tuple[str, str], Run]
+    runs: tuple[Candidate, ...]
+    at: Mapping[tuple[str, str], Candidate]
     unclear: Mapping[tuple[str, str], str]
     scores: Mapping[str, pd.DataFrame]
     photos: Mapping[str, pd.DataFrame]
@@ -50,23 +49,23 @@ class Gathered:
                 found.setdefault(metric, {}).setdefault(run, []).append(version)
         return found
 
-    def rows(self, runs: Iterable[Run], metrics: Iterable[str]) -> pd.DataFrame:
-        """The scores of some runs by some metrics."""
+    def rows(self, names: Iterable[str], metrics: Iterable[str]) -> pd.DataFrame:
+        """The scores of some runs, by their names, by some metrics."""
         import pandas as pd
 
         wanted = list(metrics)
         frames = []
-        for run in runs:
-            rows = self.scores[run.name]
-            there = {m for m, found in self.versions.items() if run.name in found}
+        for name in names:
+            rows = self.scores[name]
+            there = {metric for metric, found in self.versions.items() if name in found}
             frames.append(rows if there <= set(wanted) else rows[rows["metric"].isin(wanted)])
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
-    def samples(self, runs: Iterable[Run]) -> pd.DataFrame:
+    def samples(self, names: Iterable[str]) -> pd.DataFrame:
         """The photos of several runs on one data set: sample and reference, each once."""
         import pandas as pd
 
-        frames = [self.photos[run.name] for run in runs]
+        frames = [self.photos[name] for name in names]
         return pd.concat(frames, ignore_index=True).drop_duplicates("sample")
 
 
@@ -76,51 +75,51 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
     Names in ``metrics`` that end in "*" stand for all that begin so. Raises InputError when
     the folder is not there, and for a label or data set that was chosen and is not there.
     """
-    runs, failures = read_runs(root, choices.methods) if root else ([], [])
+    none: tuple[list[Candidate], dict[str, Metric], list[str]] = ([], {}, [])
+    runs, described, failures = read_runs(root, choices.methods) if root else none
     _check_choices(runs, choices, root)
-    run: dict[tuple[str, str], Run] = {}
+    at: dict[tuple[str, str], Candidate] = {}
     unclear: dict[tuple[str, str], str] = {}
     for place in PLACES:
-        dataset, complaint = dataset_at(place, [r.dataset for r in runs], choices)
+        dataset, complaint = dataset_at(place, [r.run.dataset for r in runs], choices)
         for method in METHODS:
             if complaint:
                 unclear[place, method] = complaint
-            fits = [r for r in runs if r.method == method and r.dataset == dataset]
+            fits = [r for r in runs if r.method == method and r.run.dataset == dataset]
             for evidence in _STRONGEST:
                 fits = [r for r in fits if r.evidence == evidence] or fits
             if len(fits) == 1:
-                run[place, method] = fits[0]
+                at[place, method] = fits[0]
             elif fits:
-                names = ", ".join(plain(r.name) for r in fits)
+                names = ", ".join(plain(r.run.name) for r in fits)
                 unclear[place, method] = (
                     f"{len(fits)} runs could stand here ({names}); choose one by its label: "
                     f"--method {method}=LABEL"
                 )
-    chosen = list({r.name: r for r in run.values()}.values())
-    known = {name for r in runs for name in r.metrics}
+    chosen = list({r.run.name: r for r in at.values()}.values())
     wanted = {name.removesuffix("*") for name in metrics}
     starts = tuple(name[:-1] for name in metrics if name.endswith("*"))
-    wanted |= {name for name in known if starts and name.startswith(starts)}
+    wanted |= {name for name in described if starts and name.startswith(starts)}
     scores, photos, lost = scores_of(chosen, sorted(wanted))
     return Gathered(
         root=root or Path("runs"),
         runs=tuple(runs),
-        run={place: r for place, r in run.items() if r.name in scores},
+        at={place: r for place, r in at.items() if r.run.name in scores},
         unclear=unclear,
         scores=scores,
         photos=photos,
-        described=recorded(r.metrics for r in runs),
+        described=described,
         failures=tuple(failures + lost),
     )
 
 
-def _check_choices(runs: list[Run], choices: Choices, root: Path | None) -> None:
+def _check_choices(runs: list[Candidate], choices: Choices, root: Path | None) -> None:
     from wespe_bench.errors import InputError
     from wespe_bench.registry import did_you_mean
 
     for option, given, known in (
-        ("--method", choices.methods, {run.label for run in runs}),
-        ("--dataset", set(choices.datasets.values()), {run.dataset for run in runs}),
+        ("--method", choices.methods, {one.run.label for one in runs}),
+        ("--dataset", set(choices.datasets.values()), {one.run.dataset for one in runs}),
     ):
         for name in given:
             if name not in known:

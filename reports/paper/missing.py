@@ -41,16 +41,16 @@ def texts(
         if entry.is_filled or entry.reason:
             continue
         place = place_of(row, number, choices)
-        run = gathered.run.get((place, method))
+        candidate = gathered.at.get((place, method))
         metric = next(m.metric for m in chosen if m.key == key)
         group: tuple[str, ...]
-        if run is None:
+        if candidate is None:
             group = (method,)
             found = runs.setdefault(method, [])
         else:
             group = (method, metric)
             found = scores.setdefault((method, metric), [])
-        target = spec_of(place) if run is None else str(run.folder)
+        target = spec_of(place) if candidate is None else str(candidate.run.folder)
         if target not in found:
             found.append(target)
         empty[row, (method, key)] = group

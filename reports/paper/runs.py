@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.paper.choices import method_named
 from reports.text import plain
-from wespe_bench import provenance, store
+from wespe_bench import provenance
 from wespe_bench.errors import InputError
+from wespe_bench.run import Run, described, open_runs
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from wespe_bench.types import Metric
 
 #: Enhancers that stand in for a method of the paper that nobody can run any more.
 STAND_INS = {
@@ -24,90 +27,57 @@ STAND_INS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What a run says of itself, and which method of the paper it is, by what evidence.
+class Candidate:
+    """A run, which method of the paper it is (empty: none), and what says so.
 
-    ``about`` is what its enhancer told of its checkpoint (`reference_models.checkpoints`).
+    ``about`` is what the run's enhancer says of its checkpoint
+    (`reference_models.checkpoints`).
     """
 
-    folder: Path
-    name: str
-    label: str
-    enhancer: str
-    fingerprint: str
-    dataset: str
-    revision: str
-    note: str
-    about: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    method: str = ""
-    evidence: str = ""
+    run: Run
+    about: Mapping[str, Any]
+    method: str
+    evidence: str
 
 
-def read_runs(root: Path, told: Mapping[str, str]) -> tuple[list[Run], list[str]]:
-    """Every run at or below ``root``, and a line for each that cannot be read.
+def read_runs(
+    root: Path, methods: Mapping[str, str]
+) -> tuple[list[Candidate], dict[str, Metric], list[str]]:
+    """Every run at or below ``root``, their metrics, and a line for each that cannot be read.
 
-    ``told`` maps labels to methods, and comes before all other evidence. An empty folder
+    ``methods`` maps labels to methods, and comes before all other evidence. An empty folder
     has no runs. Raises InputError when there is no such folder.
     """
     if not root.is_dir():
         raise InputError(f"no such folder: {root}")
-    try:
-        folders = store.find_runs(root)
-    except InputError:
-        return [], []
-    runs, failures = [], []
-    for folder in folders:
-        try:
-            runs.append(_read(root, folder, told))
-        except (InputError, OSError) as error:
-            failures.append(f"run left out: {plain(error)}")
-    return runs, failures
-
-
-def _read(root: Path, folder: Path, told: Mapping[str, str]) -> Run:
-    content = store.read_run(folder)
-    dataset = content["dataset"]
-    about, metrics = content.get("about"), content.get("metrics", {})
-    run = Run(
-        folder=folder,
-        name=folder.name if folder == root else folder.relative_to(root).as_posix(),
-        label=content["label"],
-        enhancer=content["enhancer"],
-        fingerprint=content.get("fingerprint", ""),
-        dataset=dataset["name"],
-        revision=dataset["revision"],
-        note=dataset.get("note", ""),
-        about=about if isinstance(about, dict) else {},
-        metrics={name: m for name, m in metrics.items() if isinstance(m, dict)},
+    runs = open_runs(root, may_be_empty=True)
+    return (
+        [_candidate(run, methods) for run in runs.found],
+        described(runs.found),
+        [plain(line) for line in runs.left_out],
     )
-    if not run.about:
-        run = _with(run, about=_card(run))
-    method, evidence = _method(run, told)
-    return _with(run, method=method, evidence=evidence)
 
 
-def _with(run: Run, **changes: Any) -> Run:
-    import dataclasses
+def _candidate(run: Run, methods: Mapping[str, str]) -> Candidate:
+    about = run.about or _card(run)
+    return Candidate(run, about, *_method(run, about, methods))
 
-    return dataclasses.replace(run, **changes)
 
-
-def _method(run: Run, told: Mapping[str, str]) -> tuple[str, str]:
+def _method(run: Run, about: Mapping[str, Any], methods: Mapping[str, str]) -> tuple[str, str]:
     """Which method a run is, and how we know; empty when it is none of the paper's."""
-    if run.label in told:
-        return told[run.label], "by --method"
+    if run.label in methods:
+        return methods[run.label], "by --method"
     if method := method_named(run.label):
         return method, "by its label"
     if run.enhancer == "identity":
         return "original", "its enhancer is identity"
     if run.enhancer in STAND_INS:
         return "ape", f"its enhancer is {run.enhancer}, a stand-in"
-    model = str(run.about.get("model", run.fingerprint.partition(":")[0]))
+    model = str(about.get("model", run.fingerprint.partition(":")[0]))
     if model == "DPED" and run.enhancer.startswith(("dped:", "wespe:")):
         return "dped", "its checkpoint is a DPED generator"
     if model == "WESPE":
-        targets = str(run.about.get("targets", "")).lower()
+        targets = str(about.get("targets", "")).lower()
         if targets.startswith("div2k"):
             return "wespe_div2k", "its checkpoint's target is DIV2K"
         if targets.startswith("dped_") and "canon" in targets:
@@ -146,39 +116,41 @@ def _card(run: Run) -> dict[str, Any]:
 
 
 def scores_of(
-    runs: Sequence[Run], metrics: Iterable[str]
+    runs: Sequence[Candidate], metrics: Iterable[str]
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], list[str]]:
-    """The scores of each run, as `store.load_scores` gives them, labelled by method.
+    """The scores of each run, with columns as in `wespe_bench.load_scores`, labelled by method.
 
     Also the photos (sample, reference) of each run, both by its name, and a line for each run
     that could not be read. Rows of other metrics than ``metrics`` are left out.
     """
     scores, photos, failures = {}, {}, []
     wanted = list(metrics)
-    for run in runs:
+    for candidate in runs:
+        run = candidate.run
         try:
-            rows, listed = store.scores_of(run.folder, name=run.name, metrics=wanted)
+            rows = run.read_scores(wanted)
         except (InputError, OSError) as error:
-            failures.append(f"run left out: {plain(error)}")
+            failures.append(f"{plain(run.name)} is left out: {plain(error)}")
             continue
-        # The hashes have done their work, and are most of the memory.
+        # The hashes are not needed any more, and are most of the memory.
         rows = rows.drop(columns=["image_sha256", "reference_sha256", "seconds"])
-        scores[run.name] = rows.assign(label=run.method)
-        photos[run.name] = listed[["sample", "reference"]]
+        scores[run.name] = rows.assign(label=candidate.method)
+        photos[run.name] = run.samples[["sample", "reference"]]
     return scores, photos, failures
 
 
-def about_method(run: Run) -> list[str]:
+def about_method(candidate: Candidate) -> list[str]:
     """What a reader has to know of the enhancer that stands for a method: footnotes."""
     found = []
-    if run.method == "ape":
+    run = candidate.run
+    if candidate.method == "ape":
         if run.enhancer in STAND_INS:
             stands = STAND_INS[run.enhancer]
         else:
             stands = "" if run.enhancer.startswith("results:") else plain(run.enhancer)
         if stands:
             found.append(f"Not APE but a stand-in, and the difference is between the two: {stands}")
-    about = {name: plain(value) for name, value in run.about.items()}
+    about = {name: plain(value) for name, value in candidate.about.items()}
     if "iterations" in about:
         target = f", target {_named(about['targets'])}" if "targets" in about else ""
         found.append(

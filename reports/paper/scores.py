@@ -17,7 +17,7 @@ from reports.paper.gather import Gathered
 from reports.paper.grid import Column, Entry, Grid
 from reports.paper.measures import Measure
 from reports.paper.printed import METHODS, ROWS, SCORES, Printed
-from reports.paper.runs import Run, about_method
+from reports.paper.runs import Candidate, about_method
 from reports.tables import mean
 from reports.text import plain, plural
 
@@ -80,11 +80,12 @@ def _fill_row(
     choices: Choices,
 ) -> None:
     place = place_of(row, printed.number, choices)
-    runs = {m: r for m in printed.methods if (r := gathered.run.get((place, m)))}
+    runs = {m: r for m in printed.methods if (r := gathered.at.get((place, m)))}
     metrics = [m.metric for m in chosen if m.metric]
-    cells, refused, table = fill(gathered, runs, metrics, choices.common)
+    names = {method: candidate.run.name for method, candidate in runs.items()}
+    cells, refused, table = fill(gathered, names, metrics, choices.common)
     for method in printed.methods:
-        run = runs.get(method)
+        candidate = runs.get(method)
         for measure in chosen:
             paper = printed.values.get((row, method, measure.quantity), math.nan)
             entry = Entry(paper=paper, metric=measure.metric)
@@ -97,11 +98,11 @@ def _fill_row(
             elif key in refused:
                 entry = replace(entry, reason=f"Refused: {plain(refused[key])}")
                 draft.failures.append(f"Table {printed.number}, {ROWS[row]}: {entry.reason}")
-            elif key in cells and run:
-                entry = _entry(entry, cells[key], run, measure, gathered)
-                usual = PLACES[place][0]
-                if not run.dataset.startswith(usual):
-                    other = f"Photos of {plain(run.dataset)} instead of {usual}"
+            elif key in cells and candidate:
+                entry = _entry(entry, cells[key], candidate, measure, gathered)
+                usual, dataset = PLACES[place][0], candidate.run.dataset
+                if not dataset.startswith(usual):
+                    other = f"Photos of {plain(dataset)} instead of {usual}"
                     entry = replace(entry, notes=(*entry.notes, other))
             draft.entries[row, (method, measure.key)] = entry
     if table is None:
@@ -115,8 +116,11 @@ def _fill_row(
         )
 
 
-def _entry(entry: Entry, cell: Cell, run: Run, measure: Measure, gathered: Gathered) -> Entry:
-    notes = about_method(run)
+def _entry(
+    entry: Entry, cell: Cell, candidate: Candidate, measure: Measure, gathered: Gathered
+) -> Entry:
+    run = candidate.run
+    notes = about_method(candidate)
     if run.note:
         notes.append(f"This data set: {plain(run.note)}")
     if cell.n_infinite and cell.has_value:
@@ -215,9 +219,10 @@ def _notes(
     yield from doubts.REMARKS[number]
 
 
-def _source(row: str, runs: Mapping[str, Run], dataset: str, revision: str, n: int) -> str:
+def _source(row: str, runs: Mapping[str, Candidate], dataset: str, revision: str, n: int) -> str:
     told = ", ".join(
-        f"{METHODS[method]} is {plain(run.name)} ({run.evidence})" for method, run in runs.items()
+        f"{METHODS[method]} is {plain(one.run.name)} ({one.evidence})"
+        for method, one in runs.items()
     )
     return (
         f"{ROWS[row]}: data set {plain(dataset)}, {plural(n, 'photo')}, revision "

@@ -12,11 +12,11 @@ import numpy as np
 
 from reports import paired
 from reports.checks import Remedy, check_runs
-from reports.contents import described
 from reports.paper.choices import method_named
 from reports.study.twoway import unanimous
 from reports.tables import column_of, known_metric, metric_order
 from reports.text import plain, plural
+from wespe_bench.run import described, open_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,29 +186,28 @@ def _scores(
     """The scores of the study's methods on its samples, ``label`` being the study's method."""
     import pandas as pd
 
-    from wespe_bench import store
-
     samples = asked.groupby("dataset")["sample"].unique()
     methods = {
         dataset: sorted({*rows["method"], *rows["rival"]})
         for dataset, rows in asked.groupby("dataset")
     }
-    heads = {folder: store.read_run(folder) for folder in store.find_runs(runs)}
+    opened = open_runs(runs)
     labels: dict[str, set[str]] = {}
-    for head in heads.values():
-        labels.setdefault(head["dataset"]["name"], set()).add(head["label"])
-    frames, used, notes = [], [], []
-    for folder, head in heads.items():
-        dataset = head["dataset"]["name"]
+    for run in opened.found:
+        labels.setdefault(run.dataset, set()).add(run.label)
+    frames, used = [], []
+    notes = [plain(line) for line in opened.left_out]
+    for run in opened.found:
+        dataset = run.dataset
         named = _named(methods.get(dataset, ()), labels[dataset])
-        if head["label"] not in named:
+        if run.label not in named:
             continue
-        rows, listed = store.scores_of(folder, name=str(folder))
+        rows = run.read_scores().assign(run=str(run.folder))
         rows = rows[rows["sample"].isin(samples[dataset])]
         if rows.empty:
             continue
-        method = named[head["label"]]
-        inputs = listed.set_index("sample")["sha256"]
+        method = named[run.label]
+        inputs = run.samples.set_index("sample")["sha256"]
         keys = [(dataset, sample, method) for sample in rows["sample"]]
         shown = [hashes.get(key) for key in keys]
         same = [
@@ -222,11 +221,11 @@ def _scores(
                 f"that were shown for {plural(other, 'photo')}, left out"
             )
         frames.append(rows[same].assign(label=method))
-        used.append(folder)
+        used.append(run)
     empty = pd.DataFrame(columns=["dataset", "label", "sample", "metric", "value"])
     scores = pd.concat(frames, ignore_index=True) if frames else empty
-    for dataset, rows in scores.groupby("dataset"):
-        check_runs(rows, str(dataset), Remedy(runs))
+    for name, rows in scores.groupby("dataset"):
+        check_runs(rows, str(name), Remedy(runs))
     return scores, described(used), notes
 
 

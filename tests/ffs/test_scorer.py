@@ -15,7 +15,7 @@ from ffs.crops import SIDE
 from tests.conftest import Command
 from tests.ffs.conftest import Verb
 from tests.ffs.rated import make, write_rater
-from wespe_bench import store
+from wespe_bench import load_scores
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
 from wespe_bench.registry import load_metric
@@ -71,7 +71,7 @@ def test_alone_in_a_run_and_with_other_jobs(command: Command, tmp_path: Path, ve
     which = ("--enhancers", "identity", "--metrics", f"ffs:{path}", "--jobs", "2")
     result = command("run", "--input", "photos", *which, "--out", "runs")
     assert result.returncode == 0, result.stderr
-    scores = store.load_scores(tmp_path / "runs/photos/identity").sort_values("sample")
+    scores = load_scores(tmp_path / "runs/photos/identity").sort_values("sample")
     assert {"top1", "left5", "p3"} <= json.loads(scores["extras"].iloc[0]).keys()
     code, told, _ = verb("ffs", "score", "photos", "--rater", path, "--jobs", "0")
     assert (code, "5 photos" in told) == (0, True)

@@ -74,9 +74,9 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_writes_both_files_next_to_the_runs_or_elsewhere(runs: Path) -> None:
-    assert write_report(runs) == [runs / "report.md", runs / "report.html"]
+    assert write_report(runs)[0] == [runs / "report.md", runs / "report.html"]
     elsewhere = runs / "new" / "place"
-    assert write_report(runs, out=elsewhere, title="T") == [
+    assert write_report(runs, out=elsewhere, title="T")[0] == [
         elsewhere / "report.md",
         elsewhere / "report.html",
     ]
@@ -86,8 +86,8 @@ def test_writes_both_files_next_to_the_runs_or_elsewhere(runs: Path) -> None:
 
 
 def test_same_runs_give_the_same_bytes(runs: Path) -> None:
-    first = [path.read_bytes() for path in write_report(runs)]
-    assert first == [path.read_bytes() for path in write_report(runs)]
+    first = [path.read_bytes() for path in write_report(runs)[0]]
+    assert first == [path.read_bytes() for path in write_report(runs)[0]]
 
 
 def test_page_needs_nothing_from_outside(runs: Path) -> None:
@@ -260,7 +260,7 @@ def test_failures_are_listed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"lacks 1 of 3 photos \(s02\).*--common"):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
-    md, html = write_report(tmp_path, common=True)
+    (md, html), _ = write_report(tmp_path, common=True)
     text = Elements(html.read_text("utf-8")).text
     assert "Failed (1)" in text and "boom" in text
     assert "3 photos, 2 of them compared" in text

@@ -8,10 +8,11 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from reports.paper import build, render, verb
@@ -22,6 +23,7 @@ from tests.reports.runs import make_run
 from tests.reports.test_markdown import HOSTILE, tokens
 from wespe_bench import store
 from wespe_bench.errors import InputError
+from wespe_bench.run import Run
 
 PATCHES = "dped_iphone_patches_test"
 
@@ -122,7 +124,7 @@ def test_a_run_that_cannot_be_read_is_named_and_left_out(
     harm(root / PATCHES / "DPED")
     assert verb.main(["2", "--runs", str(root)]) == 3
     captured = capsys.readouterr()
-    assert "run left out" in captured.err
+    assert "DPED is left out" in captured.err
     assert "DPED" in captured.err
     assert cell(one(2, root), "iphone", "ape", "psnr").n == 4
 
@@ -131,16 +133,16 @@ def test_a_run_deleted_meanwhile_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = _pair(tmp_path)
-    scores_of = store.scores_of
+    read_scores = Run.read_scores
 
-    def late(run: Path, **options: object) -> object:
-        if run.name == "DPED":
-            shutil.rmtree(run)
-        return scores_of(run, **options)  # type: ignore[arg-type]
+    def late(run: Run, metrics: Sequence[str]) -> pd.DataFrame:
+        if run.folder.name == "DPED":
+            shutil.rmtree(run.folder)
+        return read_scores(run, metrics)
 
-    monkeypatch.setattr(store, "scores_of", late)
+    monkeypatch.setattr(Run, "read_scores", late)
     found = one(2, root)
-    assert "run left out" in found.failures[0]
+    assert "DPED is left out" in found.failures[0]
     assert "No run of DPED [13] here" in cell(found, "iphone", "dped", "psnr").reason
     assert cell(found, "iphone", "ape", "psnr").n == 4
 

@@ -122,5 +122,5 @@ def test_older_runs_are_read_kept_and_merged(photos: Path, tmp_path: Path) -> No
     assert store.load(run, "enhanced")["memory"].isna().all()
     again: Any = enhance("identity", dataset, run, quiet=True)
     assert (again.done, again.kept) == (0, 6)
-    assert merge([tmp_path / "a"], tmp_path / "all")[0] == 6
+    assert merge([tmp_path / "a"], tmp_path / "all").images == 6
     assert store.load(tmp_path / "all" / "run", "enhanced")["memory"].isna().all()

@@ -14,7 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.conftest import Command, entry_point
-from wespe_bench import places, provenance, store
+from wespe_bench import load_scores, places, provenance, store
 from wespe_bench.cli import main
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
@@ -112,7 +112,7 @@ def test_shards_and_changed_objects(bucket: str, photos: Path, tmp_path: Path, c
     out = f"{bucket}/runs"
     for shard in ("1/2", "2/2"):
         assert main(run_verb(bucket, out, "--shard", shard)) == 0
-    assert len(store.load_scores(out)) == 2 * 6 * 2
+    assert len(load_scores(out)) == 2 * 6 * 2
     changed = place(f"{bucket}/photos/img3.png")
     places.write_bytes(changed, (photos / "img4.png").read_bytes())
     capsys.readouterr()

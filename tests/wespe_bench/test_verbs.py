@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wespe_bench import cli, listing, store, suites
+from wespe_bench import cli, listing, load_scores, suites
 from wespe_bench.arguments import parse
 from wespe_bench.cli import main
 from wespe_bench.errors import InputError
@@ -66,7 +66,7 @@ def test_no_run_lies_in_another_or_over_others(
     monkeypatch.chdir(photos.parent)
     work = ["--input", "photos", "--metrics", "bpp", "--jobs", "0", "--out"]
     assert main(["run", "--enhancers", "identity", "clahe", *work, "runs"]) == 0
-    rows = len(store.load_scores("runs"))
+    rows = len(load_scores("runs"))
     capsys.readouterr()
     for arguments, told in (
         (["run", "--enhancers", "unsharp", *work, "runs/photos/clahe"], "lies inside the run"),
@@ -78,7 +78,7 @@ def test_no_run_lies_in_another_or_over_others(
         assert main(arguments) == 2
         [line] = capsys.readouterr().err.splitlines()
         assert told in line
-        assert len(store.load_scores("runs")) == rows
+        assert len(load_scores("runs")) == rows
     assert main(["merge", "runs/photos/identity", "--out", "other"]) == 0
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wespe_bench import provenance, reading, store
+from wespe_bench import provenance, reading
 from wespe_bench.datasets import survey as surveys
 from wespe_bench.datasets.source import find, sources
 from wespe_bench.errors import InputError
 from wespe_bench.registry import parse_dataset, resolve
 from wespe_bench.reproduce.steps import Step
+from wespe_bench.run import Run
 
 DONE, BEGUN, READY, WAITS, MISSING = "done", "begun", "can run", "waits", "missing"
 
@@ -148,16 +149,15 @@ def _progress(step: Step, same: bool) -> State:
 def _run(step: Step) -> State:
     """Photos enhanced by today's checkpoint and scored by every metric."""
     try:
-        content = store.read_run(step.out)
-        samples = store.load_samples(step.out).set_index("sample")
-        results = store.current_results(step.out, content, samples)
-        scores, _ = store.scores_of(step.out, name=step.name, metrics=step.metrics)
+        run = Run(step.out)
+        samples, results = run.samples, run.results
+        scores = run.read_scores(step.metrics)
     except (InputError, OSError):
         return State(READY)
     spec = step.commands[0][1].partition("=")[2]
     file = Path(spec.partition(":")[2].partition("?")[0])
     if spec.startswith(("wespe:", "dped:")) and (
-        not file.is_file() or provenance.sha256_file(file) not in content["fingerprint"]
+        not file.is_file() or provenance.sha256_file(file) not in run.fingerprint
     ):
         return State(READY, "its checkpoint is another now", len(samples))
     complete = scores.groupby("sample")["metric"].nunique() == len(step.metrics)

@@ -66,8 +66,8 @@ class Build:
 
 def main(argv: list[str]) -> int:
     """The verb ``study build``."""
-    from wespe_bench import store
     from wespe_bench.arguments import parse
+    from wespe_bench.run import open_runs, print_left_out
 
     config = parse(Build, argv, "study build")
     check_jobs(config.jobs)
@@ -78,9 +78,9 @@ def main(argv: list[str]) -> int:
     if not config.title.strip() or len(config.title) > 200:
         raise InputError("--title: 1 to 200 characters")
     _check_text("--title", config.title, "it")
-    runs = [run for place in config.runs for run in store.find_runs(Path(place))]
+    opened = [open_runs(Path(place)) for place in config.runs]
     pairs = choose(
-        runs,
+        [run for runs in opened for run in runs.found],
         config.method,
         config.rivals,
         images=config.images,
@@ -99,7 +99,7 @@ def main(argv: list[str]) -> int:
         from wespe_bench.study.static import write_static
 
         print(f"the page without a server -> {write_static(out, study)}")
-    return 0
+    return print_left_out([line for runs in opened for line in runs.left_out])
 
 
 def build(

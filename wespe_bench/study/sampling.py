@@ -9,6 +9,8 @@ from pathlib import Path
 
 from wespe_bench.errors import InputError
 from wespe_bench.registry import did_you_mean
+from wespe_bench.run import Run
+from wespe_bench.store import result_of
 
 #: The rival that is no run: the input photos themselves.
 ORIGINAL = "original"
@@ -46,7 +48,7 @@ class _Results:
 
 
 def choose(
-    runs: Sequence[Path],
+    runs: Sequence[Run],
     method: str,
     rivals: Sequence[str],
     *,
@@ -56,7 +58,7 @@ def choose(
 ) -> list[Pair]:
     """Pairs of every rival against ``method`` on ``images`` photos of each data set.
 
-    Data sets are those on which ``method`` has a run among ``runs`` (run folders); photos are
+    Data sets are those on which ``method`` has a run among ``runs``; photos are
     drawn by ``seed`` and id from those of which every method has a result. A rival is a run's
     label, or `ORIGINAL`. ``checks`` pairs of a photo with its damaged copy follow.
 
@@ -97,50 +99,44 @@ def choose(
     return pairs + _checks(originals, checks, seed)
 
 
-def _by_dataset(runs: Sequence[Path]) -> dict[str, dict[str, Path]]:
-    """Data set -> label -> run folder."""
-    from wespe_bench import store
-
-    found: dict[str, dict[str, Path]] = {}
-    for run in sorted({run.resolve() for run in runs}):
-        head = store.read_run(run)
-        methods = found.setdefault(head["dataset"]["name"], {})
-        other = methods.setdefault(head["label"], run)
-        if other != run:
+def _by_dataset(runs: Sequence[Run]) -> dict[str, dict[str, Run]]:
+    """Data set -> label -> run."""
+    found: dict[str, dict[str, Run]] = {}
+    for folder, run in sorted({run.folder.resolve(): run for run in runs}.items()):
+        other = found.setdefault(run.dataset, {}).setdefault(run.label, run)
+        if other is not run:
             raise InputError(
-                f"two runs of {head['label']!r} on {head['dataset']['name']}: {other} and {run}; "
-                "give one of them"
+                f"two runs of {run.label!r} on {run.dataset}: {other.folder.resolve()} and "
+                f"{folder}; give one of them"
             )
     return found
 
 
-def _read(run: Path, dataset: str, method: str) -> _Results:
-    from wespe_bench import store
-
-    samples = store.load_samples(run).set_index("sample")
-    results = store.current_results(run, store.read_run(run), samples)
+def _read(run: Run, dataset: str, method: str) -> _Results:
     return _Results(
         {
-            str(sample): Source(dataset, str(sample), ORIGINAL, Path(row["path"]), row["sha256"])
-            for sample, row in samples.iterrows()
+            str(sample): Source(dataset, str(sample), ORIGINAL, Path(path), sha256)
+            for sample, path, sha256 in run.samples[["sample", "path", "sha256"]].itertuples(
+                index=False
+            )
         },
         {
             str(sample): Source(
-                dataset, str(sample), method, store.result_of(run, str(sample)), sha256
+                dataset, str(sample), method, result_of(run.folder, str(sample)), sha256
             )
-            for sample, sha256 in results["image_sha256"].items()
+            for sample, sha256 in run.results["image_sha256"].items()
         },
     )
 
 
-def _same(tested: _Results, run: Path, rival: str) -> dict[str, Source]:
+def _same(tested: _Results, run: Run, rival: str) -> dict[str, Source]:
     """The rival's results, once it is sure that they are of the same photos."""
     dataset = next(iter(tested.inputs.values())).dataset if tested.inputs else ""
     other = _read(run, dataset, rival)
     for sample, photo in other.inputs.items():
         if sample in tested.inputs and tested.inputs[sample].sha256 != photo.sha256:
             raise InputError(
-                f"{run}: its {sample} of {dataset} is another photo than the --method's; "
+                f"{run.folder}: its {sample} of {dataset} is another photo than the --method's; "
                 "run both on the same photos"
             )
     return other.results

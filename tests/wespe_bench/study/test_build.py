@@ -14,6 +14,7 @@ from wespe_bench import store
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
 from wespe_bench.provenance import sha256_bytes
+from wespe_bench.run import Run, open_runs
 from wespe_bench.study import database, manifest
 from wespe_bench.study.build import build, damaged
 from wespe_bench.study.register import Register
@@ -31,7 +32,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def picked(runs: Path, rivals: tuple[str, ...] = ("original", "APE"), **told: int) -> list[Pair]:
-    return choose(store.find_runs(runs), "WESPE", rivals, **{"images": 3, **told})
+    return choose(open_runs(runs).found, "WESPE", rivals, **{"images": 3, **told})
 
 
 def test_build_and_static_by_command(command: Command, runs: Path, tmp_path: Path) -> None:
@@ -114,22 +115,22 @@ def test_wrong_wishes(
     runs: Path, method: str, rivals: tuple[str, ...], told: dict[str, int], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
-        choose(store.find_runs(runs), method, rivals, **{"images": 2, **told})
+        choose(open_runs(runs).found, method, rivals, **{"images": 2, **told})
 
 
 def test_runs_that_do_not_fit(runs: Path, tmp_path: Path) -> None:
     again = make_run(tmp_path / "again", "kitti", "APE", 5, 50)
     with pytest.raises(InputError, match="two runs of 'APE' on kitti"):
-        choose([*store.find_runs(runs), again], "WESPE", ["APE"], images=2)
+        choose([*open_runs(runs).found, Run(again)], "WESPE", ["APE"], images=2)
     only = make_run(tmp_path / "more", "sony", "WESPE", 5, 100)
     with pytest.raises(InputError, match="sony: no run of 'APE'"):
-        choose([*store.find_runs(runs / "iphone"), only], "WESPE", ["APE"], images=2)
+        choose([*open_runs(runs / "iphone").found, Run(only)], "WESPE", ["APE"], images=2)
     # The same ids, other photos.
     shifted = make_run(tmp_path / "other", "iphone", "APE", 5, 50)
     rows = store.records(store.load_samples(shifted))
     store.write_samples(shifted, [row | {"sha256": "0" * 64} for row in rows])
     with pytest.raises(InputError, match="is another photo"):
-        choose([runs / "iphone" / "WESPE", shifted], "WESPE", ["APE"], images=2)
+        choose([Run(runs / "iphone" / "WESPE"), Run(shifted)], "WESPE", ["APE"], images=2)
 
 
 def test_changed_missing_or_unequal_pictures(runs: Path, tmp_path: Path) -> None:
