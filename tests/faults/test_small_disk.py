@@ -53,7 +53,8 @@ def test_a_file_system_of_a_megabyte(command: Command, place: Path, expected: by
                 "mount -t tmpfs -o size=1m none hit",
                 verb(enhance("hit"), "full"),
                 "find hit -name '*.tmp' > left.txt; ls hit/images | wc -l > kept.txt",
-                "mount -o remount,size=100m hit",
+                # Named whole: in a user namespace the old options cannot be given again.
+                "mount -t tmpfs -o remount,size=100m none hit",
                 verb(enhance("hit"), "grown"),
                 verb(score("hit"), "scored"),
                 "cp -r hit copy",
