@@ -80,11 +80,10 @@ class Crawl:
     """Address of the API."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Crawl) -> int:
     """The verb ``ffs crawl``."""
-    from wespe_bench.arguments import check_out, parse
+    from wespe_bench.arguments import check_out
 
-    config = parse(Crawl, argv, "ffs crawl")
     _check(config)
     from ffs import pace, settings
     from ffs.crawling import Crawling

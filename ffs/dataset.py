@@ -18,14 +18,14 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ffs import hd, manifest, rated
 from ffs.manifest import SPLITS, Photo, Ratings
 from ffs.photos import FOLDER
 from ffs.rated import Rated
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import JobOptions, check_jobs
 from wespe_bench.datasets.splits import rank
 from wespe_bench.errors import InputError
 
@@ -34,7 +34,7 @@ PAPER = {"train": 15200, "validation": 400, "test": 400}
 
 
 @dataclass(frozen=True)
-class Build:
+class Build(JobOptions):
     """Label and split photos with views and faves: the data set a rater is trained on.
 
     From a crawl, or from any CSV of path,views,faves[,owner,uploaded]; photos of a CSV are
@@ -63,17 +63,13 @@ class Build:
     """At most so many photos of one owner."""
     size: str = "1280x720"
     """Width and height that a CSV's photos are cropped and resized to."""
-    jobs: int = field(default_factory=cores)
-    """Worker processes."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Build) -> int:
     """The verb ``ffs build``."""
-    from wespe_bench.arguments import parse
     from wespe_bench.data.journal import make_folder
     from wespe_bench.lock import held
 
-    config = parse(Build, argv, "ffs build")
     check_jobs(config.jobs)
     _check(config)
     source, enlarged = Path(config.source), 0

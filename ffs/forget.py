@@ -39,12 +39,10 @@ class Forget:
     """Ids of the photos."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Forget) -> int:
     """The verb ``ffs forget``."""
-    from wespe_bench.arguments import parse
     from wespe_bench.lock import held
 
-    config = parse(Forget, argv, "ffs forget")
     folder, ids = Path(config.folder), set(config.ids)
     crawled = settings.read(folder) is not None
     if not crawled and not (folder / manifest.HEAD).exists():

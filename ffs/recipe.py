@@ -140,17 +140,13 @@ def layers_of(config: TrainRater, mode: str) -> tuple[str, ...]:
     return ("relu1_2", "relu2_2", "relu3_4", "relu4_4", "relu5_4")
 
 
-def main(argv: list[str]) -> int:
+def main(config: TrainRater) -> int:
     """``wespe-bench ffs train RATINGS``."""
-    import shlex
-
-    from wespe_bench.arguments import parse
-
-    config = parse(TrainRater, argv, "ffs train")
     check(config)
     from ffs.train import train  # torch, which --help does not need
+    from wespe_bench.arguments import command_line
 
-    path = train(config, command=shlex.join(["wespe-bench", "ffs", "train", *argv]))
+    path = train(config, command=command_line())
     print(
         f"{path}: score with --metrics ffs:{path}, or wespe-bench ffs score PHOTOS --rater {path}"
     )

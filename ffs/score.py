@@ -40,13 +40,10 @@ class ScoreFolder:
     """local, or ray, ray:HOST:PORT, each with ?workers=N&gpus=SHARE: a cluster's workers."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: ScoreFolder) -> int:
     """Score, write the CSV, say the mean."""
     import sys
 
-    from wespe_bench.arguments import parse
-
-    config = parse(ScoreFolder, argv, "ffs score")
     check_jobs(config.jobs)
     title, rows, errors = score(config)
     if rows:

@@ -39,11 +39,8 @@ class ExportIds:
     """The CSV to write (default: ids.csv in the folder)."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: ExportIds) -> int:
     """The verb ``ffs export-ids``."""
-    from wespe_bench.arguments import parse
-
-    config = parse(ExportIds, argv, "ffs export-ids")
     folder = Path(config.folder)
     out = Path(config.out) if config.out else folder / NAME
     if out.is_dir():

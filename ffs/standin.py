@@ -113,7 +113,8 @@ def main() -> None:
     """The command."""
     argv = sys.argv[1:]
     config = parse(MakeStandin, argv, "standin")
-    print(make(config, shlex.join(["python", "-m", "ffs.standin", *argv])))
+    if config is not None:
+        print(make(config, shlex.join(["python", "-m", "ffs.standin", *argv])))
 
 
 if __name__ == "__main__":

@@ -31,12 +31,10 @@ class Stats:
     """The folder to write (default: stats in the folder)."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Stats) -> int:
     """The verb ``ffs stats``."""
     from wespe_bench import atomic
-    from wespe_bench.arguments import parse
 
-    config = parse(Stats, argv, "ffs stats")
     ratings = manifest.read(config.folder)
     if not ratings.photos:
         raise InputError(f"{ratings.folder}: has no photos")

@@ -60,8 +60,7 @@ def _command(name: str) -> list[str]:
 
 
 def _main(name: str, argv: list[str], out: Path, data: str | None) -> None:
-    from reference_models.dped.recipe import main as train_dped
-    from reference_models.wespe.recipe import main as train_wespe
+    from wespe_bench.cli import call
 
     mine = ["--out", str(out), *(["--data", data] if data else [])]
-    (train_wespe if name == "wespe" else train_dped)([*argv, *mine])
+    call(f"train {name}", [*argv, *mine])

@@ -48,11 +48,10 @@ class Compare:
     """Where the text and the strip of photos go (default: the folder of runs)."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Compare) -> int:
     """Print the comparison; write it, and the photos that differ most, to files."""
-    from wespe_bench.arguments import check_out, parse
+    from wespe_bench.arguments import check_out
 
-    config = parse(Compare, argv, "compare")
     runs = place(config.runs)
     found = compare_methods(
         config.methods, runs=runs, dataset=config.dataset, metrics=config.metrics

@@ -56,11 +56,10 @@ class Leaderboard:
     """Where page, table and cards go (default: leaderboard/ in the folder of runs)."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Leaderboard) -> int:
     """Write leaderboard.html, .md, .csv and the cards; 3 when a run is half scored or bad."""
-    from wespe_bench.arguments import check_out, parse
+    from wespe_bench.arguments import check_out
 
-    config = parse(Leaderboard, argv, "leaderboard")
     runs = place(config.runs)
     out = place(config.out) if config.out else runs / "leaderboard"
     check_out(out)

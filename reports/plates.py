@@ -109,11 +109,10 @@ class Figures:
     """Where photos are missing, use those that every method has."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Figures) -> int:
     """Write the figures of every data set and say where; 3 when pictures for them are gone."""
-    from wespe_bench.arguments import check_out, parse
+    from wespe_bench.arguments import check_out
 
-    config = parse(Figures, argv, "figures")
     runs = place(config.runs)
     out = Path(config.out) if config.out else runs / "figures"
     check_out(out)

@@ -1,98 +1,284 @@
-"""From a verb's arguments to its frozen dataclass: tyro parses, we word the complaints.
+"""From a verb's arguments to its frozen dataclass: cyclopts parses, helps and complains.
 
-A field without a default is a positional argument; its docstring is the help text.
+Fields without a default are positional arguments, as are those marked `POSITIONAL`; all others
+are options. A field's docstring is its help text. Options that several verbs share are written
+once, as dataclasses to inherit from.
 """
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import io
 import os
 import re
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, fields
+import shlex
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from wespe_bench.errors import InputError
 
+if TYPE_CHECKING:
+    import cyclopts
+
 Config = TypeVar("Config")
 
-#: The fields of each verb that take addresses of stores (`wespe_bench.places`), or of the web.
-ADDRESSES = {
-    "run": ("input", "reference", "dataset", "out"),
-    "enhance": ("input", "reference", "dataset", "out"),
-    "score": ("runs",),
-    "report": ("runs", "out"),
-    "compare": ("methods", "runs", "out"),
-    "leaderboard": ("runs", "out"),
-    "tables": ("runs",),
-    "figures": ("runs",),
-    "merge": ("shards", "out"),
-    "export scores": ("runs", "out"),
-    "data split": ("dataset", "out"),
-    "data preview": ("dataset", "input", "reference"),
-    "data fetch": ("source", "mirror"),
-    "ffs crawl": ("api",),
-    "ffs score": ("photos",),
+#: Metadata of a dataclass field that has a default and is a positional argument all the same.
+POSITIONAL = {"positional": True}
+
+
+def cores() -> int:
+    """The number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Where data sets live."""
+
+    data: Annotated[str | None, "FOLDER"] = None
+    """Where data sets live (default: $WESPE_DATA, else data/)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoOptions(DataOptions):
+    """Which photos a verb works on: a named data set, or two folders."""
+
+    dataset: Annotated[str | None, "DATASET"] = None
+    """NAME, NAME:ARGUMENT, either with ?option=value&option=value (wespe-bench data list);
+    default: the suite's, else samples, or folder when --input is given."""
+    input: Annotated[str | None, "FOLDER"] = None
+    """A folder of photos, instead of a named data set."""
+    reference: Annotated[str | None, "FOLDER"] = None
+    """A folder of references for --input, paired by file name."""
+    input_suffix: Annotated[str | None, "TEXT"] = None
+    """The end of the photos' names that is not part of the pair's name, e.g. _phone."""
+    reference_suffix: Annotated[str | None, "TEXT"] = None
+    """The same for the references, e.g. _dslr."""
+    name: Annotated[str | None, "NAME"] = None
+    """What to call the photos of --input in tables (default: the folder's name)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOptions:
+    """How many processes work."""
+
+    jobs: int = field(default_factory=cores)
+    """Worker processes; 0: work in this process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions(JobOptions):
+    """Where and on what part of the photos a verb works."""
+
+    engine: Annotated[str, "ENGINE"] = "local"
+    """local, or ray, ray:HOST:PORT, each with ?workers=N&gpus=SHARE: a cluster's workers."""
+    shard: Annotated[str, "I/N"] = "1/1"
+    """i/n: only every n-th photo, from the i-th on."""
+    force: bool = False
+    """Do everything again."""
+
+
+# The command under way, as a shell would take it; cards record it.
+_command: ContextVar[str] = ContextVar("command", default="")
+
+
+def command_line() -> str:
+    """The command that `parse` saw last, quoted for a shell; "" when there was none."""
+    return _command.get()
+
+
+def parse(
+    config: type[Config],
+    argv: Sequence[str],
+    verb: str,
+    *,
+    default: Config | None = None,
+    addresses: Sequence[str] = (),
+) -> Config | None:
+    """Fill ``config`` from ``argv``; None after printing the help.
+
+    Args:
+        config: a frozen dataclass.
+        argv: the words after the verb.
+        verb: how the verb is called, e.g. "data check".
+        default: where options that are not given take their values; else from the class.
+        addresses: fields that may hold addresses of stores, or of the web.
+
+    Raises:
+        InputError: an unknown option (with a guess), a missing argument, a value of the
+            wrong kind, an empty text, or an address where a path has to be.
+    """
+    import cyclopts
+
+    _command.set(shlex.join(["wespe-bench", *verb.split(), *argv]))
+    given: list[Config] = []
+    app = command(config, verb, given.append, default)
+    try:
+        app(list(argv), exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        line = " ".join(str(error).split())
+        raise InputError(f"{line} See wespe-bench {verb} --help") from None
+    for parsed in given:
+        _refuse_empty(parsed)
+        _refuse_addresses(parsed, addresses)
+        return parsed
+    return None
+
+
+def preset(presets: Mapping[str, Config], argv: Sequence[str]) -> Config:
+    """The settings that the last ``--preset NAME`` of ``argv`` names, else the first ones.
+
+    Raises InputError for another name.
+    """
+    from wespe_bench.registry import did_you_mean
+
+    name = next(iter(presets))
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        option, equals, value = word.partition("=")
+        if option == "--preset":
+            name = value if equals else following
+    if name not in presets:
+        raise InputError(
+            f"--preset {name}: no such recipe{did_you_mean(name, presets)}; "
+            f"there are {', '.join(presets)}"
+        )
+    return presets[name]
+
+
+def command(
+    config: type[Config],
+    verb: str,
+    run: Callable[[Config], object],
+    default: Config | None = None,
+) -> cyclopts.App:
+    """One verb as a cyclopts App that calls ``run`` with the filled dataclass."""
+    import cyclopts
+
+    def call(*values: Any, **options: Any) -> None:
+        names = [name for name, one in signature.parameters.items() if one.kind in _POSITIONAL]
+        run(config(**dict(zip(names, values, strict=False)), **options))
+
+    # cyclopts would drop the examples, and keep line breaks within a paragraph.
+    text, start, examples = inspect.cleandoc(config.__doc__ or "").partition("Example")
+    text = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    examples = start + examples
+    signature = _signature(config, default)
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    group = cyclopts.Group("Options")
+    app = cyclopts.App(
+        name=f"wespe-bench {verb}",
+        help=text,
+        help_epilogue=examples,
+        help_format="plaintext",
+        version_flags=(),
+        group_commands=group,
+        group_parameters=group,
+        default_parameter=cyclopts.Parameter(
+            consume_multiple=True, negative_iterable=(), negative_none=()
+        ),
+        result_action="return_value",
+    )
+    app.default(call)
+    return app
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+
+
+def _signature(config: type[Any], default: Any) -> inspect.Signature:
+    """The dataclass as a function's signature: what cyclopts reads."""
+    import cyclopts
+
+    hints = typing.get_type_hints(config, include_extras=True)
+    texts = _docstrings(config)
+    positional: list[inspect.Parameter] = []
+    options: list[inspect.Parameter] = []
+    for one in fields(config):
+        hint, metavar = hints[one.name], None
+        if typing.get_origin(hint) is Annotated:
+            hint, metavar = typing.get_args(hint)
+        value = _value(one, default)
+        first = is_positional(one)
+        shown = value is not inspect.Parameter.empty and value not in ("", None, False, ())
+        parameter = cyclopts.Parameter(
+            help=texts.get(one.name, ""),
+            metavar=metavar or _metavar(one, hint),
+            show_default=shown,
+            negative=() if value is False else None,
+        )
+        kind = inspect.Parameter.POSITIONAL_ONLY if first else inspect.Parameter.KEYWORD_ONLY
+        (positional if first else options).append(
+            inspect.Parameter(one.name, kind, default=value, annotation=Annotated[hint, parameter])
+        )
+    options.sort(key=lambda option: option.name not in config.__annotations__)  # shared ones last
+    return inspect.Signature([*positional, *options])
+
+
+# What stands for a text in the help, where the option's own name does not say it.
+_METAVARS = {
+    "data": "FOLDER",
+    "input": "FOLDER",
+    "out": "PATH",
+    "reference": "FOLDER",
+    "runs": "FOLDER",
+    "source": "PHOTOS",
+    "target": "PHOTOS",
 }
+
+
+def _metavar(one: Field[Any], hint: Any) -> str | None:
+    """The word for an option's value; None leaves it to cyclopts (INT, CHOICE)."""
+    if hint not in (str, str | None, tuple[str, ...]) and not is_positional(one):
+        return None
+    name = one.name.removesuffix("s") if hint == tuple[str, ...] else one.name
+    word = name.replace("_", "-").upper()
+    return word if is_positional(one) else _METAVARS.get(one.name, word)
+
+
+def _docstrings(config: type[Any]) -> dict[str, str]:
+    """The string under each field, by the field's name, inherited ones included."""
+    from docstring_parser import parse_from_object
+
+    texts: dict[str, str] = {}
+    for base in reversed(config.__mro__[:-1]):
+        for text in parse_from_object(base).params:
+            texts[text.arg_name] = " ".join((text.description or "").split())
+    return texts
+
+
+def _value(one: Field[Any], default: Any) -> Any:
+    if default is not None:
+        return getattr(default, one.name)
+    if one.default is not MISSING:
+        return one.default
+    if one.default_factory is not MISSING:
+        return one.default_factory()
+    return inspect.Parameter.empty
+
+
+def is_positional(one: Field[Any]) -> bool:
+    """Whether a field is a positional argument."""
+    required = one.default is MISSING and one.default_factory is MISSING
+    return required or bool(one.metadata.get("positional"))
+
+
+def option_name(one: Field[Any]) -> str:
+    """How the user writes a field: METHODS for an argument, --input-suffix for an option."""
+    name = one.name.replace("_", "-")
+    return name.upper() if is_positional(one) else f"--{name}"
+
 
 # Fields that hold words, or a cluster, and no path.
 _WORDS = ("engine", "label", "name", "note", "question", "title")
 
-# At the start, or after a spec's own "camera:" and its options' "manifest="; what a command of
-# several words is given (cmd:...) is its own affair.
+# At the start, or after a spec's own "camera:" and its options' "manifest="; the words of a
+# command (cmd:...) are left alone.
 _ADDRESS = re.compile(r"(?:\S*[:=])?([A-Za-z][A-Za-z0-9+.-]*)://")
-
-
-def parse(
-    config: type[Config], argv: list[str], verb: str, default: Config | None = None
-) -> Config:
-    """Fill ``config`` from ``argv``; what they leave out is as in ``default``.
-
-    Prints the help and exits with 0 on --help. Raises InputError, one line, for an unknown
-    option (with a guess), a missing argument or a value of the wrong kind.
-    """
-    import tyro
-
-    command = f"wespe-bench {verb}"
-    known = [*_options(config), "--help"]
-    for word in argv:
-        if word.startswith("--") and word.partition("=")[0].replace("_", "-") not in known:
-            raise InputError(_unknown(word, config, command))
-    stdout, stderr = _Captured(), _Captured()
-    try:
-        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-            parsed: Config
-            parsed, unknown = tyro.cli(
-                config,
-                args=argv,
-                prog=command,
-                # whole: left to itself, tyro drops the examples
-                description=inspect.cleandoc(config.__doc__ or ""),
-                default=tyro.MISSING_NONPROP if default is None else default,
-                return_unknown_args=True,
-                config=(tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff),
-            )
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            text = _without_idle_words(stdout.getvalue())
-            encoding = sys.stdout.encoding or "utf-8"
-            print(text.encode(encoding, "replace").decode(encoding), end="")
-            raise
-        complaint = _in_one_line(stderr.getvalue())
-        if complaint.startswith("Missing from "):
-            needed = [field.name.upper() for field in _fields(config) if _is_required(field)]
-            lacking = needed[-complaint.count("(required)") :]
-            complaint = f"missing {' and '.join(lacking)}"
-        raise InputError(f"{complaint}; see {command} --help") from None
-    if unknown:
-        raise InputError(_unknown(unknown[0], config, command))
-    _refuse_empty(parsed)
-    _refuse_addresses(parsed, ADDRESSES.get(verb, ()))
-    return parsed
 
 
 def _refuse_addresses(parsed: Any, taken: Sequence[str]) -> None:
@@ -100,16 +286,14 @@ def _refuse_addresses(parsed: Any, taken: Sequence[str]) -> None:
 
     It would be taken for a folder called "s3:" here.
     """
-    for field in _fields(type(parsed)):
-        value = getattr(parsed, field.name)
+    for one in fields(parsed):
+        value = getattr(parsed, one.name)
         for text in value if isinstance(value, tuple) else (value,):
             address = _ADDRESS.match(text) if isinstance(text, str) else None
-            if address and field.name not in (*taken, *_WORDS):
-                option = field.name.replace("_", "-")
-                name = option.upper() if _is_required(field) else f"--{option}"
+            if address and one.name not in (*taken, *_WORDS):
                 raise InputError(
-                    f"{name} {text}: a path of this machine is needed here, not an address "
-                    f"({address[1]}://)"
+                    f"{option_name(one)} {text}: a path of this machine is needed here, not an "
+                    f"address ({address[1]}://)"
                 )
 
 
@@ -118,106 +302,26 @@ def _refuse_empty(parsed: Any) -> None:
 
     The ends of file names may be empty, and what is empty anyway when it is not given.
     """
-    for field in _fields(type(parsed)):
-        if getattr(parsed, field.name) != "" or field.default == "":
+    for one in fields(parsed):
+        if getattr(parsed, one.name) != "" or one.default == "":
             continue
-        if not field.name.endswith("suffix"):
-            option = field.name.replace("_", "-")
-            name = option.upper() if _is_required(field) else f"--{option}"
-            raise InputError(f"{name} is empty; is a variable unset?")
-
-
-class _Captured(io.StringIO):
-    """Output kept as text; tyro draws its frames by the stream's encoding."""
-
-    encoding = "utf-8"
-
-
-def _without_idle_words(text: str) -> str:
-    """Help without defaults that tell nobody anything, and types without their "{None}|"."""
-    # A default may be broken over two lines of the frame.
-    text = re.sub(
-        r"\(default:( *│\n│ *)(?:''|False|None)\)",
-        lambda m: " " * 9 + m[1] + " " * (len(m[0]) - len(m[1]) - 9),
-        text,
-    )
-    lines = []
-    for line in text.splitlines():
-        plain = re.sub(r"\(default: (?:''|False|None|)\)", lambda m: " " * len(m[0]), line)
-        plain = re.sub(r"\{None\}\|(\w+)", lambda m: m[1] + " " * 7, plain)
-        if plain == line or plain.strip("│ "):
-            lines.append(plain)
-    return "\n".join(lines) + "\n"
-
-
-def _fields(config: type) -> Sequence[Field[Any]]:
-    return fields(config)
-
-
-def _is_required(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
-
-
-def _options(config: type) -> list[str]:
-    fields = _fields(config)  # what is on by default is an option to turn it off
-    return [
-        ("--no-" if field.default is True else "--") + field.name.replace("_", "-")
-        for field in fields
-    ]
-
-
-def _unknown(word: str, config: type, command: str) -> str:
-    from wespe_bench.registry import did_you_mean
-
-    if not word.startswith("-"):
-        return f"unexpected argument {word!r}; see {command} --help"
-    names = _options(config)
-    bare = {name.lstrip("-").replace("-", "_"): name for name in names}
-    hint = did_you_mean(word.partition("=")[0].lstrip("-"), bare)
-    for plain, name in bare.items():
-        hint = hint.replace(repr(plain), repr(name))
-    return f"unknown option {word.partition('=')[0]!r}{hint}; see {command} --help"
-
-
-def _in_one_line(box: str) -> str:
-    """The first paragraph of tyro's framed message, without the frame.
-
-    >>> _in_one_line("╭─ Value error ─╮\\n│ no such 'x' │\\n│ ─────────── │\\n│ Help: ... │")
-    "no such 'x'"
-    """
-    words: list[str] = []
-    for line in box.splitlines():
-        inside = re.match(r"^[│|](.*)[│|]\s*$", line)
-        if not inside:
-            continue
-        text = inside[1].strip()
-        if set(text) == {"─"}:
-            break
-        words.append(text)
-    text = " ".join(words) or "the arguments cannot be read"
-    return re.sub(r"^Missing value for argument '(.*?)'\..*", r"\1 needs a value", text)
-
-
-def cores() -> int:
-    """Processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        if not one.name.endswith("suffix"):
+            raise InputError(f"{option_name(one)} is empty; is a variable unset?")
 
 
 def check_jobs(jobs: int) -> None:
     """Raise InputError unless ``jobs`` is a number of processes."""
     if not 0 <= jobs <= 1024:
         raise InputError(
-            f"--jobs {jobs}: expected a number of processes, 0 (none besides this) to 1024"
+            f"--jobs {jobs}: expected a number of processes, from 0 (work in this process) to 1024"
         )
 
 
 def check_out(out: Path, *marks: str) -> None:
     """Raise InputError when ``out``, where a folder is to be written, is a file.
 
-    With ``marks``, files of which each tells that this verb made the folder, also when it
-    holds anything and none of them; what is hidden does not count.
+    ``marks`` are files that show that this verb made the folder: a folder that holds others
+    and none of them is refused too. Hidden files do not count.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder with --out")

@@ -289,12 +289,10 @@ def _ours(quantity: str, name: str, why: str, metric: Any, photos: tuple[np.ndar
     return Line(quantity, name, value, why)
 
 
-def main(argv: list[str]) -> int:
+def main(config: Conventions) -> int:
     """Print the pair's numbers, one a line."""
-    from wespe_bench.arguments import parse
     from wespe_bench.images import read_rgb
 
-    config = parse(Conventions, argv, "conventions")
     image, reference = read_rgb(config.image), read_rgb(config.reference)
     if image.shape != reference.shape:
         raise InputError(

@@ -197,11 +197,9 @@ def weights() -> Iterator[Check]:
                 yield Check(path.name, f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
-def main(argv: list[str]) -> int:
+def main(_: Doctor) -> int:
     """Print everything that was checked; 3 and a line for each drift when there is one."""
-    from wespe_bench.arguments import parse
 
-    parse(Doctor, argv, "doctor")
     drifts: list[str] = []
     parts = {
         "versions": versions(),

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import run_metadata
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import PhotoOptions, WorkerOptions, check_jobs
 from wespe_bench.enhance_worker import Context, Item, open_worker
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.places import each, place
@@ -213,7 +213,7 @@ def _failure_row(sample: str, error: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Enhance:
+class Enhance(PhotoOptions, WorkerOptions):
     """Run one enhancer over one data set; the results are PNGs in a run folder.
 
     Examples:
@@ -223,47 +223,22 @@ class Enhance:
 
     enhancer: str
     """NAME, LABEL=NAME, file.py:function, results:FOLDER and more (wespe-bench list enhancers)."""
-    dataset: str | None = None
-    """NAME, NAME:ARGUMENT, either with ?option=value&option=value (wespe-bench data list);
-    default: samples, or folder when --input is given."""
-    input: str | None = None
-    """A folder of photos, instead of a named data set."""
-    reference: str | None = None
-    """A folder of references for --input, paired by file name."""
-    input_suffix: str | None = None
-    """The end of the photos' names that is not part of the pair's name, e.g. _phone."""
-    reference_suffix: str | None = None
-    """The same for the references, e.g. _dslr."""
-    name: str | None = None
-    """What to call the photos of --input in tables (default: the folder's name)."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
     out: str | None = None
     """The run folder (default: runs/DATASET/LABEL)."""
-    jobs: int = field(default_factory=cores)
-    """Worker processes."""
-    engine: str = "local"
-    """local, or ray, ray:HOST:PORT, each with ?workers=N&gpus=SHARE: a cluster's workers."""
-    shard: str = "1/1"
-    """i/n: only every n-th photo, from the i-th on."""
-    force: bool = False
-    """Do everything again."""
     verify: bool = False
     """Hash every file again instead of trusting size and time."""
     stretch: bool = False
     """Stretch float results to their own range, as the first DPED release did."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Enhance) -> int:
     """The verb ``enhance``."""
     from wespe_bench import provenance
-    from wespe_bench.arguments import parse
     from wespe_bench.datasets.choice import choose
     from wespe_bench.engines import load_engine, parse_shard
     from wespe_bench.labels import parse_named
     from wespe_bench.registry import load_enhancer
 
-    config = parse(Enhance, argv, "enhance")
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
     load_engine(config.engine)

@@ -35,12 +35,10 @@ class Export:
     """The file to write; by default scores.csv, .json or .parquet in the folder."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Export) -> int:
     """Export and say where to."""
-    from wespe_bench.arguments import parse
     from wespe_bench.run import print_left_out
 
-    config = parse(Export, argv, "export scores")
     runs = place(config.runs)
     out = place(config.out) if config.out else runs / f"scores.{config.format}"
     rows, found = export(runs, out, config.format)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from wespe_bench.arguments import POSITIONAL
 
 
 @dataclass(frozen=True)
@@ -14,18 +16,14 @@ class List:
       wespe-bench list metrics
     """
 
-    kind: str = ""
+    kind: str = field(default="", metadata=POSITIONAL)
     """datasets, enhancers, metrics or suites; all of them by default."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: List) -> int:
     """Print the names of one kind, or of all."""
     from wespe_bench import registry
-    from wespe_bench.arguments import parse
 
-    if argv and not argv[0].startswith("-"):
-        argv = ["--kind", *argv]
-    config = parse(List, argv, "list")
     kinds = {
         "datasets": _described(registry.DATASETS, registry.first_line)
         | {

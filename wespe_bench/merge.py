@@ -28,11 +28,8 @@ class Merge:
     """Where the whole goes; may exist, and then is added to."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Merge) -> int:
     """Merge and say how much."""
-    from wespe_bench.arguments import parse
-
-    config = parse(Merge, argv, "merge")
     out = place(config.out)
     done = merge([place(shard) for shard in config.shards], out)
     folders = f"{len(config.shards)} folder{'s' if len(config.shards) > 1 else ''}"

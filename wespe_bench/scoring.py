@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import run_metadata
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import WorkerOptions, check_jobs
 from wespe_bench.errors import InputError
 from wespe_bench.places import each, place
 from wespe_bench.runs import Failure, Run, tell
@@ -242,7 +242,7 @@ def _obstacle(
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(WorkerOptions):
     """Compute metrics over what was enhanced; rows that are there already are kept.
 
     Example:
@@ -253,25 +253,15 @@ class Score:
     """A run folder, or a folder of runs."""
     metrics: tuple[str, ...] = DEFAULT_METRICS
     """NAME or file.py:METRIC (wespe-bench list metrics)."""
-    jobs: int = field(default_factory=cores)
-    """Worker processes."""
-    engine: str = "local"
-    """local, or ray, ray:HOST:PORT, each with ?workers=N&gpus=SHARE: a cluster's workers."""
-    shard: str = "1/1"
-    """i/n: only every n-th photo, from the i-th on."""
-    force: bool = False
-    """Compute everything again."""
     verify: bool = False
     """Hash every file again instead of trusting size and time."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Score) -> int:
     """The verb ``score``."""
     from wespe_bench import provenance, store
-    from wespe_bench.arguments import parse
     from wespe_bench.engines import parse_shard
 
-    config = parse(Score, argv, "score")
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
     if config.verify:

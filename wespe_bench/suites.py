@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions, check_jobs
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
 from wespe_bench.runs import Plan, folder_name, tell
@@ -51,7 +51,7 @@ CLASSICAL = Suite(
 
 
 @dataclass(frozen=True)
-class RunSuite:
+class RunSuite(PhotoOptions, WorkerOptions):
     """Enhance, score and report: a suite, or your own choice of enhancers and photos.
 
     Examples:
@@ -65,33 +65,10 @@ class RunSuite:
     enhancers: tuple[str, ...] = ()
     """What to run, besides the suite's: NAME, LABEL=NAME, file.py:function, results:FOLDER
     and more (wespe-bench list enhancers)."""
-    dataset: str | None = None
-    """A data set instead of the suite's: NAME, NAME:ARGUMENT, either with ?option=value
-    (wespe-bench data list)."""
-    input: str | None = None
-    """A folder of photos, instead of a named data set."""
-    reference: str | None = None
-    """A folder of references for --input, paired by file name."""
-    input_suffix: str | None = None
-    """The end of the photos' names that is not part of the pair's name, e.g. _phone."""
-    reference_suffix: str | None = None
-    """The same for the references, e.g. _dslr."""
-    name: str | None = None
-    """What to call the photos of --input in tables (default: the folder's name)."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
     metrics: tuple[str, ...] = ()
     """Which metrics, instead of the suite's: NAME or file.py:METRIC (wespe-bench list metrics)."""
     out: str | None = None
     """Where the runs and the page go (default: runs/SUITE, or runs/NAME of the photos)."""
-    jobs: int = field(default_factory=cores)
-    """Worker processes."""
-    engine: str = "local"
-    """local, or ray, ray:HOST:PORT, each with ?workers=N&gpus=SHARE: a cluster's workers."""
-    shard: str = "1/1"
-    """i/n: only every n-th photo, from the i-th on; no page is written unless n is 1."""
-    force: bool = False
-    """Do everything anew."""
     verify: bool = False
     """Hash every file anew instead of trusting size and time."""
     stretch: bool = False
@@ -99,7 +76,7 @@ class RunSuite:
 
 
 @dataclass(frozen=True)
-class Demo:
+class Demo(JobOptions):
     """Classical enhancers and two small networks on real photos: a table and a page, with
     nothing to download; then two dozen training steps of each network.
 
@@ -114,8 +91,6 @@ class Demo:
     """Where the runs and the page go."""
     data: str | None = None
     """Where the sample photos are written (default: $WESPE_DATA, else data/)."""
-    jobs: int = field(default_factory=cores)
-    """Worker processes."""
     live: bool = True
     """Train each network for two dozen steps; needs the vgg extra."""
     train: bool = False
@@ -140,19 +115,9 @@ class Report:
     """Where photos are missing, compare on those that every method has."""
 
 
-def main(argv: list[str]) -> int:
-    """The verb ``run``."""
-    from wespe_bench.arguments import parse
-
-    return run_suite(parse(RunSuite, argv, "run"))
-
-
-def demo(argv: list[str]) -> int:
+def demo(config: Demo) -> int:
     """The verb ``demo``: the suite of that name."""
     from wespe_bench import registry
-    from wespe_bench.arguments import parse
-
-    config = parse(Demo, argv, "demo")
     from wespe_bench.registry import DEMO_LIVE, DEMO_TRAIN, resolve
 
     out = config.out or "runs/demo"
@@ -177,11 +142,9 @@ def demo(argv: list[str]) -> int:
     return code
 
 
-def report(argv: list[str]) -> int:
+def report(config: Report) -> int:
     """The verb ``report``."""
-    from wespe_bench.arguments import parse
 
-    config = parse(Report, argv, "report")
     return _write_report(place(config.runs), config.out, config.title, config.common)
 
 

@@ -159,11 +159,9 @@ class Import:
     """Which generator, when the bundle holds several."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Import) -> int:
     """``wespe-bench import dped PREFIX --out FILE``."""
-    from wespe_bench.arguments import parse
-
-    options = parse(Import, argv, "import dped")
+    options = config
     out = Path(options.out or f"{prefix_of(options.prefix).name}.safetensors")
     card = convert(options.prefix, out, options.camera, options.scope)
     camera = f"camera {card.camera}" if card.camera else "camera unknown (name it with --camera)"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from reference_models.dped import CAMERAS
-from reference_models.wespe.recipe import check_numbers, choose
+from reference_models.wespe.recipe import check_numbers
 from wespe_bench.arguments import check_choices
 from wespe_bench.errors import InputError
 from wespe_bench.registry import load_dataset
@@ -179,11 +179,8 @@ def photos_of(config: TrainDped) -> patches.Photos:
     return patches.load(spec, config.patch, data=config.data, paired=True)
 
 
-def main(argv: list[str]) -> int:
+def main(config: TrainDped) -> int:
     """``wespe-bench train dped --camera PHONE``."""
-    from wespe_bench.arguments import parse
-
-    config = parse(TrainDped, argv, "train dped", default=choose(PRESETS, argv))
     if config.seeds:
         from reference_models.seeds import train_seeds
 

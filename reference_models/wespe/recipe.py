@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from wespe_bench.arguments import check_choices
 from wespe_bench.errors import InputError
-from wespe_bench.registry import did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,29 +181,6 @@ _STABLE = dataclasses.replace(
 PRESETS: Mapping[str, TrainWespe] = {"paper": _PAPER, "literal": _LITERAL, "stable": _STABLE}
 
 
-def preset_of(argv: list[str]) -> TrainWespe:
-    """The preset named in the arguments, "paper" without one. Raises InputError for another."""
-    return choose(PRESETS, argv)
-
-
-Settings = TypeVar("Settings")
-
-
-def choose(presets: Mapping[str, Settings], argv: list[str]) -> Settings:
-    """The last ``--preset NAME`` of the arguments among ``presets``, else the first of them."""
-    name = next(iter(presets))
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
-        option, equals, value = word.partition("=")
-        if option == "--preset":
-            name = value if equals else following
-    if name not in presets:
-        raise InputError(
-            f"--preset {name}: no such recipe{did_you_mean(name, presets)}; "
-            f"there are {', '.join(presets)}"
-        )
-    return presets[name]
-
-
 def check(config: TrainWespe) -> None:
     """Raise InputError for a setting that means nothing."""
     from reference_models.wespe import losses
@@ -265,11 +241,8 @@ def check_numbers(config: Any) -> None:
 _COUNTS = {"iterations", "batch", "patch", "width", "disc_width", "log_every", "preview_every"}
 
 
-def main(argv: list[str]) -> int:
+def main(config: TrainWespe) -> int:
     """``wespe-bench train wespe --source PHOTOS --target PHOTOS``."""
-    from wespe_bench.arguments import parse
-
-    config = parse(TrainWespe, argv, "train wespe", default=preset_of(argv))
     if config.seeds:
         from reference_models.seeds import train_seeds
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from reports.paper import build, grid, render
 from reports.paper.choices import Choices, parse_datasets, parse_methods
 from wespe_bench import atomic
+from wespe_bench.arguments import POSITIONAL
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
 
@@ -34,8 +35,8 @@ class Tables:
       wespe-bench tables 2 3 --runs runs --method "WESPE [DPED]=Mine" --format html --out t.html
     """
 
-    numbers: tuple[str, ...] = ()
-    """Which tables: 2, 1-3, all (before the options; default: all)."""
+    numbers: tuple[str, ...] = field(default=(), metadata=POSITIONAL)
+    """Which tables: 2, 1-3, all (default: all)."""
     runs: str = DEFAULT_RUNS
     """A run folder, or a folder of runs."""
     format: Literal["md", "csv", "tex", "html", "json"] = "md"
@@ -62,13 +63,8 @@ class Tables:
     """Where data sets live, for Tables 1 and 4 (default: $WESPE_DATA, else data/)."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Tables) -> int:
     """Print the tables or write them; 3 when something was refused."""
-    from wespe_bench.arguments import parse
-
-    words = next((i for i, word in enumerate(argv) if word.startswith("-")), len(argv))
-    numbers, options = argv[:words], argv[words:]
-    config = parse(Tables, [*(["--numbers", *numbers] if numbers else []), *options], "tables")
     out = Path(config.out) if config.out else None
     if out is not None:
         _check_out(out, config.format)

@@ -52,11 +52,10 @@ class StudyReport:
     """PLACE=NAME: the data set of the study that is this one of the paper: kitti=my_drives."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: StudyReport) -> int:
     """Write the report's four files and print the sentence they come to."""
-    from wespe_bench.arguments import check_out, parse
+    from wespe_bench.arguments import check_out
 
-    config = parse(StudyReport, argv, "study report")
     folder = Path(config.folder)
     if config.min_ms < 0:
         raise InputError("--min-ms takes milliseconds from 0")

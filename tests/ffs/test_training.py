@@ -17,13 +17,12 @@ import torch
 from safetensors.numpy import load_file
 
 from ffs import checkpoints, full
-from ffs.recipe import TrainRater, main
 from ffs.train import train
 from tests.conftest import Command, entry_point
 from tests.faults.injected import filling, full_disk
 from tests.ffs.conftest import Verb
 from tests.ffs.rated import FROZEN, FULL, make
-from wespe_bench.arguments import parse
+from wespe_bench.cli import call, settings
 from wespe_bench.images import read_rgb
 from wespe_bench.registry import load_metric
 
@@ -38,7 +37,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(options: tuple[str, ...], *more: str) -> Path:
     """The training of these options in this process; its ``--out``."""
     with pytest.warns(UserWarning, match="random VGG weights"):
-        return train(parse(TrainRater, [*options[2:], *more], "ffs train")).parent
+        return train(settings("ffs train", [*options[2:], *more])).parent
 
 
 def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb) -> None:
@@ -264,5 +263,5 @@ def test_a_full_disk_keeps_the_features(
 
 def test_help_loads_no_torch(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["--help"])
+        call("ffs train", ["--help"])
     assert "wespe-bench ffs train ratings/" in capsys.readouterr().out

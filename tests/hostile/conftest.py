@@ -8,7 +8,7 @@ import pytest
 
 from tests.hostile.cell import Cell
 
-_IMPORTS = ("pandas", "tests.hostile.warm", "scipy.io", "torch", "tifffile", "tyro")
+_IMPORTS = ("pandas", "tests.hostile.warm", "scipy.io", "torch", "tifffile", "cyclopts")
 
 
 @pytest.fixture(scope="session")

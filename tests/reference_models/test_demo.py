@@ -5,10 +5,7 @@ import pytest
 
 from reference_models import checkpoints, demo
 from reference_models.dped.enhancer import SHIPPED
-from reference_models.dped.recipe import PRESETS as DPED_PRESETS
-from reference_models.dped.recipe import TrainDped
-from reference_models.wespe.recipe import TrainWespe, choose, preset_of
-from wespe_bench.arguments import parse
+from wespe_bench import cli
 from wespe_bench.images import quantize, read_rgb
 from wespe_bench.metrics.ms_ssim import MS_SSIM
 from wespe_bench.metrics.psnr import PSNR
@@ -39,10 +36,7 @@ def test_the_card_repeats_the_recorded_command(name, tmp_path):
     _, card, sha256 = checkpoints.read(path)
     assert sha256 in path.with_suffix(".md").read_text("utf-8")
     argv = list(demo.WESPE if name == "wespe" else demo.DPED)
-    if name == "wespe":
-        config = parse(TrainWespe, argv, "train wespe", default=preset_of(argv))
-    else:
-        config = parse(TrainDped, argv, "train dped", default=choose(DPED_PRESETS, argv))
+    config = cli.settings(f"train {name}", argv)
     settings = card.training["settings"]
     assert settings["width"] == 32
     assert {key: getattr(config, key) for key in settings} == settings

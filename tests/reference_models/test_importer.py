@@ -6,12 +6,13 @@ from reference_models import checkpoints
 from reference_models.dped import importer
 from reference_models.dped.bundle import read_bundle
 from tests.oracles import bundle, generator
+from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 
 
 def test_converts_the_fixture(tmp_path, capsys):
     out = tmp_path / "tiny.safetensors"
-    assert importer.main([f"{bundle.FIXTURE}.index", "--out", str(out)]) == 0
+    assert call("import dped", [f"{bundle.FIXTURE}.index", "--out", str(out)]) == 0
     assert "camera iphone" in capsys.readouterr().out
     network, card, sha256 = checkpoints.read(out)
     assert (card.width, card.blocks, card.norm, card.camera) == (3, 4, "instance", "iphone")

@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference_models.dped.recipe import PRESETS, TrainDped
 from reference_models.parallel import Ranks, alone
-from reference_models.wespe.recipe import TrainWespe, preset_of
 from tests.conftest import entry_point
 from tests.reference_models.trainings import DPED, WESPE, make_photos, run
-from wespe_bench.arguments import parse
+from wespe_bench.cli import settings
 from wespe_bench.errors import InputError
 from wespe_bench.training import curves, resume
 
@@ -128,10 +126,7 @@ def test_the_card_says_the_command(place, options):
     ]
     words = shlex.split(line.split("`")[1])
     assert words[:3] == ["wespe-bench", "train", options[1]]
-    if options is WESPE:
-        again = parse(TrainWespe, words[3:], "train wespe", default=preset_of(words[3:]))
-    else:
-        again = parse(TrainDped, words[3:], "train dped", default=PRESETS["dped"])
+    again = settings(" ".join(words[1:3]), words[3:])
     assert (again.iterations, again.lr, again.turn, again.width) == (1, 3e-4, True, 4)
 
 

@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import zoom
 
-from reference_models.dped.recipe import PRESETS, TrainDped
 from reference_models.dped.train import train as train_dped
-from reference_models.wespe.recipe import TrainWespe, choose, preset_of
 from reference_models.wespe.train import train as train_wespe
-from wespe_bench.arguments import parse
+from wespe_bench.cli import settings
 from wespe_bench.images import write_png
 
 #: A WESPE training of seconds.
@@ -33,10 +31,9 @@ def run(options: tuple[str, ...], *more: str) -> Path:
     """The training of these options in this process and folder; its ``--out``."""
     argv = [*options[2:], *more]
     if options[1] == "wespe":
-        train_wespe(parse(TrainWespe, argv, "train wespe", default=preset_of(argv)), quiet=True)
+        train_wespe(settings("train wespe", argv), quiet=True)
     else:
-        default = choose(PRESETS, argv)
-        train_dped(parse(TrainDped, argv, "train dped", default=default), quiet=True)
+        train_dped(settings("train dped", argv), quiet=True)
     return Path(argv[len(argv) - 1 - argv[::-1].index("--out") + 1])
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from reports.leaderboard import main as leaderboard
 from reports.page import write_report
 from tests.reports.runs import make_run
+from wespe_bench.cli import call
 
 LABELS = ("identity", "clahe", "auto_levels")
 SHIFTS = {"identity": 0.0, "clahe": 3.0, "auto_levels": -3.0}
@@ -27,7 +27,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         values = {"psnr": psnr + SHIFTS[label], "entropy": 6 + np.arange(5) / 10 + number}
         make_run(root, label, values, size=(96, 128), shade=40 * number)
     write_report(root)
-    assert leaderboard(["--runs", str(root)]) == 0
+    assert call("leaderboard", ["--runs", str(root)]) == 0
     return root
 
 

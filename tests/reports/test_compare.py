@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import wespe_bench
-from reports.compare import as_csv, as_json, as_markdown, main
+from reports.compare import as_csv, as_json, as_markdown
 from reports.comparison import compare_methods
 from reports.extremes import draw_extremes, most_different
 from reports.verdict import headline, notes, sentence
@@ -22,6 +22,7 @@ from tests.conftest import Command
 from tests.reports.runs import ids, make_run
 from tests.reports.test_markdown import HOSTILE, tokens
 from tests.wespe_bench.test_cli import one_line
+from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 
 RNG = np.random.default_rng(1)
@@ -289,5 +290,5 @@ def test_python_gives_the_frame(pair: Path) -> None:
 def test_why_there_is_no_strip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for label in ("a", "b"):
         make_run(tmp_path, label, {"psnr": [math.inf, 20.0]})
-    assert main(["a", "b", "--runs", str(tmp_path)]) == 0
+    assert call("compare", ["a", "b", "--runs", str(tmp_path)]) == 0
     assert "no strip of photos: no two scores differ" in capsys.readouterr().err

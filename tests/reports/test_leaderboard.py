@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 import wespe_bench
 from reports.board import read_boards
 from reports.cards import _digest, read_card
-from reports.leaderboard import main
 from reports.ranking import rank
 from tests.conftest import Command
 from tests.reports.runs import make_run
 from tests.reports.test_markdown import HOSTILE, tokens
 from tests.reports.test_page import Elements
 from tests.wespe_bench.test_cli import one_line
+from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 
 RNG = np.random.default_rng(3)
@@ -90,7 +90,7 @@ def test_ranks_are_over_the_same_photos_where_scores_are_infinite(runs: Path) ->
     (told,) = board.remarks
     assert told.startswith("PSNR: infinite for perfect on 1 photo, left out of that mean; ranks")
     assert "the 11 photos" in told
-    assert main(["--runs", str(runs)]) == 0
+    assert call("leaderboard", ["--runs", str(runs)]) == 0
     for page in ("leaderboard.md", "leaderboard.html"):
         assert "the 11 photos" in (runs / "leaderboard" / page).read_text("utf-8")
 
@@ -131,7 +131,7 @@ def test_one_bad_run_is_left_out_with_its_line(
 ) -> None:
     (bad,) = (f for f in runs.rglob("run.json") if json.loads(f.read_text())["label"] == "good")
     bad.write_text("[")
-    assert main(["--runs", str(runs)]) == 3
+    assert call("leaderboard", ["--runs", str(runs)]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert (
         line.startswith(f"wespe-bench: {bad.parent.relative_to(runs).as_posix()} is left out: ")
@@ -145,7 +145,7 @@ def test_one_bad_run_is_left_out_with_its_line(
     for path in runs.rglob("run.json"):
         path.write_text("[")
     with pytest.raises(InputError, match=r"none of the 3 runs in .* can be read; "):
-        main(["--runs", str(runs)])
+        call("leaderboard", ["--runs", str(runs)])
 
 
 def test_a_board_of_halves_only_says_so(tmp_path: Path, verb: Command) -> None:
@@ -157,7 +157,7 @@ def test_a_board_of_halves_only_says_so(tmp_path: Path, verb: Command) -> None:
 
 
 def test_every_row_leads_to_its_card(runs: Path) -> None:
-    assert main(["--runs", str(runs)]) == 0
+    assert call("leaderboard", ["--runs", str(runs)]) == 0
     out = runs / "leaderboard"
     elements = Elements((out / "leaderboard.html").read_text("utf-8"))
     links = [a["href"] for a in elements.all("a")]
@@ -173,7 +173,7 @@ def test_every_row_leads_to_its_card(runs: Path) -> None:
 @pytest.fixture
 def stranger(runs: Path, tmp_path: Path) -> Path:
     """A card as somebody else would send it."""
-    assert main(["--runs", str(runs)]) == 0
+    assert call("leaderboard", ["--runs", str(runs)]) == 0
     card = json.loads(
         (runs / "leaderboard" / "cards" / "photos" / "good" / "card.json").read_text()
     )
@@ -214,7 +214,7 @@ def test_a_card_with_fewer_photos_is_its_makers_to_mend(
     runs: Path, stranger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed(stranger, resigned(lambda c: c["scores"]["psnr"].__setitem__(0, None)))
-    assert main(["--runs", str(runs), "--add", str(stranger)]) == 3
+    assert call("leaderboard", ["--runs", str(runs), "--add", str(stranger)]) == 3
     said = capsys.readouterr().err
     assert "Theirs is not ranked by psnr" in said and "who sent its card" in said
     assert "added/Theirs" not in said  # no command for a folder that is not there
@@ -256,7 +256,7 @@ def test_cards_that_do_not_belong_or_lie_are_refused(
 ) -> None:
     changed(stranger, change)
     with pytest.raises(InputError) as caught:
-        main(["--runs", str(runs), "--add", str(stranger)])
+        call("leaderboard", ["--runs", str(runs), "--add", str(stranger)])
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert not (runs / "leaderboard" / "added").exists()
 
@@ -283,7 +283,7 @@ def test_hostile_cards_inject_nothing(runs: Path, stranger: Path) -> None:
         card["metrics"]["psnr"].update(title=name, unit=name)
         path = stranger.with_name(f"h{number}.json")
         path.write_text(json.dumps(card))
-        assert main(["--runs", str(runs), "--add", str(path)]) == 0
+        assert call("leaderboard", ["--runs", str(runs), "--add", str(path)]) == 0
     out = runs / "leaderboard"
     elements = Elements((out / "leaderboard.html").read_text("utf-8"))
     assert len(elements.all("script")) == 1 and not elements.all("img")

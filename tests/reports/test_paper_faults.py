@@ -15,13 +15,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.paper import build, render, verb
+from reports.paper import build, render
 from reports.paper.choices import Choices
 from reports.paper.latex import tex
 from tests.reports.paper_store import BLIND, OWN_CORNIA, TRUTH, add, cell, one, scores, whole
 from tests.reports.runs import make_run
 from tests.reports.test_markdown import HOSTILE, tokens
 from wespe_bench import store
+from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 from wespe_bench.run import Run
 
@@ -122,7 +123,7 @@ def test_a_run_that_cannot_be_read_is_named_and_left_out(
 ) -> None:
     root = _pair(tmp_path / "runs")
     harm(root / PATCHES / "DPED")
-    assert verb.main(["2", "--runs", str(root)]) == 3
+    assert call("tables", ["2", "--runs", str(root)]) == 3
     captured = capsys.readouterr()
     assert "DPED is left out" in captured.err
     assert "DPED" in captured.err
@@ -220,7 +221,7 @@ def test_wrong_options_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["2", "--format", "xml"], "format"),
     ):
         with pytest.raises(InputError, match=re.escape(said)):
-            verb.main(argv)
+            call("tables", argv)
     assert capsys.readouterr().out == ""
 
 
@@ -228,7 +229,7 @@ def test_a_closed_runs_folder_is_an_error_and_the_default_one_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert verb.main(["8"]) == 0
+    assert call("tables", ["8"]) == 0
     assert "No run of Original here" in capsys.readouterr().out
 
 

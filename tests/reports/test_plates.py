@@ -11,11 +11,11 @@ from PIL import Image
 
 from reports import crops, plates, plots
 from reports.contents import read_contents
-from reports.plates import main
 from tests.conftest import Command
 from tests.reports.runs import make_run
 from tests.reports.test_markdown import HOSTILE
 from tests.wespe_bench.test_cli import one_line
+from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -34,7 +34,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_writes_png_and_svg_with_captions(runs: Path) -> None:
-    assert main([str(runs), "--photos", "s01", "--box", "3", "4", "10", "8"]) == 0
+    assert call("figures", [str(runs), "--photos", "s01", "--box", "3", "4", "10", "8"]) == 0
     captions = (runs / "figures" / "figures.md").read_text("utf-8")
     for kind in ("strip", "correlation", "distributions", "time"):
         with Image.open(runs / "figures" / f"{kind}-photos.png") as image:
@@ -50,7 +50,7 @@ def test_writes_png_and_svg_with_captions(runs: Path) -> None:
 
 def test_same_runs_give_the_same_bytes(runs: Path) -> None:
     for out in ("one", "two"):
-        main([str(runs), "--photos", "s01", "--out", str(runs / out)])
+        call("figures", [str(runs), "--photos", "s01", "--out", str(runs / out)])
     for path in sorted((runs / "one").iterdir()):
         assert path.read_bytes() == (runs / "two" / path.name).read_bytes(), path.name
 
@@ -96,7 +96,7 @@ def test_time_is_the_median_of_what_was_noted(runs: Path) -> None:
     assert plots.costs(section, "seconds")["clahe"] == (0.1, 6)
     # What an older version noted is drawn as it is: no memory.
     assert plots.costs(section, "memory") == {}
-    assert main([str(runs)]) == 0
+    assert call("figures", [str(runs)]) == 0
     assert not (runs / "figures" / "memory-photos.png").exists()
 
 
@@ -108,7 +108,7 @@ def test_memory_is_drawn_where_it_was_noted(runs: Path) -> None:
     (section,) = read_contents(runs).sections
     assert plots.costs(section, "memory") == {"thrifty": (0.0, 6)}
     assert "copied" not in plots.costs(section, "seconds")
-    assert main([str(runs)]) == 0
+    assert call("figures", [str(runs)]) == 0
     captions = (runs / "figures" / "figures.md").read_text("utf-8")
     (told,) = (line for line in captions.splitlines() if "peak memory" in line)
     assert "resident set" in told and "6 photos a method; not recorded for identity, " in told
@@ -139,10 +139,12 @@ def test_strip_shows_a_handful_and_names_the_rest(tmp_path: Path) -> None:
     for number in range(10):
         make_run(tmp_path, f"m{number}", {"psnr": [20.0, 21.0]}, shade=number)
     make_run(tmp_path, "identity", {"psnr": [20.0, 21.0]})
-    assert main([str(tmp_path)]) == 0
+    assert call("figures", [str(tmp_path)]) == 0
     captions = (tmp_path / "figures" / "figures.md").read_text("utf-8")
     assert "Not shown: m8, m9 (--methods)." in captions
-    assert main([str(tmp_path), "--methods", *(f"m{number}" for number in range(10))]) == 0
+    assert (
+        call("figures", [str(tmp_path), "--methods", *(f"m{number}" for number in range(10))]) == 0
+    )
     assert "Not shown" not in (tmp_path / "figures" / "figures.md").read_text("utf-8")
 
 
@@ -154,7 +156,7 @@ def test_mistakes_get_one_line(runs: Path, command: Command, tmp_path: Path) -> 
         (["--out", str(runs / "r0" / "run.json")], "is a file"),
     ):
         with pytest.raises(InputError, match=words):
-            main([str(runs), *arguments])
+            call("figures", [str(runs), *arguments])
 
 
 def test_pictures_that_are_gone_are_said_and_the_rest_is_drawn(
@@ -162,7 +164,7 @@ def test_pictures_that_are_gone_are_said_and_the_rest_is_drawn(
 ) -> None:
     (runs / "r1/images/s01.png").unlink()  # clahe's
     arguments = [str(runs), "--photos", "s01", "s02", "--box", "3", "4", "10", "8"]
-    assert main(arguments) == 3
+    assert call("figures", arguments) == 3
     said = "s01 is drawn without clahe: cannot be read any more"
     assert capsys.readouterr().err == f"wespe-bench: {said}\n"
     assert said in (runs / "figures/figures.md").read_text("utf-8")
@@ -173,7 +175,7 @@ def test_pictures_that_are_gone_are_said_and_the_rest_is_drawn(
     for path in (*runs.rglob("images/*.png"), *runs.rglob("*.png")):
         if "figures" not in path.parts:
             path.unlink(missing_ok=True)
-    assert main([str(runs), "--out", str(runs / "bare")]) == 3
+    assert call("figures", [str(runs), "--out", str(runs / "bare")]) == 3
     _, *lines = capsys.readouterr().err.splitlines()
     assert all("is not drawn: its pictures" in line for line in lines) and len(lines) == 2
     assert not (runs / "bare/strip-photos.png").exists()
@@ -183,5 +185,5 @@ def test_pictures_that_are_gone_are_said_and_the_rest_is_drawn(
 
 def test_one_photo_with_one_metric_and_one_method(tmp_path: Path) -> None:
     make_run(tmp_path, "a", {"entropy": [5.0]}, paired=False)
-    assert main([str(tmp_path)]) == 0
+    assert call("figures", [str(tmp_path)]) == 0
     assert not (tmp_path / "figures" / "correlation-photos.png").exists()

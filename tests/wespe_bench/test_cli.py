@@ -30,7 +30,7 @@ def one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
 def test_import_is_light() -> None:
     code = (
         "import sys, wespe_bench\n"
-        "heavy = {'torch', 'pandas', 'numpy', 'scipy', 'skimage', 'PIL', 'pyarrow', 'tyro'}\n"
+        "heavy = {'torch', 'pandas', 'numpy', 'scipy', 'skimage', 'PIL', 'pyarrow', 'cyclopts'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "wespe_bench.load_enhancer\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"

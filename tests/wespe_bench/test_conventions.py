@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from wespe_bench import conventions
-from wespe_bench.conventions import OURS, PEERS, compare, main
+from wespe_bench.cli import call
+from wespe_bench.conventions import OURS, PEERS, compare
 from wespe_bench.doctor import golden_pair
 from wespe_bench.errors import InputError
 from wespe_bench.images import write_png
@@ -33,7 +34,7 @@ def test_every_metric_of_ours_is_shown_once_with_a_reason() -> None:
 
 
 def test_the_page_of_one_pair(pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(path) for path in pair]) == 0
+    assert call("conventions", [str(path) for path in pair]) == 0
     out = capsys.readouterr().out
     for quantity, names in OURS.items():
         assert f"\n{quantity}\n" in out
@@ -72,7 +73,7 @@ def test_what_is_not_installed_is_named_and_left_out(
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(conventions.importlib.metadata, "version", version)
-    assert main([str(path) for path in pair]) == 0
+    assert call("conventions", [str(path) for path in pair]) == 0
     out = capsys.readouterr().out
     packages = sorted({peer.package for peers in PEERS.values() for peer in peers})
     assert f"not installed, so not shown: {', '.join(packages)}" in out
@@ -90,6 +91,6 @@ def test_small_photos_have_what_can_be_had() -> None:
 def test_two_sizes_are_one_clear_line(pair: tuple[Path, Path], tmp_path: Path) -> None:
     write_png(tmp_path / "c.png", np.zeros((5, 9, 3), np.uint8))
     with pytest.raises(InputError, match=r"a\.png is 90x67 but .*c\.png is 9x5"):
-        main([str(pair[0]), str(tmp_path / "c.png")])
+        call("conventions", [str(pair[0]), str(tmp_path / "c.png")])
     with pytest.raises(InputError, match=r"nowhere\.png: no such file"):
-        main([str(pair[0]), "nowhere.png"])
+        call("conventions", [str(pair[0]), "nowhere.png"])

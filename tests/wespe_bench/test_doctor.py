@@ -17,7 +17,8 @@ from tests.oracles import psnr as psnr_oracle
 from tests.oracles import ssim as ssim_oracle
 from tests.oracles.grey import grey
 from wespe_bench import doctor, images
-from wespe_bench.doctor import GOLDEN, golden_pair, main
+from wespe_bench.cli import call
+from wespe_bench.doctor import GOLDEN, golden_pair
 from wespe_bench.registry import METRICS
 
 
@@ -44,7 +45,7 @@ def test_golden_values_are_what_the_oracles_give() -> None:
 
 
 def test_all_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0
+    assert call("doctor", []) == 0
     out, err = capsys.readouterr()
     assert "drift" not in err
     for word in ("numpy", "device", "JPEG decoder", "weights found", *GOLDEN):
@@ -56,7 +57,7 @@ def test_a_drifted_metric_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(GOLDEN, "ssim", ("1", GOLDEN["ssim"][1] + 1e-9))
-    assert main([]) == 3
+    assert call("doctor", []) == 3
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert err.startswith("wespe-bench: drift: ssim drifted: 0.7237300995")
@@ -66,7 +67,7 @@ def test_a_metric_that_fails_is_drift(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("wespe_bench.metrics.entropy.bits", lambda counts: 1 / 0)
-    assert main([]) == 3
+    assert call("doctor", []) == 3
     assert "drift: entropy fails: division by zero" in capsys.readouterr().err
 
 
@@ -74,7 +75,7 @@ def test_another_version_is_not_compared(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(GOLDEN, "bpp", ("1+pillow1.0+zlib1.2", 0.0))
-    assert main([]) == 0
+    assert call("doctor", []) == 0
     assert "not checked: the golden value is of version 1+pillow1.0" in capsys.readouterr().out
 
 
@@ -87,7 +88,7 @@ def test_a_drifted_decoder_is_named(
         return true(source) ^ np.uint8(1)
 
     monkeypatch.setattr(images, "read_rgb", off_by_one)
-    assert main([]) == 3
+    assert call("doctor", []) == 3
     assert "drift: the JPEG decoder drifted: images/china.jpg" in capsys.readouterr().err
 
 
@@ -95,7 +96,7 @@ def test_another_packaged_photo_is_not_drift(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(doctor, "PACKAGED_FILE", "0" * 64)
-    assert main([]) == 0
+    assert call("doctor", []) == 0
     assert "not checked: this scikit-learn has another" in capsys.readouterr().out
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.wespe_bench.datasets import trees
 from wespe_bench import load_dataset, provenance, reading
+from wespe_bench.cli import call
 from wespe_bench.data import fetch
 from wespe_bench.data.make import make
 from wespe_bench.datasets import headers, locations, manifest, packed
@@ -41,7 +42,7 @@ def test_no_pipe_or_device_is_waited_for(read: Callable[[Path], Any], pipe: Path
 def test_an_archive_or_a_list_of_folders_that_is_a_pipe(pipe: Path, tmp_path: Path) -> None:
     for more in ([], ["--sha256", "0" * 64]):
         with pytest.raises(InputError, match="not a regular file"):
-            fetch.main([str(pipe), "--data", str(tmp_path), *more])
+            call("data fetch", [str(pipe), "--data", str(tmp_path), *more])
     pipe.rename(tmp_path / locations.FILE)
     with pytest.raises(InputError, match="not a regular file"):
         locations.named(tmp_path)
@@ -97,7 +98,7 @@ def test_a_file_the_user_names(tmp_path: Path, pipe: Path) -> None:
     assert reading.wanted_text(there) == "a\r\n\xe9"
     none, strange = tmp_path / "none", tmp_path / "latin.csv"
     strange.write_bytes(b"\xe9")
-    for call, line in (
+    for read, line in (
         (lambda: reading.wanted_bytes(none), f"{none}: no such file"),
         (lambda: reading.wanted_bytes(none, name="it"), "it: no such file"),
         (lambda: reading.wanted_text(none, missing="make it"), "make it"),
@@ -107,5 +108,5 @@ def test_a_file_the_user_names(tmp_path: Path, pipe: Path) -> None:
         (lambda: reading.wanted_text(strange, strange="save it anew"), f"{strange}: save it anew"),
     ):
         with pytest.raises(InputError) as found:
-            call()
+            read()
         assert str(found.value) == line

@@ -14,7 +14,6 @@ under other names they give another, as good, model.
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import atomic
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import check_jobs, command_line, cores
 from wespe_bench.engines import load_engine
 from wespe_bench.errors import InputError
 
@@ -95,14 +94,11 @@ class Data:
     kinds: list[str]
 
 
-def main(argv: list[str]) -> int:
+def main(config: Fit) -> int:
     """Fit, test, and write the model with its card and plot."""
-    from wespe_bench.arguments import parse
-
-    config = parse(Fit, argv, "cornia fit")
     _check(config)
     out = Path(config.out)
-    card, errors = fit(config, command=shlex.join(["wespe-bench", "cornia", "fit", *argv]))
+    card, errors = fit(config, command=command_line())
     count = f"{card['photos']} photo" + "s" * (card["photos"] != 1)
     print(f"{out}: {card['title']}, {card['words']} words from {count}")
     for name, found in card["held_out"].items():

@@ -239,11 +239,8 @@ class ImportHosa:
     """The model to write (default: where the metric hosa looks, models/ below $WESPE_DATA)."""
 
 
-def main_cornia(argv: list[str]) -> int:
+def main_cornia(config: ImportCornia) -> int:
     """The verb ``import cornia``."""
-    from wespe_bench.arguments import parse
-
-    config = parse(ImportCornia, argv, "import cornia")
     _check_folder(config.folder)
     out = Path(config.out) if config.out else models.models_folder() / "cornia_live.safetensors"
     card = convert_cornia(config.folder, out)
@@ -251,11 +248,8 @@ def main_cornia(argv: list[str]) -> int:
     return 0
 
 
-def main_hosa(argv: list[str]) -> int:
+def main_hosa(config: ImportHosa) -> int:
     """The verb ``import hosa``."""
-    from wespe_bench.arguments import parse
-
-    config = parse(ImportHosa, argv, "import hosa")
     _check_folder(config.folder)
     out = Path(config.out) if config.out else hosa.imported()
     card = convert_hosa(config.folder, out)

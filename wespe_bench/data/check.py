@@ -7,11 +7,11 @@ import csv
 import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from wespe_bench import atomic, provenance
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
 from wespe_bench.data import faults as kinds
 from wespe_bench.data.faults import Fault, Place
 from wespe_bench.datasets.survey import Part
@@ -26,7 +26,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(DataOptions, JobOptions):
     """Compare a data set with what it should hold; name every file that is wrong.
 
     Names, pairs, sizes (from the headers), duplicates (by hash), counts. With --verify every
@@ -40,12 +40,8 @@ class Check:
 
     dataset: str
     """NAME, NAME:ARGUMENT or a name of wespe-data.toml (wespe-bench data list)."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
     verify: bool = False
     """Decode every photo, hash every file anew, look for likeness between training and test."""
-    jobs: int = field(default_factory=cores)
-    """Processes that decode."""
     all: bool = False
     """Print every fault, not the first ten of a kind."""
     out: str | None = None
@@ -64,11 +60,8 @@ class Report:
     unlooked: list[str]
 
 
-def main(argv: list[str]) -> int:
+def main(config: Check) -> int:
     """Print the table; 3 when there are faults."""
-    from wespe_bench.arguments import parse
-
-    config = parse(Check, argv, "data check")
     check_jobs(config.jobs)
     if config.out:
         check_out(Path(config.out))

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wespe_bench import atomic, provenance, reading
+from wespe_bench.arguments import DataOptions
 from wespe_bench.data.archives import Refused, is_archive, stem, unpack
 from wespe_bench.data.journal import make_folder
 from wespe_bench.data.sources import ARCHIVES, Archive
@@ -28,7 +29,7 @@ LOCK = "fetch.lock.json"
 
 
 @dataclass(frozen=True)
-class Fetch:
+class Fetch(DataOptions):
     """Download a data set and unpack it below $WESPE_DATA, where its terms allow that.
 
     For the others it prints the official page and the steps. An address, or an archive on
@@ -46,8 +47,6 @@ class Fetch:
     """What the archive at an address or path has to hash to."""
     out: str | None = None
     """The folder to unpack into (default: NAME where data sets live)."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
     mirror: str | None = None
     """Another address to take a named set's archives from; their hashes stay the same."""
     keep: bool = False
@@ -160,13 +159,11 @@ def private_name(url: str) -> str:
     return f".{short}.{hashlib.sha256(url.encode()).hexdigest()[:16]}.fetch"
 
 
-def main(argv: list[str]) -> int:
+def main(config: Fetch) -> int:
     """The verb ``data fetch``."""
-    from wespe_bench.arguments import parse
     from wespe_bench.provenance import data_folder
     from wespe_bench.registry import unknown
 
-    config = parse(Fetch, argv, "data fetch")
     root = Path(config.data) if config.data else data_folder()
     name, known = config.source, sources()
     if config.sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", config.sha256):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wespe_bench.arguments import POSITIONAL, DataOptions
 from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class Inventory(DataOptions):
     """Show the data sets: what is here and where, official pages, terms, the paper's counts.
 
     Examples:
@@ -23,22 +24,16 @@ class Inventory:
       wespe-bench data list kitti --data /big/disk
     """
 
-    name: str = ""
+    name: str = field(default="", metadata=POSITIONAL)
     """One data set; all of them by default."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Inventory) -> int:
     """Print a paragraph for each data set."""
-    from wespe_bench.arguments import parse
     from wespe_bench.datasets.locations import named
     from wespe_bench.datasets.source import sources
     from wespe_bench.registry import unknown
 
-    if argv and not argv[0].startswith("-"):
-        argv = ["--name", *argv]
-    config = parse(Inventory, argv, "data list")
     public = sources()
     own = {name: path for name, path in named(config.data).items() if name not in public}
     known = [*public, *own]

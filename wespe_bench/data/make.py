@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import reading
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
 from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
@@ -32,7 +32,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Make:
+class Make(DataOptions, JobOptions):
     """Photograph clean photos with a simulated camera: pairs to train and test with.
 
     Writes input/ (the camera's JPEGs), reference/ (the clean photos as PNGs) and
@@ -49,8 +49,6 @@ class Make:
     """A folder of clean photos, instead of a named data set."""
     name: str | None = None
     """What to call the photos of --input (default: the folder's name)."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
     out: str | None = None
     """The folder to write (default: made/NAME where data sets live)."""
     seed: int = 0
@@ -65,8 +63,6 @@ class Make:
     """Factor on the camera's shot and read noise; 0 is none."""
     jpeg_quality: int | None = None
     """1 to 95."""
-    jobs: int = field(default_factory=cores)
-    """Worker processes."""
     verify: bool = False
     """Hash every file anew instead of trusting size and time."""
 
@@ -284,16 +280,14 @@ def camera_of(config: Make) -> Camera:
     return replace(camera, **noise, **chosen)
 
 
-def main(argv: list[str]) -> int:
+def main(config: Make) -> int:
     """The verb ``data make``."""
     from types import SimpleNamespace
 
     from wespe_bench import provenance
-    from wespe_bench.arguments import parse
     from wespe_bench.datasets.choice import choose
     from wespe_bench.provenance import data_folder
 
-    config = parse(Make, argv, "data make")
     check_jobs(config.jobs)
     camera = camera_of(config)
     if not (config.dataset or config.input is not None):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wespe_bench import lock
-from wespe_bench.arguments import check_jobs, check_out, cores
+from wespe_bench.arguments import JobOptions, PhotoOptions, check_jobs, check_out
 from wespe_bench.data.block import believed, open_worker
 from wespe_bench.data.journal import (
     Journal,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pack:
+class Pack(PhotoOptions, JobOptions):
     """Decode a data set once, into one memory-mapped block of pixels with an index.
 
     Patches of one size become an array (N, H, W, 3), photos of differing sizes lie one after
@@ -45,26 +45,10 @@ class Pack:
       wespe-bench data pack --input photos/ --out packed/photos --verify
     """
 
-    dataset: str | None = None
-    """A data set's name (default: samples, or folder when --input is given)."""
-    input: str | None = None
-    """A folder of photos, instead of a named data set."""
-    reference: str | None = None
-    """A folder of references for --input, paired by file name."""
-    input_suffix: str | None = None
-    """The end of the photos' names that is not part of the pair's name, e.g. _phone."""
-    reference_suffix: str | None = None
-    """The same for the references, e.g. _dslr."""
-    name: str | None = None
-    """What to call the photos of --input (default: the folder's name)."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
     out: str | None = None
     """The folder to write (default: packed/NAME where data sets live)."""
     kind: Literal["auto", "patches", "photos"] = "auto"
     """patches (all of one size), photos (any sizes), or what the photos look like."""
-    jobs: int = field(default_factory=cores)
-    """Worker processes."""
     verify: bool = False
     """Hash every photo and every packed pixel anew, instead of trusting size and time."""
 
@@ -260,14 +244,12 @@ def _tidy(out: Path, current: set[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def main(argv: list[str]) -> int:
+def main(config: Pack) -> int:
     """The verb ``data pack``."""
     from wespe_bench import provenance
-    from wespe_bench.arguments import parse
     from wespe_bench.datasets.choice import choose
     from wespe_bench.provenance import data_folder
 
-    config = parse(Pack, argv, "data pack")
     check_jobs(config.jobs)
     if config.verify:
         provenance.forget()

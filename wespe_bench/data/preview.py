@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wespe_bench.arguments import PhotoOptions
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.runs import Failure, folder_name, tell
 
@@ -23,7 +24,7 @@ _FONT, _TITLE = 13, 18  # px
 
 
 @dataclass(frozen=True)
-class Preview:
+class Preview(PhotoOptions):
     """Draw a contact sheet: photos from all over a data set, pairs side by side, with their ids.
 
     Examples:
@@ -31,20 +32,6 @@ class Preview:
       wespe-bench data preview --dataset samples --out samples.png --count 5
     """
 
-    dataset: str | None = None
-    """A data set's name (default: samples, or folder when --input is given)."""
-    input: str | None = None
-    """A folder of photos, instead of a named data set."""
-    reference: str | None = None
-    """A folder of references for --input, paired by file name."""
-    input_suffix: str | None = None
-    """The end of the photos' names that is not part of the pair's name, e.g. _phone."""
-    reference_suffix: str | None = None
-    """The same for the references, e.g. _dslr."""
-    name: str | None = None
-    """What to call the photos of --input (default: the folder's name)."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
     out: str | None = None
     """The picture to write, .png or .jpg (default: preview-NAME.jpg)."""
     count: int = 24
@@ -229,15 +216,13 @@ def _letters(file: Path) -> frozenset[int]:
         return frozenset()
 
 
-def main(argv: list[str]) -> int:
+def main(config: Preview) -> int:
     """The verb ``data preview``."""
     import io
 
     from wespe_bench import atomic
-    from wespe_bench.arguments import parse
     from wespe_bench.datasets.choice import choose
 
-    config = parse(Preview, argv, "data preview")
     for option, low, high in (("count", 1, 10_000), ("columns", 0, 1000), ("size", 16, 4096)):
         value = getattr(config, option)
         if not low <= value <= high:

@@ -266,15 +266,13 @@ def open_worker(settings: Settings) -> Callable[[Sequence[Item]], list[Outcome]]
     return lambda items: [one(item) for item in items]
 
 
-def main(argv: list[str]) -> int:
+def main(config: Register) -> int:
     """The verb ``data register``."""
     import math
 
     from wespe_bench import provenance
-    from wespe_bench.arguments import parse
     from wespe_bench.registry import load_dataset
 
-    config = parse(Register, argv, "data register")
     check_jobs(config.jobs)
     for option in ("input", "reference", "out"):
         if not getattr(config, option):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wespe_bench.arguments import DataOptions
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SplitData:
+class SplitData(DataOptions):
     """Draw training and test photos, whole drives and scenes at a time; write a manifest.
 
     The counts are the paper's Table 4 where there are as many photos, the same share of fewer;
@@ -27,8 +28,6 @@ class SplitData:
 
     dataset: str
     """NAME, NAME:ARGUMENT, or either with ?option=value (wespe-bench data list)."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
     seed: int = 0
     """Another seed draws another split."""
     train: str = ""
@@ -43,15 +42,13 @@ class SplitData:
     """Hash every file anew instead of trusting size and time."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: SplitData) -> int:
     """Write the manifest; say how many photos are on each side."""
     from wespe_bench import provenance
-    from wespe_bench.arguments import parse
     from wespe_bench.datasets import manifest
     from wespe_bench.datasets.survey import divided
     from wespe_bench.runs import folder_name
 
-    config = parse(SplitData, argv, "data split")
     if config.verify:
         provenance.forget()
     survey = _survey(config.dataset, config.data)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from wespe_bench import provenance
-from wespe_bench.arguments import cores
+from wespe_bench.arguments import DataOptions, JobOptions
 from wespe_bench.datasets import dped
 from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError
@@ -32,7 +32,7 @@ _LABELS = {
 
 
 @dataclass(frozen=True)
-class Reproduce:
+class Reproduce(DataOptions, JobOptions):
     """The paper as a plan: 11 WESPE and 3 DPED trainings, the FFS rater, their photos and scores.
 
     --plan (the default) says what is done, what can run with the data at hand and how long it
@@ -50,8 +50,6 @@ class Reproduce:
     """Do it."""
     out: str = "runs/paper"
     """Where trainings and runs go."""
-    data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
     only: tuple[str, ...] = ()
     """Only steps whose name fits one of these patterns: "train wespe iphone*" "*kitti*"."""
     official: str | None = None
@@ -68,8 +66,6 @@ class Reproduce:
     """More options of the FFS rater's training."""
     measure: bool = False
     """Time a few real iterations of each kind of training that can run, for the plan."""
-    jobs: int = field(default_factory=cores)
-    """Worker processes of enhancing and scoring."""
 
 
 @dataclass(frozen=True, slots=True)

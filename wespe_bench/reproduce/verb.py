@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from wespe_bench.arguments import check_jobs, check_out, parse
+from wespe_bench.arguments import check_jobs, check_out
 from wespe_bench.errors import InputError
 from wespe_bench.reproduce import child, rates, running
 from wespe_bench.reproduce.rates import Rate
@@ -26,9 +26,8 @@ from wespe_bench.reproduce.states import (
 from wespe_bench.reproduce.steps import Reproduce, Step, plan
 
 
-def main(argv: list[str]) -> int:
+def main(config: Reproduce) -> int:
     """Print the plan, or run it: 0 when nothing that could run is left, 3 when some failed."""
-    config = parse(Reproduce, argv, "reproduce")
     check_jobs(config.jobs)
     if config.plan and config.go:
         raise InputError("--plan and --go: say one of them")

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import __version__
-from wespe_bench.arguments import check_jobs, check_out, cores
+from wespe_bench.arguments import JobOptions, check_jobs, check_out
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.study import database, links, manifest, secret, tiles
@@ -31,7 +31,7 @@ MOST = 2000
 
 
 @dataclass(frozen=True)
-class Build:
+class Build(JobOptions):
     """Make a study of human raters: photos drawn by seed, pairs of methods, zoomable tiles.
 
     Every rival meets the method once on each photo. Killed, the same command goes on; a study
@@ -60,16 +60,12 @@ class Build:
     """Also write FOLDER/static: the page for a plain web host or a disk, without a server."""
     out: str = "study"
     """The study's folder."""
-    jobs: int = field(default_factory=cores)
-    """Worker processes."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Build) -> int:
     """The verb ``study build``."""
-    from wespe_bench.arguments import parse
     from wespe_bench.run import open_runs, print_left_out
 
-    config = parse(Build, argv, "study build")
     check_jobs(config.jobs)
     if not config.runs or not config.method or not config.rivals:
         raise InputError("give --runs, --method and --rivals; see wespe-bench study build --help")

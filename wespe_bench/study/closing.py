@@ -27,12 +27,10 @@ class Close:
     """Take votes again."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Close) -> int:
     """The verb ``study close``."""
-    from wespe_bench.arguments import parse
     from wespe_bench.study import database, manifest
 
-    config = parse(Close, argv, "study close")
     folder = Path(config.folder)
     study = manifest.read(folder)
     try:

@@ -59,12 +59,10 @@ class Answer:
     revised: int
 
 
-def main(argv: list[str]) -> int:
+def main(config: Import) -> int:
     """The verb ``study import``."""
-    from wespe_bench.arguments import parse
     from wespe_bench.study import database, manifest
 
-    config = parse(Import, argv, "study import")
     folder = Path(config.folder)
     study = manifest.read(folder)
     new = 0

@@ -36,12 +36,10 @@ class Serve:
     """Require this study token (8 to 64 letters, digits, - and _); drawn when public."""
 
 
-def main(argv: list[str]) -> int:
+def main(config: Serve) -> int:
     """The verb ``study serve``."""
-    from wespe_bench.arguments import parse
     from wespe_bench.study import database, manifest, secret
 
-    config = parse(Serve, argv, "study serve")
     if not 0 <= config.port <= 65535:
         raise InputError(f"--port {config.port}: expected 0 to 65535")
     if config.token and not secret.TOKEN.fullmatch(config.token):

@@ -19,7 +19,6 @@ from reports.study.cells import cells, oriented
 from reports.study.markdown import as_markdown
 from reports.study.page import as_html
 from reports.study.report import Report, make_report
-from reports.study.verb import main
 from reports.study.verb import write as write_report
 from reports.study.verdict import headline, notes, rater_lines, sentence
 from reports.study.votes import check_votes
@@ -27,6 +26,7 @@ from tests.conftest import Command
 from tests.reports.study.simulated import PAPER, row, table, votes, write
 from tests.reports.test_markdown import HOSTILE, tokens
 from tests.wespe_bench.test_cli import one_line
+from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "study.md"
@@ -201,7 +201,9 @@ def test_the_command_writes_four_files_and_complains_in_one_line(
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"report.md", "report.html", "table5.json", "votes.csv"}
     one_line(command("study", "report", tmp_path / "none"))
-    assert main([str(folder)]) == 0 and (folder / "votes.csv").read_bytes() == before
+    assert (
+        call("study report", [str(folder)]) == 0 and (folder / "votes.csv").read_bytes() == before
+    )
     for options in (["--runs", "none"], ["--min-ms", "-1"], ["--out", str(folder / "votes.csv")]):
         with pytest.raises(InputError):
-            main([str(folder), *options])
+            call("study report", [str(folder), *options])

@@ -14,9 +14,10 @@ from PIL import Image
 from tests.conftest import Command
 from tests.wespe_bench.data.test_inventory import one_line
 from tests.wespe_bench.datasets import trees
+from wespe_bench.cli import call
 from wespe_bench.data import faults as kinds
 from wespe_bench.data import pixels
-from wespe_bench.data.check import check, main
+from wespe_bench.data.check import check
 from wespe_bench.data.faults import Fault
 from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError
@@ -29,12 +30,12 @@ def told(found: Sequence[Fault], root: Path) -> set[tuple[str, str, str]]:
 
 def test_a_whole_set_is_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trees.kitti(tmp_path, drives=3, frames=2)
-    assert main(["kitti", "--data", str(tmp_path), "--verify", "--jobs", "0"]) == 0
+    assert call("data check", ["kitti", "--data", str(tmp_path), "--verify", "--jobs", "0"]) == 0
     out = capsys.readouterr().out
     assert "nothing is wrong" in out
     assert "extract image_02        6           -  1392x512         0" in out
     assert "KITTI, 8458 training and 124 test photos, 1392x512" in out
-    assert main(["kitti", "--data", str(tmp_path)]) == 0
+    assert call("data check", ["kitti", "--data", str(tmp_path)]) == 0
     assert "not looked at: damage inside the files" in capsys.readouterr().out
 
 
@@ -196,10 +197,10 @@ def test_only_its_own_table_is_replaced(tmp_path: Path) -> None:
     for out in (photo, folder / "new.png", tmp_path / "mine.csv"):
         before = out.read_bytes() if out.exists() else None
         with pytest.raises(InputError, match="choose another --out"):
-            main([f"camera:{folder}", "--out", str(out)])
+            call("data check", [f"camera:{folder}", "--out", str(out)])
         assert (out.read_bytes() if out.exists() else None) == before
     for _ in range(2):
-        assert main([f"camera:{folder}", "--out", str(tmp_path / "new.csv")]) == 0
+        assert call("data check", [f"camera:{folder}", "--out", str(tmp_path / "new.csv")]) == 0
 
 
 def test_an_empty_folder_is_not_fine(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import Command
 from wespe_bench import downloads
-from wespe_bench.data import fetch as fetching
+from wespe_bench.cli import call
 from wespe_bench.data.fetch import fetch, private_name
 from wespe_bench.data.sources import ARCHIVES, Archive
 from wespe_bench.datasets.source import sources
@@ -222,7 +222,7 @@ def test_the_users_own_files_are_left_alone(server: Server, tmp_path: Path) -> N
 @pytest.mark.parametrize("url", ["http://", "http:///x.zip", "http://[::1", "http://h:x/y.zip"])
 def test_what_is_no_address(url: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no address; expected"):
-        fetching.main([url, "--data", str(tmp_path)])
+        call("data fetch", [url, "--data", str(tmp_path)])
 
 
 def test_through_the_real_entry_point(command: Command, server: Server, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_through_the_real_entry_point(command: Command, server: Server, tmp_path
 
 @pytest.mark.parametrize("name", sorted(sources().keys() - ARCHIVES.keys()))
 def test_the_others_say_how_to_get_them(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fetching.main([name, "--data", "here"]) == 0
+    assert call("data fetch", [name, "--data", "here"]) == 0
     said = capsys.readouterr().out
     assert sources()[name].page in said
     assert sources()[name].get in said

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Command
 from tests.wespe_bench.datasets import trees
 from wespe_bench import enhance, load_dataset, score
-from wespe_bench.data import check
+from wespe_bench.cli import call
 from wespe_bench.datasets.source import sources
 
 
@@ -124,7 +124,7 @@ def test_real_photos_in_every_official_layout(
     for spec, (code, words) in expected.items():
         spec = spec.replace("camera:", f"camera:{tmp_path}/")
         arguments = [spec, "--data", str(tmp_path / "data"), "--verify", "--jobs", "0"]
-        assert check.main(arguments) == code
+        assert call("data check", arguments) == code
         assert words in capsys.readouterr().out
 
 

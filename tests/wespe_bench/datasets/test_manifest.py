@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Command
 from tests.wespe_bench.datasets import trees
 from wespe_bench import load_dataset
-from wespe_bench.data.split import main
+from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 
 
@@ -20,7 +20,13 @@ from wespe_bench.errors import InputError
 def written(tmp_path: Path) -> Path:
     trees.kitti(tmp_path / "data", drives=3, frames=2)
     path = tmp_path / "k.json"
-    assert main(["kitti", "--data", str(tmp_path / "data"), "--test", "2", "--out", str(path)]) == 0
+    assert (
+        call(
+            "data split",
+            ["kitti", "--data", str(tmp_path / "data"), "--test", "2", "--out", str(path)],
+        )
+        == 0
+    )
     return path
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import Command
 from tests.wespe_bench.datasets import trees
 from wespe_bench import provenance
+from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 from wespe_bench.reproduce import rates, verb
 from wespe_bench.reproduce.states import Stock, last_iteration, look, read_journal
@@ -132,7 +133,7 @@ def test_options_that_mean_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (["--jobs", "-1"], "--jobs"),
     ):
         with pytest.raises(InputError, match=re.escape(said)):
-            verb.main(argv)
+            call("reproduce", argv)
     assert iterations_of(["--iterations=5"]) == 5
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from tests.conftest import Command
 from tests.wespe_bench.study.studies import make_study
+from wespe_bench.cli import call
 from wespe_bench.errors import InputError
-from wespe_bench.study.importing import MOST_BYTES, main, read
+from wespe_bench.study.importing import MOST_BYTES, read
 from wespe_bench.study.manifest import Study
 from wespe_bench.study.votes import load_votes, to_csv
 
@@ -56,7 +57,7 @@ def test_merged_once(place: tuple[Path, Study], tmp_path: Path, verb: Command) -
     first = verb("study", "import", folder, part)
     assert (first.returncode, first.stdout.split()[0]) == (0, "3"), first.stderr
     for expected, files in ((7, [whole, other, part]), (0, [part, other, whole, whole])):
-        assert main([str(folder), *files]) == 0
+        assert call("study import", [str(folder), *files]) == 0
         rows = load_votes(folder)
         assert len(rows) == 10
         assert expected in (0, 7)
@@ -70,7 +71,7 @@ def test_merged_once(place: tuple[Path, Study], tmp_path: Path, verb: Command) -
     last = changed["votes"][4]
     last["choice"] = "left" if last["choice"] == "right" else "right"
     last["revised"] = 1
-    assert main([str(folder), put(tmp_path / "c.json", changed), whole]) == 0
+    assert call("study import", [str(folder), put(tmp_path / "c.json", changed), whole]) == 0
     rows = load_votes(folder)
     assert len(rows) == 10
     assert rows["choice"].iloc[4] == last["choice"]
@@ -113,7 +114,7 @@ def test_altered_files_are_refused(place: tuple[Path, Study], tmp_path: Path) ->
         with pytest.raises(InputError, match=said):
             read(Path(path), study)
         with pytest.raises(InputError, match=said):
-            main([str(folder), path])
+            call("study import", [str(folder), path])
     for data in (b"", b"\xff", b"[" * 9999, b"[]", b"3", b" " * (MOST_BYTES + 1)):
         (tmp_path / "x.json").write_bytes(data)
         with pytest.raises(InputError, match="no file of votes"):
@@ -130,7 +131,7 @@ def test_one_bad_file_of_three(
     forged = copy.deepcopy(told)
     forged["votes"][2]["milliseconds"] += 1
     bad = put(tmp_path / "b.json", forged)
-    assert main([str(folder), good, bad, str(tmp_path / "none.json")]) == 3
+    assert call("study import", [str(folder), good, bad, str(tmp_path / "none.json")]) == 3
     _, *lines = capsys.readouterr().err.splitlines()
     assert ["contradicts an earlier file" in lines[0], "no such file" in lines[1]] == [True, True]
     assert len(load_votes(folder)) == 5
@@ -141,7 +142,7 @@ def test_why_none_of_several_files_counts(place: tuple[Path, Study], tmp_path: P
     other = put(tmp_path / "b.json", filled(study) | {"study": "0" * 64})
     files = [str(tmp_path / "a.json"), other, str(tmp_path / "c.json")]
     with pytest.raises(InputError) as caught:
-        main([str(folder), *files])
+        call("study import", [str(folder), *files])
     assert str(caught.value) == (
         f"3 files refused: 2 no such file ({files[0]} ...), 1 votes of another study, or of "
         f"another revision of this one ({other})"
@@ -160,7 +161,7 @@ def test_csv_disarms_formulas_and_reads_back(tmp_path: Path) -> None:
     }
     study = replace(study, pictures=named)
     manifest.write(folder, study)
-    assert main([str(folder), put(tmp_path / "a.json", filled(study))]) == 0
+    assert call("study import", [str(folder), put(tmp_path / "a.json", filled(study))]) == 0
     text = to_csv(folder)
     assert ",'=1+1," in text and ",=1+1," not in text
     (tmp_path / "votes.csv").write_text(text)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from reports.study.verb import main as report
 from tests.hostile import studies as forged
 from tests.hostile.cases_of_names import SCRIPT
 from tests.wespe_bench.study import studies
 from tests.wespe_bench.study.page.screen import begin
+from wespe_bench.cli import call
 
 # Did markup of the name's come to be? Its script would say 1 in a dialog.
 _MADE = "document.querySelectorAll('img[src=x], [onerror]').length"
@@ -31,7 +31,7 @@ def test_a_name_is_text(tmp_path: Path, page: Page, context: BrowserContext) -> 
         assert "alert(1)" not in told.replace("&lt;script&gt;alert(1)&lt;/script&gt;", "").replace(
             "onerror=alert(1)&gt;", ""
         )
-    assert report([str(folder), "--out", str(tmp_path / "report")]) == 0
+    assert call("study report", [str(folder), "--out", str(tmp_path / "report")]) == 0
     page.goto((tmp_path / "report" / "report.html").as_uri())
     expect(page.get_by_text(SCRIPT).first).to_be_visible()
     assert page.evaluate(_MADE) == 0
