@@ -120,6 +120,9 @@ def parse(
     app = command(config, verb, given.append, default)
     try:
         app(list(argv), exit_on_error=False, print_error=False)
+    except cyclopts.UnusedCliTokensError as error:
+        word = (error.unused_tokens or [""])[0]
+        raise InputError(f"unexpected argument {word!r}; see wespe-bench {verb} --help") from None
     except cyclopts.CycloptsError as error:
         line = " ".join(str(error).split())
         raise InputError(f"{line} See wespe-bench {verb} --help") from None

@@ -193,7 +193,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_state(place, monkeypatch)
         (["--vgg", "matconvnet"], "needs the path"),
         (["--device", "cuda"], "no CUDA device"),
         (["--precision", "bf16"], "needs --device cuda"),
-        (["--learning-rate", "1"], "unknown option '--learning-rate'"),
+        (["--learning-rate", "1"], "Unknown option: --learning-rate."),
     ],
 )
 def test_bad_input_gets_one_line(place, change, complaint, monkeypatch):
