@@ -163,8 +163,9 @@ def command(
     import cyclopts
 
     def call(*values: Any, **options: Any) -> None:
-        names = [name for name, one in signature.parameters.items() if one.kind in _POSITIONAL]
-        run(config(**dict(zip(names, values, strict=False)), **options))
+        bound = signature.bind(*values, **options)
+        bound.apply_defaults()
+        run(config(**bound.arguments))
 
     # cyclopts would drop the examples, and keep line breaks within a paragraph.
     text, start, examples = inspect.cleandoc(config.__doc__ or "").partition("Example")
@@ -182,15 +183,12 @@ def command(
         group_commands=group,
         group_parameters=group,
         default_parameter=cyclopts.Parameter(
-            consume_multiple=True, negative_iterable=(), negative_none=()
+            allow_repeating=True, consume_multiple=True, negative_iterable=(), negative_none=()
         ),
         result_action="return_value",
     )
     app.default(call)
     return app
-
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
 
 
 def _signature(config: type[Any], default: Any) -> inspect.Signature:

@@ -41,5 +41,7 @@ def main(config: Completion) -> int:
             parent = groups[first]
         configuration = getattr(importlib.import_module(entry.module), entry.config)
         parent.command(command(configuration, verb, print), name=second or first)
-    print(app.generate_completion(shell=config.shell), end="")
+    script = app.generate_completion(shell=config.shell)
+    # Where no verb or option fits, bash completes the names of files.
+    print(script.replace("complete -F", "complete -o default -F"), end="")
     return 0

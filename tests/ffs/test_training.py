@@ -262,6 +262,5 @@ def test_a_full_disk_keeps_the_features(
 
 
 def test_help_loads_no_torch(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        call("ffs train", ["--help"])
+    assert call("ffs train", ["--help"]) == 0
     assert "wespe-bench ffs train ratings/" in capsys.readouterr().out

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Command
 from wespe_bench import registry, store
-from wespe_bench.cli import VERBS
+from wespe_bench.cli import VERBS, main
 from wespe_bench.images import write_png
 
 
@@ -122,7 +122,7 @@ def test_here_it_is_as_in_a_process_of_its_own(
             ["Unknown option: --jbos. Did you mean --jobs?"],
         ),
         (["enhance", "clahe", "extra"], ["unexpected argument 'extra'"]),
-        (["enhance", "clahe", "--jobs", "many"], ["--jobs", "'many'"]),
+        (["enhance", "clahe", "--jobs", "many"], ["--jobs", '"many"']),
         (["enhance", "clahe", "--jobs", "-1"], ["--jobs -1"]),
         (["enhance", "clahe", "--shard", "5/3"], ["--shard '5/3'"]),
         (["enhance", "clahe", "--dataset", "smaples"], ["did you mean 'samples'?"]),
@@ -143,7 +143,10 @@ def test_here_it_is_as_in_a_process_of_its_own(
         (["score", "."], ["no runs below ."]),
         (["run"], ["nothing to run"]),
         (["run", "--enhancers", "identity", "--input", ""], ["--input is empty"]),
-        (["run", "--enhancers", "identity", "--input"], ["Parameter --input requires an argument."]),
+        (
+            ["run", "--enhancers", "identity", "--input"],
+            ["Parameter --input requires an argument."],
+        ),
         (["run", "--suite", "dmeo"], ["did you mean 'demo'?"]),
         (["run", "--suite", "classical"], ["give --input"]),
         (["run", "--suite", "demo", "--metrics", "pnsr"], ["did you mean 'psnr'?"]),
@@ -371,3 +374,20 @@ def test_other_photos_of_the_same_name(verb: Command, photos: Path, tmp_path: Pa
     arguments = ["run", "--enhancers", "identity", "--jobs", "0", "--out", "out", "--input"]
     assert verb(*arguments, photos).returncode == 0
     one_line(verb(*arguments, "b/photos"), "holds results of other photos", "--name")
+
+
+def test_bash_completes_verbs_and_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for shell in ("zsh", "fish", "bash"):
+        assert main(["completion", shell]) == 0
+        script = capsys.readouterr().out
+        assert all(verb.split()[-1] in script for verb in VERBS)
+    (tmp_path / "script").write_text(script)
+    code = (
+        "source ./script\n"
+        "COMP_WORDS=(wespe-bench data sp); COMP_CWORD=2; COMP_LINE='wespe-bench data sp'\n"
+        '_wespe_bench; echo "${COMPREPLY[@]}"\n'
+    )
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.split() == ["split"], done.stderr

@@ -80,7 +80,7 @@ def test_split_writes_a_manifest_that_run_takes(command: Command, tmp_path: Path
         (["check", "folder:photos"], ["'folder' has no layout", "camera:FOLDER"]),
         (["check", "camera:photos?split=test"], ["check looks at everything, whatever split is"]),
         (["check", "camera:photos", "--jobs", "-1"], ["--jobs -1"]),
-        (["check"], ["missing"]),
+        (["check"], ["DATASET requires an argument"]),
         (["check", "photso"], ["unknown data set 'photso'"]),
         (["chekc"], ["data what? known:"]),
     ],
