@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wespe_bench import registry
-from wespe_bench.data import check, inventory, split
+from wespe_bench.cli import call
 from wespe_bench.datasets import survey as surveys
 from wespe_bench.datasets.source import Counts, Source, sources
 from wespe_bench.datasets.survey import Part, Survey
@@ -61,12 +61,14 @@ def test_it_loads_with_its_options_and_those_of_a_split(night: str) -> None:
 def test_the_verbs_know_it(night: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sources()["night"] is SOURCE
     assert registry.first_line(SOURCE) == "Night photos: night:FOLDER."
-    assert inventory.main(["night"]) == 0
+    assert call("data list", ["night"]) == 0
     shown = capsys.readouterr().out
     assert "street lamp" in shown and "until it is dark" in shown and "3 + 1, 9x7" in shown
-    assert check.main([night, "--out", str(tmp_path.parent / f"{tmp_path.name}-check")]) == 0
+    assert (
+        call("data check", [night, "--out", str(tmp_path.parent / f"{tmp_path.name}-check")]) == 0
+    )
     assert "Night, 3 training and 1 test photos, 9x7" in capsys.readouterr().out
     out = tmp_path.parent / f"{tmp_path.name}.csv"
-    assert split.main([night, "--out", str(out)]) == 0
+    assert call("data split", [night, "--out", str(out)]) == 0
     pinned = registry.load_dataset(night, manifest=str(out), split="train")
     assert len(pinned.samples) == 3

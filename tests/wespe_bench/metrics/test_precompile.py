@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from wespe_bench.cli import call
 from wespe_bench.metrics import precompile
 from wespe_bench.registry import METRICS
 
@@ -193,16 +194,15 @@ def test_a_metric_without_loops_imports_no_compiler() -> None:
 def test_run_compiles_what_its_photos_need_and_score_what_is_left(
     photos: Path, references: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wespe_bench import suites
 
     asked: list[set[str]] = []
     for name in ("start", "finish"):
         monkeypatch.setattr(precompile, name, lambda metrics: asked.append(set(metrics)))
     command = ["--enhancers", "identity", "--metrics", "psnr", "entropy", "--jobs", "0"]
     alone = ["--input", str(photos), "--out", str(tmp_path / "alone")]
-    assert suites.main([*command, *alone]) == 0
+    assert call("run", [*command, *alone]) == 0
     assert asked == [{"entropy"}] * 2
-    assert suites.main([*command, *alone, "--reference", str(references), "--force"]) == 0
+    assert call("run", [*command, *alone, "--reference", str(references), "--force"]) == 0
     assert asked[2:] == [{"psnr", "entropy"}] * 2
-    assert suites.main([*command, *alone, "--reference", str(references)]) == 0
+    assert call("run", [*command, *alone, "--reference", str(references)]) == 0
     assert asked[5:] == [set()]
