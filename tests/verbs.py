@@ -21,7 +21,6 @@ from typing import TextIO
 import pytest
 
 from tests.conftest import Command, entry_point
-from wespe_bench import registry
 
 
 @pytest.fixture
@@ -88,7 +87,6 @@ def _as_a_process(argv: list[str], cwd: Path, env: Mapping[str, str] | None) -> 
         if env is not None:
             os.environ.clear()
             os.environ.update(env)
-        patch.setattr(registry, "_foreign", {})
         try:
             yield
         finally:
