@@ -137,7 +137,7 @@ def _walk(folder: Path, depth: int | None) -> Iterator[tuple[Path, list[str], li
         yield folder / inside if inside else folder, folders, sorted(filter(None, files))
 
 
-def stamp(path: Path) -> list[Any] | None:
+def stamp(path: Path) -> tuple[int, str] | None:
     """Size and version of a remote object, equal only for equal bytes; None where none is told.
 
     Raises OSError.
@@ -148,7 +148,7 @@ def stamp(path: Path) -> list[Any] | None:
     if told["type"] != "file":
         raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
     version = next((str(told[name]) for name in _VERSIONS if told.get(name)), None)
-    return None if version is None else [told["size"], version]
+    return None if version is None else (told["size"], version)
 
 
 def each(function: Callable[[Path], _Result], paths: Iterable[Path]) -> list[_Result]:

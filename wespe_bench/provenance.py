@@ -1,12 +1,11 @@
 """Where a number comes from: hashes of files, revisions, versions, the machine.
 
 File hashes are cached by path, size and modification time in
-``$WESPE_CACHE`` (default ``~/.cache/wespe-bench``); `forget` (--verify) hashes all anew.
+``$WESPE_CACHE`` (default ``~/.cache/wespe-bench``); `forget` (--verify) hashes all again.
 """
 
 from __future__ import annotations
 
-import atexit
 import functools
 import hashlib
 import json
@@ -16,19 +15,21 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from wespe_bench import atomic, places, reading
+from wespe_bench import places, reading
 from wespe_bench.errors import InputError
 from wespe_bench.fingerprints import fingerprint as fingerprint
 from wespe_bench.fingerprints import name_of as name_of
 from wespe_bench.fingerprints import version_of
 from wespe_bench.types import Sample
 
+if TYPE_CHECKING:
+    from wespe_bench.hash_cache import HashCache
+
 # A file changed twice within one tick of the clock keeps its time stamp, so what was
 # changed this recently is never trusted from the cache.
 _SETTLED_NS = 2_000_000_000
-_MOST_ENTRIES = 1_000_000
 
 #: Stands for the hash of a file that cannot be read.
 UNREADABLE = "unreadable"
@@ -82,45 +83,12 @@ def cache_folder() -> Path | None:
         return None
 
 
-class _HashCache:
-    """Path -> (size, mtime_ns, sha256), read once and written back when the process ends."""
-
-    def __init__(self) -> None:
-        folder = cache_folder()
-        self.path = None if folder is None else folder / "sha256.json"
-        self.entries = self._read()
-        self.forgotten: set[str] = set()
-        self.fresh: dict[str, list[Any]] = {}
-        atexit.register(self.save)
-
-    def _read(self) -> dict[str, list[Any]]:
-        if self.path is None:
-            return {}
-        try:
-            entries = reading.read_json(self.path)
-        except (OSError, ValueError):
-            return {}
-        if not isinstance(entries, dict):
-            return {}
-        return {k: v for k, v in entries.items() if isinstance(v, list) and len(v) == 3}
-
-    def save(self) -> None:
-        if self.path is None or not (self.fresh or self.forgotten):
-            return
-        entries = {k: v for k, v in self._read().items() if k not in self.forgotten} | self.fresh
-        if len(entries) > _MOST_ENTRIES:
-            entries = self.fresh
-        try:
-            atomic.write_text(self.path, json.dumps(entries))
-        except OSError:
-            pass  # without a writable cache the files are hashed again next time
-        self.fresh = {}
-        self.forgotten = set()
-
-
 @functools.cache
-def _hash_cache() -> _HashCache:
-    return _HashCache()
+def _hash_cache() -> HashCache:
+    from wespe_bench.hash_cache import HashCache
+
+    folder = cache_folder()
+    return HashCache(None if folder is None else folder / "hashes.sqlite")
 
 
 def sha256_file(path: Path) -> str:
@@ -135,16 +103,15 @@ def sha256_file(path: Path) -> str:
         status = path.stat()
         cache = _hash_cache()
         key = str(path.absolute())
-        known = cache.entries.get(key)
-        if known and known[:2] == [status.st_size, status.st_mtime_ns]:
-            return str(known[2])
+        stamp = (status.st_size, status.st_mtime_ns)
+        if known := cache.get(key, stamp):
+            return known
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     if time.time_ns() - status.st_mtime_ns > _SETTLED_NS:
-        entry = [status.st_size, status.st_mtime_ns, digest]
-        cache.entries[key] = cache.fresh[key] = entry
+        cache.put(key, stamp, digest)
     return digest
 
 
@@ -152,27 +119,19 @@ def _sha256_remote(path: Path) -> str:
     cache, key = _hash_cache(), str(path)
     try:
         stamp = places.stamp(path)
-        known = cache.entries.get(key)
-        if known and known[:2] == stamp:
-            return str(known[2])
+        if stamp is not None and (known := cache.get(key, stamp)):
+            return known
         digest = sha256_bytes(places.read_bytes(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     if stamp is not None:
-        cache.entries[key] = cache.fresh[key] = [*stamp, digest]
+        cache.put(key, stamp, digest)
     return digest
 
 
 def forget(path: Path | None = None) -> None:
-    """Drop what the cache knows of ``path``, or, without one, trust it no more in this process."""
-    cache = _hash_cache()
-    if path is None:
-        cache.entries.clear()
-    else:
-        key = str(path.absolute())
-        cache.entries.pop(key, None)
-        cache.fresh.pop(key, None)
-        cache.forgotten.add(key)
+    """Drop ``path`` from the cache; without one, trust only what this process hashes from now."""
+    _hash_cache().forget(None if path is None else str(path.absolute()))
 
 
 def revision(rows: Iterable[tuple[str, str, str | None]]) -> str:
