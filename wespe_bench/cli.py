@@ -61,9 +61,9 @@ def settings(verb: str, argv: list[str]) -> Any:
 
 
 def _module(entry: Verb) -> ModuleType:
-    import importlib
+    from wespe_bench.foreign import import_own
 
-    return importlib.import_module(entry.module)
+    return import_own(entry.module)
 
 
 def _run(verb: str, argv: list[str]) -> int:

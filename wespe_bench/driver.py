@@ -30,6 +30,7 @@ def run_items(
     chunk: int,
     take: Callable[[Outcome], Iterable[Any]],
     write: Callable[[Sequence[Any]], None],
+    apart: Callable[[Any], Any] | None = None,
     quiet: bool = False,
 ) -> None:
     """Run ``items`` through ``engine`` under a progress bar called ``title``.
@@ -42,7 +43,7 @@ def run_items(
     pending = progress.Flushing(write)
     with progress.bar(len(items), title, quiet=quiet) as bar:
         try:
-            for outcome in engine(setup, context, items, jobs=jobs, chunk=chunk):
+            for outcome in engine(setup, context, items, jobs=jobs, chunk=chunk, apart=apart):
                 if outcome.fatal:
                     raise InputError(
                         f"{outcome.error}; what is done is kept, the same command resumes"

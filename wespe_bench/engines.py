@@ -1,9 +1,13 @@
 """Work items in, rows out: how `enhance` and `score` spread over processes.
 
-An engine is a function ``(setup, context, items, *, jobs, chunk) -> iterator of Outcome``.
+An engine is a function ``(setup, context, items, *, jobs, chunk, apart) -> iterator of Outcome``.
 ``setup(context)`` runs once in each worker and returns the work: a function of a sequence
 of items that returns one Outcome per item. Items and context must pickle; outcomes come in
 any order; the caller stores their rows, so an engine keeps no state worth saving.
+
+``apart(item)`` is None for items that may share their workers with all others of that kind. Items
+of any other value get worker processes that work for this value alone, with ``jobs=0`` too: other
+people's code may do anything to its process.
 """
 
 from __future__ import annotations
@@ -11,9 +15,11 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.context
 import os
 import re
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -22,6 +28,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from wespe_bench.errors import InputError, one_line
@@ -104,8 +111,26 @@ def chunk_of(files: Iterable[Path], count: int) -> int:
     return max(1, min(32, count // 32, int(1_000_000 // (typical + 1))))
 
 
+def groups_of(
+    items: Sequence[Any], apart: Callable[[Any], Any] | None
+) -> list[tuple[bool, Sequence[Any]]]:
+    """Items by the workers that they may share, and whether these are theirs alone."""
+    groups: dict[Any, list[Any]] = {}
+    if apart is None:
+        return [(False, items)]
+    for item in items:
+        groups.setdefault(apart(item), []).append(item)
+    return [(key is not None, group) for key, group in groups.items()]
+
+
 def local(
-    setup: Setup, context: Any, items: Sequence[Any], *, jobs: int, chunk: int = 1
+    setup: Setup,
+    context: Any,
+    items: Sequence[Any],
+    *,
+    jobs: int,
+    chunk: int = 1,
+    apart: Callable[[Any], Any] | None = None,
 ) -> Iterator[Outcome]:
     """This machine: ``jobs`` processes, or none at all with ``jobs=0``.
 
@@ -113,6 +138,13 @@ def local(
     pool is rebuilt, and `wespe_bench.retry` says what of its work is tried again. Workers
     end when this process does, however it ends.
     """
+    for alone, group in groups_of(items, apart):
+        yield from _local(setup, context, group, max(jobs, 1) if alone else jobs, chunk)
+
+
+def _local(
+    setup: Setup, context: Any, items: Sequence[Any], jobs: int, chunk: int
+) -> Iterator[Outcome]:
     if jobs == 0:
         work = setup(context)
         for start in range(0, len(items), max(chunk, 1)):
@@ -150,11 +182,33 @@ def local(
                 pool.stop()
 
 
+_spawning = threading.Lock()
+
+
+class _Process(multiprocessing.context.SpawnProcess):
+    """Does not run the user's script again: our functions are all that a worker needs of us."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
+        with _spawning:
+            script = sys.modules["__main__"]
+            # Without a file or a name multiprocessing has nothing to import in the child.
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                return multiprocessing.context.SpawnProcess._Popen(process_obj)
+            finally:
+                sys.modules["__main__"] = script
+
+
+class _Spawn(multiprocessing.context.SpawnContext):
+    Process = _Process
+
+
 class _Pool:
     """Processes, spawned as work comes; all of them end when one dies."""
 
     def __init__(self, jobs: int, setup: Setup, context: Any) -> None:
-        spawn = multiprocessing.get_context("spawn")
+        spawn = _Spawn()
         self._ready, self._writer = spawn.Pipe(duplex=False)
         self._pool = ProcessPoolExecutor(
             jobs,

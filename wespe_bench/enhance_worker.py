@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import memory, reading
+from wespe_bench import foreign, memory, places, process_state, reading, registry
 from wespe_bench.engines import FATAL, UNUSABLE, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.store import result_of
@@ -52,28 +54,27 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The same for every worker: each plan's enhancer (a spec or the function), and --stretch."""
+    """The same for every worker: each plan's enhancer (a spec or the function), and --stretch.
+
+    ``sources`` are the foreign source files of each plan's enhancer, by path, as they were hashed.
+    """
 
     enhancers: tuple[Any, ...]
     stretch: bool
+    sources: tuple[Mapping[str, bytes], ...]
 
 
 def open_worker(context: Context) -> Callable[[Sequence[Item]], list[Outcome]]:
     """In each worker: load an enhancer for its first photo, keep it."""
-    from wespe_bench.registry import load_enhancer
-
-    loaded: dict[int, _Loaded] = {}
+    load = cache(partial(_load, context))
+    here = Path.cwd()  # an enhancer may change it
 
     def work(items: Sequence[Item]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for plan in dict.fromkeys(item.plan for item in items):
-            if plan not in loaded:
-                enhancer = context.enhancers[plan]
-                loaded[plan] = _Loaded(
-                    load_enhancer(enhancer) if isinstance(enhancer, str) else enhancer
-                )
-            some = [item for item in items if item.plan == plan]
-            outcomes.extend(_enhance_items(loaded[plan], some, context.stretch))
+            some = [_located(item, here) for item in items if item.plan == plan]
+            with _contained(context.enhancers[plan]):
+                outcomes.extend(_enhance_items(load(plan), some, context.stretch))
         return outcomes
 
     return work
@@ -85,6 +86,29 @@ class _Loaded:
 
     enhancer: Any
     has_worked: bool = False
+
+
+def _located(item: Item, here: Path) -> Item:
+    """The item with paths that hold whatever the process's folder becomes."""
+    sample = item.sample
+    if not sample.path.is_absolute() and not places.is_remote(sample.path):
+        sample = replace(sample, path=here / sample.path)
+    folder = item.folder if places.is_remote(item.folder) else here / item.folder
+    return replace(item, sample=sample, folder=folder)
+
+
+def _load(context: Context, plan: int) -> _Loaded:
+    enhancer = context.enhancers[plan]
+    if not isinstance(enhancer, str):
+        return _Loaded(enhancer)
+    if registry.is_foreign(enhancer):
+        foreign.dedicate_process(context.sources[plan])
+    return _Loaded(registry.load_enhancer(enhancer))
+
+
+def _contained(enhancer: Any) -> AbstractContextManager[None]:
+    """Around calls of a function of the verb's own process: what it sets, it alone meets."""
+    return nullcontext() if isinstance(enhancer, str) else process_state.restored()
 
 
 def _enhance_items(loaded: _Loaded, items: Sequence[Item], stretch: bool) -> Iterable[Outcome]:

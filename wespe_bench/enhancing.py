@@ -6,18 +6,17 @@ a killed run, and does a changed photo, or all photos of a changed enhancer, aga
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import run_metadata
+from wespe_bench import describe, run_metadata
 from wespe_bench.arguments import PhotoOptions, WorkerOptions, check_jobs
 from wespe_bench.enhance_worker import Context, Item, open_worker
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError
 from wespe_bench.places import each, place
 from wespe_bench.runs import Failure, Plan, Run, folder_name, tell
 
@@ -42,7 +41,8 @@ def enhance(
 
     ``enhancer`` is a spec (`wespe_bench.registry.load_enhancer`) or a function of a uint8
     (H, W, 3) array. ``jobs`` processes work at once; 0 means this one, and is what a
-    function needs. Photos that fail are reported in the result and do not stop the rest.
+    function needs; other people's code (``module:function``) gets processes of its own in any
+    case. Photos that fail are reported in the result and do not stop the rest.
 
     Raises InputError when the enhancer, the data set or the folder is unusable.
     """
@@ -71,7 +71,10 @@ def enhance_runs(
     quiet: bool = False,
     engine: str = "local",
 ) -> list[Run]:
-    """Run several plans through one pool of workers; one Run per plan, in order."""
+    """Run several plans through one engine; one Run per plan, in order.
+
+    Enhancers of ours share their workers; each of other people's has workers of its own.
+    """
     from wespe_bench import provenance
     from wespe_bench.driver import Row, append_rows, run_items
     from wespe_bench.engines import chunk_of, load_engine
@@ -79,9 +82,9 @@ def enhance_runs(
     run_engine = load_engine(engine)
     todo: list[Item] = []
     kept: list[int] = []
-    # All are loaded before any folder is made: a wrong name leaves nothing behind.
-    loaded = [_load(plan, stretch) for plan in plans]
-    for number, (plan, found) in enumerate(zip(plans, loaded, strict=True)):
+    # All are described before any folder is made: a wrong name leaves nothing behind.
+    described = describe.enhancers(plans, jobs)
+    for number, (plan, found) in enumerate(zip(plans, described, strict=True)):
         waiting, there = _prepare(plan, number, shard, force, stretch, found)
         todo.extend(waiting)
         kept.append(there)
@@ -112,47 +115,21 @@ def enhance_runs(
     run_items(
         run_engine,
         open_worker,
-        Context(tuple(plan.enhancer for plan in plans), stretch),
+        Context(
+            tuple(plan.enhancer for plan in plans),
+            stretch,
+            tuple(found.sources for found in described),
+        ),
         todo,
         title="enhance",
         jobs=jobs,
         chunk=chunk_of((item.sample.path for item in todo), len(todo)),
         take=take,
         write=partial(append_rows, [plan.folder for plan in plans]),
+        apart=lambda item: item.plan if describe.is_apart(plans[item.plan].enhancer) else None,
         quiet=quiet,
     )
     return [Run(plan.folder, done[i], kept[i], tuple(failures[i])) for i, plan in enumerate(plans)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """An enhancer's fingerprint, its function for a sample's fingerprint, and its ``about``."""
-
-    fingerprint: str
-    fingerprint_for: Callable[[Any], Any] | None
-    about: dict[str, Any]
-
-
-def _load(plan: Plan, stretch: bool) -> _Loaded:
-    """Load a plan's enhancer, check it, describe it."""
-    from wespe_bench import provenance
-    from wespe_bench.registry import load_enhancer
-
-    enhancer = load_enhancer(plan.enhancer) if isinstance(plan.enhancer, str) else plan.enhancer
-    try:
-        check = getattr(enhancer, "check", None)
-        if check is not None:
-            check(plan.dataset)
-        # "|" separates an enhancer's fingerprint from a sample's.
-        fingerprint = provenance.fingerprint(enhancer).replace("|", "/")
-        fingerprint_for = getattr(enhancer, "fingerprint_for", None)
-        about = getattr(enhancer, "about", None)
-        about = json.loads(json.dumps(about)) if isinstance(about, dict) else {}
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"{plan.label}: the enhancer fails: {one_line(error)}") from error
-    return _Loaded(fingerprint + ("+stretch" if stretch else ""), fingerprint_for, about)
 
 
 def _prepare(
@@ -161,13 +138,14 @@ def _prepare(
     shard: tuple[int, int],
     force: bool,
     stretch: bool,
-    found: _Loaded,
+    found: describe.Enhancer,
 ) -> tuple[list[Item], int]:
     """Write run.json and samples.parquet; returns what is left to do and how many are kept."""
     from wespe_bench import atomic, provenance, store
 
+    fingerprint = found.fingerprint + ("+stretch" if stretch else "")
     try:
-        run_metadata.write(plan, found.fingerprint, stretch, found.about)
+        run_metadata.write(plan, fingerprint, stretch, found.about, found.versions)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
@@ -187,7 +165,7 @@ def _prepare(
     waiting: list[Item] = []
     there = 0
     for sample in mine:
-        expected = found.fingerprint
+        expected = fingerprint
         if found.fingerprint_for is not None:
             try:
                 expected += "|" + str(found.fingerprint_for(sample))

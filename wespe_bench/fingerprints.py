@@ -16,6 +16,7 @@ import inspect
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, ModuleType
 from typing import Any
@@ -55,19 +56,34 @@ def fingerprint(enhancer: Any) -> str:
     stated = getattr(enhancer, "fingerprint", None)
     if stated is not None:
         return str(stated() if callable(stated) else stated)
-    return describe(enhancer)[0]
+    return describe(enhancer).fingerprint
 
 
-def describe(value: Any) -> tuple[str, dict[str, str]]:
-    """A fingerprint of code and content, and the versions of the distributions it imports."""
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A fingerprint; the versions of what is imported; the foreign source files by path."""
+
+    fingerprint: str
+    versions: dict[str, str]
+    sources: dict[str, bytes]
+
+
+def describe(value: Any) -> Code:
+    """The fingerprint of code and content, and what it rests on."""
     name, walk = name_of(value), _Walk()
     walk.add(name)
     walk.add(value)
-    files, packages = _sources(walk)
-    walk.add(sorted(files.values()))
+    sources, packages = _sources(walk)
+    walk.add(hash_of(sources))
     versions = distributions(packages | walk.packages)
     stack = "+".join(f"{distribution}{version}" for distribution, version in versions.items())
-    return f"{name}:{walk.total.hexdigest()[:16]}:{stack}", versions
+    return Code(f"{name}:{walk.total.hexdigest()[:16]}:{stack}", versions, sources)
+
+
+def hash_of(sources: Mapping[str, bytes]) -> str:
+    """One hash of several files' contents, wherever they lie."""
+    digests = sorted(hashlib.sha256(data).hexdigest() for data in sources.values())
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def name_of(enhancer: Any) -> str:
@@ -111,8 +127,8 @@ def version_of(distribution: str) -> str:
         return "-"
 
 
-def _sources(walk: _Walk) -> tuple[dict[str, str], set[str]]:
-    """Hashes of the foreign files that were met and what they import; installed packages."""
+def _sources(walk: _Walk) -> tuple[dict[str, bytes], set[str]]:
+    """The foreign files that were met and those that they import; installed packages."""
     spaces = {space for space in walk.files.values() if space is not None}
     path = [*(str(space.folder) for space in spaces), *sys.path]
     files, packages = imports.closure(walk.files, path, walk.code)

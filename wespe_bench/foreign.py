@@ -30,6 +30,11 @@ _lock = threading.RLock()
 _active: Namespace | None = None
 
 
+# Bytes to run in place of those that files hold by now.
+_pinned: dict[str, bytes] = {}
+_dedicated = False
+
+
 class _Importing(threading.local):
     """The namespace for which this thread imports something just now."""
 
@@ -37,6 +42,29 @@ class _Importing(threading.local):
 
 
 _importing = _Importing()
+
+
+def _importer() -> Namespace | None:
+    """The namespace that whatever is imported now belongs to.
+
+    In a process for one namespace also what is imported by other means than a statement.
+    """
+    return _importing.space or (_active if _dedicated else None)
+
+
+def dedicate_process(sources: Mapping[str, bytes]) -> None:
+    """This process is for one namespace, which is loaded next.
+
+    ``sources`` are the bytes to run of files by their paths, whatever these hold by now.
+    """
+    global _dedicated
+    _dedicated = True
+    _pinned.update(sources)
+
+
+def loaded() -> Namespace | None:
+    """The namespace that was loaded last in this process."""
+    return _active
 
 
 @functools.cache
@@ -56,16 +84,38 @@ def is_foreign(file: str | Path) -> bool:
     return not any(path.is_relative_to(folder) for folder in _known_folders())
 
 
+def import_own(module_name: str) -> ModuleType:
+    """Import a module of ours, whatever else of its name lies first in `sys.path`.
+
+    Raises ImportError where the process has loaded something else under that name.
+    """
+    top = module_name.partition(".")[0]
+    if top in OWN:
+        root = Path(__file__).resolve().parent.parent
+        if top not in sys.modules:
+            spec = importlib.machinery.PathFinder.find_spec(top, [str(root)])
+            if spec is not None and spec.loader is not None:
+                module = sys.modules[top] = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(module)
+        file = getattr(sys.modules.get(top), "__file__", None)
+        if not file or not Path(file).resolve().is_relative_to(root / top):
+            raise ImportError(
+                f"this process has loaded {file or 'a folder'} as {top!r}, which is the name of a "
+                "part of wespe-bench; rename it"
+            )
+    return importlib.import_module(module_name)
+
+
 class Namespace:
     """The modules of one enhancer or metric; those in ``folder`` are found first.
 
-    ``files`` maps each file loaded to the SHA-256 of the bytes that were run; ``packages`` are
-    the top-level names that its code imported.
+    ``files`` maps each file loaded to the bytes that were run; ``packages`` are the top-level
+    names that its code imported.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.files: dict[str, str] = {}
+        self.files: dict[str, bytes] = {}
         self.packages: set[str] = set()
         self._modules: dict[str, ModuleType] = {}
         self._names: set[str] = set()
@@ -99,7 +149,7 @@ class Namespace:
         """Note that a module of this name is ours, and what its file held."""
         self._names.add(name)
         if file is not None:
-            self.files[str(Path(file).resolve())] = hashlib.sha256(data).hexdigest()
+            self.files[str(Path(file).resolve())] = data
 
     @contextmanager
     def _active(self) -> Iterator[None]:
@@ -186,15 +236,17 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        data = self.get_data(path)
-        if _importing.space is not None:
-            _importing.space.record(fullname, path, data)
+        data = _pinned.get(str(Path(path).resolve()))
+        if data is None:
+            data = self.get_data(path)
+        if (space := _importer()) is not None:
+            space.record(fullname, path, data)
         code: CodeType = self.source_to_code(data, path)
         return code
 
     def exec_module(self, module: ModuleType) -> None:
-        if _importing.space is not None:
-            vars(module)["__builtins__"] = _importing.space.builtins
+        if (space := _importer()) is not None:
+            vars(module)["__builtins__"] = space.builtins
         super().exec_module(module)
 
 
@@ -205,7 +257,7 @@ class _Finder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The spec that the other finders give, with another loader where the file is foreign."""
-        space = _importing.space
+        space = _importer()
         if space is None:
             return None
         others = (finder for finder in sys.meta_path if finder is not self)

@@ -7,7 +7,6 @@ of the top-level package is kept.
 from __future__ import annotations
 
 import dis
-import hashlib
 import importlib.machinery
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,33 +20,33 @@ _MOST_FILES = 5000
 
 def closure(
     files: Iterable[Path], path: Sequence[str], code: Iterable[CodeType] = ()
-) -> tuple[dict[str, str], set[str]]:
-    """SHA-256 of these files and of every foreign file they import; top-level installed packages.
+) -> tuple[dict[str, bytes], set[str]]:
+    """Contents of these files and of every foreign file they import; top-level installed packages.
 
     ``path`` is where modules are looked for, ``code`` is more code whose imports count. A file
-    that cannot be read is left out; one that cannot be compiled is hashed and not followed.
+    that cannot be read is left out; one that cannot be compiled is kept and not followed.
     """
-    hashes: dict[str, str] = {}
+    found: dict[str, bytes] = {}
     packages: set[str] = set()
     waiting = [file.resolve() for file in files]
     for piece in code:
         waiting += _found(_imports(piece), path, None, packages)
-    while waiting and len(hashes) < _MOST_FILES:
+    while waiting and len(found) < _MOST_FILES:
         file = waiting.pop()
-        if str(file) in hashes:
+        if str(file) in found:
             continue
         try:
             data = file.read_bytes()
         except OSError:
             continue
-        hashes[str(file)] = hashlib.sha256(data).hexdigest()
+        found[str(file)] = data
         if file.suffix == ".py":
             try:
                 compiled = compile(data, str(file), "exec", dont_inherit=True)
             except (SyntaxError, ValueError, RecursionError):
                 continue
             waiting += _found(_imports(compiled), path, file, packages)
-    return hashes, packages
+    return found, packages
 
 
 def _imports(code: CodeType) -> Iterator[tuple[int, str, tuple[str, ...]]]:

@@ -44,6 +44,7 @@ LIBRARIES = (
     "numba",
     "torch",
     "torchvision",
+    "onnxruntime",
     "pandas",
     "pyarrow",
 )

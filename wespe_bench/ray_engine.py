@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wespe_bench.engines import THREADS, Outcome, Setup, Work, given_up, run_batch
+from wespe_bench.engines import THREADS, Outcome, Setup, Work, given_up, groups_of, run_batch
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.options import split_options
 from wespe_bench.retry import Batch, Retry
@@ -76,6 +76,7 @@ def ray(
     *,
     jobs: int,
     chunk: int = 1,
+    apart: Callable[[Any], Any] | None = None,
     address: str = "",
     workers: int = 0,
     gpus: float = 0.0,
@@ -90,9 +91,6 @@ def ray(
     """
     if not items:
         return
-    retry = Retry(
-        items, chunk, "Ray workers", "is there enough memory, is the package on every node?"
-    )
     with _connected(address, workers or max(jobs, 1)) as (module, own):
         fixed = workers or (max(jobs, 1) if own else 0)
         if gpus and module.cluster_resources().get("GPU", 0) < gpus:
@@ -100,11 +98,15 @@ def ray(
                 f"--engine ray with gpus={gpus:g}: this Ray cluster has no GPU to share; "
                 "leave gpus out to use its processors"
             )
-        crew = _Crew(module, (setup, context, _surroundings()), gpus)
-        try:
-            yield from _distribute(crew, retry, fixed)
-        finally:
-            crew.dismiss()
+        for _, group in groups_of(items, apart):  # an actor has a process of its own
+            crew = _Crew(module, (setup, context, _surroundings()), gpus)
+            retry = Retry(
+                group, chunk, "Ray workers", "is there enough memory, is the package on every node?"
+            )
+            try:
+                yield from _distribute(crew, retry, fixed)
+            finally:
+                crew.dismiss()
 
 
 @dataclass(eq=False)

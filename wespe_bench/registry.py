@@ -20,7 +20,6 @@ Specs
 from __future__ import annotations
 
 import difflib
-import importlib
 import importlib.machinery
 import inspect
 import sys
@@ -149,10 +148,19 @@ def resolve(target: str) -> Any:
     """Import "module:attribute"; the attribute. Raises InputError when it is not there."""
     module_name, _, attribute = target.partition(":")
     try:
-        module = importlib.import_module(module_name)
+        module = foreign.import_own(module_name)
     except (Exception, SystemExit) as error:  # a stranger's module may do anything
         raise _unimportable(module_name, target, error) from error
     return _attribute(module, attribute, target)
+
+
+def check_own_packages() -> None:
+    """Raise InputError where the process has loaded modules of the user's under our names."""
+    for name in foreign.OWN:
+        try:
+            foreign.import_own(name)
+        except ImportError as error:
+            raise InputError(str(error)) from None
 
 
 def _attribute(module: Any, attribute: str, target: str) -> Any:

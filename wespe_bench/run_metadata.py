@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 
 def write(
-    plan: Plan, fingerprint: str, stretch: bool, about: Mapping[str, Any] | None = None
+    plan: Plan,
+    fingerprint: str,
+    stretch: bool,
+    about: Mapping[str, Any] | None = None,
+    versions: Mapping[str, str] | None = None,
 ) -> None:
     """Begin a run, or resume it: write run.json and samples.parquet.
 
-    ``about`` is the enhancer's own description (`wespe_bench.types.Enhancer`).
+    ``about`` is the enhancer's own description (`wespe_bench.types.Enhancer`), ``versions`` are
+    those of the distributions that it imports.
 
     Raises InputError when the folder holds another run, or something that is none, and
     OSError when it cannot be written.
@@ -73,7 +78,7 @@ def write(
                 "n": len(plan.dataset),
                 "options": options,
             },
-            "versions": provenance.versions(),
+            "versions": {**provenance.versions(), **(versions or {})},
             "device": provenance.device(),
             "platform": provenance.machine(),
             "created": created,

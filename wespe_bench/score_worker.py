@@ -10,12 +10,13 @@ import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wespe_bench import foreign, places, registry
 from wespe_bench.engines import UNUSABLE, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.store import result_of
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One result to score: of which run, with which reference, by which metrics (specs)."""
+    """One result to score: of which run, with which reference, by which metrics (specs).
+
+    ``apart`` is the spec of other people's metric, which has workers of its own.
+    """
 
     run: int
     sample: str
@@ -36,6 +40,7 @@ class Item:
     reference: Path | None
     reference_sha256: str | None
     metrics: tuple[str, ...]
+    apart: str | None = None
 
     @property
     def image(self) -> Path:
@@ -48,20 +53,41 @@ def failure_row(sample: str, metric: str, error: str) -> dict[str, Any]:
     return {"sample": sample, "stage": "score", "metric": metric, "error": error}
 
 
-def open_worker(context: None) -> Callable[[Sequence[Item]], list[Outcome]]:
-    """The engine's setup: nothing to prepare, a metric is loaded for its first photo."""
-    from wespe_bench.registry import load_metric
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Of other people's metrics, by spec: the version of their rows, their source files by path."""
 
-    return partial(_score_items, cache(load_metric), set())
+    versions: Mapping[str, str]
+    sources: Mapping[str, Mapping[str, bytes]]
+
+
+def open_worker(context: Context) -> Callable[[Sequence[Item]], list[Outcome]]:
+    """The engine's setup: nothing to prepare, a metric is loaded for its first photo."""
+    score, here = partial(_score_items, cache(partial(_load, context)), set()), Path.cwd()
+
+    def work(items: Sequence[Item]) -> list[Outcome]:
+        # A metric may change the folder of its process.
+        return score([replace(i, folder=here / i.folder) if _is_local(i) else i for i in items])
+
+    return work
+
+
+def _is_local(item: Item) -> bool:
+    return not places.is_remote(item.folder)
+
+
+def _load(context: Context, name: str) -> Metric:
+    if name not in context.versions:
+        return registry.load_metric(name)
+    foreign.dedicate_process(context.sources[name])
+    return replace(registry.load_metric(name), version=context.versions[name])
 
 
 def open_preparer(context: None) -> Callable[[Sequence[str]], list[Outcome]]:
     """The setup of a process that prepares metrics; what they download is kept on the disk."""
-    from wespe_bench.registry import load_metric
-
     def work(names: Sequence[str]) -> list[Outcome]:
         for name in names:
-            prepare = load_metric(name).prepare
+            prepare = registry.load_metric(name).prepare
             if prepare is not None:
                 prepare()
         return [Outcome(name) for name in names]

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import run_metadata
+from wespe_bench import describe, run_metadata
 from wespe_bench.arguments import WorkerOptions, check_jobs
 from wespe_bench.errors import InputError
 from wespe_bench.places import each, place
+from wespe_bench.registry import is_foreign
 from wespe_bench.runs import Failure, Run, tell
-from wespe_bench.score_worker import Item, failure_row, open_worker
+from wespe_bench.score_worker import Context, Item, failure_row, open_worker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,9 +61,12 @@ def score_runs(
     force: bool = False,
     quiet: bool = False,
     engine: str = "local",
+    scorers: Mapping[str, describe.Scorer] | None = None,
 ) -> list[Run]:
-    """Score several runs through one pool of workers; one Run per folder, in order.
+    """Score several runs through one engine; one Run per folder, in order.
 
+    Metrics of ours share their workers; each of other people's has workers of its own.
+    ``scorers`` is what `wespe_bench.describe.metrics` says of the metrics, where it was asked.
     In the result ``done`` and ``kept`` count photos: with at least one new row, and with
     all rows there already.
     """
@@ -70,10 +74,10 @@ def score_runs(
     from wespe_bench.driver import Row, append_rows, run_items
     from wespe_bench.engines import chunk_of, load_engine
     from wespe_bench.metrics import precompile
-    from wespe_bench.registry import load_metric
 
     run_engine = load_engine(engine)
-    records = {name: load_metric(name) for name in dict.fromkeys(metrics)}
+    scorers = describe.metrics(metrics, jobs) if scorers is None else scorers
+    records = {name: scorer.record for name, scorer in scorers.items()}
     if not records:
         raise InputError("no metrics to compute")
     prepare_metrics(tuple(records), min(jobs, 1))
@@ -87,7 +91,7 @@ def score_runs(
         failures[number].extend(broken)
 
     precompile.finish({metric for item in todo for metric in item.metrics})
-    done = [0] * len(folders)
+    done: list[set[str]] = [set() for _ in folders]
     standing = [_failed(folder) for folder in folders]
 
     def take(outcome: Outcome) -> Iterator[Row]:
@@ -96,7 +100,8 @@ def score_runs(
         wrong = [row for row in outcome.rows if "error" in row]
         if outcome.error:
             wrong = [failure_row(item.sample, metric, outcome.error) for metric in item.metrics]
-        done[item.run] += bool(scored)
+        if scored:
+            done[item.run].add(item.sample)
         if item.reference is not None and any(
             row["reference_sha256"] not in (None, item.reference_sha256) for row in scored
         ):
@@ -117,21 +122,27 @@ def score_runs(
     run_items(
         run_engine,
         open_worker,
-        None,
+        Context(
+            {name: records[name].version for name in records if is_foreign(name)},
+            {name: scorer.sources for name, scorer in scorers.items()},
+        ),
         todo,
         title="score",
         jobs=jobs,
         chunk=chunk_of((item.image for item in todo), len(todo)),
         take=take,
         write=functools.partial(append_rows, folders),
+        apart=lambda item: item.apart,
         quiet=quiet,
     )
-    return [Run(f, done[i], kept[i], tuple(failures[i])) for i, f in enumerate(folders)]
+    return [Run(f, len(done[i]), kept[i], tuple(failures[i])) for i, f in enumerate(folders)]
 
 
 @functools.cache
 def prepare_metrics(names: tuple[str, ...], jobs: int) -> None:
     """Call each metric's ``prepare``, once; with ``jobs`` in a process that ends with it.
+
+    Other people's are prepared when they are described (`wespe_bench.describe`).
 
     Raises InputError for a metric that cannot be used.
     """
@@ -139,7 +150,8 @@ def prepare_metrics(names: tuple[str, ...], jobs: int) -> None:
     from wespe_bench.registry import load_metric
     from wespe_bench.score_worker import open_preparer
 
-    todo = [name for name in names if load_metric(name).prepare is not None]
+    ours = [name for name in names if not is_foreign(name)]
+    todo = [name for name in ours if load_metric(name).prepare is not None]
     for outcome in local(open_preparer, None, todo, jobs=jobs):
         if outcome.fatal:
             raise InputError(outcome.error)
@@ -194,13 +206,12 @@ def _prepare(
             columns = ("metric_version", "image_sha256", "reference_sha256")
             if force or old is None or tuple(old[c] for c in columns) != current:
                 missing.append(name)
-        if missing:
-            path = None if reference is None else place(reference)
-            waiting.append(
-                Item(number, sample, folder, path, row["reference_sha256"], tuple(missing))
-            )
-        else:
-            complete += 1
+        path = None if reference is None else place(reference)
+        make = functools.partial(Item, number, sample, folder, path, row["reference_sha256"])
+        if ours := tuple(name for name in missing if not is_foreign(name)):
+            waiting.append(make(ours))
+        waiting += [make((name,), apart=name) for name in missing if name not in ours]
+        complete += not missing
     return waiting, complete, failures
 
 

@@ -150,14 +150,15 @@ def report(config: Report) -> int:
 
 def run_suite(config: RunSuite) -> int:
     """Enhance, score, report; returns the exit code."""
-    from wespe_bench import provenance, store
+    from wespe_bench import describe, provenance, store
     from wespe_bench.engines import load_engine, parse_shard
     from wespe_bench.enhancing import enhance_runs
     from wespe_bench.labels import parse_named
     from wespe_bench.metrics import precompile
-    from wespe_bench.registry import SUITES, load_metric, resolve, unknown
+    from wespe_bench.registry import SUITES, check_own_packages, resolve, unknown
     from wespe_bench.scoring import DEFAULT_METRICS, prepare_metrics, score_runs
 
+    check_own_packages()
     if config.suite and config.suite not in SUITES:
         raise unknown("suite", config.suite, SUITES)
     suite: Suite | None = resolve(SUITES[config.suite]) if config.suite else None
@@ -165,9 +166,9 @@ def run_suite(config: RunSuite) -> int:
     if not specs:
         raise InputError("nothing to run: name a --suite or --enhancers; see wespe-bench list")
     metrics = config.metrics or (suite.metrics if suite else DEFAULT_METRICS)
-    records = {name: load_metric(name) for name in metrics}
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
+    scorers = describe.metrics(metrics, config.jobs)
     load_engine(config.engine)
     prepare_metrics(tuple(dict.fromkeys(metrics)), min(config.jobs, 1))
     if config.verify:
@@ -184,7 +185,7 @@ def run_suite(config: RunSuite) -> int:
         for item in named
     ]
     paired = any(dataset.paired for dataset, _ in datasets)
-    precompile.start({n for n, metric in records.items() if paired or not metric.full_reference})
+    precompile.start({n for n, s in scorers.items() if paired or not s.record.full_reference})
     made = enhance_runs(
         plans,
         jobs=config.jobs,
@@ -200,6 +201,7 @@ def run_suite(config: RunSuite) -> int:
         shard=shard,
         engine=config.engine,
         force=config.force,
+        scorers=scorers,
     )
     failures = [failure for run in (*made, *scored) for failure in run.failures]
     kept = sum(run.kept for run in made)

@@ -214,6 +214,6 @@ def test_versions_of_what_is_imported(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import skimage.color, json\ndef f(im):\n    import png\n    return im\n"
     )
-    _, versions = fingerprints.describe(load_enhancer(f"{tmp_path}/mine.py:f"))
+    versions = fingerprints.describe(load_enhancer(f"{tmp_path}/mine.py:f")).versions
     assert list(versions) == ["numpy", "pillow", "pypng", "scikit-image"]
     assert versions["numpy"] == np.__version__
