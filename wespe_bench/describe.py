@@ -127,13 +127,15 @@ def _answer(task: _Task) -> dict[str, Any]:
         try:
             if metric.prepare is not None:
                 metric.prepare()
+        except InputError:
+            raise
         except Exception as error:
             reason = one_line(error)
             raise InputError(f"the metric {task.spec} cannot work here: {reason}") from error
         sources = fingerprints.describe(metric).sources
         version = f"{metric.version}+{fingerprints.hash_of(sources)[:8]}"
-        functions = {"batch": None, "aggregate": None, "prepare": None}
-        record = replace(metric, version=version, compute=_unreachable, **functions)
+        record = replace(metric, version=version, compute=_unreachable)
+        record = replace(record, batch=None, aggregate=None, prepare=None)
         return {"record": record, "sources": sources}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)

@@ -85,6 +85,7 @@ def _load(context: Context, name: str) -> Metric:
 
 def open_preparer(context: None) -> Callable[[Sequence[str]], list[Outcome]]:
     """The setup of a process that prepares metrics; what they download is kept on the disk."""
+
     def work(names: Sequence[str]) -> list[Outcome]:
         for name in names:
             prepare = registry.load_metric(name).prepare

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wespe_bench import enhance, load_dataset, score
+from wespe_bench import enhance, load_dataset, load_scores, score
 from wespe_bench.enhancing import enhance_runs
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
@@ -85,10 +85,8 @@ def test_two_with_modules_of_one_name(
         for plan in plans:
             made = read_rgb(plan.folder / "images" / f"{sample.id}.png")
             np.testing.assert_array_equal(made, expected[plan.label])
-    from wespe_bench import store
-
     for plan in plans:
-        rows = store.load_scores(plan.folder).set_index(["metric", "sample"])["value"]
+        rows = load_scores(plan.folder).set_index(["metric", "sample"])["value"]
         for sample in dataset.samples:
             mean = read_rgb(plan.folder / "images" / f"{sample.id}.png").mean()
             assert rows["a", sample.id] == mean + 10 and rows["b", sample.id] == mean + 20
