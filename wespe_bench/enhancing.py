@@ -215,7 +215,7 @@ def main(config: Enhance) -> int:
     from wespe_bench.datasets.choice import choose
     from wespe_bench.engines import load_engine, parse_shard
     from wespe_bench.labels import parse_named
-    from wespe_bench.registry import load_enhancer
+    from wespe_bench.registry import is_foreign, load_enhancer
 
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
@@ -223,7 +223,8 @@ def main(config: Enhance) -> int:
     if config.verify:
         provenance.forget()
     named = parse_named(config.enhancer)
-    load_enhancer(named.spec)  # a wrong name is an error before a data set is hashed
+    if not is_foreign(named.spec):
+        load_enhancer(named.spec)  # a wrong name is an error before a data set is hashed
     dataset, options = choose(config.dataset, config)
     out = place(config.out) if config.out else Path("runs", folder_name(dataset.name), named.label)
     run = enhance_runs(
