@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,3 +104,12 @@ def new_page(context: BrowserContext, faults: list[str]) -> Iterator[Callable[[]
 @pytest.fixture
 def page(new_page: Callable[[], Page]) -> Page:
     return new_page()
+
+
+if __name__ == "__main__":
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = browsers(playwright.chromium.executable_path)
+    print(found[0] if found else "no browser")
+    sys.exit(not found)
