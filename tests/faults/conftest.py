@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import entry_point
-from tests.faults.drivers import enhance, fill, score
+from tests.faults.drivers import csv, fill, finish
+from tests.shared_folders import made_once
 
 
 @pytest.fixture
@@ -21,8 +20,10 @@ def place(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The exported rows of the photos of `place` when nothing disturbs the run."""
-    folder = tmp_path_factory.mktemp("calm")
-    fill(folder)
-    for arguments in (enhance("calm"), score("calm"), ["export", "scores", "calm"]):
-        subprocess.run([*entry_point(), *arguments], cwd=folder, check=True, capture_output=True)
-    return (folder / "calm" / "scores.csv").read_bytes()
+
+    def calm(folder: Path) -> None:
+        fill(folder)
+        finish(folder, "calm")
+        csv("calm", folder)
+
+    return (made_once(tmp_path_factory, "calm", calm) / "calm" / "scores.csv").read_bytes()

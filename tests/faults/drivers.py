@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.conftest import Command, entry_point
+from tests.conftest import entry_point
+from tests.verbs import run_here
 from wespe_bench import store
 from wespe_bench.images import write_png
 
@@ -32,29 +33,32 @@ def fill(folder: Path) -> None:
     (folder / "slow.py").write_text(SLOW_ENHANCER)
 
 
-def enhance(out: str) -> list[str]:
-    return [
-        "enhance",
-        "slow.py:enhance",
-        "--input",
-        "in",
-        "--reference",
-        "ref",
-        "--out",
-        out,
-        "--jobs",
-        "2",
-    ]
+def enhance(out: str, jobs: int = 2) -> list[str]:
+    photos = ["--input", "in", "--reference", "ref"]
+    return ["enhance", "slow.py:enhance", *photos, "--out", out, "--jobs", str(jobs)]
 
 
-def score(out: str) -> list[str]:
-    return ["score", out, "--jobs", "2"]
+def score(out: str, jobs: int = 2) -> list[str]:
+    return ["score", out, "--jobs", str(jobs)]
 
 
-def csv(command: Command, out: str, cwd: Path) -> bytes:
-    result = command("export", "scores", out, cwd=cwd)
-    assert result.returncode == 0, result.stderr
+def csv(out: str, cwd: Path) -> bytes:
+    """The rows of a run, as exported."""
+    succeeds(["export", "scores", out], cwd)
     return (cwd / out / "scores.csv").read_bytes()
+
+
+def succeeds(arguments: list[str], cwd: Path) -> str:
+    """A verb in this process that ends well; what it printed."""
+    result = run_here(cwd, *arguments)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def finish(cwd: Path, out: str = "hit") -> None:
+    """What is left to enhance and to score, in this process."""
+    succeeds(enhance(out, jobs=0), cwd)
+    succeeds(score(out, jobs=0), cwd)
 
 
 def start(
@@ -76,8 +80,9 @@ def await_images(process: subprocess.Popen[str], run: Path, count: int) -> None:
         time.sleep(0.02)
 
 
-def agree(command: Command, place: Path, expected: bytes) -> None:
-    assert csv(command, "hit", place) == expected.replace(b"calm", b"hit")
+def agree(place: Path, expected: bytes) -> None:
+    """The run `hit` has the rows of the undisturbed one, each once, and leaves no other files."""
+    assert csv("hit", place) == expected.replace(b"calm", b"hit")
     assert len(store.load(place / "hit", "scores")) == COUNT * 5
     assert len(store.load(place / "hit", "enhanced")) == COUNT
     assert not list((place / "hit").rglob("*.tmp"))

@@ -10,21 +10,31 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from tests.faults.drivers import COUNT, agree, await_images, enhance, score, start
+from tests.faults.drivers import (
+    COUNT,
+    agree,
+    await_images,
+    enhance,
+    finish,
+    score,
+    start,
+    succeeds,
+)
 from tests.faults.injected import injected
+from tests.verbs import run_here
 from wespe_bench import store
 
 
-def test_two_drivers_on_one_run(command: Command, place: Path, expected: bytes) -> None:
+def test_two_drivers_on_one_run(place: Path, expected: bytes) -> None:
     for stage in (enhance, score):
-        both = [start(stage("hit"), place) for _ in range(2)]
+        both = [start(stage("hit", jobs=1), place) for _ in range(2)]
         for process in both:
             _, errors = process.communicate(timeout=300)
             assert process.returncode == 0, errors
-    agree(command, place, expected)
+    agree(place, expected)
 
 
-def test_the_photos_vanish_and_come_back(command: Command, place: Path, expected: bytes) -> None:
+def test_the_photos_vanish_and_come_back(place: Path, expected: bytes) -> None:
     process = start(enhance("hit"), place)
     await_images(process, place / "hit", 5)
     (place / "in").rename(place / "away")
@@ -34,14 +44,12 @@ def test_the_photos_vanish_and_come_back(command: Command, place: Path, expected
     kept = len(store.load(place / "hit", "enhanced"))
     assert 5 <= kept < COUNT
     (place / "away").rename(place / "in")
-    again = command(*enhance("hit"), cwd=place)
-    assert again.returncode == 0, again.stderr
-    assert f"{COUNT - kept} photos enhanced" in again.stdout
-    assert command(*score("hit"), cwd=place).returncode == 0
-    agree(command, place, expected)
+    assert f"{COUNT - kept} photos enhanced" in succeeds(enhance("hit", jobs=0), place)
+    finish(place)
+    agree(place, expected)
 
 
-def test_the_run_folder_vanishes(command: Command, place: Path, expected: bytes) -> None:
+def test_the_run_folder_vanishes(place: Path, expected: bytes) -> None:
     process = start(enhance("hit"), place)
     await_images(process, place / "hit", 5)
     shutil.rmtree(place / "hit", ignore_errors=True)
@@ -50,26 +58,22 @@ def test_the_run_folder_vanishes(command: Command, place: Path, expected: bytes)
     assert process.returncode == 2, errors
     assert "its run.json has gone" in errors and "Traceback" not in errors
     shutil.rmtree(place / "hit")
-    for arguments in (enhance("hit"), score("hit")):
-        result = command(*arguments, cwd=place)
-        assert result.returncode == 0, result.stderr
-    agree(command, place, expected)
+    finish(place)
+    agree(place, expected)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", [1.0, 4e9])
-def test_clocks_play_no_role(command: Command, place: Path, expected: bytes, when: float) -> None:
+def test_clocks_play_no_role(place: Path, expected: bytes, when: float) -> None:
     """Every file of the run as if written in 1970, or in 2096: nothing is done twice."""
-    half = [*enhance("hit"), "--shard", "1/2"]
-    assert command(*half, cwd=place).returncode == 0
+    succeeds([*enhance("hit", jobs=0), "--shard", "1/2"], place)
     for path in [*(place / "hit").rglob("*"), *(place / "in").iterdir()]:
         os.utime(path, (when, when))
-    result = command(*enhance("hit"), cwd=place)
-    assert result.returncode == 0, result.stderr
-    assert f"{COUNT // 2} photos enhanced" in result.stdout
-    assert f"{COUNT // 2} were there already" in result.stdout
-    assert command(*score("hit"), cwd=place).returncode == 0
-    agree(command, place, expected)
+    told = succeeds(enhance("hit", jobs=0), place)
+    assert f"{COUNT // 2} photos enhanced" in told
+    assert f"{COUNT // 2} were there already" in told
+    finish(place)
+    agree(place, expected)
 
 
 # A quarter of the photos in, the clock of the driver, and of each worker at its second look,
@@ -100,7 +104,7 @@ def test_the_clock_is_put_back(command: Command, place: Path, expected: bytes) -
         shown = re.findall(r"(\d+)/60 \[([^<]*)<([^,]*)", result.stderr)
         assert len({int(count) for count, _, _ in shown}) >= 3, result.stderr
         assert not [times for _, *times in shown if "-" in "".join(times)]
-    agree(command, place, expected)
+    agree(place, expected)
 
 
 # What a file system that hangs would do: the photo is read only once all others are done.
@@ -125,19 +129,18 @@ def test_a_slow_file_holds_up_no_other(command: Command, place: Path, expected: 
         result = command(*stage("hit"), cwd=place, env=environment)
         assert result.returncode == 0, result.stderr
     assert (place / "others").read_text() == "59"
-    agree(command, place, expected)
+    agree(place, expected)
 
 
 @pytest.mark.slow
-def test_a_half_written_part(command: Command, place: Path, expected: bytes) -> None:
+def test_a_half_written_part(place: Path, expected: bytes) -> None:
     """A disk that lost the end of a file: the part is named, and without it all is done again."""
-    for arguments in (enhance("hit"), score("hit")):
-        assert command(*arguments, cwd=place).returncode == 0
+    finish(place)
     part = max((place / "hit" / "scores").iterdir(), key=lambda path: path.stat().st_size)
     part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
-    result = command(*score("hit"), cwd=place)
+    result = run_here(place, *score("hit", jobs=0))
     assert result.returncode == 2
     assert part.name in result.stderr and "Traceback" not in result.stderr
     part.unlink()
-    assert command(*score("hit"), cwd=place).returncode == 0
-    agree(command, place, expected)
+    finish(place)
+    agree(place, expected)

@@ -270,7 +270,7 @@ def test_ten_kills(
         shards = [f"shard{i}" for i in (1, 2, 3)]
         ordeal.merge(["merge", *shards, "--out", "."], run / "images", 2)
     assert len(ordeal.log) == 10
-    assert csv(command, "hit", tmp_path) == csv(command, "calm", calm).replace(b"calm", b"hit")
+    assert csv("hit", tmp_path) == csv("calm", calm).replace(b"calm", b"hit")
     failures = store.load_failures(run)
     assert len(failures) == 5  # bpp and psnr of the deadly reference, psnr of the damaged one
     assert failures.equals(store.load_failures(calm / "calm"))
