@@ -9,19 +9,24 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 # Workers of xdist share the cores, and threads that spin while another process has the core cost
 # small trainings several times their work. Set before anything imports numpy or torch.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Where the tests run in the background, Ctrl-C is ignored, by them and by all they start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from tests import needs
-from wespe_bench.images import write_png
+from tests.shared_folders import made_once
+from wespe_bench.images import encode_png, write_png
 from wespe_bench.metrics import precompile
 from wespe_bench.registry import METRICS
 
@@ -82,6 +87,12 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["WESPE_DATA"] = str(tmp_path_factory.mktemp("data"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_flushing() -> None:
+    """Nothing that a test writes has to survive a power cut, and each flush waits for the disk."""
+    os.fsync = lambda descriptor: os.fstat(descriptor) and None  # a closed file is still an error
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder of six small random photos, img1.png .. img6.png."""
@@ -100,6 +111,17 @@ def references(tmp_path: Path, photos: Path) -> Path:
     for photo in sorted(photos.iterdir()):
         write_png(folder / photo.name, rng.integers(0, 256, (24, 32, 3), np.uint8))
     return folder
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures stay blank: to draw one takes longer than a small training."""
+    from matplotlib.figure import Figure
+
+    def blank(_: Figure, file: IO[bytes], **options: object) -> None:
+        file.write(encode_png(np.zeros((1, 1, 3), np.uint8)))
+
+    monkeypatch.setattr(Figure, "savefig", blank)
 
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -127,6 +149,18 @@ def run_in(folder: Path, *arguments: object, **options: object) -> subprocess.Co
 def entry_point() -> list[str]:
     """The installed ``wespe-bench`` of this environment."""
     return [str(Path(sys.executable).with_name("wespe-bench"))]
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that ``wespe-bench demo`` leaves, by a process of its own. To be read only."""
+
+    def make(folder: Path) -> None:
+        result = run_in(folder, "demo")
+        assert result.returncode == 0, result.stderr
+        (folder / "stdout").write_text(result.stdout, "utf-8")
+
+    return made_once(tmp_path_factory, "demo", make) / "runs" / "demo"
 
 
 @pytest.fixture(scope="session")

@@ -12,36 +12,29 @@ import pytest
 
 from docs.readme import ROOT, SENTENCE, TABLE, renewed, sentence_of, shown, table_of
 from reports.compare import one_sentence
-from tests.conftest import Command, run_in
+from tests.conftest import Command
 from wespe_bench import atomic
 from wespe_bench.suites import COMPARED
 
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the README's first command leaves. To be read only."""
-    folder = tmp_path_factory.mktemp("demo")
-    result = run_in(folder, "demo")
-    assert result.returncode == 0, result.stderr
-    assert "runs/demo/report.html" in result.stdout
-    assert all(
-        (folder / "runs/demo" / page).stat().st_size for page in ("report.md", "report.html")
-    )
-    assert one_sentence(folder / "runs" / "demo", *COMPARED) in result.stdout
-    return folder / "runs" / "demo"
+def test_the_first_command_prints_and_leaves_what_it_should(demo_run: Path) -> None:
+    stdout = (demo_run.parents[1] / "stdout").read_text("utf-8")
+    assert "runs/demo/report.html" in stdout
+    assert all((demo_run / page).stat().st_size for page in ("report.md", "report.html"))
+    assert one_sentence(demo_run, *COMPARED) in stdout
 
 
 def test_table_and_sentence_are_what_the_demo_prints(
-    demo: Path, request: pytest.FixtureRequest
+    demo_run: Path, request: pytest.FixtureRequest
 ) -> None:
     if request.config.getoption("--rewrite-golden"):
-        atomic.write_text(ROOT / "README.md", renewed(README, demo))
+        atomic.write_text(ROOT / "README.md", renewed(README, demo_run))
         return
     advice = "uv run pytest --rewrite-golden writes the README's table and sentence anew"
-    assert table_of(demo) == shown(README, TABLE), advice
-    assert sentence_of(demo) == shown(README, SENTENCE), advice
+    assert table_of(demo_run) == shown(README, TABLE), advice
+    assert sentence_of(demo_run) == shown(README, SENTENCE), advice
 
 
 def test_python_lines_run(tmp_path: Path, command: Command) -> None:
@@ -76,15 +69,15 @@ def test_a_pack_is_read_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert names["inputs"].dtype == np.uint8
 
 
-def test_own_enhancer_in_two_lines(demo: Path, tmp_path: Path, command: Command) -> None:
+def test_own_enhancer_in_two_lines(demo_run: Path, tmp_path: Path, verb: Command) -> None:
     """After the demo, as the README has it: what the demo did is kept."""
-    shutil.copytree(demo, tmp_path / "runs" / "demo")
+    shutil.copytree(demo_run, tmp_path / "runs" / "demo")
     echo = re.search(r'^echo "(def enhance.*)" > mine\.py$', README, flags=re.MULTILINE)
     line = re.search(r"^uv run wespe-bench (run --suite demo .*)$", README, flags=re.MULTILINE)
     assert echo
     assert line
     (tmp_path / "mine.py").write_text(echo[1] + "\n")
-    result = command(*line[1].split())
+    result = verb(*line[1].split())
     assert result.returncode == 0, result.stderr
     assert "| Mine" in result.stdout
     assert "5 results new, 40 there already" in result.stdout

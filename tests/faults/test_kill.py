@@ -98,7 +98,7 @@ METRIC = Metric("slow", "1", "", True, True, compute)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_ten_times_in_each_stage(place: Path) -> None:
     (place / "slow.py").write_text(SLOW_ENHANCER.replace("0.02", "0.1"))
     (place / "slow_metric.py").write_text(SLOW_METRIC)

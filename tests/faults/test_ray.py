@@ -56,7 +56,7 @@ def rows(run: Path, target: Path) -> str:
     return target.read_text().replace(run.name, "RUN")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_node_joins_and_is_killed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     work = ["run", "--enhancers", "slow.py:enhance", "--input", "in", "--reference", "ref"]

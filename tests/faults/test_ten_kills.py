@@ -246,7 +246,7 @@ def raw(run: Path, kind: str) -> list[tuple[object, ...]]:
     return list(zip(*(column.to_pylist() for column in keys.columns), strict=True))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ENGINES)
 def test_ten_kills(
     command: Command, photos: Path, calm: Path, tmp_path: Path, ordeal: Ordeal, engine: str

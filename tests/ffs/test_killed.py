@@ -142,7 +142,7 @@ def test_interrupted_killed_resumed(tmp_path: Path) -> None:
     reconcile(folder, server, target, 2, heard + said)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_random_kills(tmp_path: Path) -> None:
     server, folder = Server(World(6000, seed=4), faults=True, seed=1), tmp_path / "out"
     rng, kills, heard = random.Random(7), 0, ""
@@ -165,7 +165,7 @@ def test_twenty_random_kills(tmp_path: Path) -> None:
     print(reconcile(folder, server, target, kills, heard + said))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_thousand_photos(tmp_path: Path) -> None:
     """Two thousand photos with all faults on, killed and interrupted on the way."""
     photos = 2000

@@ -26,6 +26,8 @@ from wespe_bench.cli import call, settings
 from wespe_bench.images import read_rgb
 from wespe_bench.registry import load_metric
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

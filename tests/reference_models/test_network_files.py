@@ -17,7 +17,11 @@ KINDS = {"pt2": "pt2", "torchscript": "ts", "onnx": "onnx"}
 
 
 def _save(module: nn.Module, kind: str, path, example=None) -> None:
-    """Export with free height and width."""
+    """Export with free height and width.
+
+    To ONNX by torch's new exporter for a generator, and by its old one, which takes a
+    hundredth of the time, for the small networks below.
+    """
     module = module.eval()
     example = torch.rand(1, 3, 24, 32) if example is None else example
     free = tuple(
@@ -30,9 +34,17 @@ def _save(module: nn.Module, kind: str, path, example=None) -> None:
             torch.export.save(torch.export.export(module, (example,), dynamic_shapes=free), path)
         elif kind == "torchscript":
             torch.jit.save(torch.jit.trace(module, example), path)
-        else:
+        elif isinstance(module, Generator):
             torch.onnx.export(
                 module, (example,), path, dynamo=True, dynamic_shapes=free, verbose=False
+            )
+        else:
+            names = {axis: f"axis{axis}" for axis in free[0]}
+            torch.onnx.export(
+                *(module, (example,), path),
+                dynamo=False,
+                input_names=["image"],
+                dynamic_axes={"image": names},
             )
 
 
@@ -65,7 +77,7 @@ class Undefined(nn.Module):
 @pytest.mark.parametrize("padding", ["zero", "reflect"])
 def test_an_exported_generator_gives_the_same(tmp_path, kind, padding):
     torch.manual_seed(0)
-    generator = Generator(width=6, blocks=2, padding=padding, init_std=0.1).eval()
+    generator = Generator(width=6, blocks=1, padding=padding, init_std=0.1).eval()
     path = tmp_path / f"network.{KINDS[kind]}"
     _save(generator, kind, path)
     enhancer = load_enhancer(f"{kind}:{path}")

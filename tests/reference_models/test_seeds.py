@@ -13,6 +13,7 @@ from tests.reference_models.trainings import DPED, WESPE, make_photos, run
 from wespe_bench.cli import main
 from wespe_bench.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 SHORT = ("--iterations", "2", "--vgg", "random", "--log-every", "1")
 
 

@@ -1,6 +1,5 @@
 """Trainings that are cut short, crowded or asked for the impossible."""
 
-import os
 import shlex
 import signal
 import subprocess
@@ -12,11 +11,12 @@ import torch
 
 from reference_models.parallel import Ranks, alone
 from tests.conftest import entry_point
-from tests.reference_models.trainings import DPED, WESPE, make_photos, run
+from tests.reference_models.trainings import DPED, WESPE, begin_rank, make_photos, run
 from wespe_bench.cli import settings
 from wespe_bench.errors import InputError
 from wespe_bench.training import curves, resume
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 BOTH = pytest.mark.parametrize("options", [pytest.param(o, id=o[1]) for o in (WESPE, DPED)])
 
 
@@ -26,12 +26,11 @@ def place(tmp_path, monkeypatch):
     return make_photos(tmp_path)
 
 
-def _begin(place, options, *more, **environment):
+def _begin(place, options, *more):
     """The training as a process of its own."""
     return subprocess.Popen(
         [*entry_point(), *options, *more],
         cwd=place,
-        env=os.environ | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -170,21 +169,7 @@ def test_an_interrupted_training_loses_nothing(place, options, monkeypatch):
 
 
 def test_a_process_that_dies_is_said_by_the_other(place):
-    port = str(20_000 + os.getpid() % 20_000)
-    both = [
-        _begin(
-            place,
-            WESPE,
-            *("--iterations", "100000"),
-            RANK=str(rank),
-            WORLD_SIZE="2",
-            LOCAL_RANK=str(rank),
-            MASTER_ADDR="127.0.0.1",
-            MASTER_PORT=port,
-            OMP_NUM_THREADS="1",
-        )
-        for rank in (0, 1)
-    ]
+    both = [begin_rank(rank, WESPE, "--iterations", "100000") for rank in (0, 1)]
     _wait_for_row(place, both[0])
     both[1].kill()
     _, told = both[0].communicate(timeout=300)

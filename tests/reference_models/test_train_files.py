@@ -15,6 +15,8 @@ from wespe_bench import atomic
 from wespe_bench.errors import InputError
 from wespe_bench.training import curves
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):

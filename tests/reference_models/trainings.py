@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from scipy.ndimage import zoom
 
 from reference_models.dped.train import train as train_dped
 from reference_models.wespe.train import train as train_wespe
+from tests.conftest import entry_point
 from wespe_bench.cli import settings
 from wespe_bench.images import write_png
 
@@ -35,6 +38,19 @@ def run(options: tuple[str, ...], *more: str) -> Path:
     else:
         train_dped(settings("train dped", argv), quiet=True)
     return Path(argv[len(argv) - 1 - argv[::-1].index("--out") + 1])
+
+
+def begin_rank(rank: int, options: tuple[str, ...], *more: str) -> subprocess.Popen[str]:
+    """One of two processes that train together, with what torchrun tells it."""
+    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1"}
+    told |= {"MASTER_PORT": 20_000 + os.getpid() % 20_000, "OMP_NUM_THREADS": 1}
+    return subprocess.Popen(
+        [*entry_point(), *options, *more],
+        env=os.environ | {name: str(value) for name, value in told.items()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def make_photos(folder: Path) -> Path:

@@ -234,7 +234,7 @@ def test_lost_pictures_leave_the_rest(runs: Path) -> None:
 
 
 def test_pictures_fit_their_budget_and_are_chosen_by_name(tmp_path: Path) -> None:
-    make_run(tmp_path, "a", {"psnr": range(9)}, size=(700, 1400))
+    make_run(tmp_path, "a", {"psnr": range(9)}, size=(460, 920))
     section = read_contents(tmp_path).sections[0]
     wide = pictures.scenes(section, 10**9)
     assert [s.sample for s in wide] == ["s00", "s03", "s05", "s08"]

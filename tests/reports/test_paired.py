@@ -123,7 +123,7 @@ def test_holm_rejects_what_the_steps_down_reject(p: list[float]) -> None:
         assert {i for i, q in enumerate(corrected) if q <= level} == rejected
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("n", [10, 30, 100])
 def test_coverage_and_false_alarms_over_two_thousand_experiments(n: int) -> None:
     """Scores of two methods on n photos whose true difference is known: 0.5 dB, or none."""

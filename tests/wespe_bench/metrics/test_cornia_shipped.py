@@ -45,7 +45,7 @@ def test_card_and_record_agree_with_the_file() -> None:
     assert np.linalg.norm(model.words, axis=1) == pytest.approx(np.ones(1000), abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_recorded_command_makes_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +94,7 @@ def test_stronger_distortions_of_an_unseen_photo_score_worse() -> None:
         assert pristine < mild < strong, kind
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_every_one_of_ten_photos_is_ordered(shared: Path) -> None:
     """Strength 0, 2 and 4 of 5; at steps of 1 the mildest blur is not seen (see the README)."""
@@ -115,7 +116,7 @@ def test_a_tid2013_image_scores_worse_than_its_reference(shared: Path) -> None:
     assert noisy["value"] > reference["value"] + 3 * max(noisy["spread"], reference["spread"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.shared_data
 def test_rank_correlation_with_hosa_stays_above_its_floor(
     shared: Path, hosa_model: hosa.Model
