@@ -49,10 +49,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Share compiled code between all processes of all sessions, in pytest's own cache."""
-    # A shell starts its background jobs with Ctrl-C ignored, and their children inherit that;
-    # the tests that interrupt a verb need a process that can be interrupted.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         return  # a worker of xdist has this process's environment
     folder = Path(config.rootpath, ".pytest_cache", "d")
