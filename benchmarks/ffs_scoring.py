@@ -78,7 +78,7 @@ def scoring(rater: network.Rater, size: str, arguments: argparse.Namespace) -> d
         def run() -> None:
             with torch.inference_mode():
                 for part in parts:
-                    of.seen(part)
+                    of.penultimate(part)
 
         return run
 

@@ -185,7 +185,7 @@ def _scores(raters: dict[str, network.Rater], image: np.ndarray, id_: str) -> di
     corners = crops.corners(*HD_SHAPE, id_)
     pixels = np.stack([crops.cut(prepared, corner) for corner in corners])
     widest = max(raters.values(), key=lambda rater: rater.last.in_features)
-    seen = network.seen_by_last(widest, pixels)
+    seen = network.penultimate_features(widest, pixels)
     parts = dict(zip(widest.layers, seen.split([_width(x) for x in widest.layers], 1), strict=True))
     return {
         label: float(

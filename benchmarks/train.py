@@ -16,6 +16,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,14 @@ from torch import Tensor, nn
 from reference_models import vgg
 from reference_models.wespe import losses
 from reference_models.wespe.recipe import TrainWespe
-from reference_models.wespe.steps import Calls, Wespe, generator_terms, judge, switch, weighted
+from reference_models.wespe.steps import (
+    CompiledNetworks,
+    Wespe,
+    discriminator_step,
+    generator_terms,
+    set_requires_grad,
+    total,
+)
 from wespe_bench import vgg_files
 from wespe_bench.provenance import machine
 from wespe_bench.training import acceleration
@@ -140,26 +148,26 @@ def ours(
     form = torch.channels_last if layout == "channels-last" else torch.contiguous_format
     networks: Any = Wespe(config).to(device=device, memory_format=form)  # type: ignore[call-overload]
     features: Any = vgg.load().to(device=device, memory_format=form)  # type: ignore[call-overload]
-    calls = Calls.of(networks, features, mode, precision, device)
+    compile_ = partial(acceleration.compile_networks, mode=mode, precision=precision, device=device)
+    compiled = CompiledNetworks.of(networks, features, config, compile_)
     adam_g = torch.optim.Adam(networks.generators(), 1e-4, fused=True)
     adam_d = torch.optim.Adam(networks.discriminators(), 1e-4, fused=True)
     x, fresh, real = (batch(config, device, seed).to(memory_format=form) for seed in range(3))
-    rng = np.random.default_rng(0)
+    coins = np.random.default_rng(0).random(config.batch) < 0.5
 
     def step() -> None:
         acceleration.choose_precision(precision, device)
-        switch(networks.discriminators(), False)
-        _, terms = generator_terms(calls, x, config)
-        loss = torch.stack(list(weighted(terms, config).values())).sum()
+        set_requires_grad(networks.discriminators(), False)
+        loss = total(generator_terms(compiled, x, config)[1])
         adam_g.zero_grad()
         loss.backward()
         adam_g.step()
-        switch(networks.discriminators(), True)
+        set_requires_grad(networks.discriminators(), True)
         with torch.no_grad():
-            fake = calls.generator(fresh)
-        judgement = judge(calls, fake, real, config, rng)
+            fake = compiled.generator(fresh)
+        wrong = discriminator_step(compiled, fake, real, coins, config).loss
         adam_d.zero_grad()
-        judgement.loss.backward()
+        wrong.backward()
         adam_d.step()
 
     return step

@@ -1,4 +1,4 @@
-"""How well a rater tells photos of many faves per view from others, with its uncertainty.
+"""How well a rater separates photos of many faves per view from others, with its uncertainty.
 
 Accuracy is counted, so its interval is binomial: Wilson's, and the exact one of Clopper and
 Pearson. The paper's own 68.75% (Ignatov et al., CVPRW 2018) is 275 of 400 and has one too.
@@ -41,16 +41,21 @@ def counted(correct: int, n: int) -> dict[str, Any]:
     }
 
 
-def judge(
+def evaluate(
     crops: np.ndarray, labels: Sequence[bool] | np.ndarray, scores: Sequence[float] | np.ndarray
 ) -> dict[str, Any]:
-    """Everything that is told of a test: JSON-ready.
+    """Everything that is reported of a test.
 
-    ``crops`` is P(high) of each photo's crops, float (n, 5); ``labels`` (n,) says which are
-    high, ``scores`` (n,) are their faves per view. A photo counts as rated high when the mean
-    of its crops is above 0.5; "one_crop" says the same of its first crop alone. "chance" is
-    the share of the commoner label, "quartiles" the accuracy in each quarter of the photos
-    ordered by faves per view, lowest first.
+    Args:
+        crops: P(high) of each photo's crops, float (n, 5). A photo counts as rated high when their
+            mean is above 0.5.
+        labels: Which photos are high, bool (n,).
+        scores: The photos' faves per view, float (n,).
+
+    Returns:
+        JSON-ready. "one_crop" is the result from each photo's first crop alone, "chance" the share
+        of the commoner label, "quartiles" the accuracy in each quarter of the photos ordered by
+        faves per view, lowest first.
     """
     from sklearn.metrics import log_loss, roc_auc_score
 
@@ -99,22 +104,22 @@ def calibration_error(p: np.ndarray, labels: np.ndarray) -> float:
     return sum(n * abs(mean - share) for mean, share, n in calibration(p, labels)) / len(p)
 
 
-def told(test: Mapping[str, Any], kind: str = "rater") -> list[str]:
-    """The accuracy for people, a rater's beside the paper's: lines."""
-    lines = []
+def lines(test: Mapping[str, Any], kind: str = "rater") -> list[str]:
+    """The result of `evaluate` as text, a rater's beside the paper's."""
+    text = []
     shown = [("test accuracy", test), ("  of one crop", test["one_crop"])]
     if kind == "rater":  # simulated faves are another task than the paper's
         shown.append(("paper", counted(*PAPER)))
     for name, found in shown:
         wilson, exact = ([f"{100 * end:.1f}" for end in found[m]] for m in ("wilson", "exact"))
-        lines.append(
+        text.append(
             f"{name:<14} {100 * found['accuracy']:.2f}% ({found['correct']} of {found['n']}; 95%: "
             f"{wilson[0]} to {wilson[1]} Wilson, {exact[0]} to {exact[1]} exact)"
         )
     quarters = " ".join(f"{100 * found['accuracy']:.0f}%" for found in test["quartiles"])
     auc = "" if test["auc"] is None else f"AUC {test['auc']:.3f}, "
-    lines.append(
+    text.append(
         f"always one label: {100 * test['chance']:.1f}%; {auc}by quarter of faves per view: "
         f"{quarters}"
     )
-    return lines
+    return text

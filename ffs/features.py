@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ffs import crops
-from ffs.network import Rater, Start, seen_by_last
+from ffs.network import Rater, Start, penultimate_features
 from ffs.patches import Photos, Piece, stream
 from wespe_bench import atomic, provenance
 from wespe_bench.errors import InputError
@@ -57,9 +57,9 @@ def extract(
     with bar(len(todo), "VGG-19", "patch", quiet=quiet) as progress:
         try:
             for some, pixels in zip(groups, stream(photos, groups, threads), strict=True):
-                seen = seen_by_last(rater, pixels, device).float().cpu().numpy()
+                found = penultimate_features(rater, pixels, device).float().cpu().numpy()
                 counts = np.cumsum([crops.CROPS if p.kind == "crops" else 1 for p in some])
-                for piece, rows in zip(some, np.split(seen, counts[:-1]), strict=True):
+                for piece, rows in zip(some, np.split(found, counts[:-1]), strict=True):
                     name = key(start, rater, photos, piece, device)
                     known[name] = rows
                     pending.add([(name, rows)])

@@ -14,7 +14,7 @@ from wespe_bench import atomic
 
 
 def draw(path: Path, p: np.ndarray, labels: np.ndarray, test: Mapping[str, Any]) -> None:
-    """Write the PNG of P(high) (n,), the labels (n,), and what `evaluation.judge` found."""
+    """Write the PNG of P(high) (n,), the labels (n,), and what `evaluation.evaluate` found."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,13 +1,11 @@
-"""Full training: every layer learns from one new patch of every photo a pass, one loop."""
+"""Full training: every layer learns, in each pass from one new patch of every photo."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
 import itertools
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,24 +13,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ffs import crops
 from ffs.manifest import Photo
-from ffs.network import Rater, to_input
+from ffs.network import Rater, Start, to_input
 from ffs.patches import Photos, Piece, labels_of, order, stream
 from ffs.recipe import TrainRater
 from wespe_bench.arguments import cores
-from wespe_bench.progress import bar
-from wespe_bench.training import acceleration, curves, resume
-from wespe_bench.training.interrupting import deferred
+from wespe_bench.training.acceleration import Call
+from wespe_bench.training.session import Session
 
-#: What calms this training.
+#: What to change when this training diverges.
 REMEDY = "lower --lr"
 
-# Patches at a time when nothing is learned.
-_RATED_AT_ONCE = {"cpu": 5, "cuda": 125}
+#: Patches at a time when nothing is learned.
+_BATCH = {"cpu": 5, "cuda": 125}
 
 
 class Watch:
-    """Early stopping, and the sums since the last evaluation: part of the state on disk."""
+    """Early stopping, and sums since the last evaluation. A part of the state on disk."""
 
     def __init__(self) -> None:
         self.best = float("inf")
@@ -41,13 +39,15 @@ class Watch:
         self.loss = self.right = self.count = 0.0
 
     def state_dict(self) -> dict[str, float]:
+        """The state to save."""
         return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, float]) -> None:
+        """Restore what `state_dict` gave."""
         vars(self).update({name: state[name] for name in vars(self)})
 
     def add(self, loss: Tensor, logit: Tensor, label: Tensor) -> None:
-        """Take a step's loss (a mean over its patches) and logits in."""
+        """Count a step: its mean loss, its logits (n,) and its labels (n,) of 0 and 1."""
         n = len(label)
         self.loss += loss.item() * n
         self.right += ((logit > 0) == (label > 0.5)).sum().item()
@@ -69,88 +69,80 @@ class Watch:
 
 
 def learn(
+    session: Session,
     config: TrainRater,
     rater: Rater,
+    begun_from: Start,
     photos: Photos,
     splits: dict[str, tuple[Photo, ...]],
-    out: Path,
-    settings: dict[str, Any],
-    device: str,
-    precision: str,
-) -> dict[str, Any]:
-    """Train ``rater`` until the validation loss falls no more; its best weights stay in it.
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Train ``rater``, in place, until the validation loss stops falling; its best weights stay.
 
-    The state is saved after every evaluation, and every `checkpoint_minutes`; a killed training
-    goes on to the same bits. Raises InputError for a loss that is not finite (the last state is
-    kept), and for a disk that is full.
+    The state is saved after every evaluation and every ``checkpoint_minutes``. A training that was
+    killed resumes to the same bits.
+
+    Args:
+        session: The training.
+        config: Its options.
+        rater: The network, with the weights to start from.
+        begun_from: Where those weights come from.
+        photos: The photos' pixels.
+        splits: The photos by split: "train", "validation", "test".
+
+    Returns:
+        How the training ended, and P(high) of the test photos' crops: float64 (photos, 5).
+
+    Raises:
+        InputError: A photo cannot be read, a loss is not finite, or the disk is full; the last
+            state is kept.
     """
+    device, threads = session.device, config.jobs or cores()
     rater.to(device).train()
     best = copy.deepcopy(rater)
-    call = acceleration.call(rater, config.compile, precision, device)
     adam = torch.optim.Adam(rater.parameters(), config.lr, fused=True)
     watch = Watch()
-    parts = {"rater": rater, "best": best, "adam": adam, "watch": watch}
-    begun = resume.restore(out, settings, parts)
-    journal = curves.Journal(out, begun)
-    train, validation = splits["train"], splits["validation"]
+    session.restore({"rater": rater, "best": best, "adam": adam, "watch": watch})
+    train = splits["train"]
     labels = dict(zip((p.id for p in train), labels_of(train).tolist(), strict=True))
     steps_a_pass = -(-len(train) // config.batch)
-    every = config.evaluate_every or steps_a_pass
-    last = config.epochs * steps_a_pass
-    threads = config.jobs or cores()
-    saved_at = time.monotonic()
-    progress = bar(last, f"train {out.name}", "step")
-    progress.update(begun)
-    step = begun
-    with progress, deferred() as interrupted:
-        if watch.worse < config.patience:
-            decoded, drawn = itertools.tee(_groups(train, config, begun, last))
-            for pixels, group in zip(stream(photos, decoded, threads), drawn, strict=True):
-                step += 1
-                acceleration.begin_iteration(config.compile)
-                torch.manual_seed(_mixed(config.seed, step))  # of the dropout
-                label = torch.tensor([float(labels[p.photo.id]) for p in group], device=device)
-                logit = call(to_input(pixels, device))
-                loss = F.binary_cross_entropy_with_logits(logit, label)
-                adam.zero_grad()
-                loss.backward()
-                adam.step()
-                resume.check_finite(out, step, loss, remedy=REMEDY)
-                watch.add(loss, logit, label)
-                progress.update()
-                evaluates = step % every == 0 or step == last
-                if evaluates:
-                    row = _evaluate(rater, photos, validation, watch, step, device, threads)
-                    journal.write(row)
-                    progress.set_postfix({k: f"{row[k]:.3f}" for k in ("loss", "validation_loss")})
-                    if watch.look(step, row["validation_loss"]):
-                        best.load_state_dict(rater.state_dict())
-                minutes = (time.monotonic() - saved_at) / 60
-                ends = interrupted()
-                if evaluates or ends or minutes >= config.checkpoint_minutes:
-                    resume.save(out, step, settings, parts, REMEDY)
-                    saved_at = time.monotonic()
-                if ends:
-                    raise KeyboardInterrupt
-                if watch.worse >= config.patience:
-                    break
-    journal.close()
+    stopped = watch.worse >= config.patience
+    last = session.iteration if stopped else config.epochs * steps_a_pass
+    rated = _compile(session, rater, config, len(train))
+    decoded, drawn = itertools.tee(_groups(train, config, session.iteration, last))
+    steps = session.iterations(last, "step")
+    for step, group, pixels in zip(steps, drawn, stream(photos, decoded, threads), strict=False):
+        torch.manual_seed(_mixed(config.seed, step))  # of the dropout
+        label = torch.tensor([float(labels[p.photo.id]) for p in group], device=device)
+        logit = rated(to_input(pixels, device))
+        loss = F.binary_cross_entropy_with_logits(logit, label)
+        session.descend(adam, loss)
+        session.check_finite(loss)
+        watch.add(loss, logit, label)
+        if session.due(config.evaluate_every or steps_a_pass):
+            row = _evaluate(rater, photos, splits["validation"], watch, device, threads)
+            session.log(row, ("loss", "validation_loss"))
+            if watch.look(step, row["validation_loss"]):
+                best.load_state_dict(rater.state_dict())
+            session.save()
+            if watch.worse >= config.patience:
+                session.stop()
     rater.load_state_dict(best.state_dict())
-    rater.eval()
-    return {
-        "steps": step,
+    record = {
+        "steps": session.iteration,
         "best_step": watch.best_step,
         "validation_loss": watch.best,
         "stopped_early": watch.worse >= config.patience,
     }
+    test = [Piece(photo, "crops") for photo in splits["test"]]
+    return record, rate(rater, photos, test, device, threads).reshape(len(test), -1)
 
 
-def rated(
+def rate(
     rater: Rater, photos: Photos, pieces: Sequence[Piece], device: str, threads: int
 ) -> np.ndarray:
-    """P(high) of every patch of the pieces, float64 (n,), in float32 arithmetic."""
+    """P(high) of every patch of the pieces, float64 (n,), computed in float32."""
     rater.eval()
-    size = _RATED_AT_ONCE[device]
+    size = _BATCH[device]
     groups = [pieces[i : i + size] for i in range(0, len(pieces), size)]
     found = []
     with torch.inference_mode():
@@ -160,23 +152,32 @@ def rated(
     return np.concatenate(found)
 
 
+def _compile(session: Session, rater: Rater, config: TrainRater, photos: int) -> Call:
+    """The rater as a function, compiled where the training compiles."""
+
+    def rehearse(calls: Mapping[str, Call]) -> None:
+        for batch in {min(config.batch, photos), photos % config.batch} - {0}:
+            x = torch.full((batch, 3, crops.SIDE, crops.SIDE), 0.5, device=session.device)
+            calls["rater"](x).sum().backward()
+
+    return session.compile({"rater": rater}, rehearse)["rater"]
+
+
 def _evaluate(
     rater: Rater,
     photos: Photos,
     validation: Sequence[Photo],
     watch: Watch,
-    step: int,
     device: str,
     threads: int,
 ) -> dict[str, float]:
-    """A row of train.csv: the training's means since the last, the validation's of one crop."""
-    p = rated(rater, photos, [Piece(photo, "crop") for photo in validation], device, threads)
+    """A row of train.csv: the training's means since the last row, the validation's on one crop."""
+    p = rate(rater, photos, [Piece(photo, "crop") for photo in validation], device, threads)
     rater.train()
     labels = labels_of(validation)
     likely = np.clip(np.where(labels, p, 1 - p), 1e-12, 1)
     loss, accuracy = watch.means()
     return {
-        "iteration": float(step),
         "loss": loss,
         "validation_loss": float(-np.log(likely).mean()),
         "accuracy": accuracy,
@@ -185,13 +186,13 @@ def _evaluate(
 
 
 def _groups(
-    train: Sequence[Photo], config: TrainRater, begun: int, last: int
+    train: Sequence[Photo], config: TrainRater, done: int, last: int
 ) -> Iterator[list[Piece]]:
-    """The patches of each step from the one after ``begun`` on."""
+    """The patches of each step after ``done`` steps."""
     steps_a_pass = -(-len(train) // config.batch)
-    for step in range(begun, last):
+    for step in range(done, last):
         epoch, place = divmod(step, steps_a_pass)
-        if place == 0 or step == begun:
+        if place == 0 or step == done:
             turn = order(len(train), config.seed, epoch)
         chosen = turn[place * config.batch : (place + 1) * config.batch]
         yield [Piece(train[i], "draw", epoch) for i in chosen]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ffs.crops import size_of
-from ffs.evaluation import told
+from ffs.evaluation import lines
 
 _USE = {
     "rater": """It says how likely a photo is to get more faves per view than the median photo of
@@ -22,7 +22,7 @@ numbers are no ratings, and tables of ratings (7 and 8 of the paper) leave it ou
 
 def readable(name: str, card: Mapping[str, Any], digest: str) -> str:
     """The card as Markdown: what it is, how well it did, from what and how it was trained."""
-    test = "\n".join(told(card["test"], card["kind"])) if card["test"] else "not tested"
+    test = "\n".join(lines(card["test"], card["kind"])) if card["test"] else "not tested"
     layers = f" on {', '.join(card['layers'])}" if card["head"] == "gap" else ""
     holds = (
         "all of the network"

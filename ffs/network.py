@@ -82,10 +82,10 @@ class Rater(nn.Module):
         return self.gap if self.head == "gap" else self.classifier[-1]  # type: ignore[return-value]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.logit(self.seen(x))
+        return self.logit(self.penultimate(x))
 
-    def seen(self, x: Tensor) -> Tensor:
-        """What the last layer is given, before `scaled`: (N, C)."""
+    def penultimate(self, x: Tensor) -> Tensor:
+        """The penultimate features, before `scaled`: (N, C)."""
         x = (x - self.get_buffer("mean")) * self.get_buffer("gain")
         if self.head == "4096":
             return self.classifier[:-1](self.features(x).flatten(1))  # type: ignore[no-any-return]
@@ -100,14 +100,14 @@ class Rater(nn.Module):
                 break
         return torch.cat([means[name] for name in self.layers], 1)
 
-    def scaled(self, seen: Tensor) -> Tensor:
-        """What the last layer sees of `seen`: float32 (N, C)."""
-        return torch.log1p(seen.float()) if self.head == "gap" else seen.float()
+    def scaled(self, features: Tensor) -> Tensor:
+        """The input of the last layer, float32 (N, C), from the penultimate features (N, C)."""
+        return torch.log1p(features.float()) if self.head == "gap" else features.float()
 
-    def logit(self, seen: Tensor) -> Tensor:
-        """The logit of "high", (N,), of what the last layer is given."""
-        with torch.autocast(seen.device.type, enabled=False):
-            out: Tensor = self.last(self.scaled(seen))
+    def logit(self, features: Tensor) -> Tensor:
+        """The logit of "high", (N,), from the penultimate features (N, C)."""
+        with torch.autocast(features.device.type, enabled=False):
+            out: Tensor = self.last(self.scaled(features))
         return out[:, 0] if self.head == "gap" else out[:, 1] - out[:, 0]
 
 
@@ -128,29 +128,37 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def seen_by_last(rater: Rater, crops: np.ndarray, device: str = "cpu") -> Tensor:
-    """What the last layer sees of uint8 (N, 224, 224, 3): float32 (N, C) on ``device``.
+def penultimate_features(rater: Rater, crops: np.ndarray, device: str = "cpu") -> Tensor:
+    """`Rater.penultimate` of many crops.
 
-    On a CPU each crop goes alone, on one thread, several crops side by side: the same bits
-    whatever travels with it, on however many cores. ``rater`` has to be in evaluation mode.
+    On a CPU each crop is computed alone on one thread, several crops in parallel, so the bits
+    depend neither on the other crops nor on the number of cores.
+
+    Args:
+        rater: A rater in evaluation mode, on ``device``.
+        crops: uint8 (N, 224, 224, 3).
+        device: "cpu" or "cuda".
+
+    Returns:
+        float32 (N, C) on ``device``.
     """
     if device != "cpu":
         with torch.inference_mode():
-            return rater.seen(to_input(crops, device))
+            return rater.penultimate(to_input(crops, device))
     from wespe_bench.metrics.threads import WORTH, side_by_side
 
     def alone(crop: np.ndarray) -> Tensor:
         with torch.inference_mode():
-            return rater.seen(to_input(crop[None]))
+            return rater.penultimate(to_input(crop[None]))
 
     with one_thread():
         return torch.cat(side_by_side(alone, list(crops), samples=WORTH))
 
 
-def probabilities(rater: Rater, seen: Tensor) -> np.ndarray:
-    """P(high) of what the last layer saw, float64 (N,)."""
+def probabilities(rater: Rater, features: Tensor) -> np.ndarray:
+    """P(high), float64 (N,), from penultimate features (N, C)."""
     with torch.inference_mode(), one_thread():
-        return np.asarray(torch.sigmoid(rater.logit(seen).double()).cpu().numpy())
+        return np.asarray(torch.sigmoid(rater.logit(features).double()).cpu().numpy())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A rater training's settings, flat, and the verb ``ffs train``."""
+"""The options of a rater's training."""
 
 from __future__ import annotations
 
@@ -138,16 +138,3 @@ def layers_of(config: TrainRater, mode: str) -> tuple[str, ...]:
     if mode == "full" or head_of(config) != "gap":
         return ("relu5_4",)
     return ("relu1_2", "relu2_2", "relu3_4", "relu4_4", "relu5_4")
-
-
-def main(config: TrainRater) -> int:
-    """``wespe-bench ffs train RATINGS``."""
-    check(config)
-    from ffs.train import train  # torch, which --help does not need
-    from wespe_bench.arguments import command_line
-
-    path = train(config, command=command_line())
-    print(
-        f"{path}: score with --metrics ffs:{path}, or wespe-bench ffs score PHOTOS --rater {path}"
-    )
-    return 0

@@ -64,13 +64,13 @@ def ffs(
     else is scored and on however many cores. Raises ValueError on another dtype or shape, on
     a reference, and on a photo below 224 px that is taken as it is.
     """
-    from ffs.network import probabilities, seen_by_last
+    from ffs.network import penultimate_features, probabilities
 
     check_alone(image, reference)
     prepared = crops.prepare(image, preparation)
     corners = crops.corners(prepared.shape[0], prepared.shape[1], sample_id, seed)
     pixels = np.stack([crops.cut(prepared, corner) for corner in corners])
-    p = probabilities(rater, seen_by_last(rater, pixels, device)).tolist()
+    p = probabilities(rater, penultimate_features(rater, pixels, device)).tolist()
     found = {"value": math.fsum(p) / len(p)}
     for number, (share, (top, left)) in enumerate(zip(p, corners, strict=True), 1):
         found |= {f"p{number}": share, f"top{number}": float(top), f"left{number}": float(left)}

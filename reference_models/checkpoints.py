@@ -17,8 +17,12 @@ from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from reference_models.wespe.networks import Generator
+    from wespe_bench.training.session import Session
 
 FORMAT_VERSION = 1
+
+#: The file in a training's folder that holds its latest generator.
+NAME = "generator.safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +50,23 @@ class Card:
 def write(path: Path, tensors: Mapping[str, np.ndarray], card: Card) -> str:
     """Write the tensors and their card atomically; returns the file's SHA-256."""
     return files.write(path, tensors, dataclasses.asdict(card))
+
+
+def keep(session: Session, generator: Generator, model: str) -> None:
+    """Write a training's generator twice: as the enhancer, and below ``generators/`` to keep.
+
+    Args:
+        session: The training, which says what the card records.
+        generator: The generator to write.
+        model: "WESPE" or "DPED".
+
+    Raises:
+        InputError: The disk is full; earlier files are kept.
+    """
+    training = session.record()
+    camera = training["photos"].rpartition(" ")[0]
+    for name in (f"generators/{session.iteration:06d}.safetensors", NAME):
+        write_trained(session.out / name, generator, model, camera, training)
 
 
 def write_trained(

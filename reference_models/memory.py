@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from wespe_bench.errors import InputError
 
@@ -34,22 +35,28 @@ def free_memory(max_memory: int | None) -> int:
     return min(free, max_memory - int(psutil.Process().memory_info().rss))
 
 
-def check_step(batch: int, patch: int, width: int, blocks: int, free: int | None = None) -> None:
-    """Raise InputError when a training step cannot fit into the free memory (``free``, bytes).
+def check_step(config: Any, device: str, world: int = 1) -> None:
+    """Raise InputError when a training step on a CPU cannot fit into memory.
 
-    The least it can need, float32: the input of each of the generator's convolutions, kept
+    The least that it can need, in float32: the input of each of the generator's convolutions, kept
     for the gradients, and its kernels with gradients and Adam's two moments.
+
+    Args:
+        config: The training's options: ``batch``, ``patch``, ``width``, ``blocks``.
+        device: Only "cpu" is checked.
+        world: Processes that share the batch.
     """
-    free = free_memory(None) if free is None else free
-    maps = 4 * batch * patch**2 * width * (2 * blocks + 3)
-    kernels = 4 * 4 * 2 * blocks * 9 * width**2
+    if device != "cpu":
+        return
+    free = free_memory(None)
+    maps = 4 * (config.batch // world) * config.patch**2 * config.width * (2 * config.blocks + 3)
+    kernels = 4 * 4 * 2 * config.blocks * 9 * config.width**2
     if maps + kernels > free:
-        option = f"--batch (now {batch}) or --patch (now {patch})"
-        if kernels > maps:
-            option = f"--width (now {width}) or --blocks (now {blocks})"
+        names = ("width", "blocks") if kernels > maps else ("batch", "patch")
+        options = " or ".join(f"--{name} (now {getattr(config, name)})" for name in names)
         raise InputError(
             f"a training step needs at least {(maps + kernels) / 1e9:,.1f} GB of memory, "
-            f"{free / 1e9:,.1f} GB is free; lower {option}"
+            f"{free / 1e9:,.1f} GB is free; lower {options}"
         )
 
 

@@ -15,6 +15,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -125,6 +126,28 @@ class Draw:
         """The draw's own generator: other draws and iterations have independent ones."""
         key = int.from_bytes(self.name.encode(), "big")
         return np.random.default_rng([self.seed, self.iteration, key])
+
+    def coins(self) -> np.ndarray:
+        """A fair coin for each patch of this process: bool (count / world,)."""
+        return np.asarray(self.rng().random(self.count) < 0.5)[self.rank :: self.world]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draws:
+    """Makes the draws of a training of these options, for process ``rank`` of ``world``."""
+
+    config: Any
+    rank: int = 0
+    world: int = 1
+
+    def __call__(self, name: str, iteration: int) -> Draw:
+        """This process's share of a batch."""
+        c = self.config
+        return Draw(name, iteration, c.batch, c.patch, c.seed, c.turn, self.rank, self.world)
+
+    def common(self, name: str, count: int) -> Draw:
+        """``count`` patches for the whole training, the same in every process."""
+        return Draw(name, 0, count, self.config.patch, self.config.seed, self.config.turn)
 
 
 def load(spec: str, side: int, *, data: str | None = None, paired: bool = False) -> Photos:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench import atomic, progress
 from wespe_bench.engines import Outcome, load_engine
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.registry import resolve
 from wespe_bench.training import curves
 
 if TYPE_CHECKING:
@@ -47,12 +46,19 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def train_seeds(config: Any, target: str, kind: str) -> int:
-    """Train ``config`` with each of its ``seeds``; the exit code.
+def train_seeds(config: Any, train: Callable[..., Path], kind: str) -> int:
+    """Train with each of the config's ``seeds``, and write a table of them.
 
-    ``target`` is "module:train", ``kind`` the prefix of the enhancer it makes (wespe, dped).
+    Args:
+        config: The options of the training.
+        train: Trains one config; takes ``quiet``.
+        kind: Prefix of the enhancer that it makes, "wespe" or "dped".
 
-    Raises InputError for settings that will not do, and when no seed could be trained.
+    Returns:
+        The exit code: 0, or 3 when some seeds failed.
+
+    Raises:
+        InputError: Options that cannot be trained with, or every seed failed.
     """
     seeds = parse_seeds(config.seeds)
     if not config.out:
@@ -67,7 +73,7 @@ def train_seeds(config: Any, target: str, kind: str) -> int:
     engine = partial(load_engine(config.engine), jobs=0 if alone else max(cards, 1))
     failed: list[str] = []
     with progress.bar(len(seeds), "seeds", "seed", quiet=alone) as bar:
-        for outcome in engine(_open, (target, not alone, cards), items):
+        for outcome in engine(_open, (train, not alone, cards), items):
             if outcome.error:
                 failed.append(f"seed {outcome.item.seed}: {outcome.error}")
             bar.update()
@@ -124,11 +130,13 @@ def _cards(device: str) -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def _open(context: tuple[str, bool, int]) -> Callable[[Sequence[Any]], list[Outcome]]:
+def _open(
+    context: tuple[Callable[..., Path], bool, int],
+) -> Callable[[Sequence[Any]], list[Outcome]]:
     """The engine's setup: a worker, with a GPU of its own where there are several."""
     import multiprocessing
 
-    target, quiet, cards = context
+    train, quiet, cards = context
     if cards > 1:
         identity = multiprocessing.current_process()._identity
         os.environ["CUDA_VISIBLE_DEVICES"] = str((identity[0] - 1 if identity else 0) % cards)
@@ -137,7 +145,7 @@ def _open(context: tuple[str, bool, int]) -> Callable[[Sequence[Any]], list[Outc
         outcomes = []
         for config in items:
             try:
-                path = resolve(target)(config, quiet=quiet)
+                path = train(config, quiet=quiet)
             except Exception as error:  # one seed's end is not the others'
                 outcomes.append(Outcome(config, error=one_line(error)))
             else:

@@ -64,10 +64,12 @@ class Features(nn.Module):
             found.append(x)
         return found
 
-    def unit_scale(self, x: Tensor) -> float:
-        """The scale that gives the features of ``x`` a mean square of 1."""
-        with torch.no_grad():
-            return 1 / max(float(self.activations(x)[-1].square().mean().sqrt()), 1e-12)
+    def set_scale(self, scale: float, x: Tensor) -> None:
+        """Multiply features by ``scale``; 0: by what gives those of ``x`` a mean square of 1."""
+        if not scale:
+            with torch.no_grad():
+                scale = 1 / max(float(self.activations(x)[-1].square().mean().sqrt()), 1e-12)
+        self.scale = scale
 
     def describe(self) -> str:
         """Back end, beginning of the weights' hash and layer, for checkpoints and tables."""

@@ -7,13 +7,14 @@ from collections.abc import Collection
 from types import ModuleType
 from typing import Any
 
-from wespe_bench.verbs import VERBS, Verb
+from wespe_bench.verbs import VERBS
 
 _OPTIONS = {"-h": "help", "--help": "help", "help": "help", "-V": "version", "--version": "version"}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb. Exit codes: 0 done, 2 user's error, 3 done in part, 130 interrupted."""
+    console = argv is None
     argv = sys.argv[1:] if argv is None else argv
     _open_streams()
     option = _OPTIONS.get(argv[0]) if argv else "help"
@@ -38,7 +39,12 @@ def main(argv: list[str] | None = None) -> int:
     for words in (2, 1):
         verb = " ".join(argv[:words])
         if verb in VERBS:
-            return _run(verb, argv[words:])
+            code = _run(verb, argv[words:])
+            if console and code == 130:
+                from wespe_bench.interrupts import die_on_signals
+
+                die_on_signals()
+            return code
     return _complain(_unknown(argv))
 
 
@@ -46,7 +52,10 @@ def call(verb: str, argv: list[str]) -> int:
     """One verb with its words; returns the exit code. Raises InputError for a user's mistake."""
     entry = VERBS[verb]
     config = settings(verb, argv)
-    return 0 if config is None else int(getattr(_module(entry), entry.function)(config))
+    if config is None:
+        return 0
+    module, _, function = entry.function.rpartition(":")
+    return int(getattr(_module(module or entry.module), function)(config))
 
 
 def settings(verb: str, argv: list[str]) -> Any:
@@ -54,34 +63,30 @@ def settings(verb: str, argv: list[str]) -> Any:
     from wespe_bench.arguments import parse, preset
 
     entry = VERBS[verb]
-    module = _module(entry)
+    module = _module(entry.module)
     default = preset(getattr(module, entry.presets), argv) if entry.presets else None
     config = getattr(module, entry.config)
     return parse(config, argv, verb, default=default, addresses=entry.addresses)
 
 
-def _module(entry: Verb) -> ModuleType:
+def _module(name: str) -> ModuleType:
     from wespe_bench.foreign import import_own
 
-    return import_own(entry.module)
+    return import_own(name)
 
 
 def _run(verb: str, argv: list[str]) -> int:
-    import signal
     import warnings
 
     from wespe_bench.errors import InputError, printable
+    from wespe_bench.interrupts import raise_on_signals
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
         line = printable(" ".join(str(message).splitlines()))
         print(f"wespe-bench: warning: {line}", file=sys.stderr)
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
     warnings.showwarning = show
-    # A batch system's polite kill ends like Ctrl-C: rows at hand are written.
-    signal.signal(signal.SIGTERM, stop)
+    raise_on_signals()  # a batch system's SIGTERM ends like Ctrl-C: rows at hand are written
     resumed = "; what is done is kept, the same command resumes" if VERBS[verb].resumes else ""
     try:
         return call(verb, argv)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 class Verb:
     """One verb of the command line; its module is imported when it is called.
 
-    ``config`` names the frozen dataclass of its options and ``function`` what is called with
-    it, returning the exit code; both live in ``module``. ``resumes``: an interrupted verb goes
-    on from where it stopped. ``addresses``: the options that may hold addresses of stores
+    ``config`` names the frozen dataclass of its options in ``module`` and ``function`` what is
+    called with it, returning the exit code: there, or in "another.module:function", which is
+    imported once the options are read. ``resumes``: an interrupted verb goes on from where it
+    stopped. ``addresses``: the options that may hold addresses of stores
     (`wespe_bench.places`), or of the web. ``presets``: a dictionary of the module, from the
     names that --preset takes to their settings; its first is the default.
     """
@@ -198,6 +199,7 @@ VERBS = {
         "reference_models.wespe.recipe",
         "TrainWespe",
         "two cameras' photos, unpaired -> a generator that enhances the first's",
+        function="reference_models.wespe.train:main",
         resumes=True,
         presets="PRESETS",
     ),
@@ -205,6 +207,7 @@ VERBS = {
         "reference_models.dped.recipe",
         "TrainDped",
         "pairs of photos -> DPED's generator, the supervised baseline",
+        function="reference_models.dped.train:main",
         resumes=True,
         presets="PRESETS",
     ),
@@ -212,6 +215,7 @@ VERBS = {
         "ffs.recipe",
         "TrainRater",
         "photos with faves per view -> the virtual rater (FFS), with its test and card",
+        function="ffs.train:main",
         resumes=True,
     ),
     "ffs score": Verb(
@@ -262,9 +266,10 @@ VERBS = {
         resumes=True,
     ),
     "ffs crawl": Verb(
-        "ffs.crawl",
+        "ffs.settings",
         "Crawl",
         "photos with their views and faves from Flickr, with your key -> a folder",
+        function="ffs.crawl:main",
         resumes=True,
         addresses=("api",),
     ),

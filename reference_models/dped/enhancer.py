@@ -30,8 +30,8 @@ SHIPPED = {
     name: Path(__file__).parents[1] / name / "demo.safetensors" for name in ("dped", "wespe")
 }
 
-#: Raised when this code's numbers change.
-VERSION = 1
+#: By precision, raised when this code's numbers change.
+VERSIONS = {"fp32": 1, "fp16": 2, "bf16": 2}
 
 
 class GeneratorEnhancer:
@@ -61,7 +61,8 @@ class GeneratorEnhancer:
         self.max_memory = max_memory
         #: What decides the pixels. Where the stores lie does not, so memory is not in it.
         self.fingerprint = (
-            f"{self.card.model}:{sha256}:{precision}:{VERSION}:torch{version_of('torch')}"
+            f"{self.card.model}:{sha256}:{precision}:{VERSIONS[precision]}"
+            f":torch{version_of('torch')}"
         )
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from reference_models.dped import CAMERAS
 from reference_models.wespe.recipe import check_numbers
 from wespe_bench.arguments import check_choices
 from wespe_bench.errors import InputError
-from wespe_bench.registry import load_dataset
-
-if TYPE_CHECKING:
-    from reference_models import patches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,35 +152,3 @@ def check(config: TrainDped) -> None:
         raise InputError("give either --camera PHONE or --input FOLDER --reference FOLDER")
     if config.input and not config.reference:
         raise InputError("--input needs --reference: DPED learns from pairs")
-
-
-def photos_of(config: TrainDped) -> patches.Photos:
-    """The pairs to train on. Raises InputError as `patches.load` does."""
-    from reference_models import patches
-    from wespe_bench.datasets.folder import BY_SUFFIX
-
-    if config.input:
-        try:
-            dataset = load_dataset("folder", input=config.input, reference=config.reference)
-        except InputError as error:  # what other verbs have options for, a spec has here
-            spec = f"folder:{config.input}?reference={config.reference}"
-            here = f"--camera '{spec}&input_suffix=_phone&reference_suffix=_dslr'"
-            raise InputError(str(error).replace(BY_SUFFIX, here)) from None
-        return patches.from_dataset(dataset, False, config.patch, paired=True)
-    spec = config.camera
-    if spec in CAMERAS:
-        spec = f"dped:{spec}?split=train"
-    return patches.load(spec, config.patch, data=config.data, paired=True)
-
-
-def main(config: TrainDped) -> int:
-    """``wespe-bench train dped --camera PHONE``."""
-    if config.seeds:
-        from reference_models.seeds import train_seeds
-
-        return train_seeds(config, "reference_models.dped.train:train", "dped")
-    from reference_models.dped.train import train  # torch, which --help does not need
-
-    path = train(config)
-    print(f"{path}: enhance with dped:{path}")
-    return 0

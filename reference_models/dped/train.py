@@ -1,238 +1,232 @@
-"""The verb ``train dped``: DPED's supervised training, one loop.
+"""DPED's supervised training.
 
 Ignatov et al., "DSLR-Quality Photos on Mobile Devices with Deep Convolutional Networks",
-ICCV 2017, as its released code trains: pairs, 50 patches, two Adams at 5e-4; the generator
-step, then a discriminator step on other pairs in which each patch is real or enhanced by the
-toss of a coin. The discriminator has one logit instead of two.
+ICCV 2017, as its released code trains: pairs of photos, 50 patches, two Adams at 5e-4. The
+discriminator has one logit instead of two.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reference_models import checkpoints, collapse, patches, vgg
-from reference_models.dped.recipe import FREE, TrainDped, check, photos_of
+from reference_models.dped import CAMERAS, recipe
+from reference_models.dped.recipe import TrainDped
 from reference_models.memory import check_step
-from reference_models.parallel import alone, check_batch, join, leave
+from reference_models.seeds import train_seeds
 from reference_models.wespe import losses
 from reference_models.wespe.networks import Discriminator, Generator, start_as_identity
-from reference_models.wespe.steps import switch
-from wespe_bench import provenance
-from wespe_bench.progress import bar
-from wespe_bench.training import acceleration, curves, resume
-from wespe_bench.training.interrupting import deferred
+from reference_models.wespe.steps import Terms, set_requires_grad, total
+from wespe_bench.datasets.folder import BY_SUFFIX
+from wespe_bench.errors import InputError
+from wespe_bench.registry import load_dataset
+from wespe_bench.training.acceleration import Call, to_floats
+from wespe_bench.training.session import Session
+
+_TERMS = ("content", "colour", "texture", "tv")
+
+#: The columns of train.csv after "iteration".
+_COLUMNS = (
+    *(*_TERMS, "loss", "discriminator", "accuracy", "psnr", "psnr_target"),
+    *("spread", "correlation", "active", "gradient"),
+)
 
 
 def train(config: TrainDped, *, quiet: bool = False) -> Path:
-    """Train, or go on with the training in ``config.out``; returns the generator's checkpoint.
+    """Train DPED, or resume the training in ``config.out``; returns the generator's checkpoint.
 
-    Raises InputError for settings or photos that will not do, for a loss that is not finite
-    (the last good state is kept), and when disk or memory does not suffice.
+    Args:
+        config: The options.
+        quiet: Show no progress; warnings are shown all the same.
+
+    Raises:
+        InputError: Options or photos that cannot be trained on, a loss that is not finite (the
+            last state is kept), or a lack of memory or disk.
     """
-    check(config)
-    device = acceleration.choose_device(config.device)
-    precision = acceleration.choose_precision(config.precision, device)
-    ranks = join(device)
-    check_batch(config.batch, ranks)
-    if device == "cpu":
-        check_step(config.batch // ranks.world, config.patch, config.width, config.blocks)
-    pairs = photos_of(config)
-    features = vgg.load(
-        config.vgg, config.vgg_file, layer=config.content_layer, download=config.download
-    )
-    out = Path(config.out or f"runs/dped-{pairs.name}")
-    facts = {
-        "photos": f"{pairs.name} {pairs.revision}",
-        "features": features.describe(),
-        "arithmetic": precision,
-    }
-    settings = resume.settings_of(config, FREE, **facts)
-    lower = ", ".join(
-        f"--{name} (now {getattr(config, name)})" for name in ("batch", "patch", "width")
-    )
-    with acceleration.out_of_memory(lower), alone(out, ranks), contextlib.ExitStack() as ending:
+    recipe.check(config)
+    with Session(config, recipe.FREE, quiet=quiet) as session:
+        ranks = session.ranks
+        pairs, features = _open(session, config)
         torch.manual_seed(config.seed)
-        generator = Generator(
-            config.width, config.blocks, padding=config.padding, init_std=config.init_std
-        )
-        if config.init == "identity":
-            start_as_identity(generator)
-        generator = generator.to(device)
-        discriminator = Discriminator(1, config.patch, config.disc_width).to(device)
-        features = features.to(device)
+        generator = session.place(_generator(config))
+        discriminator = session.place(Discriminator(1, config.patch, config.disc_width))
         betas = (config.beta1, config.beta2)
         adam_g = torch.optim.Adam(generator.parameters(), config.lr, betas, fused=True)
         adam_d = torch.optim.Adam(discriminator.parameters(), config.lr_disc, betas, fused=True)
         watch = collapse.Watch()
         parts = {"g": generator, "d": discriminator, "adam_g": adam_g, "adam_d": adam_d, "w": watch}
-        begun = resume.restore(out, settings, parts)
-        resume.check_length(out, begun, config.iterations)
-        pairs = pairs.to(device)
-        how = (config.compile, precision, device)
-        enhance, judge = acceleration.call(generator, *how), acceleration.call(discriminator, *how)
-        see = acceleration.call(features, *how)
+        session.restore(parts, iterations=config.iterations)
+        draws = patches.Draws(config, ranks.rank, ranks.world)
+        features.set_scale(config.content_scale, pairs.batch(draws.common("scale", 32)))
+        compiled = _compile(session, generator, discriminator, features, config)
+        preview_batch = pairs.pairs(draws.common("sight", 8))
+        if session.finished_without(checkpoints.NAME):
+            _preview(session, generator, preview_batch)
 
-        def draw(name: str, iteration: int, count: int = config.batch, share: bool = True) -> Any:
-            of = (ranks.rank, ranks.world) if share else (0, 1)
-            return patches.Draw(name, iteration, count, config.patch, config.seed, config.turn, *of)
-
-        features.scale = config.content_scale or features.unit_scale(
-            pairs.batch(draw("scale", 0, 32, share=False))
-        )
-        if ranks.writes:
-            resume.announce(out, settings, config)
-            journal = curves.Journal(out, begun)
-            sight = pairs.pairs(draw("sight", 0, 8, share=False))
-        saved_at = time.monotonic()
-        silent = quiet or not ranks.writes
-        progress = ending.enter_context(
-            bar(config.iterations, f"train {out.name}", "it", quiet=silent)
-        )
-        progress.update(begun)
-
-        def say(sentence: str) -> None:
-            progress.write(f"wespe-bench: {sentence}", file=sys.stderr)
-
-        def keep(iteration: int) -> None:
-            resume.check_weights(out, iteration, parts)
-            with torch.no_grad():
-                strip = [sight[0], generator(sight[0]), sight[1]]
-            curves.strip(out / "strips" / f"{iteration:06d}.png", strip)
-            curves.draw(out)
-            for name in (f"generators/{iteration:06d}", "generator"):
-                _write(out / f"{name}.safetensors", generator, settings, iteration, out)
-
-        lacks = not (out / "generator.safetensors").is_file()
-        if ranks.writes and begun == config.iterations and lacks:
-            keep(begun)
-        interrupted = ending.enter_context(deferred(ranks.world == 1))
-        for iteration in range(begun + 1, config.iterations + 1):
-            acceleration.begin_iteration(config.compile)
-            last = iteration == config.iterations
-            logs = iteration == 1 or last or iteration % config.log_every == 0
-
+        for iteration in session.iterations(config.iterations):
             # Generator step: gradients flow through the discriminator, not to it.
-            switch(discriminator.parameters(), False)
-            x, target = pairs.pairs(draw("pairs", iteration))
-            y = enhance(x)
-            terms = _terms(y, target, see, judge, config, ranks.world)
-            loss = torch.stack(list(terms.values())).sum()
-            adam_g.zero_grad()
-            loss.backward()
-            ranks.average(generator.parameters())
-            norm = nn.utils.clip_grad_norm_(generator.parameters(), config.clip or float("inf"))
-            adam_g.step()
+            set_requires_grad(discriminator.parameters(), False)
+            x, target = pairs.pairs(draws("pairs", iteration))
+            y, terms = generator_terms(compiled, x, target, config, ranks.world)
+            loss = total(terms)
+            norm = session.descend(adam_g, loss, config.clip)
 
-            # Discriminator step: other pairs, each patch real or enhanced by a coin.
-            switch(discriminator.parameters(), True)
-            other, real = pairs.pairs(draw("others", iteration))
+            # Discriminator step: other pairs, of which a coin chooses the real or enhanced patch.
+            set_requires_grad(discriminator.parameters(), True)
+            other, real = pairs.pairs(draws("others", iteration))
             with torch.no_grad():
-                fake = enhance(other)
-            tossed = draw("coin", iteration).rng().random(config.batch) < 0.5
-            truth = torch.from_numpy(tossed[ranks.rank :: ranks.world]).to(device)
-            shown = torch.where(truth.view(-1, 1, 1, 1), real, fake)
-            logits = judge(losses.grey(shown))
-            wrong = losses.discrimination(logits, truth) * ranks.world
-            adam_d.zero_grad()
-            wrong.backward()
-            ranks.average(discriminator.parameters())
-            adam_d.step()
+                fake = compiled["generator"](other)
+            truth = torch.from_numpy(draws("coin", iteration).coins()).to(session.device)
+            logits, wrong = discriminator_step(compiled, fake, real, truth, ranks.world)
+            session.descend(adam_d, wrong)
 
-            progress.update()
-            if logs or device == "cpu":
-                resume.check_finite(out, iteration, loss, norm, wrong)
-            if not ranks.writes:
+            if session.logs or session.device == "cpu":  # on CUDA the check waits for the device
+                session.check_finite(loss, norm, wrong)
+            if not session.writes:
                 continue
-            if iteration == 1 and not quiet:
-                shares = ", ".join(f"{name} {term.item():.3g}" for name, term in terms.items())
-                say(f"weighted terms at iteration 1: {shares}")
+            if iteration == 1:
+                session.show_terms(terms)
             looks = iteration % collapse.LOOK_EVERY == 0
-            if logs or looks:
-                signs = _signs(x, y, generator, logits, truth)
-            if logs:
-                row = _row(iteration, terms, wrong, signs, y, target, norm)
-                journal.write(row)
-                names = ("content", "colour", "texture", "tv", "psnr_target")
-                told = {name: f"{row[name]:.3g}" for name in names}
-                progress.set_postfix(told, refresh=False)
-            for sentence in watch.look(iteration, signs) if looks else []:
-                say(f"warning: {sentence}")
-            shows = last or iteration % config.preview_every == 0
-            if shows:
-                keep(iteration)  # before the state: what it counts as done is there
-            ends = interrupted()
-            if shows or ends or (time.monotonic() - saved_at) / 60 >= config.checkpoint_minutes:
-                resume.save(out, iteration, settings, parts)
-                saved_at = time.monotonic()
-            if ends:
-                raise KeyboardInterrupt
-    if ranks.writes:
-        journal.close()
-    leave()
-    return out / "generator.safetensors"
+            if session.logs or looks:
+                measured = collapse.measure(x, y, generator, {"": logits}, truth)
+                measured |= {"psnr_target": collapse.compare(y, target)[0]}
+                row = to_floats(terms | measured | {"discriminator": wrong, "gradient": norm})
+                row["loss"] = sum(row[name] for name in _TERMS)
+            if session.logs:
+                session.log({name: row[name] for name in _COLUMNS}, (*_TERMS, "psnr_target"))
+            for sentence in watch.look(iteration, row) if looks else ():
+                session.say(f"warning: {sentence}")
+            if session.due(config.preview_every):
+                _preview(session, generator, preview_batch)
+                session.save()  # after the preview: a state's files are all there
+    return session.out / checkpoints.NAME
 
 
-def _terms(
-    y: Tensor, target: Tensor, see: Any, judge: Any, config: TrainDped, world: int
-) -> dict[str, Tensor]:
-    """The loss's four terms, weighted; sums over the batch are sums over the whole batch."""
+def generator_terms(
+    compiled: Mapping[str, Call], x: Tensor, target: Tensor, config: TrainDped, world: int = 1
+) -> tuple[Tensor, Terms]:
+    """The four terms of the generator's loss, weighted; it minimises their sum.
+
+    Args:
+        compiled: "generator", "discriminator" and "features" (VGG-19).
+        x: A phone's patches, float32 (N, 3, H, W) on [0, 1].
+        target: The same places in the references.
+        config: The training's options.
+        world: Processes over which gradients are averaged. Sums over the batch are multiplied by
+            it, so that they stay sums over the whole batch.
+
+    Returns:
+        The enhanced patches, and the terms by name.
+    """
+    y = compiled["generator"](x)
     with torch.no_grad():
-        of = see(target)
-    doubt = losses.adversarial(judge(losses.grey(y)), saturating=not config.non_saturating)
-    return {
-        "content": config.weight_content * losses.content(see(y), of),
+        of = compiled["features"](target)
+    logits = compiled["discriminator"](losses.grey(y))
+    texture = losses.adversarial(logits, saturating=not config.non_saturating)
+    return y, {
+        "content": config.weight_content * losses.content(compiled["features"](y), of),
         "colour": config.weight_colour * losses.paired_colour(y, target, config.blur),
-        "texture": config.weight_texture * doubt * world,
+        "texture": config.weight_texture * texture * world,
         "tv": config.weight_tv * losses.total_variation(y),
     }
 
 
-def _signs(
-    x: Tensor, y: Tensor, generator: Generator, logits: Tensor, truth: Tensor
-) -> collapse.Signs:
-    flat = logits.detach().squeeze(1)
-    accuracy = float(((flat > 0) == truth).float().mean())
-    active = generator.active_share(x[:4])
-    spread = float(flat.std(correction=0))
-    return collapse.Signs(*collapse.compare(y, x), active, (accuracy,), (spread,))
+def discriminator_step(
+    compiled: Mapping[str, Call], fake: Tensor, real: Tensor, truth: Tensor, world: int = 1
+) -> tuple[Tensor, Tensor]:
+    """The discriminator's logits (N, 1) and the loss that it minimises.
+
+    Args:
+        compiled: The networks, as in `generator_terms`.
+        fake: Enhanced patches, float32 (N, 3, H, W).
+        real: References' patches, float32 (N, 3, H, W) on [0, 1].
+        truth: bool (N,): where the discriminator sees the real patch instead of the enhanced one.
+        world: As in `generator_terms`.
+    """
+    shown = torch.where(truth.view(-1, 1, 1, 1), real, fake)
+    logits = compiled["discriminator"](losses.grey(shown))
+    return logits, losses.discrimination(logits, truth) * world
 
 
-def _row(
-    iteration: int,
-    terms: dict[str, Tensor],
-    wrong: Tensor,
-    signs: collapse.Signs,
-    y: Tensor,
-    target: Tensor,
-    norm: Tensor,
-) -> dict[str, float]:
-    row = {"iteration": float(iteration)} | {name: term.item() for name, term in terms.items()}
-    row["loss"] = float(np.sum(list(row.values())[1:]))
-    row |= {"discriminator": wrong.item(), "accuracy": signs.accuracy[0], "psnr": signs.psnr}
-    row["psnr_target"] = collapse.compare(y, target)[0]
-    row |= {"spread": signs.spread, "correlation": signs.correlation, "active": signs.active}
-    return row | {"gradient": norm.item()}
-
-
-def _write(
-    path: Path, generator: Generator, settings: dict[str, Any], iteration: int, out: Path
-) -> None:
-    told = dict(settings)
-    training = {
-        "iterations": iteration,
-        "photos": told.pop("photos"),
-        "features": told.pop("features"),
-        "arithmetic": told.pop("arithmetic"),
-        "versions": provenance.versions(),
-        "settings": told,
-        "curve": curves.summary(curves.read(out)),
+def _open(session: Session, config: TrainDped) -> tuple[patches.Photos, vgg.Features]:
+    """Pairs and VGG-19 on the session's device, and the session's folder."""
+    check_step(config, session.device, session.ranks.world)
+    pairs = _pairs(config)
+    features = vgg.load(
+        config.vgg, config.vgg_file, layer=config.content_layer, download=config.download
+    )
+    facts = {
+        "photos": f"{pairs.name} {pairs.revision}",
+        "features": features.describe(),
+        "arithmetic": session.precision,
     }
-    checkpoints.write_trained(path, generator, "DPED", settings["photos"].split()[0], training)
+    session.open(Path(config.out or f"runs/dped-{pairs.name}"), facts)
+    return pairs.to(session.device), session.place(features)
+
+
+def _pairs(config: TrainDped) -> patches.Photos:
+    """The pairs to train on. Raises InputError as `patches.load` does."""
+    if config.input:
+        try:
+            dataset = load_dataset("folder", input=config.input, reference=config.reference)
+        except InputError as error:  # options of other verbs are part of the name here
+            spec = f"folder:{config.input}?reference={config.reference}"
+            here = f"--camera '{spec}&input_suffix=_phone&reference_suffix=_dslr'"
+            raise InputError(str(error).replace(BY_SUFFIX, here)) from None
+        return patches.from_dataset(dataset, False, config.patch, paired=True)
+    spec = config.camera
+    if spec in CAMERAS:
+        spec = f"dped:{spec}?split=train"
+    return patches.load(spec, config.patch, data=config.data, paired=True)
+
+
+def _generator(config: TrainDped) -> Generator:
+    network = Generator(
+        config.width, config.blocks, padding=config.padding, init_std=config.init_std
+    )
+    return start_as_identity(network) if config.init == "identity" else network
+
+
+def _compile(
+    session: Session,
+    generator: Generator,
+    discriminator: Discriminator,
+    features: vgg.Features,
+    config: TrainDped,
+) -> dict[str, Call]:
+    """The networks as functions, compiled where the training compiles."""
+    shape = (config.batch // session.ranks.world, 3, config.patch, config.patch)
+    x = torch.full(shape, 0.5, device=session.device)
+    truth = torch.zeros(len(x), dtype=torch.bool, device=session.device)
+
+    def rehearse(compiled: Mapping[str, Call]) -> None:
+        set_requires_grad(discriminator.parameters(), False)
+        total(generator_terms(compiled, x, x, config)[1]).backward()
+        set_requires_grad(discriminator.parameters(), True)
+        with torch.no_grad():
+            fake = compiled["generator"](x)
+        discriminator_step(compiled, fake, x, truth)[1].backward()
+
+    networks = {"generator": generator, "discriminator": discriminator, "features": features}
+    return session.compile(networks, rehearse)
+
+
+def _preview(session: Session, generator: Generator, batch: tuple[Tensor, Tensor]) -> None:
+    """Write a strip (inputs, enhanced, references), the curves, and the generator."""
+    with torch.no_grad():
+        rows = [batch[0], generator(batch[0]), batch[1]]
+    session.preview(rows)
+    checkpoints.keep(session, generator, "DPED")
+
+
+def main(config: TrainDped) -> int:
+    """``wespe-bench train dped --camera PHONE``; the exit code."""
+    if config.seeds:
+        return train_seeds(config, train, "dped")
+    path = train(config)
+    print(f"{path}: enhance with dped:{path}")
+    return 0

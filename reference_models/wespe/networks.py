@@ -79,17 +79,17 @@ class Generator(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             return colour(self.last(x.to(self.last.weight.dtype)))
 
-    def active_share(self, x: Tensor) -> float:
-        """Share of the last hidden layer that is not zero for ``x``, on [0, 1].
+    def active_share(self, x: Tensor) -> Tensor:
+        """Share of the last hidden layer that is not zero for ``x``: a scalar on [0, 1].
 
-        The two layers without norm can die as a whole, which no loss can mend.
+        The two layers without norm can become zero everywhere, and then no gradient flows.
         """
         with torch.no_grad():
             x = torch.relu(self.first(x))
             for block in self.blocks:
                 x = block(x)
             x = torch.relu(self.middle2(torch.relu(self.middle1(x))))
-            return float((x > 0).float().mean())
+            return (x > 0).float().mean()
 
 
 def initialise(weight: Tensor, bias: Tensor, std: float) -> None:
@@ -168,7 +168,7 @@ class InstanceNorm(nn.Module):
         variance, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0, keepdim=True)
         scale = self.weight.view(1, -1, 1, 1) * torch.rsqrt(variance + EPSILON)
         shift = self.bias.view(1, -1, 1, 1) - mean * scale
-        return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
+        return torch.addcmul(shift, x.float(), scale).to(x.dtype)
 
 
 class Convolution(nn.Module):
@@ -312,8 +312,15 @@ class Discriminator(nn.Module):
         return logits
 
 
-def follow(average: Generator, generator: Generator, decay: float, iteration: int) -> None:
-    """Move the ``average`` of a generator's weights towards them; faster in the beginning."""
+def update_ema(average: Generator, generator: Generator, decay: float, iteration: int) -> None:
+    """Update the exponential moving average of a generator's weights, in place.
+
+    Args:
+        average: The average, with the generator's architecture.
+        generator: The generator that is trained.
+        decay: Weight of the old average, below 1; less in the first iterations.
+        iteration: The current iteration, from 1 on.
+    """
     decay = min(decay, (1 + iteration) / (10 + iteration))
     with torch.no_grad():
         for mean, now in zip(average.parameters(), generator.parameters(), strict=True):

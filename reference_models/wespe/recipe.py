@@ -239,16 +239,3 @@ def check_numbers(config: Any) -> None:
 
 
 _COUNTS = {"iterations", "batch", "patch", "width", "disc_width", "log_every", "preview_every"}
-
-
-def main(config: TrainWespe) -> int:
-    """``wespe-bench train wespe --source PHOTOS --target PHOTOS``."""
-    if config.seeds:
-        from reference_models.seeds import train_seeds
-
-        return train_seeds(config, "reference_models.wespe.train:train", "wespe")
-    from reference_models.wespe.train import train  # torch, which --help does not need
-
-    path = train(config)
-    print(f"{path}: enhance with wespe:{path}")
-    return 0

@@ -1,14 +1,14 @@
-"""WESPE's four networks, and what one iteration asks of them.
+"""WESPE's four networks, and the losses of its two steps.
 
-The generator step: y = G(x), judged by its blurred colours, its grey texture and its
-roughness, and F(y) has to show what x shows. The discriminator step: real or enhanced, on
-patches drawn anew. Neither pairs an x with a target.
+Generator step: y = G(x) has to fool both discriminators, with its blurred colours and its grey
+texture, has to be smooth, and F(y) has to show what x shows. Discriminator step: tell real from
+enhanced patches. Neither step pairs an x with a photo of the target.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -23,11 +23,17 @@ from reference_models.wespe.networks import (
     start_as_identity,
 )
 from reference_models.wespe.recipe import TrainWespe
-from wespe_bench.training import acceleration
+from wespe_bench.training.acceleration import Call
+
+#: By name, the terms of a loss: float32 scalars.
+Terms = dict[str, Tensor]
+
+#: Networks by name, and what runs all their graphs, to functions by the same names.
+Compile = Callable[[Mapping[str, nn.Module], Callable[[Mapping[str, Call]], None]], dict[str, Call]]
 
 
 class Wespe(nn.Module):
-    """G, F, D_c and D_t: ``generator``, ``inverse``, ``colour``, ``texture``."""
+    """G, F, D_c and D_t as ``generator``, ``inverse``, ``colour`` and ``texture``."""
 
     def __init__(self, config: TrainWespe) -> None:
         super().__init__()
@@ -55,116 +61,145 @@ class Wespe(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Calls:
-    """The networks as they are called: compiled or not, their convolutions in ``precision``.
+class CompiledNetworks:
+    """The networks as functions from float32 to float32, compiled where the training compiles."""
 
-    Each takes and gives float32.
-    """
-
-    generator: Callable[[Tensor], Tensor]
-    inverse: Callable[[Tensor], Tensor]
-    colour: Callable[[Tensor], Tensor]
-    texture: Callable[[Tensor], Tensor]
-    features: Callable[[Tensor], Tensor]
+    generator: Call
+    inverse: Call
+    colour: Call
+    texture: Call
+    features: Call
 
     @staticmethod
     def of(
         networks: Wespe,
         features: Features,
-        compile: str = "off",
-        precision: str = "fp32",
-        device: str = "cpu",
-    ) -> Calls:
-        """The calls of these networks."""
-        parts = (networks.generator, networks.inverse, networks.colour, networks.texture, features)
-        return Calls(*(acceleration.call(part, compile, precision, device) for part in parts))
+        config: TrainWespe,
+        compile: Compile,
+        world: int = 1,
+    ) -> CompiledNetworks:
+        """Compile the networks.
+
+        Args:
+            networks: G, F, D_c and D_t.
+            features: VGG-19, on the same device.
+            config: The training's options.
+            compile: `Session.compile`, or another way to compile networks after a rehearsal.
+            world: Processes that share a batch.
+        """
+        grey = torch.full((config.batch // world, 3, config.patch, config.patch), 0.5)
+        x = grey.to(next(networks.parameters()).device)
+
+        def rehearse(calls: Mapping[str, Call]) -> None:
+            compiled = CompiledNetworks(**calls)
+            set_requires_grad(networks.discriminators(), False)
+            if config.warmup:
+                total(warmup_terms(compiled, x)[1]).backward()
+            total(generator_terms(compiled, x, config)[1]).backward()
+            set_requires_grad(networks.discriminators(), True)
+            with torch.no_grad():
+                fake = compiled.generator(x)
+            coins = np.zeros(len(x), bool)
+            step = discriminator_step(compiled, fake, x, coins, config)
+            step.loss.backward()
+
+        parts = dict(networks.named_children()) | {"features": features}
+        return CompiledNetworks(**compile(parts, rehearse))
 
 
-Terms = dict[str, Tensor]
+def warmup_terms(compiled: CompiledNetworks, x: Tensor) -> tuple[Tensor, Terms]:
+    """The loss of the first iterations: how far G and F are from the identity.
 
+    Args:
+        compiled: The networks.
+        x: Input patches, float32 (N, 3, H, W) on [0, 1].
 
-def warmup_terms(calls: Calls, x: Tensor) -> tuple[Tensor, Terms]:
-    """G(x), and how far G and F are from the identity: the loss of the first iterations."""
-    y = calls.generator(x)
-    return y, {"warmup": losses.identity(y, x) + losses.identity(calls.inverse(x), x)}
+    Returns:
+        G(x), and the one term "warmup".
+    """
+    y = compiled.generator(x)
+    return y, {"warmup": losses.identity(y, x) + losses.identity(compiled.inverse(x), x)}
 
 
 def generator_terms(
-    calls: Calls, x: Tensor, config: TrainWespe, world: int = 1
+    compiled: CompiledNetworks, x: Tensor, config: TrainWespe, world: int = 1
 ) -> tuple[Tensor, Terms]:
-    """G(x), and the terms of equation 6 and of the anchors, not yet weighted.
+    """The terms of equation 6 and of the anchors, weighted; G and F minimise their sum.
 
-    ``world``: the number of processes over which gradients are averaged; sums over the batch
-    are multiplied by it, so that they stay sums over the whole batch.
+    Args:
+        compiled: The networks.
+        x: Input patches, float32 (N, 3, H, W) on [0, 1].
+        config: The training's options.
+        world: Processes over which gradients are averaged. Sums over the batch are multiplied by
+            it, so that they stay sums over the whole batch.
+
+    Returns:
+        G(x), and the terms by name.
     """
-    y = calls.generator(x)
+    y = compiled.generator(x)
     zero = y.new_zeros(())
     with torch.no_grad():
-        of = calls.features(x)
+        of = compiled.features(x)
     # What has to show the same as x: F(G(x)), by equation 1, or G(x) itself.
     shown = [] if config.content_on == "reconstruction" else [y]
-    shown += [] if config.content_on == "enhanced" else [calls.inverse(y)]
-    content = torch.stack([losses.content(calls.features(z), of, config.content) for z in shown])
+    shown += [] if config.content_on == "enhanced" else [compiled.inverse(y)]
+    content = torch.stack([losses.content(compiled.features(z), of, config.content) for z in shown])
     share = world if config.adversarial == "sum" else 1
     blurred, grey = losses.blur(y, config.blur), losses.grey(y)
     terms = {
         "content": content.mean(),
-        "colour": losses.adversarial(calls.colour(blurred), config.adversarial) * share,
-        "texture": losses.adversarial(calls.texture(grey), config.adversarial) * share,
+        "colour": losses.adversarial(compiled.colour(blurred), config.adversarial) * share,
+        "texture": losses.adversarial(compiled.texture(grey), config.adversarial) * share,
         "tv": losses.total_variation(y, config.tv),
         "identity": losses.identity(y, x) if config.weight_identity else zero,
         "low": losses.low_frequency(y, x) if config.weight_low else zero,
     }
-    return y, terms
+    return y, {name: term * getattr(config, f"weight_{name}") for name, term in terms.items()}
 
 
-def weighted(terms: Terms, config: TrainWespe) -> Terms:
-    """The terms, each times its weight; their sum is what G and F minimise."""
-    return {
-        name: value * (1.0 if name == "warmup" else getattr(config, f"weight_{name}"))
-        for name, value in terms.items()
-    }
+def total(terms: Terms) -> Tensor:
+    """The sum of the terms."""
+    return torch.stack(list(terms.values())).sum()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Judgement:
-    """The discriminators' loss, and their logits (N, 1) with what was true (N,), bool."""
+class DiscriminatorStep:
+    """The discriminators' loss, their logits (N, 1), and which patches were real, bool (N,)."""
 
     loss: Tensor
     colour: Tensor
     texture: Tensor
     real: Tensor
 
-    def signs(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Accuracy and standard deviation of the logits, of D_c and D_t."""
-        both = [logits.detach().float().squeeze(1) for logits in (self.colour, self.texture)]
-        right = [((logits > 0) == self.real).float().mean() for logits in both]
-        spread = [logits.std(correction=0) for logits in both]
-        return (float(right[0]), float(right[1])), (float(spread[0]), float(spread[1]))
 
-
-def judge(
-    calls: Calls,
+def discriminator_step(
+    compiled: CompiledNetworks,
     fake: Tensor,
     real: Tensor,
+    coins: np.ndarray,
     config: TrainWespe,
-    rng: np.random.Generator,
     world: int = 1,
-) -> Judgement:
-    """The discriminators on enhanced patches ``fake`` and patches of the target ``real``.
+) -> DiscriminatorStep:
+    """The loss that D_c and D_t minimise.
 
-    "both" shows them all of both; "mixed" (DPED) one of the two in each place, by ``rng``.
+    Args:
+        compiled: The networks.
+        fake: Enhanced patches, float32 (N, 3, H, W).
+        real: The target's patches, float32 (N, 3, H, W) on [0, 1].
+        coins: bool (N,). With ``disc_batch`` "mixed" (as in DPED) they choose, patch by patch, the
+            real (True) or the enhanced one; "both" takes all of both.
+        config: The training's options.
+        world: As in `generator_terms`.
     """
-    count = len(real)
     if config.disc_batch == "mixed":
-        truth = torch.from_numpy(rng.random(count) < 0.5).to(real.device)
+        truth = torch.from_numpy(coins).to(real.device)
         shown = torch.where(truth.view(-1, 1, 1, 1), real, fake)
     else:
-        truth = torch.arange(2 * count, device=real.device) < count
+        truth = torch.arange(2 * len(real), device=real.device) < len(real)
         shown = torch.cat([real, fake])
     shown = shown.detach()
-    colour = calls.colour(losses.blur(shown, config.blur))
-    texture = calls.texture(losses.grey(shown))
+    colour = compiled.colour(losses.blur(shown, config.blur))
+    texture = compiled.texture(losses.grey(shown))
     share = world if config.adversarial == "sum" else 1
     loss = sum(
         (
@@ -173,10 +208,10 @@ def judge(
         ),
         start=shown.new_zeros(()),
     )
-    return Judgement(loss, colour, texture, truth)
+    return DiscriminatorStep(loss, colour, texture, truth)
 
 
-def switch(parameters: Iterator[nn.Parameter] | list[nn.Parameter], on: bool) -> None:
-    """Let gradients flow to these parameters, or through them only."""
+def set_requires_grad(parameters: Iterable[nn.Parameter], wanted: bool) -> None:
+    """Compute gradients for these parameters, or only through them."""
     for parameter in parameters:
-        parameter.requires_grad_(on)
+        parameter.requires_grad_(wanted)

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from ffs import pace
-from ffs.crawl import Crawl
-from ffs.crawling import Crawling
+from ffs.crawler import Crawler
 from ffs.key import Key
-from ffs.settings import Settings
+from ffs.settings import Crawl, Settings
 from ffs.settings import write as write_settings
 from tests.ffs.clocks import Jumping
 from tests.ffs.flickr import KEY, SINCE, UNTIL, World
@@ -36,7 +35,7 @@ def settings(**options: Any) -> Settings:
 
 
 @contextmanager
-def crawling(server: Server, folder: Path, photos: int, **options: Any) -> Iterator[Crawling]:
+def crawling(server: Server, folder: Path, photos: int, **options: Any) -> Iterator[Crawler]:
     """A crawl of ``server`` in this process; ``options`` are the verb's, or the settings'."""
     folder.mkdir(exist_ok=True)
     names = set(Settings.__slots__)
@@ -44,7 +43,7 @@ def crawling(server: Server, folder: Path, photos: int, **options: Any) -> Itera
     rest = {k: v for k, v in options.items() if k not in names}
     config = Crawl(out=str(folder), photos=photos, **{"calls": 0} | rest)
     write_settings(folder, chosen)
-    made = Crawling(folder, chosen, Key(KEY), server.clock, config, server.transport())
+    made = Crawler(folder, chosen, Key(KEY), server.clock, config, server.transport())
     try:
         yield made
     finally:

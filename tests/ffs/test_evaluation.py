@@ -33,7 +33,7 @@ def test_intervals(n: int, data: st.DataObject) -> None:
 def test_counts_by_hand() -> None:
     crops = np.array([[0.9] * 5, [0.4, 0.9, 0.9, 0.9, 0.9], [0.2] * 5, [0.6] * 5, [0.1] * 5])
     labels, scores = np.array([1, 1, 1, 0, 0], bool), [0.5, 0.4, 0.3, 0.1, 0.2]
-    found = evaluation.judge(crops, labels, scores)
+    found = evaluation.evaluate(crops, labels, scores)
     assert (found["correct"], found["n"], found["chance"]) == (3, 5, 0.6)
     assert found["one_crop"]["correct"] == 2
     assert found["confusion"] == {
@@ -46,7 +46,7 @@ def test_counts_by_hand() -> None:
     assert found["brier"] == pytest.approx((0.01 + 0.04 + 0.64 + 0.36 + 0.01) / 5)
     # By faves per view: photo 3 and 4, then 2, then 1, then 0.
     assert [q["correct"] for q in found["quartiles"]] == [1, 0, 1, 1]
-    assert "60.00% (3 of 5" in evaluation.told(found)[0]
+    assert "60.00% (3 of 5" in evaluation.lines(found)[0]
 
 
 def test_calibration_of_a_rater_that_knows() -> None:

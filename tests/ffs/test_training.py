@@ -149,6 +149,26 @@ def test_an_interrupted_training_loses_nothing(
     assert (place / "out/test.csv").read_bytes() == (place / "calm/test.csv").read_bytes()
 
 
+def test_a_terminated_training_ends_with_one_line(place: Path) -> None:
+    """SIGTERM twice, as `timeout` sends it, while threads compute features."""
+    process = subprocess.Popen(
+        [*entry_point(), *FROZEN, "--width", "8", "--patches", "40"],
+        cwd=place,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not (place / "out" / "settings.json").exists():
+        time.sleep(0.005)
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=300)
+    assert process.returncode == 130
+    line = "wespe-bench: interrupted; what is done is kept, the same command resumes"
+    assert told.splitlines()[-1] == line
+    assert "Traceback" not in told
+
+
 def test_other_work_is_not_trained_into(place: Path, verb: Verb) -> None:
     (place / "out").mkdir()
     (place / "out/chapter.tex").write_text("")
@@ -165,7 +185,7 @@ def test_features_are_computed_once(place: Path, monkeypatch: pytest.MonkeyPatch
     parts = sorted((place / "out/features").glob("part-*"))
     parts[0].write_bytes(b"damaged")  # is computed again
     assert run(FROZEN).joinpath("test.csv").read_bytes() == first
-    monkeypatch.setattr(features, "seen_by_last", None)  # nothing is left to compute
+    monkeypatch.setattr(features, "penultimate_features", None)  # nothing is left to compute
     assert run(FROZEN).joinpath("test.csv").read_bytes() == first
 
 

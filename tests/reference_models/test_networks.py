@@ -65,6 +65,18 @@ def test_instance_norm_equals_torch():
     torch.testing.assert_close(ours.eval()(x), theirs(x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_instance_norm_rounds_its_output_alone(dtype):
+    """A mean far from zero would show a scale or shift that was rounded on the way."""
+    torch.manual_seed(0)
+    norm = InstanceNorm(6).eval()
+    x = (torch.randn(3, 6, 17, 9) + 30).to(dtype)
+    exact = nn.functional.instance_norm(x.double(), eps=1e-3)
+    half = torch.finfo(dtype).eps / 2  # the largest relative error of rounding to nearest
+    assert norm(x).dtype == dtype
+    assert ((norm(x).double() - exact).abs() <= 1.01 * half * exact.abs() + 1e-5).all()
+
+
 @pytest.mark.parametrize("padding", ["zero", "reflect"])
 def test_rowwise_convolution_is_the_plain_one(padding):
     torch.manual_seed(0)

@@ -4,14 +4,13 @@ import shlex
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 import torch
 
-from reference_models.parallel import Ranks, alone
 from tests.conftest import entry_point
 from tests.reference_models.trainings import DPED, WESPE, begin_rank, make_photos, run
+from wespe_bench import lock
 from wespe_bench.cli import settings
 from wespe_bench.errors import InputError
 from wespe_bench.training import curves, resume
@@ -75,8 +74,9 @@ def test_fewer_iterations_than_done_are_refused(place):
 
 @BOTH
 def test_one_training_in_a_folder(place, options):
+    (place / "out").mkdir()
     with (
-        alone(Path("out"), Ranks()),
+        lock.held(place / "out", "another training"),
         pytest.raises(InputError, match="out: another command is at work there; choose another"),
     ):
         run(options, "--iterations", "1")
@@ -130,15 +130,18 @@ def test_the_card_says_the_command(place, options):
 
 
 def test_interrupted_says_what_to_do_and_logs_are_short(place):
-    """Ctrl-C; and where nobody watches, the bar does not repeat itself with every row."""
+    """SIGTERM, twice as `timeout` sends it; and in a log the bar is not written with every row."""
     process = _begin(place, WESPE, "--iterations", "100000", "--log-every", "1")
     _wait_for_row(place, process)
     while process.poll() is None and len((place / "out/train.csv").read_text().split()) < 12:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert told.splitlines()[-1].endswith("the same command resumes")
+    assert told.splitlines()[-1].endswith(
+        "interrupted; what is done is kept, the same command resumes"
+    )
     assert "Traceback" not in told
     assert len([part for part in told.split("\r") if "/100000" in part]) < 6
     last = curves.read(place / "out")[-1]["iteration"]

@@ -58,7 +58,11 @@ def test_a_damaged_journal_stops_no_training(tmp_path, content, kept, warned, re
         ("settings", "[1]", "not a training's state, or damaged"),
         ("state", [1], "not a training's state, or damaged"),
         ("iteration", -5, r"not a training's state, or damaged \(ValueError: iteration -5"),
-        ("iteration", types.SimpleNamespace(), r"damaged \(no pickle of tensors alone\)"),
+        (
+            "iteration",
+            types.SimpleNamespace(),
+            r"damaged \(it contains objects that are not tensors\)",
+        ),
         ("state", {}, "does not fit these networks"),
         ("watch", {"since": 3, "said": [1]}, "does not fit these networks"),
         ("g", {"state": 1, "param_groups": [1]}, "does not fit these networks"),

@@ -1,15 +1,14 @@
-"""What makes training fast on an accelerator, and changes nothing on a CPU.
+"""Device, precision and compilation of a training. On a CPU the defaults change nothing.
 
-bf16 for convolutions only: autocast surrounds the networks, losses and statistics stay
-float32, and so do weights and optimiser. Compiling falls back to plain execution with a
-warning. Written for CUDA; measured by benchmarks/train.py where there is one.
+bf16 is for convolutions only: autocast surrounds the networks, while losses, statistics, weights
+and optimisers stay float32. Measured by benchmarks/train.py.
 """
 
 from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +18,19 @@ from wespe_bench.errors import InputError, one_line
 PRECISIONS = ("auto", "fp32", "tf32", "bf16")
 COMPILES = ("auto", "off", "default", "reduce-overhead")
 
+#: A network as it is called in training.
+Call = Callable[[Tensor], Tensor]
+
 
 def choose_device(name: str, option: str = "--device ") -> str:
-    """ "auto" is CUDA where there is one. Raises InputError for a device that is not there.
+    """The device to use, "cpu" or "cuda"; "auto" is CUDA where there is one.
 
-    ``option`` is how the user says it.
+    Args:
+        name: "auto", "cpu" or "cuda".
+        option: What stands before the name in an error message.
+
+    Raises:
+        InputError: Another name, or CUDA where there is none.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise InputError(f"{option}{name}: expected auto, cpu or cuda")
@@ -33,9 +40,12 @@ def choose_device(name: str, option: str = "--device ") -> str:
 
 
 def choose_precision(name: str, device: str) -> str:
-    """ "auto" is bf16 on CUDA and fp32 on a CPU, which must not compute in less.
+    """The precision to use; "auto" is bf16 on CUDA and fp32 on a CPU, which takes no other.
 
-    Sets whether float32 products may be rounded to TF32. Raises InputError for another name.
+    Sets torch's switches for TF32 and cuDNN's search for the fastest algorithm.
+
+    Raises:
+        InputError: Another name than `PRECISIONS`, or one that the device does not take.
     """
     if name not in PRECISIONS:
         raise InputError(f"--precision {name}: expected one of {', '.join(PRECISIONS)}")
@@ -48,73 +58,106 @@ def choose_precision(name: str, device: str) -> str:
     return name
 
 
-def call(
-    network: nn.Module, mode: str = "off", precision: str = "fp32", device: str = "cpu"
-) -> Callable[[Tensor], Tensor]:
-    """``network`` as a function of float32 that gives float32, compiled as `compiled` says.
+def compiles(mode: str, device: str) -> bool:
+    """Whether networks are compiled: "auto" does so on CUDA only.
 
-    With precision "bf16" autocast surrounds it, and nothing else.
-    """
-    fast = compiled(network, mode, device)
-    if precision != "bf16":
-        return fast
-
-    def cast(x: Tensor) -> Tensor:
-        with torch.autocast(device, torch.bfloat16):
-            y = fast(x)
-        return y.float()
-
-    return cast
-
-
-def compiled(network: nn.Module, mode: str, device: str) -> Callable[[Tensor], Tensor]:
-    """``network``, compiled; as it is when ``mode`` is "off", or "auto" on a CPU.
-
-    When the first call fails in the compiler, the network is run as it is, with a warning.
+    Raises:
+        InputError: ``mode`` is none of `COMPILES`.
     """
     if mode not in COMPILES:
         raise InputError(f"--compile {mode}: expected one of {', '.join(COMPILES)}")
-    if mode == "off" or (mode == "auto" and device == "cpu"):
+    return mode != "off" and not (mode == "auto" and device == "cpu")
+
+
+def compile_networks(
+    networks: Mapping[str, nn.Module],
+    rehearse: Callable[[Mapping[str, Call]], None],
+    mode: str = "off",
+    precision: str = "fp32",
+    device: str = "cpu",
+) -> dict[str, Call]:
+    """The networks as functions, compiled together or not at all.
+
+    With compilation, ``rehearse`` runs first. When it fails, one warning says so and every network
+    runs uncompiled. Its gradients are deleted and the networks' buffers restored afterwards.
+
+    Args:
+        networks: The networks by name.
+        rehearse: Runs every graph that the training will run, forward and backward, on functions
+            like those returned here.
+        mode: One of `COMPILES`.
+        precision: "bf16" puts autocast around each network, and around nothing else.
+        device: "cpu" or "cuda".
+
+    Returns:
+        Functions by name, from float32 tensors to float32 tensors.
+
+    Raises:
+        InputError: An unknown ``mode``.
+    """
+    plain = {name: _cast(network, precision, device) for name, network in networks.items()}
+    if not compiles(mode, device):
+        return plain
+    how = "default" if mode == "auto" else mode
+    compiled = {
+        name: _cast(torch.compile(network, mode=how, dynamic=False), precision, device)
+        for name, network in networks.items()
+    }
+    buffers = [b for network in networks.values() for b in network.buffers()]
+    before = [b.clone() for b in buffers]
+    try:
+        # A CUDA graph warms up in its first run, is recorded in the second and replayed after.
+        for _ in range(3 if mode == "reduce-overhead" else 1):
+            begin_iteration(mode)
+            rehearse(compiled)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # the compiler fails in many ways
+        warnings.warn(
+            f"torch.compile failed ({one_line(error)[:160]}); the training runs uncompiled",
+            stacklevel=2,
+        )
+        return plain
+    finally:
+        for buffer, value in zip(buffers, before, strict=True):
+            buffer.copy_(value)
+        for network in networks.values():
+            network.zero_grad()
+    return compiled
+
+
+def _cast(network: Call, precision: str, device: str) -> Call:
+    if precision != "bf16":
         return network
-    fast: Callable[[Tensor], Tensor] = torch.compile(
-        network, mode="default" if mode == "auto" else mode, dynamic=False
-    )
-    proven = False
 
     def call(x: Tensor) -> Tensor:
-        nonlocal fast, proven
-        if proven:
-            return fast(x)
-        try:
-            result = fast(x)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # the compiler's many ways to fail
-            warnings.warn(
-                f"torch.compile failed, running as it is ({one_line(error)[:160]})", stacklevel=2
-            )
-            fast = network
-            result = network(x)
-        proven = True
-        return result
+        with torch.autocast(device, torch.bfloat16):
+            y = network(x)
+        return y.float()
 
     return call
 
 
 def begin_iteration(mode: str) -> None:
-    """Tell CUDA graphs that what the last iteration computed is no longer needed."""
+    """Let CUDA graphs reuse the memory of the last iteration's results."""
     if mode == "reduce-overhead":
         torch.compiler.cudagraph_mark_step_begin()
 
 
+def to_floats(values: Mapping[str, Tensor]) -> dict[str, float]:
+    """Scalars as Python's floats, in one copy from the device."""
+    stacked = torch.stack([value.detach().float() for value in values.values()])
+    return dict(zip(values, stacked.tolist(), strict=True))
+
+
 @contextlib.contextmanager
-def out_of_memory(remedy: str) -> Iterator[None]:
-    """Say a lack of memory in one line; ``remedy`` names what lowers the need."""
+def out_of_memory(options: str) -> Iterator[None]:
+    """Turn a lack of memory into an InputError of one line that says to lower ``options``."""
     try:
         yield
     except torch.OutOfMemoryError:
-        raise InputError(f"CUDA is out of memory; lower {remedy}") from None
+        raise InputError(f"CUDA is out of memory; lower {options}") from None
     except RuntimeError as error:
         if "can't allocate memory" not in str(error) and "out of memory" not in str(error):
             raise
-        raise InputError(f"out of memory; lower {remedy}") from None
+        raise InputError(f"out of memory; lower {options}") from None

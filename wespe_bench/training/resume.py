@@ -1,4 +1,4 @@
-"""A training's state on disk: one file, written whole or not at all, read without running code."""
+"""The state of a training on disk: one file, written atomically, read without running code."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from typing import Any
 
 import torch
 
-from wespe_bench import atomic, provenance
+from wespe_bench import atomic, provenance, reading
 from wespe_bench.errors import InputError, one_line
 
 #: Raised when the file's content changes its meaning.
 FORMAT_VERSION = 1
 
 NAME = "state.pt"
-_TOLD = "settings.json"
+_SETTINGS = "settings.json"
 
-#: Files of which each tells that a training made the folder.
-MARKS = (NAME, _TOLD)
+#: Files that only a training writes: a folder with one of them is a training's.
+MARKS = (NAME, _SETTINGS)
 
-#: What calms a training of two networks against each other.
+#: What to change when a training of two networks against each other diverges.
 REMEDY = "lower --lr or --lr-disc, or set --clip 1"
 
 
 def settings_of(config: Any, free: Sequence[str], **facts: str) -> dict[str, Any]:
-    """What a trajectory follows from: the config without its ``free`` fields, and the facts."""
+    """Everything that the weights depend on: ``config`` without its ``free`` fields, and facts."""
     fields = dataclasses.asdict(config).items()
     return {name: value for name, value in fields if name not in free} | facts
 
 
-def announce(folder: Path, settings: Mapping[str, Any], config: Any) -> None:
-    """Write ``settings.json``: the settings, every option and the versions, for people."""
-    told = {
+def write_settings(folder: Path, settings: Mapping[str, Any], config: Any) -> None:
+    """Write ``settings.json`` for people: settings, all options, versions and machine."""
+    content = {
         "settings": settings,
         "options": dataclasses.asdict(config),
         "versions": provenance.versions(),
         "machine": provenance.machine(),
     }
-    atomic.write_text(folder / _TOLD, json.dumps(told, indent=1, sort_keys=True) + "\n")
+    atomic.write_text(folder / _SETTINGS, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def save(
@@ -53,10 +53,18 @@ def save(
     parts: Mapping[str, Any],
     remedy: str = REMEDY,
 ) -> None:
-    """Write the state of all ``parts`` (each has a ``state_dict``) as of ``iteration``.
+    """Write the state after ``iteration``.
 
-    Raises InputError when a weight is not finite, or the disk is full or not writable; the
-    state saved before is then still there.
+    Args:
+        folder: The training's folder.
+        iteration: Iterations done.
+        settings: What `settings_of` gave.
+        parts: By name, everything that has a ``state_dict``: networks, optimisers, watches.
+        remedy: What to change when a weight is not finite.
+
+    Raises:
+        InputError: A weight is not finite, or the file cannot be written. The state saved before
+            is kept.
     """
     state = {name: part.state_dict() for name, part in parts.items()}
     check_weights(folder, iteration, parts, remedy)
@@ -83,7 +91,7 @@ def save(
 def check_weights(
     folder: Path, iteration: int, parts: Mapping[str, Any], remedy: str = REMEDY
 ) -> None:
-    """As `check_finite`, of the weights of those ``parts`` that are networks."""
+    """`check_finite` of the weights of those ``parts`` that are networks."""
     for name, part in parts.items():
         if isinstance(part, torch.nn.Module):
             weights = f"weights of {name}"
@@ -97,9 +105,10 @@ def check_finite(
     what: str = "loss",
     remedy: str = REMEDY,
 ) -> None:
-    """Raise InputError unless all is finite: the training stops, its last state is kept.
+    """Stop the training when a value is not finite; its last state stays as it is.
 
-    ``remedy`` says which settings calm it.
+    Raises:
+        InputError: One of the ``values`` is not finite. The message ends with ``remedy``.
     """
     if all(bool(torch.isfinite(value).all()) for value in values):
         return
@@ -111,53 +120,69 @@ def check_finite(
 
 
 def restore(folder: Path, settings: Mapping[str, Any], parts: Mapping[str, Any]) -> int:
-    """Put the saved state into the ``parts``; the iteration it is of, 0 when there is none.
+    """Load the saved state into the ``parts``.
 
-    Raises InputError when the file is damaged or of a training with other settings.
+    Returns:
+        The iteration after which it was saved; 0 when there is no state.
+
+    Raises:
+        InputError: The file is damaged, or belongs to a training with other settings.
     """
     path = folder / NAME
     if not path.is_file():
         return 0
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, to those who write such files
+            warnings.simplefilter("ignore")  # torch's warnings are for whoever wrote the file
             saved = torch.load(path, map_location="cpu", weights_only=True)
         version, iteration = saved["format_version"], int(saved["iteration"])
         if iteration < 0:
             raise ValueError(f"iteration {iteration}")
         before: dict[str, Any] = dict(json.loads(saved["settings"]))
         state = dict(saved["state"])
-    except Exception as error:  # torch raises anything on a file that is none
-        # torch's own words for such a pickle advise to run the code in it
-        cannot = isinstance(error, pickle.UnpicklingError)
-        reason = "no pickle of tensors alone" if cannot else one_line(error)[:120]
+    except Exception as error:  # torch raises anything on a file of another kind
+        # torch's own message for such a pickle advises to run the code in it
+        code = isinstance(error, pickle.UnpicklingError)
+        reason = "it contains objects that are not tensors" if code else one_line(error)[:120]
         raise InputError(
             f"{path}: not a training's state, or damaged ({reason}); "
-            "delete it to start anew, or choose another --out"
+            "delete it to start again, or choose another --out"
         ) from None
     if version != FORMAT_VERSION:
         raise InputError(f"{path}: state format {version!r}, this version reads {FORMAT_VERSION}")
-    same_settings(folder, before, settings)
+    _check_settings(folder, before, settings)
     try:
         for name, part in parts.items():
             part.load_state_dict(state[name])
-    except Exception as error:  # optimisers take what they are given, and trip over it
+    except Exception as error:  # optimisers accept anything, and fail on it with any exception
         raise InputError(
             f"{path}: does not fit these networks ({one_line(error)[:120]}); choose another --out"
         ) from None
     return iteration
 
 
-def check_length(folder: Path, begun: int, iterations: int) -> None:
-    """Raise InputError when the training in ``folder`` is past the ``iterations`` asked for."""
-    if begun > iterations:
+def check_length(folder: Path, done: int, iterations: int) -> None:
+    """Raise InputError when the training in ``folder`` has done more than ``iterations``."""
+    if done > iterations:
         raise InputError(
-            f"{folder}: this training is at iteration {begun:,}, past --iterations {iterations:,}; "
-            f"what it made on the way is in {folder / 'generators'}, or choose another --out"
+            f"{folder}: this training is at iteration {done:,}, past --iterations {iterations:,}; "
+            f"earlier generators are in {folder / 'generators'}, or choose another --out"
         )
 
 
-def same_settings(folder: Path, before: dict[str, Any], settings: Mapping[str, Any]) -> None:
+def check_written_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Raise InputError when ``settings.json`` is of a training with other settings.
+
+    For trainings without a state file; one that is missing or damaged is no obstacle.
+    """
+    try:
+        before = reading.read_json(folder / _SETTINGS)["settings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    _check_settings(folder, before, settings)
+
+
+def _check_settings(folder: Path, before: dict[str, Any], settings: Mapping[str, Any]) -> None:
     now = json.loads(json.dumps(dict(settings)))
     other = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     strange = sorted(before.keys() ^ now.keys())

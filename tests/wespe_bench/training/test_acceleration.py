@@ -5,32 +5,67 @@ from torch import nn
 from wespe_bench.errors import InputError
 from wespe_bench.training import acceleration
 
+X = torch.rand(2, 3, 4, 4)
 
-def test_a_failing_compiler_is_gone_without(monkeypatch):
+
+def networks():
+    return {"one": nn.Conv2d(3, 2, 1), "two": nn.BatchNorm2d(3)}
+
+
+def rehearse(calls):
+    """A step of each network: forward and backward."""
+    for call in calls.values():
+        call(X).sum().backward()
+
+
+class Late(torch.autograd.Function):
+    """Fails as a compiler does that meets the backward graph first."""
+
+    @staticmethod
+    def forward(_, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(_, gradient):
+        raise RuntimeError("no compiler here")
+
+
+def forward(x):
+    raise RuntimeError("no compiler here")
+
+
+@pytest.mark.parametrize("broken", [forward, Late.apply])
+@pytest.mark.parametrize("which", [nn.Conv2d, nn.BatchNorm2d])
+def test_a_compiler_that_fails_in_any_graph_is_reported_once(monkeypatch, which, broken):
     def compile_(network, **_):
-        def broken(x):
-            raise RuntimeError("no compiler here")
-
-        return broken
+        return lambda x: broken(network(x)) if isinstance(network, which) else network(x)
 
     monkeypatch.setattr(torch, "compile", compile_)
-    network = nn.Conv2d(3, 2, 1)
-    call = acceleration.compiled(network, "default", "cpu")
-    x = torch.rand(1, 3, 4, 4)
-    with pytest.warns(UserWarning, match=r"torch.compile failed.*no compiler here"):
-        first = call(x)
-    assert torch.equal(first, network(x))
-    assert torch.equal(call(x), network(x))  # and not a word more
+    parts = networks()
+    with pytest.warns(UserWarning, match=r"torch.compile failed.*no compiler here") as said:
+        calls = acceleration.compile_networks(parts, rehearse, "default")
+    assert len(said) == 1
+    assert calls == parts  # uncompiled, all of them
+    rehearse(calls)
 
 
-def test_a_compiled_network_is_used(monkeypatch):
+def test_a_rehearsal_leaves_no_trace(monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda network, **_: lambda x: network(x) + 1)
-    network = nn.Conv2d(3, 2, 1)
-    x = torch.rand(1, 3, 4, 4)
-    call = acceleration.compiled(network, "reduce-overhead", "cpu")
-    assert torch.equal(call(x), network(x) + 1)
-    assert acceleration.compiled(network, "auto", "cpu") is network
-    assert acceleration.compiled(network, "off", "cuda") is network
+    parts = networks()
+    before = {name: value.clone() for name, value in parts["two"].state_dict().items()}
+    calls = acceleration.compile_networks(parts, rehearse, "reduce-overhead")
+    assert all(torch.equal(before[name], v) for name, v in parts["two"].state_dict().items())
+    assert all(p.grad is None for network in parts.values() for p in network.parameters())
+    assert torch.equal(calls["one"](X), parts["one"](X) + 1)
+
+
+def test_what_is_not_compiled_is_not_rehearsed():
+    def never(_):
+        raise AssertionError
+
+    parts = networks()
+    assert acceleration.compile_networks(parts, never, "auto", device="cpu") == parts
+    assert acceleration.compile_networks(parts, never, "off", device="cuda") == parts
 
 
 def test_choices():
@@ -40,7 +75,7 @@ def test_choices():
         (lambda: acceleration.choose_device("tpu"), "auto, cpu or cuda"),
         (lambda: acceleration.choose_precision("fp16", "cuda"), "expected one of"),
         (lambda: acceleration.choose_precision("tf32", "cpu"), "needs --device cuda"),
-        (lambda: acceleration.compiled(nn.Identity(), "fast", "cpu"), "--compile fast"),
+        (lambda: acceleration.compile_networks({}, rehearse, "fast"), "--compile fast"),
     ):
         with pytest.raises(InputError, match=complaint):
             call()
@@ -70,7 +105,8 @@ def test_bf16_is_for_convolutions_only():
     seen = {}
     network.last.register_forward_hook(lambda m, i, o: seen.update(last=o.dtype))
     network.middle2.register_forward_hook(lambda m, i, o: seen.update(middle=o.dtype))
-    y = acceleration.call(network, "off", "bf16", "cuda")(torch.rand(1, 3, 32, 32, device="cuda"))
+    calls = acceleration.compile_networks({"g": network}, rehearse, "off", "bf16", "cuda")
+    y = calls["g"](torch.rand(1, 3, 32, 32, device="cuda"))
     assert (seen["middle"], seen["last"], y.dtype) == (
         torch.bfloat16,
         torch.float32,

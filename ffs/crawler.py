@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ffs import retries, windows
 from ffs.flickr import GONE, BudgetSpent, Flickr, Refused, Reply, search_params
@@ -16,20 +16,17 @@ from ffs.key import Key
 from ffs.pace import Clock
 from ffs.photos import Downloads, Unusable
 from ffs.replies import Replies
-from ffs.settings import Settings
+from ffs.settings import Crawl, Settings
 from ffs.state import State
 from ffs.windows import Window
 from wespe_bench import progress
 from wespe_bench.errors import InputError
 
-if TYPE_CHECKING:
-    from ffs.crawl import Crawl
-
 #: Photos in a row that a server fails to give before the server is to blame.
 _IN_A_ROW = 3
 
 
-class Crawling:
+class Crawler:
     """A crawl under way in ``folder``, which this process has for itself. ``transport`` is the
     HTTP client's, for servers in this process."""
 
