@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench import atomic, provenance, reading
 from wespe_bench.errors import InputError
 from wespe_bench.ids import check_id
+from wespe_bench.run import VARIES
 from wespe_bench.store import SCORE_COLUMNS
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def make_card(
     return {
         "schema": SCHEMA,
         "method": {
-            "label": head["label"],
+            "label": head["label"] + VARIES * bool(head.get("varies")),
             # What follows the colon may be a path, or a command with a password.
             "enhancer": str(head["enhancer"]).partition(":")[0],
             "fingerprint": head.get("fingerprint", ""),

@@ -18,7 +18,7 @@ from reports.text import plain
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
 from wespe_bench.registry import did_you_mean
-from wespe_bench.run import Run, Runs, open_runs
+from wespe_bench.run import VARIES, Run, Runs, open_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def find_methods(names: Sequence[str], runs: Path, dataset: str | None = None) -
 
 
 def _labelled(name: str, known: Sequence[Run], runs: Path) -> list[Run]:
-    found = [run for run in known if run.label == name]
+    found = [run for run in known if name in (run.label, run.label.removesuffix(VARIES))]
     found = found or [
         run for run in known if (seeded := _SEEDED.fullmatch(run.label)) and seeded[1] == name
     ]

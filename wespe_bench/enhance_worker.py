@@ -64,9 +64,16 @@ class Context:
     sources: tuple[Mapping[str, bytes], ...]
 
 
-def open_worker(context: Context) -> Callable[[Sequence[Item]], list[Outcome]]:
-    """In each worker: load an enhancer for its first photo, keep it."""
-    load = cache(partial(_load, context))
+def open_loader(context: Context) -> Callable[[int], Loaded]:
+    """In each worker: load a plan's enhancer for its first photo, keep it."""
+    return cache(partial(_load, context))
+
+
+def open_worker(
+    context: Context, load: Callable[[int], Loaded] | None = None
+) -> Callable[[Sequence[Item]], list[Outcome]]:
+    """In each worker: enhance photos with what `open_loader` loads."""
+    load = load or open_loader(context)
     here = Path.cwd()  # an enhancer may change it
 
     def work(items: Sequence[Item]) -> list[Outcome]:
@@ -81,7 +88,7 @@ def open_worker(context: Context) -> Callable[[Sequence[Item]], list[Outcome]]:
 
 
 @dataclass(slots=True)
-class _Loaded:
+class Loaded:
     """An enhancer, and whether it has enhanced a photo in this process."""
 
     enhancer: Any
@@ -97,13 +104,13 @@ def _located(item: Item, here: Path) -> Item:
     return replace(item, sample=sample, folder=folder)
 
 
-def _load(context: Context, plan: int) -> _Loaded:
+def _load(context: Context, plan: int) -> Loaded:
     enhancer = context.enhancers[plan]
     if not isinstance(enhancer, str):
-        return _Loaded(enhancer)
+        return Loaded(enhancer)
     if registry.is_foreign(enhancer):
         foreign.dedicate_process(context.sources[plan])
-    return _Loaded(registry.load_enhancer(enhancer))
+    return Loaded(registry.load_enhancer(enhancer))
 
 
 def _contained(enhancer: Any) -> AbstractContextManager[None]:
@@ -111,7 +118,7 @@ def _contained(enhancer: Any) -> AbstractContextManager[None]:
     return nullcontext() if isinstance(enhancer, str) else process_state.restored()
 
 
-def _enhance_items(loaded: _Loaded, items: Sequence[Item], stretch: bool) -> Iterable[Outcome]:
+def _enhance_items(loaded: Loaded, items: Sequence[Item], stretch: bool) -> Iterable[Outcome]:
     from wespe_bench import images, provenance
 
     batch = getattr(loaded.enhancer, "batch", None)
@@ -144,7 +151,7 @@ def _read(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _one(loaded: _Loaded, item: Item, image: np.ndarray, sha256: str, stretch: bool) -> Outcome:
+def _one(loaded: Loaded, item: Item, image: np.ndarray, sha256: str, stretch: bool) -> Outcome:
     enhancer = loaded.enhancer
     for_sample = getattr(enhancer, "for_sample", None)
     watched = memory.mark()
@@ -174,7 +181,7 @@ def _cost(enhancer: Any, seconds: float, watched: memory.Mark) -> dict[str, floa
 
 
 def _many(
-    loaded: _Loaded, group: Sequence[tuple[Item, np.ndarray, str]], stretch: bool
+    loaded: Loaded, group: Sequence[tuple[Item, np.ndarray, str]], stretch: bool
 ) -> Iterable[Outcome]:
     import numpy as np
 

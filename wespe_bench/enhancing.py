@@ -6,14 +6,16 @@ a killed run, and does a changed photo, or all photos of a changed enhancer, aga
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import describe, run_metadata
+from wespe_bench import describe, proof, run_metadata
 from wespe_bench.arguments import PhotoOptions, WorkerOptions, check_jobs
 from wespe_bench.enhance_worker import Context, Item, open_worker
 from wespe_bench.errors import InputError
@@ -22,7 +24,7 @@ from wespe_bench.runs import Failure, Plan, Run, folder_name, tell
 
 if TYPE_CHECKING:
     from wespe_bench.engines import Outcome
-    from wespe_bench.types import Dataset, Enhancer
+    from wespe_bench.types import Dataset, Enhancer, Sample
 
 
 def enhance(
@@ -80,14 +82,16 @@ def enhance_runs(
     from wespe_bench.engines import chunk_of, load_engine
 
     run_engine = load_engine(engine)
-    todo: list[Item] = []
-    kept: list[int] = []
     # All are described before any folder is made: a wrong name leaves nothing behind.
     described = describe.enhancers(plans, jobs)
-    for number, (plan, found) in enumerate(zip(plans, described, strict=True)):
-        waiting, there = _prepare(plan, number, shard, force, stretch, found)
-        todo.extend(waiting)
-        kept.append(there)
+    context = Context(
+        tuple(plan.enhancer for plan in plans), stretch, tuple(one.sources for one in described)
+    )
+    prepare = partial(_prepare, shard=shard, force=force, stretch=stretch)
+    prepared = [prepare(*each) for each in zip(plans, count(), described)]
+    for number in _disproved(run_engine, context, plans, [kept for _, kept in prepared], jobs):
+        prepared[number] = prepare(plans[number], number, described[number])
+    todo = [item for waiting, _ in prepared for item in waiting]
     # The first photo of each plan comes first: an enhancer that cannot work ends the run early.
     firsts = {item.plan: item for item in reversed(todo)}
     todo.sort(key=lambda item: item is not firsts[item.plan])
@@ -115,37 +119,84 @@ def enhance_runs(
     run_items(
         run_engine,
         open_worker,
-        Context(
-            tuple(plan.enhancer for plan in plans),
-            stretch,
-            tuple(found.sources for found in described),
-        ),
+        context,
         todo,
         title="enhance",
         jobs=jobs,
         chunk=chunk_of((item.sample.path for item in todo), len(todo)),
         take=take,
         write=partial(append_rows, [plan.folder for plan in plans]),
-        apart=lambda item: item.plan if describe.is_apart(plans[item.plan].enhancer) else None,
+        apart=partial(_apart, plans),
         quiet=quiet,
     )
-    return [Run(plan.folder, done[i], kept[i], tuple(failures[i])) for i, plan in enumerate(plans)]
+    return [
+        Run(plan.folder, done[i], len(prepared[i][1]), tuple(failures[i]))
+        for i, plan in enumerate(plans)
+    ]
+
+
+def _apart(plans: Sequence[Plan], item: Item) -> int | None:
+    return item.plan if describe.is_apart(plans[item.plan].enhancer) else None
+
+
+def _disproved(
+    engine: Callable[..., Any],
+    context: Context,
+    plans: Sequence[Plan],
+    kept: Sequence[Sequence[Sample]],
+    jobs: int,
+) -> list[int]:
+    """Enhance one of each plan's ``kept`` photos again; the plans of which nothing can be kept.
+
+    Their run.json gets another fingerprint. Warns of them, and of enhancers whose answer varies.
+    """
+    items = []
+    for number, (plan, some) in enumerate(zip(plans, kept, strict=True)):
+        if some and proof.is_needed(plan.enhancer):
+            sample = proof.smallest((sample, sample.path) for sample in some)
+            items.append(Item(number, sample, plan.folder, "", "", False))
+    disproved = []
+    asked = proof.ask(
+        engine, proof.open_enhancer, context, items, jobs=jobs, apart=partial(_apart, plans)
+    )
+    for outcome in asked:
+        item: Item = outcome.item
+        plan = plans[item.plan]
+        answer = outcome.rows[0]["answer"] if outcome.rows else proof.DIFFERS
+        if answer == proof.VARIES:
+            warnings.warn(
+                f"{plan.label} gives another result for {item.sample.id} each time; what it gave "
+                "first is kept, and tables mark it",
+                stacklevel=3,
+            )
+            run_metadata.mark_varying(plan.folder)
+        elif answer == proof.DIFFERS:
+            warnings.warn(
+                f"{plan.label} gives another result for {item.sample.id} than the one kept, from "
+                "the same code (a file, a setting or a library of it has changed): its "
+                f"{len(kept[item.plan])} photos are done again",
+                stacklevel=3,
+            )
+            run_metadata.start_again(plan.folder)
+            disproved.append(item.plan)
+    return disproved
 
 
 def _prepare(
     plan: Plan,
     number: int,
+    found: describe.Enhancer,
+    *,
     shard: tuple[int, int],
     force: bool,
     stretch: bool,
-    found: describe.Enhancer,
-) -> tuple[list[Item], int]:
-    """Write run.json and samples.parquet; returns what is left to do and how many are kept."""
+) -> tuple[list[Item], list[Sample]]:
+    """Write run.json and samples.parquet; returns what is left to do and what is kept."""
     from wespe_bench import atomic, provenance, store
 
     fingerprint = found.fingerprint + ("+stretch" if stretch else "")
     try:
-        run_metadata.write(plan, fingerprint, stretch, found.about, found.versions)
+        fingerprint = run_metadata.write(plan, fingerprint, stretch, found.about, found.versions)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
@@ -157,13 +208,13 @@ def _prepare(
     inputs = store.load_samples(plan.folder).set_index("sample")["sha256"]
     known = enhanced.to_dict("index")
     # By id, as `score` does, so that a shard scores just what it enhanced.
-    index, count = shard
-    mine = sorted(plan.dataset.samples, key=lambda s: s.id)[index - 1 :: count]
+    first, step = shard
+    mine = sorted(plan.dataset.samples, key=lambda s: s.id)[first - 1 :: step]
     made = [s.id for s in mine if s.id in known and s.id not in failed and not force]
     files = (store.result_of(plan.folder, id_) for id_ in made)
     results = dict(zip(made, each(provenance.content_if_there, files), strict=True))
     waiting: list[Item] = []
-    there = 0
+    kept: list[Sample] = []
     for sample in mine:
         expected = fingerprint
         if found.fingerprint_for is not None:
@@ -172,18 +223,19 @@ def _prepare(
             except Exception:
                 expected += "|none"  # the worker meets the same error and reports it
         row = known.get(sample.id)
-        if (
+        same = (
             row is not None
             and row["input_sha256"] == inputs[sample.id]
             and row["fingerprint"] == expected
             and results.get(sample.id) == row["image_sha256"]
-        ):
-            there += 1
+        )
+        if same:
+            kept.append(sample)
         else:
             waiting.append(
                 Item(number, sample, plan.folder, expected, inputs[sample.id], sample.id in failed)
             )
-    return waiting, there
+    return waiting, kept
 
 
 def _failure_row(sample: str, error: str) -> dict[str, Any]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from wespe_bench.types import Metric
 
+#: After the label of a method that gave another result when it was asked again.
+VARIES = " (varies)"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -41,8 +44,8 @@ class Run:
 
     @property
     def label(self) -> str:
-        """What tables call the method."""
-        return str(self.metadata["label"])
+        """What tables call the method; marked where it answers another way each time."""
+        return str(self.metadata["label"]) + VARIES * bool(self.metadata.get("varies"))
 
     @property
     def enhancer(self) -> str:

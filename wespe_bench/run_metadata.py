@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,10 @@ def write(
     stretch: bool,
     about: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
-) -> None:
-    """Begin a run, or resume it: write run.json and samples.parquet.
+) -> str:
+    """Begin a run, or resume it: write run.json and samples.parquet; the rows' fingerprint.
+
+    It is the enhancer's, and how often `start_again` was called.
 
     ``about`` is the enhancer's own description (`wespe_bench.types.Enhancer`), ``versions`` are
     those of the distributions that it imports.
@@ -40,6 +42,7 @@ def write(
     options = {name: _option(name, value) for name, value in plan.options.items()}
     created = datetime.now(UTC).isoformat(timespec="seconds")
     metrics: dict[str, Any] = {}  # what `score` noted of its metrics is kept
+    again, varies = 0, False
     spec = plan.enhancer if isinstance(plan.enhancer, str) else provenance.name_of(plan.enhancer)
     if (plan.folder / "run.json").exists():
         before = store.read_run(plan.folder)
@@ -58,6 +61,9 @@ def write(
             )
         created = before.get("created", created)
         metrics = before.get("metrics", {})
+        again = before.get("again", 0)
+        fingerprint += f"+again{again}" * bool(again)
+        varies = bool(before.get("varies")) and before.get("fingerprint") == fingerprint
     else:
         store.check_new(plan.folder)
     # run.json first: by it a second shard knows that the folder is a run's.
@@ -68,6 +74,8 @@ def write(
             "enhancer": spec,
             "fingerprint": fingerprint,
             **({"about": dict(about)} if about else {}),
+            **({"again": again} if again else {}),
+            **({"varies": True} if varies else {}),
             "stretch": stretch,
             "seed": 0,
             "dataset": {
@@ -99,6 +107,25 @@ def write(
             for sample, (_, content, reference) in zip(plan.dataset.samples, rows, strict=True)
         ],
     )
+    return fingerprint
+
+
+def start_again(folder: Path) -> None:
+    """Make every result of a run stale: from now on its rows have another fingerprint."""
+    _change(folder, lambda content: {"again": content.get("again", 0) + 1})
+
+
+def mark_varying(folder: Path) -> None:
+    """Note that the enhancer answers another way each time; tables mark the run by it."""
+    _change(folder, lambda content: {"varies": True})
+
+
+def _change(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    from wespe_bench import store
+
+    content = store.read_run(folder)
+    content |= change(content)
+    store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
 
 
 def _option(name: str, value: Any) -> str:

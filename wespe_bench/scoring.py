@@ -7,16 +7,18 @@ reference or version is scored again.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import describe, run_metadata
+from wespe_bench import describe, proof, run_metadata
 from wespe_bench.arguments import WorkerOptions, check_jobs
 from wespe_bench.errors import InputError
 from wespe_bench.places import each, place
+from wespe_bench.proof import Kept
 from wespe_bench.registry import is_foreign
 from wespe_bench.runs import Failure, Run, tell
 from wespe_bench.score_worker import Context, Item, failure_row, open_worker
@@ -84,11 +86,18 @@ def score_runs(
     todo: list[Item] = []
     kept: list[int] = []
     failures: dict[int, list[Failure]] = defaultdict(list)
+    rows: list[Kept] = []
     for number, folder in enumerate(folders):
-        waiting, there, broken = _prepare(folder, number, records, shard, force)
+        waiting, there, some, broken = _prepare(folder, number, records, shard, force)
         todo.extend(waiting)
         kept.append(there)
+        rows.extend(some)
         failures[number].extend(broken)
+    context = Context(
+        {name: records[name].version for name in records if is_foreign(name)},
+        {name: scorer.sources for name, scorer in scorers.items()},
+    )
+    _refuse_disproved(run_engine, context, folders, rows, jobs)
 
     precompile.finish({metric for item in todo for metric in item.metrics})
     done: list[set[str]] = [set() for _ in folders]
@@ -122,10 +131,7 @@ def score_runs(
     run_items(
         run_engine,
         open_worker,
-        Context(
-            {name: records[name].version for name in records if is_foreign(name)},
-            {name: scorer.sources for name, scorer in scorers.items()},
-        ),
+        context,
         todo,
         title="score",
         jobs=jobs,
@@ -165,8 +171,11 @@ def _prepare(
     records: dict[str, Metric],
     shard: tuple[int, int],
     force: bool,
-) -> tuple[list[Item], int, list[Failure]]:
-    """What is left to score in one run, how many photos are complete, and what cannot be."""
+) -> tuple[list[Item], int, list[Kept], list[Failure]]:
+    """What is left to score in one run, and how many photos are complete.
+
+    Then a kept row of each of other people's metrics, and what cannot be scored.
+    """
     from wespe_bench import atomic, store
 
     content = run_metadata.describe(folder, records)
@@ -181,6 +190,7 @@ def _prepare(
     }
     failed = set(store.load_failures(folder).query("stage == 'enhance'")["sample"])
     waiting: list[Item] = []
+    kept: dict[str, list[Kept]] = defaultdict(list)
     failures: list[Failure] = []
     complete = 0
     index, count = shard
@@ -196,6 +206,8 @@ def _prepare(
         if obstacle or made is None:
             failures.append(Failure(folder, sample, "score", f"{obstacle}; run enhance again"))
             continue
+        path = None if reference is None else place(reference)
+        make = functools.partial(Item, number, sample, folder, path, row["reference_sha256"])
         missing = []
         for name, metric in records.items():
             if metric.full_reference and reference is None:
@@ -206,13 +218,44 @@ def _prepare(
             columns = ("metric_version", "image_sha256", "reference_sha256")
             if force or old is None or tuple(old[c] for c in columns) != current:
                 missing.append(name)
-        path = None if reference is None else place(reference)
-        make = functools.partial(Item, number, sample, folder, path, row["reference_sha256"])
+            elif is_foreign(name) and len(kept[name]) < proof.LOOKED_AT:
+                kept[name].append(Kept(make((name,), apart=name), old["value"]))
         if ours := tuple(name for name in missing if not is_foreign(name)):
             waiting.append(make(ours))
         waiting += [make((name,), apart=name) for name in missing if name not in ours]
         complete += not missing
-    return waiting, complete, failures
+    smallest = (proof.smallest((row, row.item.image) for row in some) for some in kept.values())
+    return waiting, complete, list(smallest), failures
+
+
+def _refuse_disproved(
+    engine: Callable[..., Any],
+    context: Context,
+    folders: Sequence[Path],
+    rows: Sequence[Kept],
+    jobs: int,
+) -> None:
+    """Score kept rows of other people's metrics again; InputError where one comes out otherwise.
+
+    Warns of a metric that gives another value each time.
+    """
+    asked = proof.ask(
+        engine, proof.open_scorer, context, rows, jobs=jobs, apart=lambda row: row.item.apart
+    )
+    for outcome in asked:
+        kept: Kept = outcome.item
+        metric, where = kept.item.metrics[0], f"{folders[kept.item.run]}: {kept.item.sample}"
+        if outcome.error:
+            raise InputError(f"{metric} scored {where} before, and fails now: {outcome.error}")
+        found = outcome.rows[0]
+        if found["answer"] == proof.VARIES:
+            warnings.warn(f"{metric} gives another value for {where} each time", stacklevel=3)
+        elif found["answer"] == proof.DIFFERS:
+            raise InputError(
+                f"{metric} gives {found['value']:.6g} for {where}, where {kept.value:.6g} is kept, "
+                "from the same code (a file, a setting or a library of it has changed): raise its "
+                "version, and everything is scored again"
+            )
 
 
 def _failed(folder: Path) -> set[tuple[str, str]]:

@@ -156,6 +156,8 @@ def _check_head(path: Path, content: dict[str, Any]) -> None:
         "dataset.options": isinstance(dataset.get("options", {}), dict),
         "versions": isinstance(content.get("versions", {}), dict),
         "metrics": isinstance(content.get("metrics", {}), dict),
+        "again": isinstance(content.get("again", 0), int),
+        "varies": isinstance(content.get("varies", False), bool),
         "seed": isinstance(content.get("seed", 0), int),
         "device": isinstance(content.get("device", ""), str),
         "platform": isinstance(content.get("platform", ""), str),

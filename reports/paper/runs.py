@@ -11,7 +11,7 @@ from reports.paper.choices import method_named
 from reports.text import plain
 from wespe_bench import provenance
 from wespe_bench.errors import InputError
-from wespe_bench.run import Run, described, open_runs
+from wespe_bench.run import VARIES, Run, described, open_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,9 +65,10 @@ def _candidate(run: Run, methods: Mapping[str, str]) -> Candidate:
 
 def _method(run: Run, about: Mapping[str, Any], methods: Mapping[str, str]) -> tuple[str, str]:
     """Which method a run is, and how we know; empty when it is none of the paper's."""
-    if run.label in methods:
-        return methods[run.label], "by --method"
-    if method := method_named(run.label):
+    label = run.label.removesuffix(VARIES)
+    if label in methods:
+        return methods[label], "by --method"
+    if method := method_named(label):
         return method, "by its label"
     if run.enhancer == "identity":
         return "original", "its enhancer is identity"
