@@ -58,7 +58,7 @@ class Enhancer(Protocol):
     - ``for_sample(sample, image)``: called instead of the function when present, for
       enhancers that need to know which photo it is;
     - ``fingerprint``: a string that changes when the enhancer would answer differently
-      (by default the SHA-256 of its source file and the versions of its libraries);
+      (by default a hash of all code it can reach, see `wespe_bench.fingerprints`);
     - ``fingerprint_for(sample)``: the same for one sample;
     - ``works_elsewhere``: true where other processes do the work, whose memory nobody here sees;
     - ``about``: a dict that JSON knows, kept in run.json: what its checkpoint was made from;
