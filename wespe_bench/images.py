@@ -9,55 +9,68 @@ from __future__ import annotations
 import functools
 import importlib.util
 import io
-import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from wespe_bench import atomic, bombs, reading
+from wespe_bench import atomic, reading
+from wespe_bench.decoders import pillow, profiles, reader
+from wespe_bench.decoders.decoded import Decoded
 from wespe_bench.errors import InputError, one_line
 
 #: Endings of phones' HEIC photos, which need the extra ``heic`` (pillow-heif).
 HEIC_EXTENSIONS = (".heic", ".heif")
 
 #: File name endings (lower case) that count as photos when a folder is listed.
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp") + (
-    HEIC_EXTENSIONS if importlib.util.find_spec("pillow_heif") else ()
+EXTENSIONS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".avif", ".bmp"),
+    *(HEIC_EXTENSIONS if importlib.util.find_spec("pillow_heif") else ()),
 )
 
-#: Photos with more pixels than this are refused before they are decoded: 2**28, about
-#: 268 megapixels, above every camera of today and 0.8 GB as RGB.
-MAX_PIXELS = 2**28
-
-# Pillow's own formats that can hold a photo; PostScript and friends stay closed because
-# opening them starts other programs.
-_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
-
-# Pillow's guard would refuse a 200-megapixel phone photo; ours stands in its place.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+#: Photos with more pixels than this are refused before they are decoded.
+MAX_PIXELS = pillow.MAX_PIXELS
 
 #: MATLAB's exact rgb2gray weights (SPEC 4.5); they sum to 1 to the last bit.
 LUMA_WEIGHTS = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo as `read_rgb` gives it, and the colours it was converted from ("" where none)."""
+
+    pixels: np.ndarray
+    colours: str
+
+
 def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
     """Decode a photo to uint8 sRGB of shape (H, W, 3), upright.
 
-    EXIF orientation is applied; an embedded ICC profile is converted to sRGB (perceptual
-    intent) unless it already is sRGB to within one level; alpha is dropped, not
-    composited; grey, palette and CMYK become RGB; 16-bit samples become
-    ``round(v / 257)``; of an animation the first frame is taken.
+    Orientation (EXIF, or the container's own) is applied once. Colours that the file names, in
+    whichever way (`wespe_bench.decoders.colour`), are converted to sRGB (perceptual intent) at
+    the file's own depth, unless they are sRGB to within one level. Alpha is dropped, not
+    composited; grey, palette and CMYK become RGB; samples of n bits become
+    ``round(255 v / (2**n - 1))``, floating-point ones ``round(255 v)``, clipped; of an animation
+    the first frame is taken.
 
-    ``source`` is a path, or the bytes of a file whose ``name`` is used in messages.
+    Args:
+        source: A path, or the bytes of a file.
+        name: What messages call it; default: the path.
 
-    Damage inside a JPEG's compressed data that its decoder conceals is not noticed.
+    Returns:
+        A new array.
 
-    Raises InputError when the file is missing, not a photo, damaged, cut short, larger
-    than `MAX_PIXELS`, or holds floating-point samples, whose range nobody can know.
+    Raises:
+        InputError: The file is missing, not a photo, damaged, cut short, larger than
+            `MAX_PIXELS`, HDR, or of a kind that cannot be read right. Damage inside a JPEG's
+            compressed data that its decoder conceals is not noticed.
     """
+    return read_photo(source, name=name).pixels
+
+
+def read_photo(source: Path | str | bytes, *, name: str = "") -> Photo:
+    """As `read_rgb`, with the colours that the photo was converted from."""
     if isinstance(source, bytes):
         data = source
     else:
@@ -66,181 +79,53 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
     if not data:
         raise InputError(f"{name}: the file is empty")
     try:
-        return _decode(data, name)
+        return _upright_srgb(reader.read(data))
     except InputError as error:
-        where = "" if str(error).startswith(f"{name}: ") else f"{name}: "
-        raise InputError(f"{where}{error}") from None
+        raise InputError(f"{name}: {error}") from None
     except Image.DecompressionBombError:
         raise InputError(f"{name}: more than the limit of {MAX_PIXELS} pixels") from None
     except UnidentifiedImageError:
         raise InputError(
-            f"{name}: not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)"
+            f"{name}: not a photo in a known format (JPEG, PNG, TIFF, WebP, AVIF, BMP)"
         ) from None
     except Exception as error:  # decoders raise nearly anything on damaged input
         raise InputError(f"{name}: damaged or unsupported image ({one_line(error)})") from None
 
 
-def _decode(data: bytes, name: str) -> np.ndarray:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data), formats=formats(data[:32], name)) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise InputError(
-                    f"{name}: {width}x{height} is more than the limit of {MAX_PIXELS} pixels"
-                )
-            orientation = image.getexif().get(0x0112, 1)
-            profile = image.info.get("icc_profile")
-            deep = _read_16_bit(data, image)
-            if deep is not None:
-                pixels = np.rint(deep / np.float32(257)).astype(np.uint8)
-                upright = Image.fromarray(pixels)
-            elif image.mode in ("F", "I"):
-                raise InputError(
-                    f"{name}: {image.mode!r} samples have no known range; "
-                    "save the photo with 8 or 16 bits per sample"
-                )
-            else:
-                if image.format in ("JPEG", "MPO"):
-                    bombs.check_scans(data)
-                image.load()
-                upright = _without_alpha(image)
-    if orientation not in (None, 1):
-        upright = _turn(upright, int(orientation))
-    rgb = _to_srgb(upright, profile)
-    return np.array(rgb, dtype=np.uint8)  # a copy: Pillow's own memory is read-only
-
-
-def formats(start: bytes, name: str) -> tuple[str, ...]:
-    """Pillow's names of the formats that a file with these first bytes is tried as.
-
-    HEIF only for a file that says so. Raises InputError where that needs pillow-heif.
-    """
-    if start[4:8] != b"ftyp" or start[8:12] not in _HEIF_BRANDS:
-        return _FORMATS
-    try:
-        import pillow_heif
-    except ImportError:
-        raise InputError(
-            f"{name}: a HEIC photo; pip install 'wespe-bench[heic]' (or pillow-heif) to read it"
-        ) from None
-    pillow_heif.register_heif_opener()
-    return ("HEIF",)
-
-
-def _without_alpha(image: Image.Image) -> Image.Image:
-    """The same picture in mode L, RGB or CMYK; colour under transparency is kept."""
-    if image.mode in ("L", "RGB", "CMYK"):
-        return image  # loaded already, so it outlives its file; a copy takes a third of the time
-    if image.mode in ("1", "LA", "La"):
-        return image.convert("LA").convert("L") if image.mode != "1" else image.convert("L")
-    return image.convert("RGBA").convert("RGB")
-
-
-def _turn(image: Image.Image, orientation: int) -> Image.Image:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    image.info["exif"] = exif.tobytes()
-    image.getexif()[0x0112] = orientation
-    turned = ImageOps.exif_transpose(image)
-    return image if turned is None else turned
-
-
-def _read_16_bit(data: bytes, image: Image.Image) -> np.ndarray | None:
-    """The samples of a 16-bit photo as float32 (H, W) or (H, W, 3), None if it has 8 bits.
-
-    Pillow keeps the high byte of 16-bit colour, which is up to a level too dark, so colour
-    is read by pypng and tifffile.
-    """
-    if image.format == "PNG" and data[24] == 16:
-        import png
-
-        width, height = image.size
-        bombs.check_png(data, 2 * height * (8 * width + 1) + 1024)
-        width, height, rows, _ = png.Reader(bytes=data).read()
-        samples = np.vstack([np.asarray(row, dtype=np.uint16) for row in rows])
-        samples = samples.reshape(height, width, -1)
-    elif image.format == "TIFF" and _tag(image, _BITS) == 16:
-        import tifffile
-
-        meaning = _tag(image, _PHOTOMETRIC)
-        if meaning not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
-            raise InputError("a 16-bit TIFF has to be RGB or grey; save it with 8 bits or as those")
-        if _tag(image, _EXTRA_SAMPLES) == _PREMULTIPLIED:
-            raise InputError("a 16-bit TIFF with premultiplied alpha; save it without alpha")
-
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            bombs.check_tiff(file.pages[0], image.size)
-            samples = file.pages[0].asarray()
-        if samples.dtype != np.uint16 or samples.ndim not in (2, 3):
-            raise InputError(
-                "this 16-bit TIFF holds something else than one photo of 16-bit samples"
-            )
-        if samples.ndim == 2:
-            samples = samples[..., None]
-        if meaning == _WHITE_IS_ZERO:
-            samples = 65535 - samples
-        if samples.shape[0] in (3, 4) and samples.shape[2] not in (3, 4):
-            samples = samples.transpose(1, 2, 0)
-    else:
-        return None
-    channels = samples.shape[2]
-    colour = samples[..., 0] if channels in (1, 2) else samples[..., :3]
-    return colour.astype(np.float32)
-
-
-# TIFF 6.0: tags, and the values of PhotometricInterpretation and ExtraSamples we tell apart.
-_BITS, _PHOTOMETRIC, _EXTRA_SAMPLES = 258, 262, 338
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PREMULTIPLIED = 0, 1, 2, 1
-
-
-def _tag(image: Image.Image, tag: int) -> int | None:
-    """The (first) value of a TIFF tag."""
-    value = getattr(image, "tag_v2", {}).get(tag)
-    if isinstance(value, tuple):
-        value = value[0] if value else None
-    return None if value is None else int(value)
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile:
-        transform = _transform(profile, image.mode)
+def _upright_srgb(decoded: Decoded) -> Photo:
+    samples, unusable = decoded.samples, ""
+    profile, told = b"", ""
+    transform = None
+    for colour in decoded.colours:
+        if not colour.profile:
+            break
+        if isinstance(samples, Image.Image):
+            mode = samples.mode
+        else:
+            mode = "L" if samples.ndim == 2 else "RGB"
+        # Grey samples with a profile of RGB are its grey axis.
+        grey_in_rgb = mode == "L" and profiles.space_of(colour.profile) == "RGB"
+        try:
+            transform = profiles.transform(colour.profile, "RGB" if grey_in_rgb else mode)
+        except profiles.UnusableProfileError:
+            # Every viewer falls back to what comes next, in the end to sRGB, and so do we.
+            unusable = unusable or f"{colour.name}, unusable and ignored"
+            continue
         if transform is not None:
-            return _apply(transform, image)
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-@functools.lru_cache(maxsize=8)
-def _transform(profile: bytes, mode: str) -> Any:
-    """A transform from ``profile`` to sRGB, or None when the pixels may stay as they are."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        transform = ImageCms.buildTransform(
-            source, ImageCms.createProfile("sRGB"), mode, "RGB", ImageCms.Intent.PERCEPTUAL
-        )
-    except (ImageCms.PyCMSError, OSError):
-        # A broken profile, or one of another colour space than the pixels': every viewer
-        # falls back to sRGB, and so do we.
-        return None
-    if mode == "CMYK":
-        return transform
-    # A profile that says sRGB in other words must not move pixels by rounding.
-    steps = np.linspace(0, 255, 18).round().astype(np.uint8)
-    if mode == "RGB":
-        lattice = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(18, -1, 3)
-        probe = Image.fromarray(lattice)
+            profile, told = colour.profile, colour.name
+            if grey_in_rgb and isinstance(samples, Image.Image):
+                samples = samples.convert("RGB")
+        break
+    if isinstance(samples, Image.Image):
+        image = pillow.turned(samples, decoded.orientation)
+        if transform is not None:
+            image = profiles.apply(transform, image)
+        image = image if image.mode == "RGB" else image.convert("RGB")
     else:
-        lattice = np.repeat(steps[None, :, None], 3, axis=2)
-        probe = Image.fromarray(np.ascontiguousarray(lattice[..., 0]))
-    moved = np.asarray(_apply(transform, probe)).astype(int)
-    return None if np.abs(moved - lattice).max() <= 1 else transform
-
-
-def _apply(transform: Any, image: Image.Image) -> Image.Image:
-    result = ImageCms.applyTransform(image, transform)
-    if result is None:
-        raise InputError("the colour profile could not be applied")
-    return result
+        pixels = profiles.deep_to_rgb(samples, decoded.white, profile)
+        image = pillow.turned(Image.fromarray(pixels), decoded.orientation)
+    # A copy: Pillow's own memory is read-only.
+    return Photo(np.array(image, dtype=np.uint8), told or unusable)
 
 
 def check_rgb(image: np.ndarray, name: str = "image") -> None:

@@ -202,7 +202,8 @@ CASES = (
         "a link to a file of another's among photos",
         _linked("/etc/passwd"),
         _RUN,
-        "enhance out: b: photos/b.png: not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)",
+        "enhance out: b: photos/b.png: not a photo in a known format (JPEG, PNG, TIFF, WebP, AVIF, "
+        "BMP)",
         3,
     ),
     Case("a link to an endless device among photos", _linked("/dev/zero"), _RUN, _DONE, 0),

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.hostile import whole
 from tests.hostile.cases import Case
+from tests.oracles.photo_colours import profile
 
 TITLE = "Photos"
 
@@ -118,6 +119,24 @@ def _deep_tiff(
     return _tiff(*tags, (273, 4, 1, at), more=data)
 
 
+def _endless() -> bytes:
+    """A TIFF whose only page names itself as the next one."""
+    data = bytearray(_deep_tiff(1, bytes(128)))
+    struct.pack_into("<I", data, len(data) - 132, 8)
+    return bytes(data)
+
+
+def _tag(tag: int, value: int, kind: int = 4) -> bytes:
+    return struct.pack("<HHII", tag, kind, 1, value)
+
+
+def _avif(width: int, height: int) -> bytes:
+    """An AVIF of 24x16 whose box of the size says something else."""
+    data = bytearray(_saved("AVIF"))
+    struct.pack_into(">II", data, data.index(b"ispe") + 8, width, height)
+    return bytes(data)
+
+
 def _webp(width: int, height: int) -> bytes:
     body = b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + bytes(8)
     chunk = b"VP8L" + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
@@ -170,11 +189,22 @@ CASES = (
         lambda: _png(_header(100_000, 40_000), (b"IDAT", zlib.compress(b""))),
         _LIMIT,
     ),
+    _taken(
+        "a 16-bit PNG of 24x16 with 2 GB of zeros after its pixels",
+        _file("x.png", lambda: _png(_header(24, 16, 16), (b"IDAT", _zeros(2048)))),
+        same=False,
+    ),
     _refused(
-        "a 16-bit PNG of 24x16 whose pixels inflate to 2 GB",
+        "a 16-bit PNG cut short",
         "x.png",
-        lambda: _png(_header(24, 16, 16), (b"IDAT", _zeros(2048))),
-        "its pixels inflate to more than its size allows",
+        lambda: _png(_header(24, 16, 16), (b"IDAT", zlib.compress(bytes(500)))),
+        "damaged or unsupported image (...)",
+    ),
+    _refused(
+        "a 16-bit PNG that says 4,000,000,000 pixels",
+        "x.png",
+        lambda: _png(_header(100_000, 40_000, 16), (b"IDAT", zlib.compress(b""))),
+        _LIMIT,
     ),
     _taken(
         "an 8-bit PNG of 24x16 with 2 GB of zeros after its pixels",
@@ -234,23 +264,72 @@ CASES = (
         "a TIFF of 200 bytes that says 10,000,000,000 pixels",
         "x.tif",
         lambda: _deep_tiff(1, bytes(64), 2**30),
-        _LIMIT,
+        f"1073741824x8 is {_LIMIT}",
     ),
     _refused(
         "a 16-bit TIFF of 8x8 whose strip inflates to 2 GB",
         "x.tif",
         lambda: _deep_tiff(8, _zeros(2048)),
-        "its pixels inflate to more than its size allows",
+        "damaged or unsupported image (...)",
+    ),
+    _refused(
+        "a 16-bit TIFF of 8x8 whose LZW strip unpacks to 3 bytes",
+        "x.tif",
+        lambda: _deep_tiff(5, bytes.fromhex("80004040")),
+        "damaged or unsupported image (...)",
+    ),
+    _refused(
+        "a 16-bit TIFF whose strip is 4 GB long",
+        "x.tif",
+        lambda: _deep_tiff(1, bytes(128)).replace(_tag(279, 128), _tag(279, 2**32 - 1)),
+        "damaged: parts of the picture are missing",
+    ),
+    _refused(
+        "a 16-bit TIFF without its strip",
+        "x.tif",
+        lambda: _deep_tiff(1, bytes(128)).replace(_tag(279, 128), _tag(279, 0)),
+        "damaged: parts of the picture are missing",
+    ),
+    _refused(
+        "a 16-bit TIFF whose strip is a JPEG",
+        "x.tif",
+        lambda: _deep_tiff(7, _jpeg_of(65_000, 65_000)),
+        "a TIFF of 16 bits with JPEG compression; save it with LZW",
+    ),
+    _refused(
+        "a 16-bit TIFF whose strip is an AVIF, 16 MB deep",
+        "x.tif",
+        lambda: _deep_tiff(60001, _avif(16_384, 16_384)),
+        "...",
     ),
     _refused(
         "a 16-bit TIFF that is 100,000,000 layers deep by another tag",
         "x.tif",
         lambda: _deep_tiff(1, bytes(128), 8, (32997, 4, 1, 100_000_000)),
-        "a TIFF that says twice how large it is, each time something else",
+        "a TIFF with conflicting size tags",
     ),
+    _refused(
+        "a TIFF of 2**20 samples a pixel",
+        "x.tif",
+        lambda: _deep_tiff(1, bytes(128)).replace(_tag(277, 1, 3), _tag(277, 2**20)),
+        "...",
+    ),
+    _refused(
+        "an AVIF that says 16,000,000,000 pixels",
+        "x.avif",
+        lambda: _avif(200_000, 80_000),
+        "...",
+    ),
+    _refused(
+        "an AVIF of 24x16 whose boxes say 16,384x16,384",
+        "x.avif",
+        lambda: _avif(16_384, 16_384),
+        "damaged or unsupported image (...)",
+    ),
+    _refused("an AVIF cut short", "x.avif", lambda: _avif(24, 16)[:-40], "damaged or ..."),
     _taken(
         "a 16-bit TIFF whose list of pages leads back to its first",
-        _file("x.tif", lambda: _deep_tiff(1, bytes(128)).replace(bytes(132), b"\x08" + bytes(131))),
+        _file("x.tif", _endless),
         same=False,
     ),
     _refused(
@@ -275,24 +354,33 @@ CASES = (
         _exif(_directory((0x0112, 3, 1, 1), (0x8769, 4, 1, 8))),
     ),
     _taken("EXIF with 65,535 tags, cut short", _exif(b"II*\0\x08\0\0\0\xff\xff")),
-    Case(
-        "EXIF of 1 MB of noise",
-        _exif(np.random.default_rng(0).bytes(2**20)),
-        _RUN,
-        f"{_WHERE}photos/x.png: damaged or unsupported image (...)",
-        3,
+    _taken("EXIF of 1 MB of noise", _exif(np.random.default_rng(0).bytes(2**20))),
+    _taken(
+        "a colour profile whose table of colours says 255x255x255",
+        _with_profile(lambda: profile("look-up table").replace(b"\x03\x03\x21", b"\x03\x03\xff")),
+    ),
+    _taken(
+        "a PNG whose primaries span no colours",
+        _file("x.png", lambda: _small_png((b"cHRM", bytes(32)), (b"gAMA", bytes(4)))),
+    ),
+    _refused(
+        "a PNG whose cICP says HDR",
+        "x.png",
+        lambda: _small_png((b"cICP", bytes((9, 16, 0, 1)))),
+        "its cICP names the transfer function PQ (HDR), made for other displays; save it as an "
+        "ordinary photo (SDR)",
     ),
     _refused(
         "a PostScript program called .png",
         "x.png",
         lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(touch pwned) system\n",
-        "not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)",
+        "not a photo in a known format (JPEG, PNG, TIFF, WebP, AVIF, BMP)",
     ),
     _refused(
         "an SVG with a script called .png",
         "x.png",
         lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
-        "not a photo in a known format (JPEG, PNG, TIFF, WebP, BMP)",
+        "not a photo in a known format (JPEG, PNG, TIFF, WebP, AVIF, BMP)",
     ),
     _refused("an empty file", "x.png", lambda: b"", "the file is empty"),
 )

@@ -278,16 +278,32 @@ def photos() -> list[bytes]:
         ("TIFF", {"compression": "tiff_lzw"}),
         ("WEBP", {"lossless": True, "exif": exif}),
         ("BMP", {}),
+        ("AVIF", {"exif": exif, "icc_profile": profile}),
         ("GIF", {"save_all": True, "append_images": [image.rotate(180)]}),
     ):
         buffer = io.BytesIO()
         image.save(buffer, kind, **options)  # type: ignore[arg-type]
         found.append(buffer.getvalue())
     deep = pixels().astype(np.uint16) * 257
-    for compression in (None, "zlib"):
+    options: dict[str, Any]
+    for options in (
+        {"iccprofile": profile, "extratags": [(274, 3, 1, 6, True)]},
+        {"compression": "zlib", "predictor": True, "tile": (16, 16)},
+        {"compression": "lzw", "predictor": True, "rowsperstrip": 3},
+        {"compression": "zstd", "planarconfig": "separate"},
+        {"compression": "lzma"},
+        {"compression": "packbits", "byteorder": ">"},
+        {"bitspersample": 12},
+    ):
+        samples = deep >> 4 if "bitspersample" in options else deep
+        planes = samples.transpose(2, 0, 1) if "planarconfig" in options else samples
         buffer = io.BytesIO()
-        tifffile.imwrite(buffer, deep, photometric="rgb", compression=compression)
+        tifffile.imwrite(buffer, planes, photometric="rgb", metadata=None, **options)
         found.append(buffer.getvalue())
+    buffer = io.BytesIO()
+    floats = (deep / 65535).astype(np.float32)
+    tifffile.imwrite(buffer, floats, photometric="rgb", compression="zlib", predictor=3)
+    found.append(buffer.getvalue())
     for interlace in (False, True):
         buffer = io.BytesIO()
         writer = pypng.Writer(24, 16, bitdepth=16, greyscale=False, interlace=interlace)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
-from wespe_bench import images
+from tests.oracles.photo_colours import swapped_profile
+from wespe_bench.decoders import pillow
 from wespe_bench.errors import InputError
 from wespe_bench.images import encode_png, luma, quantize, read_rgb, write_png
 
@@ -125,23 +126,6 @@ def test_16_bit_grey_tiff() -> None:
     np.testing.assert_array_equal(read_rgb(buffer.getvalue()), scaled(samples.repeat(3, axis=2)))
 
 
-def test_float_samples_are_refused() -> None:
-    data = saved(Image.fromarray(rng.random((4, 4), np.float32)), "TIFF")
-    with pytest.raises(InputError, match="no known range"):
-        read_rgb(data, name="float.tif")
-
-
-def swapped_profile() -> bytes:
-    """An sRGB-like profile whose red and green colorants are swapped: unmistakable."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    data = bytearray(profile.tobytes())
-    count = int.from_bytes(data[128:132], "big")
-    entries = {bytes(data[132 + 12 * i : 136 + 12 * i]): 132 + 12 * i for i in range(count)}
-    red, green = entries[b"rXYZ"], entries[b"gXYZ"]
-    data[red : red + 4], data[green : green + 4] = b"gXYZ", b"rXYZ"
-    return bytes(data)
-
-
 def test_icc_profile_is_converted() -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
     pixels[..., 0] = 200  # red as stored, green as meant
@@ -198,7 +182,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 
 def test_bomb_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 34)
+    monkeypatch.setattr(pillow, "MAX_PIXELS", 34)
     with pytest.raises(InputError, match="7x5 is more than the limit of 34 pixels"):
         read_rgb(encode_png(PHOTO), name="bomb.png")
 
@@ -293,7 +277,7 @@ def test_16_bit_tiff_white_is_zero() -> None:
 @pytest.mark.parametrize(
     ("channels", "options", "words"),
     [
-        (4, {"photometric": "separated"}, "has to be RGB or grey"),
+        (4, {"photometric": "separated"}, "16-bit CMYK"),
         (4, {"photometric": "rgb", "extrasamples": ["assocalpha"]}, "premultiplied"),
     ],
 )

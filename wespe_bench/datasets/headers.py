@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from wespe_bench import reading
+from wespe_bench.decoders import pillow, tiff
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.images import formats
 
-# EXIF: which way up, the pointer to the shot's own tags, and when it was taken.
-_ORIENTATION = 0x0112
+# EXIF: the pointer to the shot's own tags, and when it was taken.
 _EXIF_IFD, _DATE_TIME_ORIGINAL = 0x8769, 0x9003
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """Size as stored, and EXIF."""
+
+    size: tuple[int, int]
+    exif: Image.Exif
 
 
 def photo_size(path: Path | str) -> tuple[int, int]:
@@ -23,8 +30,8 @@ def photo_size(path: Path | str) -> tuple[int, int]:
 
     Raises InputError when the file is empty, no photo, or cannot be read.
     """
-    with _opened(path) as image:
-        return image.size
+    with _opened(path) as header:
+        return header.size
 
 
 def upright_size(path: Path | str) -> tuple[int, int]:
@@ -32,12 +39,9 @@ def upright_size(path: Path | str) -> tuple[int, int]:
 
     Orientation that a PNG states after its pixels is not seen. Raises InputError as above.
     """
-    with _opened(path) as image:
-        width, height = image.size
-        if "exif" not in image.info and image.format == "PNG":
-            return height, width  # Pillow would decode the photo to see whether EXIF follows it
-        turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    return (width, height) if turned else (height, width)
+    with _opened(path) as header:
+        width, height = header.size
+        return (width, height) if pillow.orientation(header.exif) >= 5 else (height, width)
 
 
 def taken_at(path: Path | str) -> str:
@@ -45,28 +49,31 @@ def taken_at(path: Path | str) -> str:
 
     Raises InputError when the file is empty, no photo, or cannot be read.
     """
-    with _opened(path) as image:
-        if "exif" not in image.info and image.format == "PNG":
-            return ""  # Pillow would decode the photo to see whether EXIF follows it
+    with _opened(path) as header:
         try:
-            value = image.getexif().get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL, "")
+            value = header.exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL, "")
         except Exception:  # damaged EXIF is no EXIF
             return ""
     return str(value).strip("\0 ")
 
 
 @contextmanager
-def _opened(path: Path | str) -> Iterator[Image.Image]:
+def _opened(path: Path | str) -> Iterator[_Header]:
     start = b""
     try:
         reading.check_regular(path)
-        with open(path, "rb") as file, warnings.catch_warnings():
-            start = file.read(32)
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=formats(start, str(path))) as image:
-                yield image
-    except InputError:
-        raise
+        with open(path, "rb") as file, pillow.OurSettings():
+            start = file.read(4)
+            file.seek(0)
+            if start in tiff.STARTS:
+                yield _Header(tiff.size(file), tiff.tags(file))
+                return
+            with pillow.opened(file) as image:
+                # Pillow would decode a PNG's pixels to see whether EXIF follows them.
+                late = image.format == "PNG" and "exif" not in image.info
+                yield _Header(image.size, Image.Exif() if late else pillow.exif_of(image))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except UnidentifiedImageError:
         reason = "not a photo in a known format" if start else "the file is empty"
         raise InputError(f"{path}: {reason}") from None
