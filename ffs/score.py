@@ -73,7 +73,7 @@ def score(config: ScoreFolder) -> tuple[str, list[dict[str, str]], list[str]]:
 
     spec = config.rater if config.rater in ("", "ffs-standin") else f"ffs:{config.rater}"
     metric = load_metric(spec or "ffs")
-    paths = find_photos(place(config.photos))
+    paths = find_photos(place(config.photos), every=True)
     out = Path(config.out)
     if out.is_dir():
         raise InputError(f"--out {out}: is a folder, expected a file to write")

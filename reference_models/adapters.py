@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+from multiprocessing import parent_process
 from pathlib import Path
 
 import numpy as np
 
 from wespe_bench import provenance
-from wespe_bench.datasets.folder import find_photos
+from wespe_bench.datasets.folder import composed, find_photos
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
+from wespe_bench.places import place
 from wespe_bench.types import Sample
 
 
@@ -34,17 +36,18 @@ class ResultsFolder:
                 )
         if not folder:
             raise InputError("results: needs a folder, for instance results:outputs/")
-        self.folder = Path(folder)
+        self.folder = place(folder)
         self.suffix = suffix
         self.fingerprint = "results"
         self._files()  # a missing or empty folder is said at once
 
     @functools.cache  # noqa: B019 - one instance per process, as long-lived as its cache
     def _files(self) -> dict[str, Path]:
-        return find_photos(self.folder, self.suffix)
+        # Workers look too, and need not say it again.
+        return find_photos(self.folder, self.suffix, every=parent_process() is None)
 
     def _file(self, sample: Sample) -> Path:
-        path = self._files().get(sample.id)
+        path = self._files().get(composed(sample.id))
         if path is None:
             raise InputError(f"{self.folder} has no result named {sample.id}{self.suffix}.*")
         return path

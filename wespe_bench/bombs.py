@@ -14,6 +14,10 @@ from wespe_bench.errors import InputError
 #: Scans of a JPEG: encoders write about ten, and each goes over all pixels.
 MOST_SCANS = 100
 
+#: What a byte of deflate, LZW, ZSTD or LZMA can unpack to, and one of PackBits or of plain samples.
+DENSE, DENSER, PLAIN = 4096, 2**15, 64
+_SPARE = 2**20
+
 
 def check_scans(data: bytes) -> None:
     """Raise InputError for a JPEG of more than `MOST_SCANS` scans.
@@ -62,3 +66,12 @@ def jpeg_bits(data: bytes) -> int:
             return data[at + 4]
         at += 2 + int.from_bytes(data[at + 2 : at + 4])
     return 0
+
+
+def check_ratio(unpacked: int, stored: int, ratio: int) -> None:
+    """Raise InputError for a picture of more bytes than so many stored ones can unpack to.
+
+    So that a header of a few bytes does not make its decoder set a gigabyte aside.
+    """
+    if unpacked > stored * ratio + _SPARE:
+        raise InputError("damaged: parts of the picture are missing")

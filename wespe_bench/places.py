@@ -43,6 +43,8 @@ _Result = TypeVar("_Result")
 def place(where: Path | str) -> Path:
     """A path, or an address such as ``s3://bucket/photos``, as an object with a path's methods.
 
+    A leading ``~`` is the user's home, unless a file here is called so.
+
     Raises InputError for other addresses, one without a bucket, and where the store's extra is
     not installed.
 
@@ -54,7 +56,7 @@ def place(where: Path | str) -> Path:
     """
     address = _ADDRESS.fullmatch(where) if isinstance(where, str) else None
     if address is None:
-        return Path(where) if isinstance(where, str) else where
+        return _home(Path(where)) if isinstance(where, str) else where
     scheme, inside = address[1], address[2]
     if scheme not in STORES:
         known = ", ".join(f"{name}://" for name in STORES)
@@ -75,6 +77,16 @@ def place(where: Path | str) -> Path:
             f"'wespe-bench[{STORES[scheme]}]')"
         ) from None
     return cast(Path, found)
+
+
+def _home(path: Path) -> Path:
+    """A path that begins with ``~``, which shells leave as it is in quotes and after ``=``."""
+    if not (path.parts and path.parts[0].startswith("~")) or os.path.lexists(path.parts[0]):
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise InputError(f"{path}: no home folder is known for {path.parts[0]}") from None
 
 
 def is_remote(path: Path) -> bool:

@@ -201,6 +201,18 @@ CASES = (
         "damaged or unsupported image (...)",
     ),
     _refused(
+        "a 16-bit PNG of 100 bytes that says 16,384x16,384",
+        "x.png",
+        lambda: _png(_header(16_384, 16_384, 16), (b"IDAT", zlib.compress(b""))),
+        "damaged: parts of the picture are missing",
+    ),
+    _refused(
+        "a 16-bit TIFF of 200 bytes that says 16,777,216x8",
+        "x.tif",
+        lambda: _deep_tiff(5, bytes(64), 2**24),
+        "damaged: parts of the picture are missing",
+    ),
+    _refused(
         "a 16-bit PNG that says 4,000,000,000 pixels",
         "x.png",
         lambda: _png(_header(100_000, 40_000, 16), (b"IDAT", zlib.compress(b""))),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from wespe_bench import load_dataset
+from wespe_bench import load_dataset, load_enhancer
 from wespe_bench.errors import InputError
+from wespe_bench.images import read_rgb
 
 
 def test_ids_are_in_natural_order(photos: Path) -> None:
@@ -87,3 +88,92 @@ def test_control_characters_are_refused(photos: Path) -> None:
     with pytest.raises(InputError, match="control characters") as caught:
         load_dataset("folder", input=photos)
     assert "\n" not in str(caught.value)
+
+
+def test_jpegs_by_other_endings_are_photos(photos: Path) -> None:
+    for number, ending in ((1, ".jfif"), (2, ".JPE"), (3, ".avif"), (4, ".TIFF")):
+        (photos / f"img{number}.png").rename(photos / f"img{number}{ending}")
+    assert len(load_dataset("folder", input=photos)) == 6
+
+
+def test_whatever_is_left_out_is_counted_and_named_once(photos: Path, references: Path) -> None:
+    (photos / "sub").mkdir()
+    for name in ("a.gif", "b.psd", "notes.txt", "sub/c.cr2", ".DS_Store"):
+        (photos / name).write_text("x")
+    (photos / "run").mkdir()
+    (photos / "run" / "run.json").write_text("{}")
+    (references / "old.xcf").write_text("x")
+    with pytest.warns(UserWarning) as caught:
+        load_dataset("folder", input=photos, reference=references)
+    assert sorted(str(warning.message) for warning in caught) == sorted(
+        [
+            f"{photos}: left out 1 (hidden): .DS_Store; 4 (not a photo by its name): a.gif, "
+            "b.psd, notes.txt and 1 more; 1 (a folder of wespe-bench's own): run",
+            f"{references}: left out 1 (not a photo by its name): old.xcf",
+        ]
+    )
+
+
+def test_another_suffix_is_left_out_aloud_unless_it_is_the_pairs(photos: Path) -> None:
+    for number, suffix in ((1, "_phone"), (2, "_dslr"), (3, "_scan")):
+        (photos / f"img{number}.png").rename(photos / f"p{suffix}.png")
+    for number in (4, 5, 6):
+        (photos / f"img{number}.png").unlink()
+    with pytest.warns(UserWarning, match=r"left out 1 \(another suffix\): p_scan.png$"):
+        load_dataset(
+            "folder",
+            input=photos,
+            reference=photos,
+            input_suffix="_phone",
+            reference_suffix="_dslr",
+        )
+    with pytest.warns(UserWarning, match=r"left out 2 \(another suffix\)"):
+        load_dataset("folder", input=photos, input_suffix="_phone")
+
+
+def test_names_pair_however_their_accents_are_written(photos: Path, references: Path) -> None:
+    decomposed, composed = "Cafe\u0301 e\u0301te\u0301", "Caf\u00e9 \u00e9t\u00e9"
+    (photos / "img1.png").rename(photos / f"{decomposed}.png")
+    (references / "img1.png").rename(references / f"{composed}.png")
+    dataset = load_dataset("folder", input=photos, reference=references)
+    (sample,) = [sample for sample in dataset.samples if sample.id == composed]
+    assert sample.path == photos / f"{decomposed}.png"
+    assert sample.reference == references / f"{composed}.png"
+    # The other way round too, and so do results that a program on macOS wrote.
+    turned = load_dataset("folder", input=references, reference=photos)
+    assert [s.id for s in turned.samples] == [s.id for s in dataset.samples]
+    theirs = load_enhancer(f"results:{photos}")
+    assert theirs.for_sample(sample, None).shape == read_rgb(sample.path).shape
+    shutil.copy(photos / "img2.png", photos / f"{composed}.png")
+    with pytest.raises(InputError, match="but for how accents are written"):
+        load_dataset("folder", input=photos)
+
+
+def test_one_photo_in_place_of_a_folder(photos: Path, references: Path) -> None:
+    dataset = load_dataset("folder", input=photos / "img2.png")
+    assert [(s.id, s.path) for s in dataset.samples] == [("img2", photos / "img2.png")]
+    assert dataset.name == "img2"
+    for reference in (references, references / "img2.png"):
+        dataset = load_dataset("folder", input=photos / "img2.png", reference=reference)
+        assert dataset.samples[0].reference == references / "img2.png"
+    dataset = load_dataset("folder", input=photos / "img2.png", reference=references / "img3.png")
+    assert dataset.samples[0].reference == references / "img3.png"
+    (references / "img2.png").unlink()
+    with pytest.raises(InputError, match="no reference of its name"):
+        load_dataset("folder", input=photos / "img2.png", reference=references)
+    (photos / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match=r"notes.txt: not a photo by its name; give a photo"):
+        load_dataset("folder", input=photos / "notes.txt")
+    with pytest.raises(InputError, match=r"img3\.png is a file"):
+        load_dataset("folder", input=photos, reference=references / "img3.png")
+
+
+def test_home_is_understood(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(photos.parent))
+    assert len(load_dataset("folder", input=f"~/{photos.name}")) == 6
+    with pytest.raises(InputError, match="no home folder is known for ~nobody-of-this-name"):
+        load_dataset("folder", input="~nobody-of-this-name/photos")
+    monkeypatch.chdir(photos.parent)
+    (photos.parent / "~").mkdir()
+    (photos.parent / "~" / photos.name).symlink_to(photos)
+    assert load_dataset("folder", input=f"~/{photos.name}").samples[0].path.parts[0] == "~"

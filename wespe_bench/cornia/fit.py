@@ -239,7 +239,7 @@ def _synthetic(config: Fit) -> tuple[list[Any], None, dict[str, Any], list[str]]
         samples = load_dataset(source).samples
         paths = {sample.id: sample.reference or sample.path for sample in samples}
     else:
-        found = find_photos(Path(source))
+        found = find_photos(Path(source), every=True)
         # The plots of earlier models are no photos.
         paths = {id_: path for id_, path in found.items() if not outputs.is_plot(path)}
     photos, unread = extraction.hashed(

@@ -121,7 +121,7 @@ def _walk_store(folder: Path) -> Iterator[Found]:
             yield Found(KEY if name in (".", "..") else HIDDEN, f"{path}/{name}")
         prefix = f"{path.removeprefix(root).strip('/')}/".lstrip("/")
         for name in files:
-            kind, stem = _kind(name)
+            kind, stem = kind_of(name)
             if name.startswith("."):
                 kind = HIDDEN
             elif kind == PHOTO and "::" in prefix + name:
@@ -131,7 +131,7 @@ def _walk_store(folder: Path) -> Iterator[Found]:
             yield Found(kind, f"{path}/{name}", prefix + stem if kind == PHOTO else "")
 
 
-def _kind(name: str) -> tuple[str, str]:
+def kind_of(name: str) -> tuple[str, str]:
     """What a file is by its name, and the name without its ending."""
     stem, dot, ending = name.rpartition(".")
     extension = f".{ending.lower()}" if dot else ""
@@ -141,7 +141,7 @@ def _kind(name: str) -> tuple[str, str]:
 
 
 def _file(entry: os.DirEntry[str], prefix: str, root: str) -> Found:
-    kind, stem = _kind(entry.name)
+    kind, stem = kind_of(entry.name)
     if kind != PHOTO:
         return Found(kind, entry.path)
     id_ = prefix + stem

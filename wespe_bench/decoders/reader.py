@@ -59,6 +59,7 @@ def _deep_png(data: bytes, image: Image.Image) -> Decoded:
     """A PNG of 16 bits, of which Pillow would keep the high byte: up to a level too dark."""
     import imagecodecs
 
+    bombs.check_ratio(image.width * image.height * 2, len(data), bombs.DENSE)
     samples = imagecodecs.png_decode(data)
     # Only now: Pillow decodes the pixels to see whether EXIF follows them.
     exif = pillow.exif_of(image)

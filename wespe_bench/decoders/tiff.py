@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from wespe_bench import bombs
 from wespe_bench.decoders import colour, pillow
 from wespe_bench.decoders.decoded import Decoded
 from wespe_bench.errors import InputError
@@ -22,8 +23,14 @@ _MEANINGS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "IC
 _PREMULTIPLIED = 1
 _UNSIGNED, _FLOAT = 1, 3
 _SMALL_COPY = 1  # bit 0 of NewSubfileType
-# None, LZW, deflate (two numbers), PackBits, LZMA, ZSTD: what unpacks to no more than it has to.
-_COMPRESSIONS = (1, 5, 8, 32946, 32773, 34925, 50000)
+# What unpacks to no more than it has to, and to how much a byte can: none, LZW, deflate (two
+# numbers), PackBits, LZMA, ZSTD.
+_COMPRESSIONS = {
+    **dict.fromkeys((1, 32773), bombs.PLAIN),
+    **dict.fromkeys((5, 8, 32946), bombs.DENSE),
+    **dict.fromkeys((34925, 50000), bombs.DENSER),
+}
+_SPARE = 2**24
 # Rendered pictures overshoot white by ringing, but never this far.
 _BRIGHTEST = 1.5
 
@@ -140,6 +147,9 @@ def _check(page: Any) -> None:
     colours = page.samplesperpixel - len(page.extrasamples)
     if page.imagedepth != 1 or not (3 if page.photometric == _RGB else 1) <= colours <= 8:
         raise InputError("a TIFF with conflicting size tags")
+    # tifffile makes room for whole tiles, which a small photo may fill to a part only.
+    if np.prod(page.chunks, dtype=float) > page.imagewidth * page.imagelength * colours + _SPARE:
+        raise InputError("a TIFF with tiles far larger than the picture")
     offsets, counts = page.dataoffsets, page.databytecounts
     size = page.parent.filehandle.size
     whole = len(offsets) == len(counts) == int(np.prod(page.chunked))
@@ -148,6 +158,8 @@ def _check(page: Any) -> None:
         min(at, count) <= 0 or at + count > size for at, count in zip(offsets, counts, strict=True)
     ):
         raise InputError("damaged: parts of the picture are missing")
+    pixels = page.imagewidth * page.imagelength * page.samplesperpixel
+    bombs.check_ratio(pixels * -(-bits // 8), sum(counts), _COMPRESSIONS[int(page.compression)])
 
 
 def _values(page: Any, tag: int) -> tuple[Any, ...]:
