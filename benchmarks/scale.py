@@ -33,6 +33,7 @@ import numpy as np
 from wespe_bench import enhance, load_dataset, provenance, store
 from wespe_bench.engines import Outcome, load_engine
 from wespe_bench.images import write_png
+from wespe_bench.run import open_runs
 from wespe_bench.scoring import score_runs
 
 HERE = Path(__file__).parent
@@ -272,7 +273,7 @@ def million(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, A
     begun = time.monotonic()
     rows = make(folder / "runs", arguments.rows)
     wrote = time.monotonic() - begun
-    runs = store.find_runs(folder / "runs")
+    runs = [run.folder for run in open_runs(folder / "runs").found]
     begun = time.monotonic()
     count = 0
     for run in runs:

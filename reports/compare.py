@@ -59,7 +59,7 @@ def main(config: Compare) -> int:
     folder = place(config.out) if config.out else _default_folder(runs, found)
     check_out(folder)
     name = "compare-" + "-".join(folder_name(plain(method.label)) for method in found.methods)
-    strip = draw_extremes(found, folder / f"{name[:120]}.png")
+    strip, changed = draw_extremes(found, folder / f"{name[:120]}.png")
     text = {"md": as_markdown, "csv": as_csv, "json": as_json}[config.format](found, strip)
     target = folder / f"{name[:120]}.{config.format}"
     atomic.write_text(target, text)
@@ -69,9 +69,9 @@ def main(config: Compare) -> int:
             print(path, file=sys.stderr)
     if strip is None:
         differ = most_different(found.differences[0])
-        why = "their pictures cannot be read any more" if differ else "no two scores differ"
+        why = "their pictures cannot be read, or have changed" if differ else "no two scores differ"
         print(f"no strip of photos: {why}", file=sys.stderr)
-    return print_left_out(found.unread)
+    return print_left_out([*found.unread, *changed])
 
 
 def compare(

@@ -35,17 +35,20 @@ class Row:
     panels: tuple[tuple[str, np.ndarray, np.ndarray, str], ...]
 
 
-def read_row(section: Section, sample: str, methods: Sequence[str], box: Box | None) -> Row | None:
+def read_row(
+    section: Section, sample: str, methods: Sequence[str], box: Box | None, changed: list[str]
+) -> Row | None:
     """The pictures of a photo, and the crops at ``box``.
 
     Without a box it is the square, a fifth of the shorter side, with most detail and most
     difference between the results. None when fewer than two of its pictures can be read.
+    ``changed`` is that of `reports.pictures.shots`.
 
     Raises InputError when the box lies outside.
     """
     found = [
         (name, label, image)
-        for name, kind, label, image in shots(section, sample, 10**6)
+        for name, kind, label, image in shots(section, sample, 10**6, changed)
         if kind != "method" or label in methods
     ]
     if len(found) < 2:

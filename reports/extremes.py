@@ -8,10 +8,8 @@ import numpy as np
 from PIL import Image
 
 from reports.comparison import Comparison, Difference
+from reports.pictures import read_result, read_scored
 from reports.strip import before_after_strip
-from wespe_bench.errors import InputError
-from wespe_bench.images import read_rgb
-from wespe_bench.store import result_of
 
 #: Photos of a strip in favour of each side.
 EACH = 2
@@ -31,38 +29,42 @@ def most_different(one: Difference, each: int = EACH) -> list[tuple[str, float]]
     return above + [pick for pick in found if pick[1] < 0][-each:]
 
 
-def draw_extremes(comparison: Comparison, out: Path) -> Path | None:
+def draw_extremes(comparison: Comparison, out: Path) -> tuple[Path | None, list[str]]:
     """A PNG with a row for each of the `most_different` photos of the first metric and rival.
 
     Input, both results with their scores' difference, reference. A row lacks what cannot be
-    read; None when nothing can.
+    read, and what is not the file that was scored, of which a line is returned; the path is
+    None when nothing can be shown.
     """
     one = comparison.differences[0]
-    folders = {method.label: method.runs[0].folder for method in comparison.methods}
+    runs = {method.label: method.runs[0] for method in comparison.methods}
     rows = []
+    changed: list[str] = []
     for sample, value in most_different(one):
         files = comparison.samples.loc[sample]
         shown = f"{one.column.show(abs(value))} {one.column.unit}".strip()
         way = "above" if value > 0 else "below"
         panels = [
-            ("input", str(files["path"])),
-            (f"{one.a}: {shown} {way}", str(result_of(folders[one.a], sample))),
-            (one.b, str(result_of(folders[one.b], sample))),
+            (
+                "input",
+                read_scored(str(files["path"]), files["sha256"], f"{sample}: input", changed),
+            ),
+            *(
+                (caption, read_result(runs[label], sample, f"{sample}: {label}", changed))
+                for caption, label in ((f"{one.a}: {shown} {way}", one.a), (one.b, one.b))
+            ),
         ]
         if isinstance(files["reference"], str):
-            panels.append(("reference", files["reference"]))
-        read = [(caption, photo) for caption, path in panels if (photo := _read(path)) is not None]
+            sha256 = files["reference_sha256"]
+            picture = read_scored(files["reference"], sha256, f"{sample}: reference", changed)
+            panels.append(("reference", picture))
+        read = [(caption, _small(photo)) for caption, photo in panels if photo is not None]
         if len(read) > 1:
             rows.append(read)
-    if not rows:
-        return None
-    return before_after_strip(rows, out)
+    return (before_after_strip(rows, out) if rows else None), changed
 
 
-def _read(path: str) -> np.ndarray | None:
-    try:
-        photo = Image.fromarray(read_rgb(path))
-    except InputError:
-        return None
+def _small(pixels: np.ndarray) -> np.ndarray:
+    photo = Image.fromarray(pixels)
     photo.thumbnail((_LARGEST, _LARGEST), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return np.asarray(photo)

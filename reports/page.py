@@ -31,7 +31,8 @@ def write_report(
     """Write report.md and report.html about every run at or below ``path``.
 
     They go to the folder ``out`` (default: ``path``), each atomically. Returns their paths,
-    Markdown first, and a line for each run that cannot be read and is left out. ``common``
+    Markdown first, and a line for each run that cannot be read, and each picture that is not the
+    one that was scored: both are left out. ``common``
     restricts each data set to the photos all its methods have.
 
     Raises InputError when there is nothing to report, when a table would lie (see
@@ -41,10 +42,8 @@ def write_report(
     folder = path if out is None else place(out)
     check_out(folder)
     contents = read_contents(path, title=title, common=common)
-    texts = {
-        "report.md": markdown_report(contents),
-        "report.html": html_report(contents),
-    }
+    page, changed = html_report(contents)
+    texts = {"report.md": markdown_report(contents), "report.html": page}
     written = []
     for name, text in texts.items():
         target = folder / name
@@ -55,23 +54,28 @@ def write_report(
                 f"{target}: cannot be written ({error.strerror}); choose another folder with --out"
             ) from None
         written.append(target)
-    return written, contents.left_out
+    return written, (*contents.left_out, *changed)
 
 
-def html_report(contents: Contents, *, quiet: bool = False) -> str:
-    """The page. The same contents give the same bytes. A long one shows its progress."""
+def html_report(contents: Contents, *, quiet: bool = False) -> tuple[str, list[str]]:
+    """The page, and a line for each picture left out as it is not the one that was scored.
+
+    The same contents and pictures give the same bytes. A long page shows its progress.
+    """
     share = max(1, len(contents.sections))
-    return html.render(
+    sections = [_view(section, share, quiet) for section in contents.sections]
+    page = html.render(
         "page.html",
         ("page.css",),
         ("tables.js", "page.js"),
         contents=contents,
-        sections=[_view(section, share, quiet) for section in contents.sections],
+        sections=sections,
         reading=READING,
         best=BEST,
         facts=contents.facts.items(),
         runs=contents.runs,
     )
+    return page, [line for view in sections for line in view.changed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class _View:
     left: int
     right: int
     photos: photos.Photos
+    changed: tuple[str, ...]
     failures: tuple[tuple[str, str, str, str], ...]
 
 
@@ -138,7 +143,9 @@ def _view(section: Section, share: int, quiet: bool) -> _View:
         )
         for label in table.methods
     )
-    scenes = pictures.scenes(section, PICTURE_BYTES // share)
+    changed: list[str] = []
+    scenes = pictures.scenes(section, PICTURE_BYTES // share, changed)
+    every = photos.photos(section, PHOTO_BYTES // share, changed, quiet=quiet)
     choices = _choices(section, scenes)
     return _View(
         section=section,
@@ -151,7 +158,8 @@ def _view(section: Section, share: int, quiet: bool) -> _View:
         choices=choices,
         left=0,
         right=_first_choice(section, choices),
-        photos=photos.photos(section, PHOTO_BYTES // share, quiet=quiet),
+        photos=every,
+        changed=tuple(dict.fromkeys(changed)),
         failures=section.failures(),
     )
 

@@ -34,10 +34,11 @@ class Photos:
     data: str
 
 
-def photos(section: Section, budget: int, *, quiet: bool = False) -> Photos:
+def photos(section: Section, budget: int, changed: list[str], *, quiet: bool = False) -> Photos:
     """The photos of a section, with pictures of at most ``budget`` bytes together.
 
     Above `MOST` and `MOST_PICTURED` photos they are evenly spaced in the order of their names.
+    ``changed`` is that of `reports.pictures.shots`.
     """
     from wespe_bench import progress
 
@@ -49,7 +50,7 @@ def photos(section: Section, budget: int, *, quiet: bool = False) -> Photos:
         for sample in picks:
             drawn[sample] = [
                 (kind, name, _encoded(image))
-                for name, kind, _, image in shots(section, sample, _WIDTHS[0])
+                for name, kind, _, image in shots(section, sample, _WIDTHS[0], changed)
             ]
             bar.update()
     width = next((w for w in _WIDTHS if _total(drawn, w) <= budget), 0)

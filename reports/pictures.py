@@ -6,14 +6,17 @@ import base64
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from reports.contents import Section
 from reports.text import plain
+from wespe_bench import links, provenance, reading
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
+from wespe_bench.run import Run
 from wespe_bench.store import result_of
 
 #: How many photos of a data set a page shows, and how wide, until they fit their share.
@@ -77,11 +80,11 @@ def spaced(names: Sequence[str], count: int) -> list[str]:
     return [ordered[pick] for pick in picks]
 
 
-def scenes(section: Section, budget: int) -> tuple[Scene, ...]:
+def scenes(section: Section, budget: int, changed: list[str]) -> tuple[Scene, ...]:
     """Photos of a section with the results of every method, at most ``budget`` bytes inlined.
 
-    Which photos is settled by their ids alone. A picture that is not there (a failed
-    result, an input that has moved) is left out.
+    Which photos is settled by their ids alone; which of their pictures, and ``changed``, see
+    `shots`.
     """
     loaded: dict[tuple[str, int], Scene] = {}
     found: tuple[Scene, ...] = ()
@@ -89,7 +92,7 @@ def scenes(section: Section, budget: int) -> tuple[Scene, ...]:
         made = []
         for sample in spaced(section.table.used, count):
             if (sample, width) not in loaded:
-                scene = _scene(section, sample, width)
+                scene = _scene(section, sample, width, changed)
                 if scene is None:
                     continue
                 loaded[sample, width] = scene
@@ -100,8 +103,8 @@ def scenes(section: Section, budget: int) -> tuple[Scene, ...]:
     return ()
 
 
-def _scene(section: Section, sample: str, width: int) -> Scene | None:
-    found = list(shots(section, sample, width))
+def _scene(section: Section, sample: str, width: int, changed: list[str]) -> Scene | None:
+    found = list(shots(section, sample, width, changed))
     if len(found) < 2:
         return None
     made = tuple(
@@ -111,36 +114,80 @@ def _scene(section: Section, sample: str, width: int) -> Scene | None:
     return Scene(plain(sample), *found[0][3].size, made)
 
 
-def shots(section: Section, sample: str, width: int) -> Iterator[tuple[str, str, str, Image.Image]]:
-    """(name, kind, label, picture) of all that can be read of a sample, in one size.
+def shots(
+    section: Section, sample: str, width: int, changed: list[str]
+) -> Iterator[tuple[str, str, str, Image.Image]]:
+    """(name, kind, label, picture) of a sample's input, results and reference, in one size.
 
-    That of the first, at most ``width`` wide and half as much again high.
+    That of the first, at most ``width`` wide and half as much again high. A picture that cannot
+    be read (a failed result, an input that has moved) is left out. So is one that is not the
+    file that was scored, and then ``changed`` gets a line.
     """
     row = section.samples.loc[section.samples["sample"] == sample].iloc[0]
     size: tuple[int, int] | None = None
-    # An unprocessed result is the input, which shows it with its scores.
+    # The result of "identity" is the input, which is shown with its scores.
     unprocessed = [run.label for run in section.runs if run.enhancer == "identity"]
-    wanted: list[tuple[str, str, str, object]] = [
-        ("Input", "input", next(iter(unprocessed), ""), row["path"])
+    name = plain(sample)
+    found = [
+        (
+            ("Input", "input", next(iter(unprocessed), "")),
+            read_scored(row["path"], row["sha256"], f"{name}: the input", changed),
+        )
     ]
-    wanted += [
-        (plain(run.label), "method", run.label, result_of(run.folder, sample))
+    found += [
+        (
+            (plain(run.label), "method", run.label),
+            read_result(run, sample, f"{name}: the result of {plain(run.label)}", changed),
+        )
         for run in section.runs
         if run.label not in unprocessed
     ]
     if isinstance(row.get("reference"), str):
-        wanted.append(("Reference", "reference", "", row["reference"]))
-    for name, kind, label, path in wanted:
-        try:
-            image = Image.fromarray(read_rgb(str(path), name=sample))
-        except InputError:
+        pixels = read_scored(
+            row["reference"], row["reference_sha256"], f"{name}: the reference", changed
+        )
+        found.append((("Reference", "reference", ""), pixels))
+    for (title, kind, label), pixels in found:
+        if pixels is None:
             continue
+        image = Image.fromarray(pixels)
         if size is None:
             scale = min(1.0, width / image.width, 1.5 * width / image.height)
             size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         if image.size != size:
             image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        yield name, kind, label, image
+        yield title, kind, label, image
+
+
+def read_result(run: Run, sample: str, name: str, changed: list[str]) -> np.ndarray | None:
+    """`read_scored` of a run's result for a photo; None where it has no current result."""
+    if sample not in run.results.index:
+        return None
+    path = result_of(run.folder, sample)
+    try:
+        links.check_file(path, run.folder)
+    except InputError as error:
+        changed.append(f"{name} is not shown: {plain(error)}")
+        return None
+    return read_scored(path, run.results.at[sample, "image_sha256"], name, changed)
+
+
+def read_scored(
+    path: Path | str, sha256: object, name: str, changed: list[str]
+) -> np.ndarray | None:
+    """Decode a picture to uint8 (H, W, 3) if its bytes have the hash that the run recorded.
+
+    None where it cannot be read, and where the hash is another: ``changed`` then gets a line that
+    begins with ``name``.
+    """
+    try:
+        data = reading.wanted_bytes(path)
+        if provenance.sha256_bytes(data) == sha256:
+            return read_rgb(data, name=str(path))
+    except InputError:
+        return None
+    changed.append(f"{name} is not shown: {plain(path)} is not the file that was scored")
+    return None
 
 
 def _values(section: Section, label: str, sample: str) -> tuple[tuple[str, str], ...]:

@@ -253,14 +253,17 @@ def _rows(section: Section, config: Figures) -> tuple[list[crops.Row], list[str]
             )
     methods = config.methods or _first_methods(section)
     photos = config.photos or spaced(table.used, 3)
-    rows, missing = [], []
+    rows: list[crops.Row] = []
+    missing: list[str] = []
     unprocessed = {run.label for run in section.runs if run.enhancer == "identity"}
     for photo in photos:
-        row = crops.read_row(section, photo, methods, config.box)
+        changed: list[str] = []
+        row = crops.read_row(section, photo, methods, config.box, changed)
         there = {name for name, *_ in row.panels} if row else set()
         wanted = ["Input", *(plain(label) for label in methods if label not in unprocessed)]
         if not section.samples.loc[section.samples["sample"] == photo, "reference"].isna().all():
             wanted.append("Reference")
+        missing += changed
         if row is None:
             missing.append(f"{plain(photo)} is not drawn: its pictures cannot be read any more")
         elif gone := [name for name in wanted if name not in there]:

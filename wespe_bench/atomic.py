@@ -66,11 +66,12 @@ def remove_leftovers(folder: Path) -> int:
     if places.is_remote(folder):  # a store shows nothing half written
         return removed
     host = _host()
-    for path in folder.rglob(".*.tmp"):
-        match = _TEMPORARY.match(path.name)
-        if match and match["host"] == host and not psutil.pid_exists(int(match["pid"])):
-            path.unlink(missing_ok=True)
-            removed += 1
+    for listing in places.walk(folder, lambda path, why: None, within=folder):
+        for name in listing.files:
+            match = _TEMPORARY.match(name) if name.endswith(".tmp") else None
+            if match and match["host"] == host and not psutil.pid_exists(int(match["pid"])):
+                (listing.path / name).unlink(missing_ok=True)
+                removed += 1
     return removed
 
 

@@ -192,7 +192,7 @@ def _prepare(
     stretch: bool,
 ) -> tuple[list[Item], list[Sample]]:
     """Write run.json and samples.parquet; returns what is left to do and what is kept."""
-    from wespe_bench import atomic, provenance, store
+    from wespe_bench import atomic, links, provenance, store
 
     fingerprint = found.fingerprint + ("+stretch" if stretch else "")
     try:
@@ -202,6 +202,7 @@ def _prepare(
         raise InputError(
             f"cannot write the run folder {plan.folder} ({reason}); choose another --out"
         ) from None
+    links.check_tree(plan.folder)
     atomic.remove_leftovers(plan.folder)
     enhanced = store.load(plan.folder, "enhanced").set_index("sample")
     failed = set(store.load_failures(plan.folder).query("stage == 'enhance'")["sample"])

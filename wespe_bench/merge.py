@@ -54,7 +54,7 @@ def merge(shards: list[Path], out: Path) -> Merged:
     Raises InputError when two shards disagree on what was run, when a result is not what its
     row says, and where no run of a shard can be read.
     """
-    from wespe_bench import atomic, store
+    from wespe_bench import atomic, links, store
 
     if not shards:
         raise InputError("nothing to merge: give the folders of the shards")
@@ -70,6 +70,7 @@ def merge(shards: list[Path], out: Path) -> Merged:
         found += [(run, out / run.folder.relative_to(shard).as_posix()) for run in runs.found]
     first_of: dict[Path, Run] = {}
     for run, target in found:
+        links.check_tree(run.folder)
         if run.folder.resolve() == target.resolve():
             raise InputError(f"{run.folder} cannot be merged into itself")
         if target not in first_of and (target / "run.json").exists():
@@ -79,6 +80,7 @@ def merge(shards: list[Path], out: Path) -> Merged:
         if not (target / "run.json").exists():
             store.check_new(target)
     for target in first_of:
+        links.check_tree(target)
         atomic.remove_leftovers(target)
     images = scores = 0
     for run, target in found:

@@ -13,8 +13,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, cast
 
@@ -26,6 +28,11 @@ STORES = {"s3": "s3", "gs": "gs", "hf": "hf"}
 
 # What a store answers before it is asked for the bytes, by which it tells versions apart.
 _VERSIONS = ("ETag", "etag", "md5Hash", "blob_id")
+#: Why `walk` does not enter a folder.
+UNREADABLE = "folder that cannot be listed"
+AGAIN = "link to a folder that is listed already"
+OUTSIDE = "link to a folder outside of the data set, not followed"
+
 _AT_ONCE = 16
 _LONGEST = 200
 _LIBRARIES = (
@@ -127,26 +134,86 @@ def names(folder: Path) -> list[str]:
     if not is_remote(folder):
         return os.listdir(folder)
     with _as_oserror(folder):
-        return [name for _, folders, files in _walk(folder, 1) for name in (*folders, *files)]
+        return [name for found in _walk(folder, 1) for name in (*found.folders, *found.files)]
 
 
-def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """As os.walk: each folder, its folders' names (cleared ones are not entered), its files'."""
-    if not is_remote(folder):
-        for path, folders, files in os.walk(folder):
-            yield Path(path), folders, files
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A folder, and the names in it, sorted; ``links`` are the files that are links."""
+
+    path: Path
+    folders: list[str]
+    files: list[str]
+    links: frozenset[str] = frozenset()
+
+
+def walk(
+    folder: Path, skipped: Callable[[Path, str], object], *, within: Path | None = None
+) -> Iterator[Listing]:
+    """Every folder at and below ``folder``; those removed from ``Listing.folders`` are not entered.
+
+    A folder is entered once, however many links lead to it: links come last, so that it has its
+    real name where it has one. With ``within``, links that lead out of that folder are not
+    followed. ``skipped`` is called with the path of a folder that is not entered and the reason:
+    `UNREADABLE`, `AGAIN` or `OUTSIDE`. A store has no links, and raises OSError where it does
+    not answer.
+    """
+    if is_remote(folder):
+        with _as_oserror(folder):
+            yield from _walk(folder, None)
         return
-    with _as_oserror(folder):
-        yield from _walk(folder, None)
+    root = None if within is None else os.path.realpath(within)
+    seen: set[tuple[int, int]] = set()
+    waiting, linked = [str(folder)], deque[str]()
+    while waiting or linked:
+        path = waiting.pop() if waiting else ""
+        if not path:
+            path = linked.popleft()
+            if root is not None and not inside(os.path.realpath(path), root):
+                skipped(Path(path), OUTSIDE)
+                continue
+        try:
+            status = os.stat(path)  # noqa: PTH116
+            if (status.st_dev, status.st_ino) in seen:
+                skipped(Path(path), AGAIN)
+                continue
+            with os.scandir(path) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError:
+            skipped(Path(path), UNREADABLE)
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        links = {entry.name for entry in entries if entry.is_symlink()}
+        # os.path answers "no" for a link to itself, where the entry would raise.
+        folders = [
+            entry.name
+            for entry in entries
+            if (
+                os.path.isdir(entry.path)  # noqa: PTH112
+                if entry.name in links
+                else entry.is_dir(follow_symlinks=False)
+            )
+        ]
+        shown = set(folders)
+        files = [entry.name for entry in entries if entry.name not in shown]
+        yield Listing(Path(path), folders, files, frozenset(links - shown))
+        below = [(name in links, os.path.join(path, name)) for name in folders]  # noqa: PTH118
+        waiting.extend(name for is_link, name in reversed(below) if not is_link)
+        linked.extend(name for is_link, name in below if is_link)
 
 
-def _walk(folder: Path, depth: int | None) -> Iterator[tuple[Path, list[str], list[str]]]:
+def inside(path: str, root: str) -> bool:
+    """Whether a real path is ``root`` or below it."""
+    return os.path.commonpath([root, path]) == root
+
+
+def _walk(folder: Path, depth: int | None) -> Iterator[Listing]:
     remote = cast(Any, folder)
     for path, folders, files in remote.fs.walk(remote.path, maxdepth=depth):
-        inside = path[len(remote.path.rstrip("/")) :].strip("/")
+        below = path[len(remote.path.rstrip("/")) :].strip("/")
         folders.sort()  # in place, as the walk goes on by it
         # A store may keep an empty object named like the folder itself.
-        yield folder / inside if inside else folder, folders, sorted(filter(None, files))
+        yield Listing(folder / below if below else folder, folders, sorted(filter(None, files)))
 
 
 def stamp(path: Path) -> tuple[int, str] | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -210,21 +211,54 @@ def open_scored(path: Path) -> tuple[Runs, pd.DataFrame]:
 
 
 def _open(path: Path, read: Callable[[Run], object], may_be_empty: bool = False) -> Runs:
-    found, left_out, reasons = [], [], []
-    for folder in store.find_runs(path, may_be_empty=may_be_empty):
+    folders, unseen = _find(path)
+    found, broken, reasons = [], [], []
+    for folder in folders:
         run = Run(folder, folder.name if folder == path else folder.relative_to(path).as_posix())
         try:
             read(run)
         except (InputError, OSError) as error:
             reasons.append(str(error))
-            left_out.append(f"{run.name} is left out: {error}")
+            broken.append(f"{run.name} is left out: {error}")
         else:
             found.append(run)
     if found or may_be_empty:
-        return Runs(tuple(found), tuple(left_out))
+        return Runs(tuple(found), (*broken, *unseen))
     if len(reasons) == 1:
         raise InputError(reasons[0])
-    raise InputError(f"none of the {len(reasons)} runs in {path} can be read; {reasons[0]}")
+    if reasons:
+        raise InputError(f"none of the {len(reasons)} runs in {path} can be read; {reasons[0]}")
+    if unseen:
+        raise InputError(f"no runs below {path}, where not all can be seen: {unseen[0]}")
+    raise InputError(f"no runs below {path}: expected folders with a run.json")
+
+
+def _find(path: Path) -> tuple[list[Path], list[str]]:
+    """The run folders at or below ``path``, sorted, and a line for each place that is not seen.
+
+    Links are followed; a run that several lead to is found once. Raises InputError where there
+    is no folder.
+    """
+    if not places.is_dir(path):
+        raise InputError(f"no such folder: {path}")
+    if places.is_file(path / "run.json"):
+        return [path], []
+    found: list[Path] = []
+    unseen: list[str] = []
+
+    def skipped(folder: Path, why: str) -> None:
+        if why == places.UNREADABLE:
+            unseen.append(f"{folder} cannot be listed, so its runs are left out; is it yours?")
+
+    for listing in places.walk(path, skipped):
+        if "run.json" in listing.files:
+            found.append(listing.path)
+            listing.folders.clear()  # a run holds no runs
+            continue
+        for name in sorted(listing.links):
+            if not (name.startswith(".") or os.path.exists(listing.path / name)):  # noqa: PTH110
+                unseen.append(f"{listing.path / name} is a link to nothing; a run may be missing")
+    return sorted(found), unseen
 
 
 def load_scores(path: Path | str) -> pd.DataFrame:

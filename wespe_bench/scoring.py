@@ -176,8 +176,9 @@ def _prepare(
 
     Then a kept row of each of other people's metrics, and what cannot be scored.
     """
-    from wespe_bench import atomic, store
+    from wespe_bench import atomic, links, store
 
+    links.check_tree(folder)
     content = run_metadata.describe(folder, records)
     atomic.remove_leftovers(folder)
     samples, content = run_metadata.refresh(folder, content)
@@ -313,16 +314,17 @@ class Score(WorkerOptions):
 
 def main(config: Score) -> int:
     """The verb ``score``."""
-    from wespe_bench import provenance, store
+    from wespe_bench import provenance
     from wespe_bench.engines import parse_shard
+    from wespe_bench.run import open_runs, print_left_out
 
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
     if config.verify:
         provenance.forget()
-    folders = store.find_runs(place(config.runs))
+    opened = open_runs(place(config.runs))
     runs = score_runs(
-        folders,
+        [run.folder for run in opened.found],
         config.metrics,
         jobs=config.jobs,
         shard=shard,
@@ -332,4 +334,5 @@ def main(config: Score) -> int:
     kept = sum(run.kept for run in runs)
     more = f", {kept} were complete already" if kept else ""
     print(f"{sum(run.done for run in runs)} photos scored{more} -> {config.runs}")
-    return tell([failure for run in runs for failure in run.failures])
+    failed = tell([failure for run in runs for failure in run.failures])
+    return print_left_out(opened.left_out) or failed

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import atomic, parts, places, provenance, reading
+from wespe_bench import atomic, links, parts, places, provenance, reading
 from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,11 +74,15 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def load(run: Path, kind: str) -> pd.DataFrame:
     """The rows of one kind that count, one per key, sorted by key.
 
-    Raises InputError for a damaged part and for one written by a newer version.
+    Raises InputError for a damaged part, one written by a newer version, and one that is a
+    link out of the run folder.
     """
     import pyarrow as pa
 
-    tables = [parts.read(path, kind) for _, path in parts.numbered(run / kind)]
+    tables = []
+    for _, path in parts.numbered(run / kind):
+        links.check_file(path, run)
+        tables.append(parts.read(path, kind))
     table = pa.concat_tables(tables) if tables else parts.schema(kind).empty_table()
     frame: pd.DataFrame = table.to_pandas()
     frame = frame.drop_duplicates(parts.KEYS[kind], keep="last")
@@ -95,6 +99,7 @@ def check_new(run: Path) -> None:
         raise InputError(f"{run} lies inside the run {above}; choose another --out")
     if not places.is_dir(run):
         return
+    links.check_run(run)
     names = {name for name in places.names(run) if not name.endswith(".tmp")}
     if names and "samples.parquet" not in names:  # with it: a run whose run.json was lost
         raise InputError(f"{run} is not empty and is no run folder; choose another --out")
@@ -126,7 +131,12 @@ def write_run(run: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_run(run: Path) -> dict[str, Any]:
-    """run.json as a dict. Raises InputError when it is missing, damaged or from a newer version."""
+    """run.json as a dict.
+
+    Raises InputError when it is missing, damaged or from a newer version, and where a file or
+    folder of the run is a link out of it.
+    """
+    links.check_run(run)
     path = run / "run.json"
     try:
         content = reading.read_json(path)
@@ -170,25 +180,6 @@ def _check_head(path: Path, content: dict[str, Any]) -> None:
             f"{path}: {', '.join(wrong)} missing or of the wrong kind; delete the file and run "
             "the same command again"
         )
-
-
-def find_runs(path: Path, *, may_be_empty: bool = False) -> list[Path]:
-    """The run folders at or below ``path``, sorted.
-
-    Raises InputError when there are none, unless ``path`` ``may_be_empty``.
-    """
-    if not places.is_dir(path):
-        raise InputError(f"no such folder: {path}")
-    if places.is_file(path / "run.json"):
-        return [path]
-    found: list[Path] = []
-    for folder, names, files in places.walk(path):
-        if "run.json" in files:
-            found.append(folder)
-            names.clear()  # a run holds no runs
-    if not found and not may_be_empty:
-        raise InputError(f"no runs below {path}: expected folders with a run.json")
-    return sorted(found)
 
 
 def current_results(run: Path, head: Mapping[str, Any], samples: pd.DataFrame) -> pd.DataFrame:

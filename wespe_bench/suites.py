@@ -150,12 +150,13 @@ def report(config: Report) -> int:
 
 def run_suite(config: RunSuite) -> int:
     """Enhance, score, report; returns the exit code."""
-    from wespe_bench import describe, provenance, store
+    from wespe_bench import describe, provenance
     from wespe_bench.engines import load_engine, parse_shard
     from wespe_bench.enhancing import enhance_runs
     from wespe_bench.labels import parse_named
     from wespe_bench.metrics import precompile
     from wespe_bench.registry import SUITES, check_own_packages, resolve, unknown
+    from wespe_bench.run import open_runs
     from wespe_bench.scoring import DEFAULT_METRICS, prepare_metrics, score_runs
 
     check_own_packages()
@@ -216,7 +217,7 @@ def run_suite(config: RunSuite) -> int:
         scored_any = any(run.done + run.kept for run in scored)
         if scored_any:
             asked = {plan.folder for plan in plans}
-            others = [run for run in store.find_runs(out) if run not in asked]
+            others = [run.folder for run in open_runs(out).found if run.folder not in asked]
             if others:
                 names = ", ".join(str(run) for run in others[:3])
                 more = f" and {len(others) - 3} more" if len(others) > 3 else ""

@@ -19,6 +19,7 @@ from tests.faults.drivers import COUNT
 from tests.test_cluster_examples import await_port, free_port
 from wespe_bench import store
 from wespe_bench.cli import main
+from wespe_bench.run import open_runs
 
 SECRET = {
     "RAY_AUTH_MODE": "token",
@@ -84,5 +85,5 @@ def test_a_node_joins_and_is_killed(place: Path, monkeypatch: pytest.MonkeyPatch
             end(second)
             assert driver.wait(300) == 0
     assert rows(Path("alone"), place / "alone.csv") == rows(Path("cluster"), place / "cluster.csv")
-    [run] = store.find_runs(Path("cluster"))
-    assert len(store.load(run, "enhanced")) == COUNT
+    [run] = open_runs(Path("cluster")).found
+    assert len(store.load(run.folder, "enhanced")) == COUNT

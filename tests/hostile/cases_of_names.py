@@ -232,7 +232,7 @@ CASES = (
         FORMULA,
         "export scores theirs --out out/scores.csv",
         cells_are_text,
-        "12 rows -> out/scores.csv",
+        "12 rows of 2 runs -> out/scores.csv",
     ),
     _shown(
         "a formula",

@@ -234,12 +234,12 @@ def test_strip_shows_the_photos_that_differ_most(pair: Path, tmp_path: Path) -> 
     (one, _) = found.differences
     order = sorted(zip(one.values, one.samples, strict=True), reverse=True)
     assert [sample for sample, _ in most_different(one)][:2] == [s for _, s in order[:2]]
-    strip = draw_extremes(found, tmp_path / "strip.png")
-    assert strip is not None and strip.read_bytes()[:4] == b"\x89PNG"
+    strip, changed = draw_extremes(found, tmp_path / "strip.png")
+    assert changed == [] and strip is not None and strip.read_bytes()[:4] == b"\x89PNG"
     for folder in ("a", "b"):
         shutil.rmtree(pair / "photos" / folder / "images")
     shutil.rmtree(pair / "data")
-    assert draw_extremes(found, tmp_path / "none.png") is None
+    assert draw_extremes(found, tmp_path / "none.png") == (None, [])
 
 
 def test_hostile_names_inject_nothing(tmp_path: Path) -> None:

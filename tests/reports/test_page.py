@@ -91,7 +91,7 @@ def test_same_runs_give_the_same_bytes(runs: Path) -> None:
 
 
 def test_page_needs_nothing_from_outside(runs: Path) -> None:
-    text = html_report(read_contents(runs))
+    text = html_report(read_contents(runs))[0]
     elements = Elements(text)
     for tag, attributes in elements.found:
         assert tag not in ("link", "iframe", "object", "embed", "base", "form")
@@ -113,7 +113,7 @@ def test_page_needs_nothing_from_outside(runs: Path) -> None:
 def test_table_shows_n_mean_interval_and_best(runs: Path) -> None:
     contents = read_contents(runs)
     table = contents.sections[0].table
-    text = Elements(html_report(contents)).text
+    text = Elements(html_report(contents)[0]).text
     for label in table.methods:
         for column in table.columns:
             cell = table.cell(label, column.metric)
@@ -126,7 +126,7 @@ def test_table_shows_n_mean_interval_and_best(runs: Path) -> None:
 
 def test_provenance_is_complete(runs: Path) -> None:
     contents = read_contents(runs)
-    text = Elements(html_report(contents)).text
+    text = Elements(html_report(contents)[0]).text
     for run in contents.runs:
         assert run.fingerprint in text and run.command in text
         assert run.platform in text and run.device in text and run.name in text
@@ -135,7 +135,7 @@ def test_provenance_is_complete(runs: Path) -> None:
 
 
 def test_every_picture_has_words_and_every_slider_a_name(runs: Path) -> None:
-    elements = Elements(html_report(read_contents(runs)))
+    elements = Elements(html_report(read_contents(runs))[0])
     images = elements.all("img")
     # Four photos with input, two results (identity is the input) and reference; two plots. The
     # dialog for single photos has a slider too, and gets its pictures from the script.
@@ -156,7 +156,7 @@ def test_every_picture_has_words_and_every_slider_a_name(runs: Path) -> None:
 def test_best_method_stands_beside_the_input_even_if_the_input_is_better(tmp_path: Path) -> None:
     for label, value in {"identity": 9.0, "a": 3.0, "b": 5.0, "c": 4.0}.items():
         make_run(tmp_path, label, {"psnr": [value] * 3})
-    html = html_report(read_contents(tmp_path))
+    html = html_report(read_contents(tmp_path))[0]
     assert re.findall(r"<option [^>]*selected>([^<]*)<", html) == ["Input", "b"]
 
 
@@ -164,7 +164,7 @@ def test_a_picture_has_its_scores_whatever_its_label(tmp_path: Path) -> None:
     for label, enhancer in (("as\u202eis", "identity"), ("b\u202ec", "clahe")):
         make_run(tmp_path, label, {"psnr": [1, 2, 3]}, folder=enhancer, enhancer=enhancer)
     (section,) = read_contents(tmp_path).sections
-    for scene in pictures.scenes(section, 10**6):
+    for scene in pictures.scenes(section, 10**6, []):
         assert [(shot.name, len(shot.values)) for shot in scene.shots] == [
             ("Input", 1),
             ("bc", 1),
@@ -173,7 +173,7 @@ def test_a_picture_has_its_scores_whatever_its_label(tmp_path: Path) -> None:
 
 
 def test_ids_are_unique_and_labels_refer_to_them(runs: Path) -> None:
-    elements = Elements(html_report(read_contents(runs)))
+    elements = Elements(html_report(read_contents(runs))[0])
     names = [a["id"] for _, a in elements.found if "id" in a]
     assert len(names) == len(set(names))
     assert {a["aria-labelledby"] for _, a in elements.found if "aria-labelledby" in a} <= set(names)
@@ -203,11 +203,11 @@ def test_hostile_names_inject_nothing(tmp_path: Path) -> None:
                 created=text,
                 versions={text: text},
             )
-    text = html_report(read_contents(wild, title=names[0]))
+    text = html_report(read_contents(wild, title=names[0]))[0]
     elements = Elements(text)
     assert len(elements.all("script")) == 1 and len(elements.all("style")) == 1
     assert "<script>alert" not in text and "{{" in text and "49" not in _headings(elements)
-    known = {tag for tag, _ in Elements(html_report(read_contents(calm))).found}
+    known = {tag for tag, _ in Elements(html_report(read_contents(calm))[0]).found}
     assert {tag for tag, _ in elements.found} <= known
     assert not elements.all("a") or all(a["href"].startswith("#") for a in elements.all("a"))
     for _, attributes in elements.found:
@@ -226,30 +226,30 @@ def test_lost_pictures_leave_the_rest(runs: Path) -> None:
     for path in (runs / "data" / "photos").glob("5-*"):
         path.unlink()
     section = read_contents(runs).sections[0]
-    found = pictures.scenes(section, 10**7)
+    found = pictures.scenes(section, 10**7, [])
     assert [shot.name for shot in found[0].shots] == ["Input", "Reference"]
     assert [s.sample for s in found] == ["s00", "s02", "s03", "s05"]
     assert [shot.kind for shot in found[-1].shots] == ["method", "method"]
-    Elements(html_report(read_contents(runs)))
+    Elements(html_report(read_contents(runs))[0])
 
 
 def test_pictures_fit_their_budget_and_are_chosen_by_name(tmp_path: Path) -> None:
     make_run(tmp_path, "a", {"psnr": range(9)}, size=(460, 920))
     section = read_contents(tmp_path).sections[0]
-    wide = pictures.scenes(section, 10**9)
+    wide = pictures.scenes(section, 10**9, [])
     assert [s.sample for s in wide] == ["s00", "s03", "s05", "s08"]
     assert all((s.width, s.height) == (900, 450) for s in wide)
     total = sum(len(shot.uri) for s in wide for shot in s.shots)
-    tight = pictures.scenes(section, total // 3)
+    tight = pictures.scenes(section, total // 3, [])
     assert 0 < sum(len(shot.uri) for s in tight for shot in s.shots) <= total // 3
-    assert pictures.scenes(section, 100) == ()
+    assert pictures.scenes(section, 100, []) == ()
     data = base64.b64decode(wide[0].shots[0].uri.partition(",")[2])
     with Image.open(io.BytesIO(data)) as image:
         assert (image.format, image.size) == ("JPEG", (900, 450))
 
 
 def test_small_patches_travel_without_loss(runs: Path) -> None:
-    (scene, *_) = pictures.scenes(read_contents(runs).sections[0], 10**7)
+    (scene, *_) = pictures.scenes(read_contents(runs).sections[0], 10**7, [])
     assert scene.small
     with Image.open(io.BytesIO(base64.b64decode(scene.shots[1].uri.partition(",")[2]))) as image:
         assert image.format == "PNG" and image.getpixel((3, 3)) == (80, 80, 80)
@@ -273,7 +273,7 @@ def test_runs_without_scores_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"no scores .* wespe-bench score {tmp_path}"):
         write_report(tmp_path)
     make_run(tmp_path, "b", {"psnr": [1, 2, 3]})
-    text = Elements(html_report(read_contents(tmp_path))).text
+    text = Elements(html_report(read_contents(tmp_path))[0]).text
     assert "PSNR: not scored." in text
     with pytest.raises(InputError, match="no run"):
         write_report(tmp_path / "data")

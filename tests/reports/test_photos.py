@@ -24,7 +24,7 @@ def test_all_scores_of_every_photo_are_there(tmp_path: Path) -> None:
     for label, of in values.items():
         make_run(tmp_path, label, of)
     (section,) = read_contents(tmp_path).sections
-    found = photos.photos(section, 10**6)
+    found = photos.photos(section, 10**6, [])
     data = json.loads(found.data)
     assert (found.count, found.pictured) == (3, 3)
     assert data["methods"] == ["identity", "clahe"]
@@ -45,11 +45,11 @@ def test_pictures_fit_their_share_or_are_left_out(tmp_path: Path) -> None:
     def total(found: photos.Photos) -> int:
         return sum(len(u) for p in json.loads(found.data)["photos"] for u in p["pictures"].values())
 
-    wide = photos.photos(section, 10**9)
-    tight = photos.photos(section, total(wide) // 2)
+    wide = photos.photos(section, 10**9, [])
+    tight = photos.photos(section, total(wide) // 2, [])
     assert 0 < total(tight) <= total(wide) // 2
     assert tight.pictured == wide.pictured == 5
-    none = photos.photos(section, 10)
+    none = photos.photos(section, 10, [])
     assert (none.count, none.pictured, total(none)) == (5, 0, 0)
 
 
@@ -58,11 +58,11 @@ def test_many_photos_are_evenly_spaced(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(photos, "MOST_PICTURED", 2)
     make_run(tmp_path, "a", {"psnr": range(9)})
     contents = read_contents(tmp_path)
-    found = photos.photos(contents.sections[0], 10**6)
+    found = photos.photos(contents.sections[0], 10**6, [])
     data = json.loads(found.data)
     assert [photo["name"] for photo in data["photos"]] == ["s00", "s02", "s04", "s06", "s08"]
     assert [bool(photo["pictures"]) for photo in data["photos"]] == [True, *3 * [False], True]
-    text = Elements(page.html_report(contents)).text
+    text = Elements(page.html_report(contents)[0]).text
     assert "5 photos of 9, evenly spaced" in text and "(2 have pictures)" in text
 
 
@@ -71,7 +71,7 @@ def test_page_holds_the_data_as_data(tmp_path: Path) -> None:
     for label in ("identity", HOSTILE[0]):
         make_run(tmp_path, label, {"psnr": [1, 2, 3, 4]}, folder=label[:2], samples=names)
     contents = read_contents(tmp_path)
-    elements = Elements(page.html_report(contents))
+    elements = Elements(page.html_report(contents)[0])
     (attributes,) = [a for tag, a in elements.found if "data-photos" in a]
     data = json.loads(attributes["data-photos"])
     assert sorted(photo["name"] for photo in data["photos"]) == sorted(names)
@@ -83,14 +83,14 @@ def test_a_hundred_photos_stay_below_ten_megabytes(tmp_path: Path) -> None:
     for number in range(2):
         # Noise is the worst case: nothing compresses.
         make_run(tmp_path, f"m{number}", {"psnr": rng.normal(20, 2, 100)}, size=(180, 240))
-    text = page.html_report(read_contents(tmp_path), quiet=True)
+    text = page.html_report(read_contents(tmp_path), quiet=True)[0]
     assert 2_000_000 < len(text.encode()) < 10_000_000
 
 
 def test_tables_can_be_sorted_by_number(tmp_path: Path) -> None:
     for label, value in {"a": 1.0, "b": -2.5}.items():
         make_run(tmp_path, label, {"psnr": [value] * 3})
-    elements = Elements(page.html_report(read_contents(tmp_path)))
+    elements = Elements(page.html_report(read_contents(tmp_path))[0])
     sortable = [a for a in elements.all("table") if "data-sortable" in a]
     assert [a["class"] for a in sortable] == ["results", "runs"]
     assert [a["data-sort"] for a in elements.all("td") if "data-sort" in a] == ["1.0", "-2.5"]

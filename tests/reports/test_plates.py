@@ -64,7 +64,7 @@ def test_same_runs_give_the_same_bytes(runs: Path) -> None:
 
 def test_crops_are_the_same_box_of_every_picture(runs: Path) -> None:
     (section,) = read_contents(runs).sections
-    row = crops.read_row(section, "s02", ["clahe"], (5, 6, 7, 8))
+    row = crops.read_row(section, "s02", ["clahe"], (5, 6, 7, 8), [])
     assert row is not None
     assert [name for name, *_ in row.panels] == ["Input", "clahe", "Reference"]
     for _, whole, crop, _ in row.panels:
@@ -72,7 +72,7 @@ def test_crops_are_the_same_box_of_every_picture(runs: Path) -> None:
     assert [value for *_, value in row.panels][1].endswith(" dB")
     for box in ((-1, 0, 5, 5), (36, 0, 5, 5), (0, 0, 0, 5), (0, 28, 3, 3)):
         with pytest.raises(InputError, match="not inside s02, which has 40x30 pixels"):
-            crops.read_row(section, "s02", ["clahe"], box)
+            crops.read_row(section, "s02", ["clahe"], box, [])
 
 
 def test_box_goes_where_detail_and_difference_are() -> None:
@@ -176,7 +176,9 @@ def test_pictures_that_are_gone_are_said_and_the_rest_is_drawn(
     assert capsys.readouterr().err == f"wespe-bench: {said}\n"
     assert said in (runs / "figures/figures.md").read_text("utf-8")
     (section,) = read_contents(runs).sections
-    rows = [crops.read_row(section, photo, ["clahe"], (3, 4, 10, 8)) for photo in ("s01", "s02")]
+    rows = [
+        crops.read_row(section, photo, ["clahe"], (3, 4, 10, 8), []) for photo in ("s01", "s02")
+    ]
     found = [row for row in rows if row is not None]
     assert [key[0] for key in crops.columns_of(found)] == ["Input", "clahe", "Reference"]
     for path in (*runs.rglob("images/*.png"), *runs.rglob("*.png")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -111,3 +112,57 @@ def test_a_run_that_cannot_be_read_is_left_out_and_named(runs: Path) -> None:
     with pytest.raises(InputError, match=r"none of the 2 runs in .* can be read"):
         open_runs(runs)
     assert open_runs(runs, may_be_empty=True).found == ()
+
+
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders called "locked" cannot be listed. Not by chmod: root may list everything."""
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+@pytest.mark.usefixtures("locked")
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_folder_that_cannot_be_listed_is_named_by_every_verb(
+    runs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    verb: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (runs / "locked").mkdir()
+    assert cli.main(VERBS[verb](tmp_path / "out")) == 3
+    said = capsys.readouterr().err
+    assert "runs/locked cannot be listed, so its runs are left out" in said
+    assert said.count("runs/locked") == 1
+
+
+@pytest.mark.usefixtures("locked")
+def test_where_nothing_can_be_seen_that_is_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir()
+    with pytest.raises(InputError, match=r"not all can be seen: .*locked cannot be listed"):
+        open_runs(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"no runs below .*empty: expected folders"):
+        open_runs(tmp_path / "empty")
+    with pytest.raises(InputError, match="no such folder"):
+        open_runs(tmp_path / "none")
+
+
+def test_links_to_runs_are_followed_and_each_run_is_read_once(runs: Path, tmp_path: Path) -> None:
+    elsewhere = make_run(tmp_path / "elsewhere", "unsharp", {"psnr": [1.0, 2.0, 3.0]})
+    (runs / "aaa").symlink_to(runs / "photos" / "clahe")  # has its real name below as well
+    (runs / "linked").symlink_to(elsewhere.parent)
+    (runs / "photos" / "once more").symlink_to(elsewhere)
+    (runs / "loop").symlink_to(runs)
+    found = open_runs(runs)
+    names = [run.name for run in found.found]
+    assert names == ["linked/unsharp", "photos/clahe", "photos/identity"]
+    assert found.left_out == ()

@@ -126,13 +126,6 @@ def test_damaged_run_json(tmp_path: Path, text: str) -> None:
         store.read_run(tmp_path)
 
 
-def test_no_runs(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such folder"):
-        store.find_runs(tmp_path / "none")
-    with pytest.raises(InputError, match="no runs below"):
-        store.find_runs(tmp_path)
-
-
 def test_failures_are_struck_out(tmp_path: Path) -> None:
     failure = {"sample": "a", "stage": "score", "metric": "psnr", "error": "bad"}
     store.append(tmp_path, "failures", [failure])

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wespe_bench import provenance
+from wespe_bench import places, provenance
 from wespe_bench.datasets import tree
 from wespe_bench.datasets.headers import photo_size
 from wespe_bench.datasets.survey import Part
@@ -89,7 +89,7 @@ def _list(place: Place, root: Path) -> Iterator[Fault]:
         if place.folder == place.part.reference:
             yield Fault(place.label, tree.UNREADABLE, str(place.folder), "no such folder")
         return
-    if not tree.inside(os.path.realpath(place.folder), os.path.realpath(root)):
+    if not places.inside(os.path.realpath(place.folder), os.path.realpath(root)):
         yield Fault(place.label, tree.LINKED, str(place.folder))
     folded: dict[str, str] = {}
     suffix = place.part.suffix

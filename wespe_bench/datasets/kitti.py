@@ -11,13 +11,15 @@ besides is held back. Drives may lie at any depth: ids name the drive, not the f
 
 from __future__ import annotations
 
-import os
+import warnings
 from pathlib import Path
 
 from wespe_bench.datasets import survey as surveys
 from wespe_bench.datasets.locations import locate, wrong_layout
 from wespe_bench.datasets.source import Counts, Source
 from wespe_bench.datasets.survey import Part, Survey, one_of
+from wespe_bench.errors import InputError
+from wespe_bench.places import OUTSIDE, UNREADABLE, walk
 
 KINDS = ("extract", "sync", "object")
 CAMERAS = ("image_02", "image_03")
@@ -71,9 +73,10 @@ def check_parts(
             raise wrong_layout("kitti:object", root, f"training/{images} and testing/{images}")
         return root, found
     size = (1392, 512) if kind == "extract" else None
-    drives = {drive.name: drive for drive in _drives(root) if drive.name.endswith(f"_{kind}")}
+    there = _drives(root)
+    drives = {name: path for name, path in there.items() if name.endswith(f"_{kind}")}
     if not drives:
-        others = sorted({drive.name.rpartition("_")[2] for drive in _drives(root)} & set(KINDS))
+        others = sorted({name.rpartition("_")[2] for name in there} & set(KINDS))
         hint = f" (there are {others[0]} drives: kitti:{others[0]})" if others else ""
         raise wrong_layout(
             f"kitti:{kind}", root, f"DATE/DATE_drive_NNNN_{kind}/{camera}/data{hint}"
@@ -86,14 +89,29 @@ def check_parts(
     )
 
 
-def _drives(root: Path) -> list[Path]:
-    """The folders called ..._drive_..., a few levels deep at most."""
-    found = []
-    for parent, folders, _ in os.walk(root):
-        drives = [name for name in folders if "_drive_" in name]
-        found += [Path(parent, name) for name in drives]
-        deep = len(Path(parent).relative_to(root).parts) >= _DEPTH
-        folders[:] = [] if deep else [name for name in folders if name not in drives]
+def _drives(root: Path) -> dict[str, Path]:
+    """The folders called ..._drive_..., a few levels deep at most, by name.
+
+    Raises InputError for a folder that cannot be listed, and for two drives of one name: their
+    frames would have the same ids.
+    """
+    found: dict[str, Path] = {}
+
+    def skipped(path: Path, why: str) -> None:
+        if why == UNREADABLE:
+            raise InputError(f"{path}: {why}; make it readable, or move it out of {root}")
+        if why == OUTSIDE:
+            warnings.warn(f"{path}: {why}", stacklevel=4)
+
+    for listing in walk(root, skipped, within=root):
+        for name in [name for name in listing.folders if "_drive_" in name]:
+            path = listing.path / name
+            other = found.setdefault(name, path)
+            if path.resolve() != other.resolve():
+                raise InputError(f"{other} and {path} are two drives of one name; keep one")
+            listing.folders.remove(name)
+        if len(listing.path.relative_to(root).parts) >= _DEPTH:
+            listing.folders.clear()
     return found
 
 

@@ -26,12 +26,10 @@ PHOTO = "photo"
 OTHER = "not a photo by its name"
 HIDDEN = "hidden"
 OURS = "a folder of wespe-bench's own"
-AGAIN = "link to a folder that is listed already"
-OUTSIDE = "link to a folder outside of the data set, not followed"
+AGAIN, OUTSIDE, UNREADABLE = places.AGAIN, places.OUTSIDE, places.UNREADABLE
 DANGLING = "link to nothing"
 LINKED = "linked from outside of the data set"
 SPECIAL = "neither file nor folder"
-UNREADABLE = "folder that cannot be listed"
 UNUSABLE = "name with control characters, a backslash or bytes that are not UTF-8"
 KEY = "key with '..' or '::' in it"
 HEIC = "HEIC, which needs pip install 'wespe-bench[heic]'"
@@ -61,74 +59,37 @@ def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found
     ``folder`` itself). Memory grows with the largest single folder, not with the tree.
     ``folder`` may be a place in a store, which knows no links.
     """
-    if not isinstance(folder, str) and places.is_remote(folder):
-        yield from _walk_store(folder)
-        return
-    root = os.path.realpath(within or folder)
-    seen: set[tuple[int, int]] = set()
-    real = [(str(folder), "")]
-    linked: list[tuple[str, str]] = []
-    while real or linked:
-        if real:
-            path, prefix = real.pop()
-        else:
-            # Links come last, so that what a link and a real folder both lead to is listed
-            # under its real name.
-            path, prefix = linked.pop(0)
-            target = os.path.realpath(path)
-            if not inside(target, root):
-                yield Found(OUTSIDE, path)
-                continue
-        try:
-            status = Path(path).stat()
-            if (status.st_dev, status.st_ino) in seen:
-                yield Found(AGAIN, path)
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(path) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError:
-            yield Found(UNREADABLE, path)
-            continue
-        names = {entry.name for entry in entries}
-        if "run.json" in names or MARKER in names:
+    folder = Path(folder) if isinstance(folder, str) else folder
+    within = folder if within is None else Path(within)
+    remote = places.is_remote(folder)
+    root = "" if remote else os.path.realpath(within)
+    start = str(folder)
+    skipped: list[Found] = []
+    for listing in places.walk(
+        folder, lambda path, why: skipped.append(Found(why, str(path))), within=within
+    ):
+        yield from skipped
+        skipped.clear()
+        path = str(listing.path)
+        if "run.json" in listing.files or MARKER in listing.files:
+            listing.folders.clear()
             yield Found(OURS, path)
             continue
-        folders = []
-        for entry in entries:
-            if entry.name.startswith("."):
-                yield Found(HIDDEN, entry.path)
-            elif entry.is_dir(follow_symlinks=False):
-                folders.append((entry.path, f"{prefix}{entry.name}/"))
-            # os.path answers "no" for a link to itself, where the entry would raise.
-            elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112
-                linked.append((entry.path, f"{prefix}{entry.name}/"))
-            else:
-                yield _file(entry, prefix, root)
-        real.extend(reversed(folders))
-
-
-def _walk_store(folder: Path) -> Iterator[Found]:
-    root = str(folder)
-    for place, folders, files in places.walk(folder):
-        path = str(place)
-        if "run.json" in files or MARKER in files:
-            folders.clear()
-            yield Found(OURS, path)
-            continue
-        for name in [name for name in folders if name.startswith(".")]:
-            folders.remove(name)
-            yield Found(KEY if name in (".", "..") else HIDDEN, f"{path}/{name}")
-        prefix = f"{path.removeprefix(root).strip('/')}/".lstrip("/")
-        for name in files:
-            kind, stem = kind_of(name)
+        prefix = f"{path.removeprefix(start).strip('/')}/".lstrip("/")
+        folders = set(listing.folders)
+        for name in sorted((*listing.folders, *listing.files)):
             if name.startswith("."):
-                kind = HIDDEN
-            elif kind == PHOTO and "::" in prefix + name:
-                kind = KEY
-            elif kind == PHOTO and not usable(prefix + stem):
-                kind = UNUSABLE
-            yield Found(kind, f"{path}/{name}", prefix + stem if kind == PHOTO else "")
+                if name in folders:
+                    listing.folders.remove(name)
+                yield Found(KEY if name in (".", "..") else HIDDEN, f"{path}/{name}")
+            elif name not in folders:
+                linked = name in listing.links
+                yield (
+                    _remote(path, name, prefix)
+                    if remote
+                    else _file(path, name, prefix, linked, root)
+                )
+    yield from skipped
 
 
 def kind_of(name: str) -> tuple[str, str]:
@@ -140,22 +101,27 @@ def kind_of(name: str) -> tuple[str, str]:
     return HEIC if extension in HEIC_EXTENSIONS else OTHER, stem
 
 
-def _file(entry: os.DirEntry[str], prefix: str, root: str) -> Found:
-    kind, stem = kind_of(entry.name)
+def _remote(folder: str, name: str, prefix: str) -> Found:
+    kind, stem = kind_of(name)
+    if kind == PHOTO and "::" in prefix + name:
+        kind = KEY
+    elif kind == PHOTO and not usable(prefix + stem):
+        kind = UNUSABLE
+    return Found(kind, f"{folder}/{name}", prefix + stem if kind == PHOTO else "")
+
+
+def _file(folder: str, name: str, prefix: str, linked: bool, root: str) -> Found:
+    kind, stem = kind_of(name)
+    path = os.path.join(folder, name)  # noqa: PTH118
     if kind != PHOTO:
-        return Found(kind, entry.path)
+        return Found(kind, path)
     id_ = prefix + stem
-    if not os.path.isfile(entry.path):  # noqa: PTH113
+    if not os.path.isfile(path):  # noqa: PTH113
         # A link to a device is as endless as the device.
-        nothing = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
-        return Found(DANGLING if nothing else SPECIAL, entry.path, id_)
-    linked = entry.is_symlink() and not inside(os.path.realpath(entry.path), root)
-    return Found(PHOTO if usable(id_) else UNUSABLE, entry.path, id_, linked)
-
-
-def inside(path: str, root: str) -> bool:
-    """Whether a real path is ``root`` or below it."""
-    return os.path.commonpath([root, path]) == root
+        nothing = linked and not os.path.exists(path)  # noqa: PTH110
+        return Found(DANGLING if nothing else SPECIAL, path, id_)
+    outside = linked and not places.inside(os.path.realpath(path), root)
+    return Found(PHOTO if usable(id_) else UNUSABLE, path, id_, outside)
 
 
 def usable(id_: str) -> bool:

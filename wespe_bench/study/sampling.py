@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wespe_bench import links
 from wespe_bench.errors import InputError
 from wespe_bench.registry import did_you_mean
 from wespe_bench.run import Run
@@ -94,6 +95,9 @@ def choose(
                 tested.inputs if rival == ORIGINAL else _same(tested, methods[rival], rival)
             )
         for sample in _drawn(dataset, tested.results, others, images, seed):
+            for name in (method, *(rival for rival in rivals if rival != ORIGINAL)):
+                folder = methods[name].folder
+                links.check_file(result_of(folder, sample), folder)
             originals.append(tested.inputs[sample])
             pairs += [Pair(others[rival][sample], tested.results[sample]) for rival in rivals]
     return pairs + _checks(originals, checks, seed)

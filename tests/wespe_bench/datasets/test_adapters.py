@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -106,6 +107,28 @@ def test_kitti_draws_whole_drives_at_any_depth(tmp_path: Path) -> None:
     assert load_dataset("kitti?split=all", data=tmp_path).revision == everything.revision
     with pytest.raises(InputError, match=r"looked for .*_sync.*there are extract drives"):
         load_dataset("kitti:sync", data=tmp_path)
+
+
+def test_kitti_loses_no_frames_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = trees.kitti(tmp_path, drives=2, frames=2)
+    drive = "2011_09_26_drive_0001_extract"
+    (root / "twice").symlink_to(root / "2011_09_26")  # the same drives by a link
+    assert len(load_dataset("kitti?split=all", data=tmp_path)) == 4
+    shutil.copytree(root / "2011_09_26" / drive, root / "copy" / drive)
+    with pytest.raises(InputError, match="are two drives of one name; keep one"):
+        load_dataset("kitti?split=all", data=tmp_path)
+    shutil.rmtree(root / "copy")
+    (root / "locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # not by chmod: root may list everything
+    with pytest.raises(InputError, match="locked: folder that cannot be listed; make it readable"):
+        load_dataset("kitti?split=all", data=tmp_path)
 
 
 def test_kitti_object(tmp_path: Path) -> None:
