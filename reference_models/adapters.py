@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from multiprocessing import parent_process
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from wespe_bench.datasets.folder import composed, find_photos
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
 from wespe_bench.places import place
-from wespe_bench.types import Sample
+from wespe_bench.types import Dataset, Sample
+
+_LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe")
 
 
 class ResultsFolder:
@@ -55,6 +58,17 @@ class ResultsFolder:
     def fingerprint_for(self, sample: Sample) -> str:
         """SHA-256 of this sample's result file, so that a replaced one is read again."""
         return provenance.sha256_file(self._file(sample))
+
+    def check(self, dataset: Dataset) -> None:
+        """Warn of results that were compressed with loss."""
+        files = [self._files().get(sample.id) for sample in dataset.samples]
+        lossy = sum(file is not None and file.suffix.lower() in _LOSSY for file in files)
+        if lossy:
+            warnings.warn(
+                f"{lossy} of {len(files)} results in {self.folder.name} are JPEG files: their "
+                "entropy and bpp are those of compressed photos, not of the method's",
+                stacklevel=2,
+            )
 
     def for_sample(self, sample: Sample, image: np.ndarray) -> np.ndarray:
         """The stored result, uint8 (H, W, 3). Raises InputError when there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from PIL import Image
 
 from wespe_bench.errors import InputError
 from wespe_bench.images import check_rgb, read_rgb, write_png
@@ -20,17 +22,23 @@ from wespe_bench.images import check_rgb, read_rgb, write_png
 #: Seconds a program may take over one photo.
 TIME_LIMIT = 600.0
 
+#: File formats in which photos go to a program and come back, by the ending of their names.
+FORMATS = ("png", "tiff")
+
+_OPTIONS = re.compile(r"\?((?:time_limit|format)=[^?&\s]*(?:&(?:time_limit|format)=[^?&\s]*)*)$")
+
 
 class Command:
     """A program that reads one picture file and writes another.
 
-    ``{input}`` and ``{output}`` stand for the paths of a PNG to read and a PNG to write. The
-    text is split into arguments as a shell would quote them, but no shell runs: there are no
-    pipes, variables or wildcards. The program gets nothing on its standard input.
+    ``{input}`` and ``{output}`` stand for the paths of a file to read and one to write, both PNG,
+    or with ``format`` "tiff" both TIFF (the input's not compressed, 8 bits). The text is split
+    into arguments as a shell would quote them, but no shell runs: there are no pipes, variables or
+    wildcards. The program gets nothing on its standard input.
 
     A program that fails, takes longer than ``time_limit`` seconds (it and its children are
     then ended), writes no picture or one of another size raises InputError with the end of what
-    it said on stderr.
+    it wrote to stderr and stdout.
 
     The fingerprint is the command and the SHA-256 of each file named in it; libraries the
     program loads are not seen.
@@ -38,7 +46,9 @@ class Command:
 
     works_elsewhere = True
 
-    def __init__(self, command: str, time_limit: float = TIME_LIMIT) -> None:
+    def __init__(
+        self, command: str, time_limit: float = TIME_LIMIT, format: str = FORMATS[0]
+    ) -> None:
         try:
             self.arguments = shlex.split(command)
         except ValueError as error:
@@ -53,8 +63,9 @@ class Command:
             raise InputError(f"cmd:{command}: no program {self.arguments[0]!r} here")
         self.arguments[0] = program
         self.time_limit = time_limit
+        self.format = format
         self.name = Path(program).name
-        digest = hashlib.sha256(command.encode())
+        digest = hashlib.sha256((command + self.format.removeprefix("png")).encode())
         for argument in self.arguments:
             if Path(argument).is_file():
                 digest.update(Path(argument).read_bytes())
@@ -64,8 +75,11 @@ class Command:
         """uint8 (H, W, 3) to uint8 of the same shape."""
         check_rgb(image)
         with tempfile.TemporaryDirectory(prefix="wespe-bench-") as folder:
-            source, target = Path(folder, "input.png"), Path(folder, "output.png")
-            write_png(source, image)
+            source, target = (Path(folder, f"{name}.{self.format}") for name in ("input", "output"))
+            if self.format == "tiff":
+                Image.fromarray(image).save(source)
+            else:
+                write_png(source, image)
             places = {"{input}": str(source), "{output}": str(target)}
             said = self._run([_filled(argument, places) for argument in self.arguments])
             if not target.is_file():
@@ -79,13 +93,13 @@ class Command:
         return result
 
     def _run(self, arguments: list[str]) -> str:
-        """Run the program; what it said on stderr, ready to be appended to a message."""
-        with tempfile.TemporaryFile() as stderr:
+        """Run the program; what it wrote to stderr and stdout, to be appended to a message."""
+        with tempfile.TemporaryFile() as stderr, tempfile.TemporaryFile() as stdout:
             try:
                 process = subprocess.Popen(
                     arguments,
                     stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
+                    stdout=stdout,
                     stderr=stderr,
                     start_new_session=True,
                 )
@@ -96,12 +110,12 @@ class Command:
             except subprocess.TimeoutExpired:
                 raise InputError(
                     f"{self.name} took longer than {self.time_limit:g} s and was ended"
-                    f"{_said(stderr)}"
+                    f"{_said(stderr, stdout)}"
                 ) from None
             finally:
                 if process.poll() is None:
                     _end(process)
-            said = _said(stderr)
+            said = _said(stderr, stdout)
         if code < 0:
             raise InputError(f"{self.name} was ended by signal {-code}{said}")
         if code:
@@ -112,19 +126,23 @@ class Command:
 def command(argument: str) -> Command:
     """Any program, no shell: cmd:tool {input} {output}.
 
-    A time limit other than ten minutes goes after a question mark at the end:
-    ``cmd:tool {input} {output}?time_limit=30``.
+    A time limit in seconds other than ten minutes, and TIFF instead of PNG, go after a question
+    mark at the end: ``cmd:tool {input} {output}?time_limit=30&format=tiff``.
     """
-    text, mark, option = argument.rpartition("?time_limit=")
-    if not mark:
+    found = _OPTIONS.search(argument)
+    if not found:
         return Command(argument)
+    options = dict(item.split("=", 1) for item in found[1].split("&"))
+    limit, kind = options.get("time_limit", str(TIME_LIMIT)), options.get("format", FORMATS[0])
     try:
-        seconds = float(option)
+        seconds = float(limit)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 1e9:
-        raise InputError(f"cmd:{argument}: time_limit={option}: expected seconds")
-    return Command(text, seconds)
+        raise InputError(f"cmd:{argument}: time_limit={limit}: expected seconds")
+    if kind not in FORMATS:
+        raise InputError(f"cmd:{argument}: format={kind}: expected one of {', '.join(FORMATS)}")
+    return Command(argument[: found.start()], seconds, kind)
 
 
 def _filled(argument: str, places: dict[str, str]) -> str:
@@ -142,8 +160,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _said(stderr: IO[bytes]) -> str:
-    """The last 300 characters of stderr in one line."""
-    stderr.seek(max(stderr.seek(0, os.SEEK_END) - 4000, 0))
-    text = " ".join(stderr.read().decode(errors="replace").split())
-    return f"; it said: {'...' if len(text) > 300 else ''}{text[-300:]}" if text else ""
+def _said(stderr: IO[bytes], stdout: IO[bytes]) -> str:
+    """The end of what a program wrote, in one line: 300 characters of stderr, 100 of stdout."""
+    errors, output = _end_of(stderr, 300), _end_of(stdout, 100)
+    if errors and output:
+        return f"; it said: {errors}; on stdout: {output}"
+    return f"; it said: {errors or output}" if errors or output else ""
+
+
+def _end_of(file: IO[bytes], letters: int) -> str:
+    file.seek(max(file.seek(0, os.SEEK_END) - 4000, 0))
+    text = " ".join(file.read().decode(errors="replace").split())
+    return f"...{text[-letters:]}" if len(text) > letters else text

@@ -4,9 +4,16 @@ A file cannot say what numbers its network wants, so the spec does, after a ques
 
 - ``range``: 0..1 (default), 0..255 or -1..1, of the input and, unless ``output_range`` says
   otherwise, of the output;
-- ``layout``: nchw (default) or nhwc; one photo at a time, RGB.
+- ``mean``, ``std``: one number or three, taken off the input and divided by, after ``range``;
+- ``layout``: nchw (default) or nhwc; one photo at a time. ``bgr``: channels in that order, in
+  and out;
+- ``output``: the name or number of the output that counts, of a network with several;
+- ``multiple=8``: the photo is padded at the right and the bottom until its sides are multiples of
+  it, and the result cut; ``pad`` is reflect (default), edge or zero (black);
+- ``size=256`` or ``size=WIDTHxHEIGHT``: the photo is scaled to that size, and the result back;
+- ``device``: auto (default: CUDA where there is one), cpu or cuda.
 
-``onnx:zero_dce.onnx?range=0..255&layout=nhwc``
+``onnx:zero_dce.onnx?range=0..255&layout=nhwc&output=1``
 
 A ``.pt2`` or TorchScript file is a program, not just weights: run only what you would run as a
 script. Pickled objects in a ``.pt2`` are refused, but torch evaluates the file's graph.
@@ -14,21 +21,19 @@ script. Pickled objects in a ``.pt2`` are refused, but torch evaluates the file'
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import hashlib
-import logging
-import os
 import re
 import warnings
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference_models.external_data import external_files
+from reference_models import network_loaders, network_outputs
+from reference_models.network_loaders import Network
+from reference_models.network_outputs import RANGES
+from reference_models.onnx_file import external_files
 from wespe_bench import provenance, reading
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.fingerprints import version_of
@@ -36,210 +41,264 @@ from wespe_bench.images import check_rgb
 from wespe_bench.options import split_options
 
 if TYPE_CHECKING:
-    import torch
-
-#: range -> (scale, offset) from [0, 1]
-_RANGES = {"0..1": (1.0, 0.0), "0..255": (255.0, 0.0), "-1..1": (2.0, -1.0)}
-
-#: The first onnxruntime that keeps a model's weights in other files to the model's folder.
-_ONNX_CONFINED = (1, 24)
-
-#: Most bytes of a network's archive over its own size: torch compresses its code, not its weights.
-_MOST_RATIO = 50
+    from wespe_bench.types import Dataset
 
 _OPTIONS = {
     "range": ["0..1", "0..255", "-1..1"],
     "output_range": ["", "0..1", "0..255", "-1..1"],
+    "mean": [""],
+    "std": [""],
     "layout": ["nchw", "nhwc"],
+    "bgr": ["no", "yes"],
+    "output": [""],
+    "multiple": [""],
+    "pad": ["", "reflect", "edge", "zero"],
+    "size": [""],
+    "device": ["auto", "cpu", "cuda"],
 }
+_PADS = {"": "reflect", "reflect": "reflect", "edge": "edge", "zero": "constant"}
 
 
 class NetworkFile:
-    """A network with its declared range and layout; see the module's text.
+    """A network with its declared range, layout and size; see the module's text.
 
-    ``forward`` takes and returns one array, (1, 3, H, W) or (1, H, W, 3). What it raises,
-    a result of another shape and one with NaN become one InputError each. The fingerprint is
-    the SHA-256 of the file, and of the files in which an ONNX model keeps its weights, with the
-    options and the version of the library that runs it.
+    What the network raises, a result of another shape, one with NaN and one that only another
+    range explains become one InputError each. The fingerprint is the SHA-256 of the file, and of
+    the files in which an ONNX model keeps its weights, with the options that decide the pixels
+    and the version of the library that runs it.
     """
 
     def __init__(
-        self, kind: str, argument: str, load: Callable[[Path], Callable[[np.ndarray], np.ndarray]]
+        self, kind: str, argument: str, load: Callable[[Path, bytes, str], Network]
     ) -> None:
         path, options = split_options(kind, argument, _OPTIONS)
         self.path = Path(path)
         self.range = options["range"]
         self.output_range = options["output_range"] or self.range
         self.layout = options["layout"]
+        self.bgr = options["bgr"] == "yes"
+        self.output = options["output"]
+        self.mean = _numbers("mean", options["mean"], 0.0)
+        self.std = _numbers("std", options["std"], 1.0)
+        if (self.std <= 0).any():
+            raise InputError(f"std={options['std']}: expected numbers above 0")
+        self.multiple = _whole("multiple", options["multiple"] or "1")
+        self.pad = _PADS[options["pad"]]
+        self.size = _size(options["size"])
+        if self.size and options["multiple"]:
+            raise InputError("size and multiple exclude each other: size scales, multiple pads")
+        if options["pad"] and not options["multiple"]:
+            raise InputError(f"pad={options['pad']} goes with multiple=NUMBER")
         data = reading.wanted_bytes(self.path)
         digest = hashlib.sha256(data)
         library = "onnxruntime" if kind == "onnx" else "torch"
         for part in external_files(self.path, data) if kind == "onnx" else ():
             digest.update(provenance.content_of(part).encode())
         try:
-            self.forward = load(self.path)
+            self.network = load(self.path, data, options["device"])
         except InputError:
             raise
         except Exception as error:  # the libraries raise nearly anything on a foreign file
             raise InputError(f"{self.path}: cannot be loaded as {kind} ({_short(error)})") from None
-        self.fingerprint = (
-            f"{kind}:{digest.hexdigest()}:{self.range}:{self.output_range}:{self.layout}"
-            f":{library}{version_of(library)}"
-        )
+        if self.network.outputs:
+            network_outputs.choose(self.path.name, self.network.outputs, self.output)
+        self._check_input_type()
+        given = {k: v for k, v in options.items() if k != "device" and v != _OPTIONS[k][0]}
+        said = "&".join(f"{name}={value}" for name, value in sorted(given.items()))
+        version = f"{library}{version_of(library)}"
+        self.fingerprint = f"{kind}:{digest.hexdigest()}:{said}:{version}"
+
+    def check(self, dataset: Dataset) -> None:
+        """Warn of a network in training mode, of scaling, and of a device that others have."""
+        for name in self.network.training:
+            warnings.warn(
+                f"{self.path.name} was exported in training mode ({name}): results depend on "
+                "the photo or on chance in a way its authors did not mean; export it after .eval()",
+                stacklevel=2,
+            )
+        if self.size:
+            warnings.warn(
+                f"{self.path.name} sees photos scaled to {self.size[0]}x{self.size[1]}, and its "
+                "results are scaled back: detail is lost",
+                stacklevel=2,
+            )
+        if self.network.reason:
+            warnings.warn(
+                f"{self.path.name} runs on the CPU, other networks on CUDA: "
+                f"{self.network.reason}; compare no times",
+                stacklevel=2,
+            )
+
+    def inspect(self, image: np.ndarray, result: np.ndarray) -> str:
+        """What is suspicious about this result, for the run's warnings; mostly empty.
+
+        Raises InputError for a picture that holds nothing of the photo where another range of
+        the output explains it.
+        """
+        found = network_outputs.misfit(image, result, self.output_range)
+        if found is None:
+            return ""
+        text = f"{self.path.name} {found.text}"
+        if not found.likely:
+            return text
+        if found.useless:
+            raise InputError(f"{text}: say output_range={found.likely}")
+        return f"{text}; is output_range={found.likely} right?"
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray:
         """uint8 (H, W, 3) to float32 of the same shape on [0, 1], unclamped."""
         check_rgb(image)
-        scale, offset = _RANGES[self.range]
-        x = image.astype(np.float32)[None]
-        x *= scale / 255
-        x += offset
+        height, width = image.shape[:2]
+        x = image.astype(np.float32) / 255
+        if self.size:
+            x = _resized(x, self.size)
+        down, right = -x.shape[0] % self.multiple, -x.shape[1] % self.multiple
+        if down or right:
+            x = np.pad(x, ((0, down), (0, right), (0, 0)), mode=self.pad)  # type: ignore[call-overload]
+        y = self._forward(self._encoded(x))
+        result = self._decoded(y)
+        if self.size:
+            result = _resized(result, (width, height))
+        return np.ascontiguousarray(result[:height, :width])
+
+    def _encoded(self, x: np.ndarray) -> np.ndarray:
+        """RGB on [0, 1], (H, W, 3), as the network wants it."""
+        scale, offset = RANGES[self.range]
+        if self.bgr:
+            x = x[..., ::-1]
+        x = (x * scale + offset - self.mean) / self.std
         if self.layout == "nchw":
-            x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+            x = x.transpose(2, 0, 1)
+        if self.network.kind is np.uint8:
+            x = np.rint(x)
+        return np.ascontiguousarray(x[None], self.network.kind)
+
+    def _decoded(self, y: np.ndarray) -> np.ndarray:
+        """The network's array as RGB, (H, W, 3), on [0, 1] where it is in the declared range."""
+        scale, offset = RANGES[self.output_range]
+        if self.layout == "nchw":
+            y = y.transpose(0, 2, 3, 1)
+        result: np.ndarray = (y[0].astype(np.float32) - offset) / scale
+        return result[..., ::-1] if self.bgr else result
+
+    def _forward(self, x: np.ndarray) -> np.ndarray:
+        self._check_shape(x.shape)
         try:
-            y = self.forward(x)
+            y = self.network.run(x, self.output)
         except InputError:
             raise
         except Exception as error:
             raise InputError(
                 f"{self.path.name} fails on an input of shape {x.shape} ({_short(error)})"
+                f"{self._size_hint()}"
             ) from None
         if y.shape != x.shape:
             raise InputError(
                 f"{self.path.name} gave shape {y.shape} for an input of shape {x.shape}; is "
                 f"layout={self.layout} right, and does it keep the photo's size?"
+                f"{self._size_hint()}"
             )
-        if self.layout == "nchw":
-            y = y.transpose(0, 2, 3, 1)
-        result: np.ndarray = y[0].astype(np.float32, order="C")
-        bad = int(np.count_nonzero(~np.isfinite(result)))
+        bad = int(np.count_nonzero(~np.isfinite(y)))
         if bad:
             raise InputError(
-                f"{self.path.name} gave NaN or infinity in {bad} of {result.size} values; "
+                f"{self.path.name} gave NaN or infinity in {bad} of {y.size} values; "
                 f"is range={self.range} right?"
             )
-        scale, offset = _RANGES[self.output_range]
-        result -= offset
-        result /= scale
-        return result
+        return y
+
+    def _size_hint(self) -> str:
+        if self.size or self.multiple > 1:
+            return ""
+        return "; a network that wants sides that are multiples of 8 or 32 takes multiple=8 or 32"
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise InputError where the file states another input than ``shape``."""
+        stated = self.network.input
+        if len(stated) != len(shape):
+            return
+        other = "nhwc" if self.layout == "nchw" else "nchw"
+        channels, rows, columns = (1, 2, 3) if self.layout == "nchw" else (3, 1, 2)
+        if stated[channels] != 3 and stated[4 - channels] == 3:
+            raise InputError(
+                f"{self.path.name} does not take three channels where layout={self.layout} has "
+                f"them; is layout={other} right?"
+            )
+        if stated[channels] not in (None, 3):
+            raise InputError(f"{self.path.name} takes {stated[channels]} channels, not 3")
+        height, width = stated[rows], stated[columns]
+        if (height or shape[rows], width or shape[columns]) != (shape[rows], shape[columns]):
+            size = f"{width}" if width == height else f"{width or shape[columns]}x{height}"
+            raise InputError(
+                f"{self.path.name} takes {width or 'any'}x{height or 'any'} pixels, and a photo "
+                f"has {shape[columns]}x{shape[rows]}; say size={size} to scale photos to that "
+                "and results back, or export it with free sides"
+            )
+
+    def _check_input_type(self) -> None:
+        if self.network.kind is np.uint8 and (self.range != "0..255" or self.mean.any()):
+            raise InputError(f"{self.path.name} takes whole numbers of 8 bits: say range=0..255")
 
 
 def torch_export(argument: str) -> NetworkFile:
-    """A program saved by torch.export.save: pt2:FILE?range=0..1&layout=nchw."""
-    return NetworkFile("pt2", argument, _load_pt2)
+    """A program saved by torch.export.save: pt2:FILE?range=0..1&layout=nchw&output=0."""
+    return NetworkFile("pt2", argument, network_loaders.load_pt2)
 
 
 def torchscript(argument: str) -> NetworkFile:
-    """A module saved by torch.jit.save: torchscript:FILE?range=0..1&layout=nchw."""
-    return NetworkFile("torchscript", argument, _load_torchscript)
+    """A module saved by torch.jit.save: torchscript:FILE?range=0..1&layout=nchw&output=0."""
+    return NetworkFile("torchscript", argument, network_loaders.load_torchscript)
 
 
 def onnx(argument: str) -> NetworkFile:
-    """A network in ONNX: onnx:FILE?range=0..1&layout=nchw; needs the extra onnx."""
-    return NetworkFile("onnx", argument, _load_onnx)
+    """A network in ONNX: onnx:FILE?range=0..1&layout=nchw&output=0; needs the extra onnx."""
+    return NetworkFile("onnx", argument, network_loaders.load_onnx)
 
 
-def _load_pt2(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    import torch
-
-    for name in map(Path, _names(path)):
-        if name.parent.name == "constants" and "_obj_" in name.name:
-            raise InputError(f"{path}: holds a pickled object ({name.name}), which is not loaded")
-    with _no_pickles(), _quiet("torch.export"):
-        program = torch.export.load(path)
-    return functools.partial(_forward, program.module())
-
-
-def _names(path: Path) -> list[str]:
-    """What an archive of torch's holds. Raises InputError for one that inflates without measure."""
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    if sum(member.file_size for member in members) > _MOST_RATIO * path.stat().st_size:
-        raise InputError(f"{path}: would inflate to more than {_MOST_RATIO} times its size")
-    return [member.filename for member in members]
-
-
-@contextlib.contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """A library's log says nothing: what fails is raised as well."""
-    log = logging.getLogger(name)
-    before = log.disabled
-    log.disabled = True
+def _numbers(option: str, text: str, default: float) -> np.ndarray:
+    """One number or three, for the channels: float32 (1,) or (3,)."""
     try:
-        yield
-    finally:
-        log.disabled = before
+        values = [float(word) for word in text.split(",")] if text else [default]
+    except ValueError:
+        values = []
+    if len(values) not in (1, 3) or not np.isfinite(values).all():
+        raise InputError(f"{option}={text}: expected a number, or three with commas")
+    return np.array(values, np.float32)
 
 
-@contextlib.contextmanager
-def _no_pickles() -> Iterator[None]:
-    """torch.load takes tensors only, whatever its caller asks for."""
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+def _whole(option: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 4096):
+        raise InputError(f"{option}={text}: expected a whole number from 1 to 4096")
+    return int(text)
 
 
-def _load_torchscript(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    import torch
-
-    _names(path)
-    with warnings.catch_warnings():
-        for kind in (DeprecationWarning, FutureWarning):
-            warnings.simplefilter("ignore", kind)
-        module = torch.jit.load(str(path), map_location="cpu")
-    return functools.partial(_forward, module.eval())
-
-
-def _forward(module: torch.nn.Module, x: np.ndarray) -> np.ndarray:
-    import torch
-
-    with torch.inference_mode():
-        y = module(torch.from_numpy(x))
-    if isinstance(y, (tuple, list)) and y:
-        y = y[0]
-    if not isinstance(y, torch.Tensor):
-        raise InputError(f"the network returned a {type(y).__name__}, not a tensor")
-    result: np.ndarray = y.float().cpu().numpy()
-    return result
+def _size(text: str) -> tuple[int, int] | None:
+    """Width and height of ``256`` or ``256x192``; None for nothing."""
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]{1,5})(?:x([0-9]{1,5}))?", text)
+    width, height = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not (1 <= width <= 16384 and 1 <= height <= 16384):
+        raise InputError(f"size={text}: expected one number of pixels, or WIDTHxHEIGHT")
+    return width, height
 
 
-def _load_onnx(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise InputError(
-            "onnx: needs onnxruntime; install it with: pip install 'wespe-bench[onnx]'"
-        ) from None
-    version = tuple(map(int, re.findall(r"\d+", onnxruntime.__version__)[:2]))
-    if version < _ONNX_CONFINED:
-        raise InputError(
-            f"onnx: onnxruntime {onnxruntime.__version__} lets a model read any file as its "
-            "weights; install a newer one with: pip install -U 'wespe-bench[onnx]'"
-        )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails is raised; nothing else belongs on the screen
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
-    session = onnxruntime.InferenceSession(
-        str(path), sess_options=options, providers=["CPUExecutionProvider"]
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Float (H, W, 3) scaled to ``size`` (width, height) by Pillow's bicubic filter."""
+    from PIL import Image
+
+    if (image.shape[1], image.shape[0]) == size:
+        return image
+    return np.stack(
+        [
+            np.asarray(
+                Image.fromarray(np.ascontiguousarray(image[..., channel], np.float32)).resize(
+                    size, Image.Resampling.BICUBIC
+                )
+            )
+            for channel in range(3)
+        ],
+        axis=-1,
     )
-    inputs = session.get_inputs()
-    kinds = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
-    if len(inputs) != 1 or inputs[0].type not in kinds:
-        wanted = ", ".join(f"{given.name} {given.type}" for given in inputs)
-        raise InputError(f"{path}: expected one float input, the network wants: {wanted}")
-    return functools.partial(_forward_onnx, session, inputs[0].name, kinds[inputs[0].type])
-
-
-def _forward_onnx(session: Any, name: str, kind: type, x: np.ndarray) -> np.ndarray:
-    x = np.rint(x).astype(np.uint8) if kind is np.uint8 else x.astype(kind)
-    return np.asarray(session.run(None, {name: x})[0])
 
 
 def _short(error: Exception) -> str:

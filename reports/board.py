@@ -43,6 +43,12 @@ class Entry:
     run: Run | None = None
     card: Card | None = None
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the method's enhancer warned of."""
+        made = self.run or self.card
+        return made.warnings if made else ()
+
 
 #: The columns of `Board.frame`.
 COLUMNS = (
@@ -56,7 +62,7 @@ COLUMNS = (
 class Board:
     """One data set, best mean rank first. ``partial`` says what is left out and what mends it.
 
-    ``remarks`` tell of infinite scores, and of what is made of them.
+    ``remarks`` tell of infinite scores, and what is made of them, and what enhancers warned of.
     """
 
     table: Table
@@ -254,7 +260,8 @@ def _board(
     entries.sort(key=lambda e: (math.isnan(e.mean_rank[0]), e.mean_rank[0], labels.index(e.label)))
     metrics = {c.metric: m for c in columns if (m := known_metric(c.metric, told)) is not None}
     remarks = _remarks(table, values, ranked)
-    return Board(table, tuple(entries), tuple(partial), scores, metrics, remarks)
+    warned = tuple(plain(f"{e.label}: {line}") for e in entries for line in e.warnings)
+    return Board(table, tuple(entries), tuple(partial), scores, metrics, (*remarks, *warned))
 
 
 def _remarks(table: Table, values: np.ndarray, ranked: Sequence[Column]) -> tuple[str, ...]:

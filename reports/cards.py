@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,9 @@ _POSSIBLE = {
 # Farther from 0 than this is no finite score of any metric: sums of them would not hold.
 _FARTHEST = 1e100
 
+# Of a card's warnings as many are shown, each of as many characters at most.
+_MOST_WARNINGS, _LONGEST_WARNING = 20, 500
+
 #: Bytes of the largest card that is read: some 200,000 photos.
 _LARGEST = 64_000_000
 
@@ -66,6 +69,7 @@ class Card:
     device: str
     platform: str
     created: str
+    warnings: tuple[str, ...] = ()
     source: str = ""
 
     def rows(self) -> pd.DataFrame:
@@ -100,10 +104,12 @@ def make_card(
     scores: pd.DataFrame,
     cells: Mapping[str, tuple[Column, Cell]],
     metrics: Mapping[str, Metric],
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The card of one run as JSON knows it.
 
-    ``head`` is its run.json, ``scores`` its rows, ``cells`` its column and cell of each metric.
+    ``head`` is its run.json, ``scores`` its rows, ``cells`` its column and cell of each metric,
+    ``warnings`` what its enhancer warned of.
     """
     samples = sorted(scores["sample"].unique())
     images = scores.drop_duplicates("sample").set_index("sample")["image_sha256"]
@@ -129,6 +135,7 @@ def make_card(
             # What follows the colon may be a path, or a command with a password.
             "enhancer": str(head["enhancer"]).partition(":")[0],
             "fingerprint": head.get("fingerprint", ""),
+            "warnings": list(warnings),
         },
         "dataset": {
             "name": head["dataset"]["name"],
@@ -221,6 +228,10 @@ def _checked(content: Any) -> Card:
         device=_line(whole.get("device", ""), "device", 300, empty=True),
         platform=_line(whole.get("platform", ""), "platform", 300, empty=True),
         created=_line(whole.get("created", ""), "created", empty=True),
+        warnings=tuple(
+            _line(line, "a warning", _LONGEST_WARNING)
+            for line in _of(method.get("warnings", []), list, "method.warnings")[:_MOST_WARNINGS]
+        ),
     )
 
 

@@ -52,6 +52,10 @@ class Section:
         )
         return tuple((*key[:2], photos, key[2]) for key, photos in grouped.items())
 
+    def warnings(self) -> tuple[str, ...]:
+        """What the enhancers warned of, with their labels."""
+        return tuple(f"{run.label}: {line}" for run in self.runs for line in run.warnings)
+
     def value(self, label: str, sample: str, metric: str) -> float | None:
         """One photo's score, None where there is none."""
         rows = self.scores

@@ -109,7 +109,7 @@ def _write_card(board: Board, entry: Entry, out: Path) -> str:
     rows = board.scores[board.scores["label"] == entry.label]
     if rows.empty:
         return ""
-    card = make_card(entry.run.metadata, rows, cells, board.metrics)
+    card = make_card(entry.run.metadata, rows, cells, board.metrics, entry.warnings)
     write_card(out / "cards" / dataset / label / "card.json", card)
     return quote(f"cards/{dataset}/{label}/card.json")
 

@@ -70,6 +70,9 @@ def _section(section: Section) -> list[str]:
         f"{plural(len(table.methods), 'method')}, {count}, revision {revision}.",
         markdown_table(table),
     ]
+    if section.warnings():
+        parts.append("### Warnings")
+        parts.append("\n".join(f"- {markdown(line)}" for line in section.warnings()))
     if section.failed:
         parts.append(f"### Failed ({section.failed})")
         parts.append(

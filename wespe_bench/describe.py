@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 class Enhancer:
     """A plan's enhancer: its fingerprint, its function for a sample's, its ``about``.
 
-    ``versions`` are those of what it imports, ``sources`` its foreign source files by path.
+    ``versions`` are those of what it imports, ``sources`` its foreign source files by path,
+    ``warned`` what it said of the data set.
     """
 
     fingerprint: str
     about: dict[str, Any]
     fingerprint_for: Callable[[Sample], str] | None = None
+    warned: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -165,8 +167,13 @@ def _here(enhancer: Any, dataset: Dataset) -> Enhancer:
         enhancer = registry.load_enhancer(spec)
     try:
         check = getattr(enhancer, "check", None)
-        if check is not None:
-            check(dataset)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            if check is not None:
+                check(dataset)
+        for warning in caught:
+            warnings.warn(warning.message, warning.category, stacklevel=2)
+        said = [str(warning.message) for warning in caught if warning.category is UserWarning]
         code = None
         if not spec or registry.is_foreign(spec):
             code = fingerprints.describe(enhancer)
@@ -180,6 +187,7 @@ def _here(enhancer: Any, dataset: Dataset) -> Enhancer:
             fingerprint.replace("|", "/"),
             json.loads(json.dumps(about)) if isinstance(about, dict) else {},
             getattr(enhancer, "fingerprint_for", None),
+            tuple(" ".join(text.split()) for text in said),
             *((code.versions, code.sources) if code else ()),
         )
     except InputError:

@@ -50,13 +50,15 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 class Outcome:
     """What became of one item: rows for the store, or the reason why there are none.
 
-    ``fatal`` says that the reason (a full disk, say) would meet every other item too.
+    ``fatal`` says that the reason (a full disk, say) would meet every other item too;
+    ``warning`` is a line for the run's report.
     """
 
     item: Any
     rows: tuple[dict[str, Any], ...] = ()
     error: str = ""
     fatal: bool = False
+    warning: str = ""
 
 
 def given_up(item: Any) -> Outcome:

@@ -169,7 +169,7 @@ def _one(loaded: Loaded, item: Item, image: np.ndarray, sha256: str, stretch: bo
         return Outcome(item, error=f"the enhancer failed: {one_line(error)}")
     loaded.has_worked = True
     cost = _cost(enhancer, time.perf_counter() - begun, watched)
-    return _keep(item, image, result, sha256, stretch, cost)
+    return _keep(enhancer, item, image, result, sha256, stretch, cost)
 
 
 def _cost(enhancer: Any, seconds: float, watched: memory.Mark) -> dict[str, float]:
@@ -198,12 +198,13 @@ def _many(
     loaded.has_worked = True
     cost = _cost(loaded.enhancer, (time.perf_counter() - begun) / len(group), watched)
     return [
-        _keep(item, image, np.asarray(result), sha256, stretch, cost)
+        _keep(loaded.enhancer, item, image, np.asarray(result), sha256, stretch, cost)
         for (item, image, sha256), result in zip(group, results, strict=True)
     ]
 
 
 def _keep(
+    enhancer: Any,
     item: Item,
     image: np.ndarray,
     result: Any,
@@ -216,6 +217,7 @@ def _keep(
 
     from wespe_bench import images, provenance
 
+    warning = ""
     try:
         # Checked before anything is computed from it: a wrong result may be of any size.
         if isinstance(result, np.ndarray) and result.ndim == 3 and result.shape != image.shape:
@@ -232,6 +234,9 @@ def _keep(
                     f"floats up to {largest:.4g}; return floats on [0, 1], or uint8 on 0..255"
                 )
         pixels = images.quantize(result)
+        inspect = getattr(enhancer, "inspect", None)
+        if inspect is not None:
+            warning = str(inspect(image, result))
     except (ValueError, MemoryError) as error:
         return Outcome(item, error=f"the enhancer's result is unusable: {error}")
     try:
@@ -246,7 +251,7 @@ def _keep(
         "image_sha256": provenance.sha256_bytes(data),
         **cost,
     }
-    return Outcome(item, rows=(row,))
+    return Outcome(item, rows=(row,), warning=warning)
 
 
 def stretched(image: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ a killed run, and does a changed photo, or all photos of a changed enhancer, aga
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -98,6 +98,7 @@ def enhance_runs(
 
     done = [0] * len(plans)
     failures: dict[int, list[Failure]] = defaultdict(list)
+    warned: dict[int, Counter[str]] = defaultdict(Counter)
 
     def take(outcome: Outcome) -> Iterator[Row]:
         item: Item = outcome.item
@@ -108,6 +109,8 @@ def enhance_runs(
             yield item.plan, "failures", _failure_row(sample.id, outcome.error)
             return
         done[item.plan] += 1
+        if outcome.warning:
+            warned[item.plan][outcome.warning] += 1
         if outcome.rows[0]["input_sha256"] != item.sha256:
             # Changed under its old size and time: its cached hash is wrong.
             provenance.forget(sample.path)
@@ -116,19 +119,25 @@ def enhance_runs(
         if item.failed_before:
             yield item.plan, "failures", _failure_row(sample.id, "")
 
-    run_items(
-        run_engine,
-        open_worker,
-        context,
-        todo,
-        title="enhance",
-        jobs=jobs,
-        chunk=chunk_of((item.sample.path for item in todo), len(todo)),
-        take=take,
-        write=partial(append_rows, [plan.folder for plan in plans]),
-        apart=partial(_apart, plans),
-        quiet=quiet,
-    )
+    try:
+        run_items(
+            run_engine,
+            open_worker,
+            context,
+            todo,
+            title="enhance",
+            jobs=jobs,
+            chunk=chunk_of((item.sample.path for item in todo), len(todo)),
+            take=take,
+            write=partial(append_rows, [plan.folder for plan in plans]),
+            apart=partial(_apart, plans),
+            quiet=quiet,
+        )
+    finally:
+        for number, lines in warned.items():
+            run_metadata.add_warnings(plans[number].folder, lines)
+            for line, photos in lines.items():
+                warnings.warn(f"{plans[number].label}: {line} ({photos} photos)", stacklevel=2)
     return [
         Run(plan.folder, done[i], len(prepared[i][1]), tuple(failures[i]))
         for i, plan in enumerate(plans)
@@ -196,7 +205,9 @@ def _prepare(
 
     fingerprint = found.fingerprint + ("+stretch" if stretch else "")
     try:
-        fingerprint = run_metadata.write(plan, fingerprint, stretch, found.about, found.versions)
+        fingerprint = run_metadata.write(
+            plan, fingerprint, stretch, found.about, found.versions, found.warned, force
+        )
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(

@@ -14,10 +14,13 @@ def split_options(
     """The path before the "?", and the options after it with their defaults filled in.
 
     ``known`` maps each option to its values, the default first; a lone default means that any
-    value will do. Raises InputError for an unknown option or value and an empty path.
+    value will do. An option of the values "no" and "yes" may stand alone for "yes". Raises
+    InputError for an unknown option or value and an empty path.
 
     >>> split_options("onnx", "a.onnx?layout=nhwc", {"layout": ["nchw", "nhwc"], "x": ["1"]})
     ('a.onnx', {'layout': 'nhwc', 'x': '1'})
+    >>> split_options("onnx", "a.onnx?bgr", {"bgr": ["no", "yes"]})
+    ('a.onnx', {'bgr': 'yes'})
     """
     path, _, query = argument.partition("?")
     if not path:
@@ -26,6 +29,8 @@ def split_options(
     given: set[str] = set()
     for item in query.split("&") if query else []:
         name, equals, value = item.partition("=")
+        if not equals and list(known.get(name, ())) == ["no", "yes"]:
+            equals, value = "=", "yes"
         if name not in known or not equals:
             names = ", ".join(f"{name}=..." for name in known)
             raise InputError(

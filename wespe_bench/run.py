@@ -65,6 +65,14 @@ class Run:
         return about if isinstance(about, dict) else {}
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its enhancer warned of, a line each; most photos first."""
+        found = self.metadata.get("warnings")
+        lines = found.items() if isinstance(found, dict) else ()
+        counted = sorted(((str(k), n) for k, n in lines if type(n) is int), key=lambda x: -x[1])
+        return tuple(f"{line} ({n} photos)" if n else line for line, n in counted)
+
+    @property
     def dataset(self) -> str:
         """The name of the data set."""
         return str(self.metadata["dataset"]["name"])

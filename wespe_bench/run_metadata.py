@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,16 @@ def write(
     stretch: bool,
     about: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
+    force: bool = False,
 ) -> str:
     """Begin a run, or resume it: write run.json and samples.parquet; the rows' fingerprint.
 
     It is the enhancer's, and how often `start_again` was called.
 
-    ``about`` is the enhancer's own description (`wespe_bench.types.Enhancer`), ``versions`` are
-    those of the distributions that it imports.
+    ``about`` is the enhancer's own description and ``warnings`` are what it says of the data set
+    (`wespe_bench.types.Enhancer`), ``versions`` are those of the distributions that it imports.
+    Warnings of photos that are kept are kept; ``force`` says that none are.
 
     Raises InputError when the folder holds another run, or something that is none, and
     OSError when it cannot be written.
@@ -43,6 +46,7 @@ def write(
     created = datetime.now(UTC).isoformat(timespec="seconds")
     metrics: dict[str, Any] = {}  # what `score` noted of its metrics is kept
     again, varies = 0, False
+    warned = dict.fromkeys(warnings, 0)
     spec = plan.enhancer if isinstance(plan.enhancer, str) else provenance.name_of(plan.enhancer)
     if (plan.folder / "run.json").exists():
         before = store.read_run(plan.folder)
@@ -64,6 +68,8 @@ def write(
         again = before.get("again", 0)
         fingerprint += f"+again{again}" * bool(again)
         varies = bool(before.get("varies")) and before.get("fingerprint") == fingerprint
+        if before.get("fingerprint") == fingerprint and not force:
+            warned |= {line: n for line, n in before.get("warnings", {}).items() if n}
     else:
         store.check_new(plan.folder)
     # run.json first: by it a second shard knows that the folder is a run's.
@@ -76,6 +82,7 @@ def write(
             **({"about": dict(about)} if about else {}),
             **({"again": again} if again else {}),
             **({"varies": True} if varies else {}),
+            **({"warnings": warned} if warned else {}),
             "stretch": stretch,
             "seed": 0,
             "dataset": {
@@ -126,6 +133,17 @@ def _change(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) ->
     content = store.read_run(folder)
     content |= change(content)
     store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
+
+
+def add_warnings(folder: Path, found: Mapping[str, int]) -> None:
+    """Add to run.json's ``warnings``: line -> how many photos it is about, 0 for all of them."""
+    from wespe_bench import store
+
+    content = store.read_run(folder)
+    del content["schema"]
+    known = content.get("warnings", {})
+    content["warnings"] = known | {line: known.get(line, 0) + n for line, n in found.items()}
+    store.write_run(folder, content)
 
 
 def _option(name: str, value: Any) -> str:

@@ -63,7 +63,12 @@ class Enhancer(Protocol):
     - ``works_elsewhere``: true where other processes do the work, whose memory nobody here sees;
     - ``about``: a dict that JSON knows, kept in run.json: what its checkpoint was made from;
     - ``check(dataset)``: called before a run, to warn (``warnings.warn``) or raise InputError
-      when the data set does not suit.
+      when the data set does not suit;
+    - ``inspect(image, result)``: called after each photo, outside of its time, with the photo
+      and the result before it is rounded: gives one line to warn of, the same for every photo
+      that it is about, or "", and raises InputError for a result that must not be scored.
+
+    What ``check`` and ``inspect`` warn of stands in run.json, reports and cards.
     """
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray: ...

@@ -64,6 +64,23 @@ def test_failures_are_said(tool, body, complaint):
     assert len(str(error.value)) < 500
 
 
+def test_stdout_is_shown_too(tool):
+    with pytest.raises(InputError, match=r"exit code 1; it said: no weights here$"):
+        load_enhancer(tool("print('no weights here'); sys.exit(1)"))(_photo())
+    body = "print('epoch 3'); print('no memory', file=sys.stderr); sys.exit(1)"
+    with pytest.raises(InputError, match=r"it said: no memory; on stdout: epoch 3$"):
+        load_enhancer(tool(body))(_photo())
+
+
+def test_tiff_goes_and_comes(tool):
+    body = f"assert sys.argv[1].endswith('.tiff') and sys.argv[2].endswith('.tiff')\n{INVERT}"
+    for options in ("?format=tiff", "?format=tiff&time_limit=60", "?time_limit=60&format=tiff"):
+        enhancer = load_enhancer(tool(body, options=options))
+        np.testing.assert_array_equal(enhancer(_photo()), 255 - _photo())
+        assert enhancer.time_limit == (60 if "time" in options else 600)
+    assert enhancer.fingerprint != load_enhancer(tool(body)).fingerprint
+
+
 def test_a_flood_on_stderr_is_cut(tool):
     body = "print('x' * 10_000_000, 'the end', file=sys.stderr); sys.exit(1)"
     with pytest.raises(InputError, match=r"the end$") as error:
@@ -99,6 +116,7 @@ time.sleep(600)
         ("cmd:cp '{input} {output}", "No closing quotation"),
         ("cmd:cp {input} {output}?time_limit=soon", "expected seconds"),
         ("cmd:cp {input} {output}?time_limit=0", "expected seconds"),
+        ("cmd:cp {input} {output}?format=webp", "expected one of png, tiff"),
     ],
 )
 def test_commands_that_are_none(spec, complaint):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from wespe_bench import enhance, load_dataset, score, store
 from wespe_bench.errors import InputError
@@ -166,6 +167,20 @@ def test_results_folder(photos: Path, references: Path, tmp_path: Path) -> None:
     assert (again.done, again.kept) == (1, 4)
     assert [f.sample for f in again.failures] == ["img3"]
     assert "has no result named img3.*" in again.failures[0].error
+
+
+def test_results_that_are_jpegs_are_remarked(photos: Path, tmp_path: Path) -> None:
+    dataset = load_dataset("folder", input=photos)
+    for number, sample in enumerate(dataset.samples):
+        target = tmp_path / "theirs" / f"{sample.id}.{'png' if number else 'JPG'}"
+        target.parent.mkdir(exist_ok=True)
+        Image.open(sample.path).save(target)
+    with pytest.warns(UserWarning, match="1 of 6 results in theirs are JPEG files"):
+        run = enhance(f"results:{tmp_path / 'theirs'}", dataset, tmp_path / "run", quiet=True)
+    (line,) = json.loads((run.folder / "run.json").read_text())["warnings"]
+    assert line.endswith(
+        "their entropy and bpp are those of compressed photos, not of the method's"
+    )
 
 
 def test_folder_of_another_run_is_refused(photos: Path, tmp_path: Path) -> None:

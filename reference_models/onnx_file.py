@@ -1,7 +1,7 @@
-"""The files in which an ONNX model keeps its weights outside itself.
+"""What an ONNX model's file says that onnxruntime does not: weights outside it, training mode.
 
-Reads no more of the protocol buffer than the way to ``TensorProto.external_data``, as
-onnx.proto (https://github.com/onnx/onnx) numbers its fields.
+Reads no more of the protocol buffer than it needs, as onnx.proto
+(https://github.com/onnx/onnx) numbers its fields.
 """
 
 from __future__ import annotations
@@ -35,6 +35,35 @@ def external_files(path: Path, data: bytes) -> list[Path]:
     except (IndexError, ValueError, RecursionError):
         return []
     return sorted(path.parent / name for name in names)
+
+
+def in_training(data: bytes) -> tuple[str, ...]:
+    """The kinds of operators that the model ``data`` runs in training mode.
+
+    BatchNormalization by its attribute ``training_mode``, Dropout by its third input, which
+    exporters leave out for inference.
+    """
+    found: dict[str, None] = {}
+    try:
+        for graph in _fields(memoryview(data), 7):
+            for node in _fields(graph, 1):
+                kind = b"".join(_fields(node, 4)).decode()
+                attributes = [bytes(part) for part in _fields(node, 5)]
+                inputs = list(_fields(node, 1))
+                # Field 1 is an attribute's name, field 3 its number.
+                training = any(
+                    b"\x0a\x0dtraining_mode" in a and b"\x18\x01" in a for a in attributes
+                )
+                dropped = kind == "Dropout" and len(inputs) > 2 and len(inputs[2]) > 0
+                if dropped or (kind == "BatchNormalization" and training):
+                    found[kind] = None
+    except (IndexError, ValueError):
+        return ()
+    return tuple(found)
+
+
+def _fields(data: memoryview, wanted: int) -> Iterator[memoryview]:
+    return (part for number, part in _parts(data) if number == wanted)
 
 
 def _collect(data: memoryview, message: str, names: set[str]) -> None:
