@@ -149,10 +149,13 @@ def entry_point() -> list[str]:
 
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that ``wespe-bench demo`` leaves, by a process of its own. To be read only."""
+    """The folder that ``wespe-bench demo`` leaves, by a process of its own. To be read only.
+
+    Without the live trainings at the end, which take longer than all before them.
+    """
 
     def make(folder: Path) -> None:
-        result = run_in(folder, "demo")
+        result = run_in(folder, "demo", "--no-live")
         assert result.returncode == 0, result.stderr
         (folder / "stdout").write_text(result.stdout, "utf-8")
 

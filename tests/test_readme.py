@@ -26,6 +26,18 @@ def test_the_first_command_prints_and_leaves_what_it_should(demo_run: Path) -> N
     assert one_sentence(demo_run, *COMPARED) in stdout
 
 
+@pytest.mark.slow
+def test_the_first_command_goes_on_to_live_trainings(
+    demo_run: Path, tmp_path: Path, command: Command
+) -> None:
+    shutil.copytree(demo_run.parents[1], tmp_path, dirs_exist_ok=True)
+    result = command("demo")
+    assert result.returncode == 0, result.stderr
+    for name in ("wespe", "dped"):
+        assert f"24 steps of {name} in " in result.stdout
+        assert (tmp_path / "runs/demo/live" / name / "generator.safetensors").is_file()
+
+
 def test_table_and_sentence_are_what_the_demo_prints(
     demo_run: Path, request: pytest.FixtureRequest
 ) -> None:
