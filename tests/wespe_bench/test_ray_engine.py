@@ -31,6 +31,7 @@ def test_every_item_once_whatever_dies(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
+@pytest.mark.slow
 def test_setup_that_fails_is_fatal() -> None:
     outcomes = list(load_engine("ray")(unable, None, [1, 2], jobs=1, chunk=2))
     assert [(o.fatal, o.error) for o in outcomes] == 2 * [(True, "the model file is missing")]

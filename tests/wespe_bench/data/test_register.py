@@ -22,7 +22,7 @@ def two_cameras(shared: Path, tmp_path: Path) -> Path:
     """Two good pairs, one whose reference shows nothing, one whose photo is no photo."""
     photos = sorted((shared / "hq" / "kodak24").iterdir())
     for number, source in enumerate(photos[:2]):
-        photo = read_rgb(source)[:400, :500]
+        photo = read_rgb(source)[:300, :380]
         write_png(tmp_path / "phone" / f"{number}.png", photo)
         matrix = homography(photo.shape, 1 + number)
         write_png(tmp_path / "dslr" / f"{number}.png", seen(photo, matrix))
