@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench import atomic, provenance, reading
 from wespe_bench.errors import InputError
 from wespe_bench.ids import check_id
+from wespe_bench.registry import METRICS, load_metric
 from wespe_bench.run import VARIES
 from wespe_bench.store import SCORE_COLUMNS
 
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
 #: Layout number of a card; a reader refuses a larger one.
 SCHEMA = 1
 
-# What a score of a metric can be, where that is known; SSIM's sums may round past 1.
-_POSSIBLE = {
-    "psnr": (0.0, math.inf),
-    **dict.fromkeys(("ssim", "ssim_rgb", "ms_ssim"), (-1.000001, 1.000001)),
-    "entropy": (0.0, 8.0),
-    **dict.fromkeys(("bpp", "bpp_pinned"), (0.0, 1e9)),
-}
 # Farther from 0 than this is no finite score of any metric: sums of them would not hold.
 _FARTHEST = 1e100
 
@@ -262,7 +256,8 @@ def _number(value: Any) -> float | None:
 
 def _check_possible(name: str, values: tuple[float | None, ...]) -> None:
     """Raise ValueError for scores that the metric cannot give, and where there is none."""
-    low, high = _POSSIBLE.get(name, (-math.inf, math.inf))
+    known = load_metric(name).possible if name in METRICS else None
+    low, high = known or (-math.inf, math.inf)
     there = [value for value in values if value is not None]
     if not there:
         raise ValueError(f"{name} has no score of any photo")

@@ -80,6 +80,10 @@ def notes(table: Table) -> Notes:
         general.append(
             "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."
         )
+    if any(column.metric == "cornia" for column in table.columns):
+        general.append(
+            "Our CORNIA model compares versions of one photo, not photos; scores above 100 occur."
+        )
     general.extend(f"{column.title}: {column.remark}." for column in table.columns if column.remark)
     conventions = tuple(
         (plain(column.title), plain(column.summary), plain(column.version))

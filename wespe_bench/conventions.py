@@ -17,31 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from wespe_bench.errors import InputError, Missing, one_line
-
-#: What is ours, by the quantity it measures, and what sets it apart from its neighbours.
-OURS = {
-    "PSNR": {
-        "psnr": "all RGB values of the photo in one error, peak 255; a table means the decibels",
-        "psnr_pooled": "the same for one pair; a table means the errors first, and is never higher",
-        "psnr_dped": "errors pooled in full batches of 50 photos, as the DPED release tests",
-    },
-    "SSIM": {
-        "ssim": "Wang 2004: 15-digit grey rounded to 8 bits, 11x11 Gaussian, no border",
-        "ssim_rgb": "the same window on each channel, mean of the three",
-    },
-    "MS-SSIM": {
-        "ms_ssim": "DPED: RGB, five scales, windows shrink with the photo, one product per photo",
-        "ms_ssim_dped": "the terms are averaged over full batches of 50 photos before the product",
-    },
-    "Entropy of A": {
-        "entropy": "histogram of the rounded grey photo",
-        "entropy_rgb": "one histogram of all three channels' values, MATLAB's entropy(RGB)",
-    },
-    "PNG bits per pixel of A": {
-        "bpp": "Pillow at zlib level 6; depends on the zlib it was built with",
-        "bpp_pinned": "libdeflate at level 6; the same bytes on every machine",
-    },
-}
+from wespe_bench.types import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +211,18 @@ class Line:
     why: str
 
 
+def ours() -> dict[str, list[Metric]]:
+    """Our metrics by the quantity they measure, in the order of the registry."""
+    from wespe_bench.registry import METRICS, load_metric
+
+    found: dict[str, list[Metric]] = {}
+    for name in METRICS:
+        metric = load_metric(name)
+        if metric.quantity:
+            found.setdefault(metric.quantity, []).append(metric)
+    return found
+
+
 def compare(image: np.ndarray, reference: np.ndarray) -> list[Line]:
     """Every convention of two uint8 (H, W, 3) photos of one size, ours before the peers'.
 
@@ -242,15 +230,13 @@ def compare(image: np.ndarray, reference: np.ndarray) -> list[Line]:
     and says why. Raises ValueError on anything but two photos of one size.
     """
     from wespe_bench.metrics.pairs import check_pair
-    from wespe_bench.registry import load_metric
 
     check_pair(image, reference)
     lines = []
-    for quantity, names in OURS.items():
-        for name, why in names.items():
-            metric = load_metric(name)
+    for quantity, metrics in ours().items():
+        for metric in metrics:
             photos = (image, reference) if metric.full_reference else (image,)
-            lines.append(_ours(quantity, name, why, metric, photos))
+            lines.append(_ours(quantity, metric.name, metric.convention, metric, photos))
         for peer in PEERS.get(quantity, ()):
             version = peer.version()
             if version is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,11 @@ class Metric:
     of one size at once, with the same numbers to the last bit. ``prepare()`` is called once
     before any photo is scored, to download weights for instance; what it raises ends the run
     before it begins.
+
+    `conventions` lists the metric under its ``quantity`` ("SSIM"), with what sets it apart from
+    others of that name, ``convention``. `doctor` compares it with ``golden``: a version and the
+    value for `wespe_bench.doctor.golden_pair`. Cards refuse scores outside of ``possible``,
+    lowest and highest.
     """
 
     name: str
@@ -100,3 +106,7 @@ class Metric:
     aggregate: Callable[[pd.DataFrame], float] | None = None
     batch: Callable[..., list[Any]] | None = None
     prepare: Callable[[], object] | None = None
+    quantity: str = ""
+    convention: str = ""
+    golden: tuple[str, float] | None = None
+    possible: tuple[float, float] = (-math.inf, math.inf)

@@ -313,4 +313,5 @@ CORNIA = Metric(
     compute=cornia,
     title="own CORNIA model",
     summary="own scale from 0 (pristine) to 100; fitted without human scores on 10 photos",
+    golden=("1+draws5+5762d21b4324", 110.71279701391714),
 )

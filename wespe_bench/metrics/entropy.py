@@ -68,6 +68,10 @@ ENTROPY = Metric(
     compute=entropy,
     title="Entropy",
     summary="256-bin grey histogram; the paper reads more as better, noise raises it",
+    quantity="Entropy of A",
+    convention="histogram of the rounded grey photo",
+    golden=("1", 7.254678813408099),
+    possible=(0.0, 8.0),
 )
 
 ENTROPY_RGB = Metric(
@@ -79,4 +83,7 @@ ENTROPY_RGB = Metric(
     compute=entropy_rgb,
     title="Entropy (RGB)",
     summary="256-bin histogram of all three channels' values together",
+    quantity="Entropy of A",
+    convention="one histogram of all three channels' values, MATLAB's entropy(RGB)",
+    golden=("1", 7.691974962572238),
 )

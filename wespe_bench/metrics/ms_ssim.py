@@ -139,6 +139,10 @@ MS_SSIM = Metric(
     title="MS-SSIM",
     summary="five scales over RGB as in the DPED release, per photo (the paper's 'SSIM')",
     batch=ms_ssim_batch,
+    quantity="MS-SSIM",
+    convention="DPED: RGB, five scales, windows shrink with the photo, one product per photo",
+    golden=("1", 0.9678509430351514),
+    possible=(-1.000001, 1.000001),
 )
 
 MS_SSIM_DPED = Metric(
@@ -152,4 +156,7 @@ MS_SSIM_DPED = Metric(
     summary="means over full batches of 50 before the product, as the DPED release",
     aggregate=dped,
     batch=ms_ssim_batch,
+    quantity="MS-SSIM",
+    convention="the terms are averaged over full batches of 50 photos before the product",
+    golden=("1", 0.9678509430351514),
 )

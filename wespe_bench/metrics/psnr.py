@@ -131,6 +131,10 @@ PSNR = Metric(
     title="PSNR",
     summary="peak signal-to-noise ratio, per photo over RGB, mean of dB",
     batch=psnr_batch,
+    quantity="PSNR",
+    convention="all RGB values of the photo in one error, peak 255; a table means the decibels",
+    golden=("1", 26.72939185427169),
+    possible=(0.0, math.inf),
 )
 
 PSNR_POOLED = Metric(
@@ -143,6 +147,9 @@ PSNR_POOLED = Metric(
     title="PSNR (pooled)",
     summary="dB of the mean squared error over all photos",
     aggregate=pooled,
+    quantity="PSNR",
+    convention="the same for one pair; a table means the errors first, and is never higher",
+    golden=("1", 26.72939185427169),
 )
 
 PSNR_DPED = Metric(
@@ -155,4 +162,7 @@ PSNR_DPED = Metric(
     title="PSNR (DPED)",
     summary="pooled within full batches of 50, mean over the batches, as the DPED release",
     aggregate=dped,
+    quantity="PSNR",
+    convention="errors pooled in full batches of 50 photos, as the DPED release tests",
+    golden=("1", 26.72939185427169),
 )

@@ -107,6 +107,10 @@ SSIM = Metric(
     title="SSIM",
     summary="Wang 2004 on grey, 11x11 Gaussian, valid region",
     batch=ssim_batch,
+    quantity="SSIM",
+    convention="Wang 2004: 15-digit grey rounded to 8 bits, 11x11 Gaussian, no border",
+    golden=("1", 0.723730099552723),
+    possible=(-1.000001, 1.000001),
 )
 
 SSIM_RGB = Metric(
@@ -119,4 +123,8 @@ SSIM_RGB = Metric(
     title="SSIM (RGB)",
     summary="Wang 2004 on each channel, mean of the three",
     batch=ssim_rgb_batch,
+    quantity="SSIM",
+    convention="the same window on each channel, mean of the three",
+    golden=("1", 0.7241984281608754),
+    possible=(-1.000001, 1.000001),
 )
