@@ -120,7 +120,11 @@ def draw(folder: Path) -> None:
     names = [name for name in rows[0] if name != "iteration"]
     columns = 4
     lines = math.ceil(len(names) / columns)
-    figure = Figure(figsize=(12, 2.2 * lines), layout="constrained")
+    # Panels at fixed places: matplotlib's layout engine takes as long as the drawing itself.
+    height = 2.2 * lines
+    figure = Figure(figsize=(12, height))
+    edge = 0.3 / height
+    figure.subplots_adjust(0.05, edge, 0.99, 1 - edge, wspace=0.25, hspace=0.4)
     FigureCanvasAgg(figure)
     iterations = [row["iteration"] for row in rows]
     for place, name in enumerate(names, 1):
