@@ -74,12 +74,14 @@ def open_worker(
 ) -> Callable[[Sequence[Item]], list[Outcome]]:
     """In each worker: enhance photos with what `open_loader` loads."""
     load = load or open_loader(context)
-    here = Path.cwd()  # an enhancer may change it
+    here = Path.cwd()
 
     def work(items: Sequence[Item]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for plan in dict.fromkeys(item.plan for item in items):
-            some = [_located(item, here) for item in items if item.plan == plan]
+            some = [item for item in items if item.plan == plan]
+            if _may_leave(context.enhancers[plan]):
+                some = [_located(item, here) for item in some]
             with _contained(context.enhancers[plan]):
                 outcomes.extend(_enhance_items(load(plan), some, context.stretch))
         return outcomes
@@ -93,6 +95,11 @@ class Loaded:
 
     enhancer: Any
     has_worked: bool = False
+
+
+def _may_leave(enhancer: Any) -> bool:
+    """Whether an enhancer may change the process's folder, between photos too."""
+    return not isinstance(enhancer, str) or registry.is_foreign(enhancer)
 
 
 def _located(item: Item, here: Path) -> Item:
