@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -81,6 +81,15 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test reads or writes the user's cache or data."""
     os.environ["WESPE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["WESPE_DATA"] = str(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(autouse=True)
+def _own_signals() -> Iterator[None]:
+    """A verb that runs in the tests' process keeps its signal handlers to itself."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -28,6 +28,9 @@ Config = TypeVar("Config")
 #: Metadata of a dataclass field that has a default and is a positional argument all the same.
 POSITIONAL = {"positional": True}
 
+#: Metadata of a field whose value is another verb's options, so that it may begin with "--".
+OPTIONS = {"options": True}
+
 
 def cores() -> int:
     """The number of processors that this process may use."""
@@ -211,6 +214,7 @@ def _signature(config: type[Any], default: Any) -> inspect.Signature:
             metavar=metavar or _metavar(one, hint),
             show_default=shown,
             negative=() if value is False else None,
+            allow_leading_hyphen=bool(one.metadata.get("options")),
         )
         kind = inspect.Parameter.POSITIONAL_ONLY if first else inspect.Parameter.KEYWORD_ONLY
         (positional if first else options).append(

@@ -171,7 +171,10 @@ def test_bf16_touches_the_convolutions_only(tmp_path: Path) -> None:
         exact = rater(x)
         with torch.autocast("cpu", torch.bfloat16):
             rough = rater(x)
-        called = acceleration.call(rater, "off", "bf16", "cpu")(x)
+        functions = acceleration.compile_networks(
+            {"rater": rater}, lambda _: None, precision="bf16"
+        )
+        called = functions["rater"](x)
     assert rough.dtype == called.dtype == torch.float32
     torch.testing.assert_close(rough, exact, rtol=0.05, atol=0.05)
     torch.testing.assert_close(rough, called)

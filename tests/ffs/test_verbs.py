@@ -230,7 +230,7 @@ def test_a_folder_that_is_no_crawl(verb: Verb, tmp_path: Path) -> None:
     )
     (tmp_path / "ffs.json").write_text("{}")
     (tmp_path / "crawl.json").unlink()
-    assert "no photo is named" in complaint(verb("ffs", "forget", "."))
+    assert "IDS requires an argument" in complaint(verb("ffs", "forget", "."))
 
 
 def test_what_is_no_photo_is_left_out(verb: Verb, loopback: Loopback) -> None:

@@ -4,8 +4,9 @@ import pytest
 
 from reference_models import checkpoints, demo
 from reference_models.dped.enhancer import SHIPPED
-from wespe_bench import cli, store
+from wespe_bench import cli
 from wespe_bench.registry import load_dataset
+from wespe_bench.run import open_runs
 
 #: Mean PSNR (dB) and MS-SSIM over the demo's five photos, as measured when they were made.
 SCORES = {"identity": (19.07, 0.935), "wespe:demo": (21.43, 0.939), "dped:demo": (24.97, 0.945)}
@@ -13,8 +14,8 @@ SCORES = {"identity": (19.07, 0.935), "wespe:demo": (21.43, 0.939), "dped:demo":
 
 @pytest.mark.parametrize("spec", SCORES)
 def test_scores_on_photos_they_have_not_seen(spec, demo_run):
-    (run,) = (run for run in store.find_runs(demo_run) if store.read_run(run)["enhancer"] == spec)
-    scores = store.load_scores(run)
+    (run,) = (run for run in open_runs(demo_run).found if run.metadata["enhancer"] == spec)
+    scores = run.scores
     means = scores.groupby("metric")["value"].agg(["mean", "count"])
     # Half of the last digit that was written down; another processor moves less than that.
     assert means.loc["psnr", "mean"] == pytest.approx(SCORES[spec][0], abs=0.006)

@@ -38,7 +38,7 @@ def test_the_report_shows_them(runs: Path) -> None:
     assert Run(runs / "photos" / "loud").warnings == LINES
     assert Run(runs / "photos" / "calm").warnings == ()
     contents = read_contents(runs)
-    page = html_report(contents)
+    page, _ = html_report(contents)
     assert "<b>these</b>" not in page
     for line in LINES:
         assert f"loud: {line}" in Elements(page).text
@@ -50,7 +50,7 @@ def test_a_report_without_any_has_no_such_heading(tmp_path: Path) -> None:
     make_run(tmp_path, "calm", {"psnr": [20, 21, 22]})
     contents = read_contents(tmp_path)
     assert "Warnings" not in markdown_report(contents)
-    assert "Warnings" not in Elements(html_report(contents)).text
+    assert "Warnings" not in Elements(html_report(contents)[0]).text
 
 
 def test_board_and_card_carry_them_and_so_does_an_added_card(runs: Path, tmp_path: Path) -> None:

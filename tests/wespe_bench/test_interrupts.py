@@ -69,16 +69,22 @@ def test_signals_close_together_are_one(monkeypatch, capfd):
 
 
 AT_EXIT = """
-import atexit, os, signal, sys
-from wespe_bench import cli, interrupts
+import atexit, dataclasses, os, signal, sys
+from wespe_bench import cli, interrupts, verbs
 
 interrupts.REPEATED = 0.0
-cli.VERBS["slow"] = ("slow:verb", "")
+cli.VERBS["slow"] = verbs.Verb("slow", "Slow", "", function="verb")
 atexit.register(os.kill, os.getpid(), signal.SIGTERM)
 
+@dataclasses.dataclass(frozen=True)
+class Options:
+    pass
+
 class slow:
+    Slow = Options
+
     @staticmethod
-    def verb(argv):
+    def verb(_):
         os.kill(os.getpid(), signal.SIGTERM)
         while True:
             pass

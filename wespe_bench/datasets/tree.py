@@ -60,7 +60,7 @@ def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found
     ``folder`` may be a place in a store, which knows no links.
     """
     folder = Path(folder) if isinstance(folder, str) else folder
-    within = folder if within is None else Path(within)
+    within = Path(within) if isinstance(within, str) else within or folder
     remote = places.is_remote(folder)
     root = "" if remote else os.path.realpath(within)
     start = str(folder)

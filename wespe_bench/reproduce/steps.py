@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wespe_bench import provenance
-from wespe_bench.arguments import DataOptions, JobOptions
+from wespe_bench.arguments import OPTIONS, DataOptions, JobOptions
 from wespe_bench.datasets import dped
 from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError
@@ -58,11 +58,11 @@ class Reproduce(DataOptions, JobOptions):
     """What stands for APE: ape_like, apple, or results:FOLDER/{place} with Apple's results."""
     kitti: str = "kitti"
     """Which KITTI: kitti (the paper's), kitti:sync or kitti:object, with options after a "?"."""
-    wespe: str = ""
+    wespe: str = field(default="", metadata=OPTIONS)
     """More options of every WESPE training: --wespe="--iterations 500 --width 32"."""
-    dped: str = ""
+    dped: str = field(default="", metadata=OPTIONS)
     """More options of every DPED training; with an equals sign, as above."""
-    ffs: str = ""
+    ffs: str = field(default="", metadata=OPTIONS)
     """More options of the FFS rater's training."""
     measure: bool = False
     """Time a few real iterations of each kind of training that can run, for the plan."""
