@@ -40,6 +40,8 @@ def _read(data: bytes, image: Image.Image) -> Decoded:
         return _avif(data, image)
     if kind == "HEIF":
         return _heif(data)
+    if kind == "PNG":
+        bombs.check_ratio(width * height * data[24] // 8, len(data), bombs.DENSE)
     if kind == "PNG" and data[24] == 16:
         return _deep_png(data, image)
     if kind in ("JPEG", "MPO"):
@@ -59,7 +61,6 @@ def _deep_png(data: bytes, image: Image.Image) -> Decoded:
     """A PNG of 16 bits, of which Pillow would keep the high byte: up to a level too dark."""
     import imagecodecs
 
-    bombs.check_ratio(image.width * image.height * 2, len(data), bombs.DENSE)
     samples = imagecodecs.png_decode(data)
     # Only now: Pillow decodes the pixels to see whether EXIF follows them.
     exif = pillow.exif_of(image)
