@@ -61,7 +61,7 @@ class ResultsFolder:
 
     def check(self, dataset: Dataset) -> None:
         """Warn of results that were compressed with loss."""
-        files = [self._files().get(sample.id) for sample in dataset.samples]
+        files = [self._files().get(composed(sample.id)) for sample in dataset.samples]
         lossy = sum(file is not None and file.suffix.lower() in _LOSSY for file in files)
         if lossy:
             warnings.warn(

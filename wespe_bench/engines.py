@@ -51,7 +51,8 @@ class Outcome:
     """What became of one item: rows for the store, or the reason why there are none.
 
     ``fatal`` says that the reason (a full disk, say) would meet every other item too;
-    ``warning`` is a line for the run's report.
+    ``warning`` is a line for the run's report, ``colours`` what was done about a photo's colours
+    (`wespe_bench.images.Photo`).
     """
 
     item: Any
@@ -59,6 +60,7 @@ class Outcome:
     error: str = ""
     fatal: bool = False
     warning: str = ""
+    colours: str = ""
 
 
 def given_up(item: Any) -> Outcome:

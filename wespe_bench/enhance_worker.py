@@ -131,10 +131,12 @@ def _enhance_items(loaded: Loaded, items: Sequence[Item], stretch: bool) -> Iter
     batch = getattr(loaded.enhancer, "batch", None)
     decoded: list[tuple[Item, np.ndarray, str]] = []
     outcomes: list[Outcome] = []
+    colours: dict[str, str] = {}
     for item in items:
         try:
             data = _read(item.sample.path)
-            image = images.read_rgb(data, name=str(item.sample.path))
+            photo = images.read_photo(data, name=str(item.sample.path))
+            image, colours[item.sample.id] = photo.pixels, photo.colours
         except (Exception, MemoryError) as error:
             outcomes.append(Outcome(item, error=one_line(error)))
             continue
@@ -148,7 +150,7 @@ def _enhance_items(loaded: Loaded, items: Sequence[Item], stretch: bool) -> Iter
         groups[entry[1].shape].append(entry)
     for group in groups.values():
         outcomes.extend(_many(loaded, group, stretch))
-    return outcomes
+    return [replace(o, colours=colours.get(o.item.sample.id, "")) for o in outcomes]
 
 
 def _read(path: Path) -> bytes:

@@ -20,7 +20,7 @@ from wespe_bench.arguments import PhotoOptions, WorkerOptions, check_jobs
 from wespe_bench.enhance_worker import Context, Item, open_worker
 from wespe_bench.errors import InputError
 from wespe_bench.places import each, place
-from wespe_bench.runs import Failure, Plan, Run, folder_name, tell
+from wespe_bench.runs import Failure, Plan, Run, colours_of, folder_name, tell
 
 if TYPE_CHECKING:
     from wespe_bench.engines import Outcome
@@ -77,7 +77,7 @@ def enhance_runs(
 
     Enhancers of ours share their workers; each of other people's has workers of its own.
     """
-    from wespe_bench import provenance
+    from wespe_bench import provenance, store
     from wespe_bench.driver import Row, append_rows, run_items
     from wespe_bench.engines import chunk_of, load_engine
 
@@ -99,6 +99,7 @@ def enhance_runs(
     done = [0] * len(plans)
     failures: dict[int, list[Failure]] = defaultdict(list)
     warned: dict[int, Counter[str]] = defaultdict(Counter)
+    colours: dict[int, Counter[str]] = defaultdict(Counter)
 
     def take(outcome: Outcome) -> Iterator[Row]:
         item: Item = outcome.item
@@ -111,6 +112,8 @@ def enhance_runs(
         done[item.plan] += 1
         if outcome.warning:
             warned[item.plan][outcome.warning] += 1
+        if outcome.colours:
+            colours[item.plan][outcome.colours] += 1
         if outcome.rows[0]["input_sha256"] != item.sha256:
             # Changed under its old size and time: its cached hash is wrong.
             provenance.forget(sample.path)
@@ -135,11 +138,14 @@ def enhance_runs(
         )
     finally:
         for number, lines in warned.items():
-            run_metadata.add_warnings(plans[number].folder, lines)
+            run_metadata.add_counts(plans[number].folder, "warnings", lines)
             for line, photos in lines.items():
                 warnings.warn(f"{plans[number].label}: {line} ({photos} photos)", stacklevel=2)
+        for number, lines in colours.items():
+            run_metadata.add_counts(plans[number].folder, "colours", lines)
+    noted = [store.read_run(plan.folder).get("colours", {}) for plan in plans]
     return [
-        Run(plan.folder, done[i], len(prepared[i][1]), tuple(failures[i]))
+        Run(plan.folder, done[i], len(prepared[i][1]), tuple(failures[i]), noted[i])
         for i, plan in enumerate(plans)
     ]
 
@@ -201,9 +207,9 @@ def _prepare(
     stretch: bool,
 ) -> tuple[list[Item], list[Sample]]:
     """Write run.json and samples.parquet; returns what is left to do and what is kept."""
-    from wespe_bench import atomic, links, provenance, store
+    from wespe_bench import atomic, images, links, provenance, store
 
-    fingerprint = found.fingerprint + ("+stretch" if stretch else "")
+    fingerprint = f"{found.fingerprint}+reader{images.READER}" + ("+stretch" if stretch else "")
     try:
         fingerprint = run_metadata.write(
             plan, fingerprint, stretch, found.about, found.versions, found.warned, force
@@ -301,4 +307,6 @@ def main(config: Enhance) -> int:
     )[0]
     kept = f", {run.kept} were there already" if run.kept else ""
     print(f"{run.done} photos enhanced with {named.label}{kept} -> {out}")
+    if colours := colours_of("photos", [run.colours]):
+        print(colours)
     return tell(run.failures)

@@ -32,13 +32,17 @@ EXTENSIONS = (
 #: Photos with more pixels than this are refused before they are decoded.
 MAX_PIXELS = pillow.MAX_PIXELS
 
+#: Version of how photos are read, part of what makes a result: raise it when photos of any kind
+#: read differently. 2: orientation of TIFF, depth before colours, colours not named by ICC.
+READER = 2
+
 #: MATLAB's exact rgb2gray weights (SPEC 4.5); they sum to 1 to the last bit.
 LUMA_WEIGHTS = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo as `read_rgb` gives it, and the colours it was converted from ("" where none)."""
+    """A photo as `read_rgb` gives it; what was done about its colours, "" for plain sRGB."""
 
     pixels: np.ndarray
     colours: str
@@ -70,7 +74,7 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
 
 
 def read_photo(source: Path | str | bytes, *, name: str = "") -> Photo:
-    """As `read_rgb`, with the colours that the photo was converted from."""
+    """As `read_rgb`, with what was done about the photo's colours."""
     if isinstance(source, bytes):
         data = source
     else:
@@ -109,10 +113,10 @@ def _upright_srgb(decoded: Decoded) -> Photo:
             transform = profiles.transform(colour.profile, "RGB" if grey_in_rgb else mode)
         except profiles.UnusableProfileError:
             # Every viewer falls back to what comes next, in the end to sRGB, and so do we.
-            unusable = unusable or f"{colour.name}, unusable and ignored"
+            unusable = unusable or f"read as sRGB: {colour.name} cannot be used"
             continue
         if transform is not None:
-            profile, told = colour.profile, colour.name
+            profile, told = colour.profile, f"converted from {colour.name}"
             if grey_in_rgb and isinstance(samples, Image.Image):
                 samples = samples.convert("RGB")
         break

@@ -47,6 +47,7 @@ def write(
     metrics: dict[str, Any] = {}  # what `score` noted of its metrics is kept
     again, varies = 0, False
     warned = dict.fromkeys(warnings, 0)
+    colours: dict[str, int] = {}
     spec = plan.enhancer if isinstance(plan.enhancer, str) else provenance.name_of(plan.enhancer)
     if (plan.folder / "run.json").exists():
         before = store.read_run(plan.folder)
@@ -70,6 +71,7 @@ def write(
         varies = bool(before.get("varies")) and before.get("fingerprint") == fingerprint
         if before.get("fingerprint") == fingerprint and not force:
             warned |= {line: n for line, n in before.get("warnings", {}).items() if n}
+            colours = before.get("colours", {})
     else:
         store.check_new(plan.folder)
     # run.json first: by it a second shard knows that the folder is a run's.
@@ -83,6 +85,7 @@ def write(
             **({"again": again} if again else {}),
             **({"varies": True} if varies else {}),
             **({"warnings": warned} if warned else {}),
+            **({"colours": colours} if colours else {}),
             "stretch": stretch,
             "seed": 0,
             "dataset": {
@@ -135,14 +138,14 @@ def _change(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) ->
     store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
 
 
-def add_warnings(folder: Path, found: Mapping[str, int]) -> None:
-    """Add to run.json's ``warnings``: line -> how many photos it is about, 0 for all of them."""
+def add_counts(folder: Path, what: str, found: Mapping[str, int]) -> None:
+    """Add to run.json's ``warnings`` or ``colours``: line -> photos it is about, 0 for all."""
     from wespe_bench import store
 
     content = store.read_run(folder)
     del content["schema"]
-    known = content.get("warnings", {})
-    content["warnings"] = known | {line: known.get(line, 0) + n for line, n in found.items()}
+    known = content.get(what, {})
+    content[what] = known | {line: known.get(line, 0) + n for line, n in found.items()}
     store.write_run(folder, content)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,12 +29,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What `enhance` made: the folder, how many results are new or were kept, what failed."""
+    """What `enhance` made: the folder, how many results are new or were kept, what failed.
+
+    ``colours`` says how many photos (after `score`: references) were not plain sRGB, and what was
+    done about each kind.
+    """
 
     folder: Path
     done: int = 0
     kept: int = 0
     failures: tuple[Failure, ...] = ()
+    colours: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,19 @@ class Plan:
     enhancer: str | Enhancer
     dataset: Dataset
     options: dict[str, Any] = field(default_factory=dict)
+
+
+def colours_of(kind: str, counted: Iterable[Mapping[str, int]]) -> str:
+    """How many photos were converted from what, as a line; "" for none.
+
+    ``counted`` is `Run.colours` of runs over the same photos: what most of them say counts.
+
+    >>> colours_of("photos", [{"converted from Adobe RGB (EXIF)": 3}, {}])
+    'photos: 3 converted from Adobe RGB (EXIF)'
+    """
+    most = max(counted, key=lambda counts: sum(counts.values()), default={})
+    ranked = sorted(most.items(), key=lambda item: -item[1])
+    return f"{kind}: " + "; ".join(f"{n} {line}" for line, n in ranked) if ranked else ""
 
 
 def tell(failures: Sequence[Failure]) -> int:

@@ -106,6 +106,7 @@ class _Photo:
     reference: np.ndarray | None = None
     reference_sha256: str | None = None
     reference_error: str = ""
+    colours: str = ""
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -137,7 +138,9 @@ def _score_items(
                 groups[photo.image.shape].append(photo)
         for group in groups.values():
             _score_group(metric, group, have_worked)
-    return outcomes + [Outcome(photo.item, rows=tuple(photo.rows)) for photo in photos]
+    return outcomes + [
+        Outcome(photo.item, rows=tuple(photo.rows), colours=photo.colours) for photo in photos
+    ]
 
 
 def _decode(item: Item) -> _Photo:
@@ -149,7 +152,8 @@ def _decode(item: Item) -> _Photo:
     if item.reference is not None:
         try:
             data = reading.read_bytes(item.reference)
-            photo.reference = images.read_rgb(data, name=str(item.reference))
+            read = images.read_photo(data, name=str(item.reference))
+            photo.reference, photo.colours = read.pixels, read.colours
             photo.reference_sha256 = provenance.sha256_bytes(data)
         except OSError as error:
             photo.reference_error = f"{item.reference}: cannot be read ({error.strerror})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +101,7 @@ def score_runs(
 
     precompile.finish({metric for item in todo for metric in item.metrics})
     done: list[set[str]] = [set() for _ in folders]
+    colours: list[dict[str, str]] = [{} for _ in folders]
     standing = [_failed(folder) for folder in folders]
 
     def take(outcome: Outcome) -> Iterator[Row]:
@@ -111,6 +112,8 @@ def score_runs(
             wrong = [failure_row(item.sample, metric, outcome.error) for metric in item.metrics]
         if scored:
             done[item.run].add(item.sample)
+        if outcome.colours:
+            colours[item.run][item.sample] = outcome.colours
         if item.reference is not None and any(
             row["reference_sha256"] not in (None, item.reference_sha256) for row in scored
         ):
@@ -141,7 +144,10 @@ def score_runs(
         apart=lambda item: item.apart,
         quiet=quiet,
     )
-    return [Run(f, len(done[i]), kept[i], tuple(failures[i])) for i, f in enumerate(folders)]
+    return [
+        Run(f, len(done[i]), kept[i], tuple(failures[i]), dict(Counter(colours[i].values())))
+        for i, f in enumerate(folders)
+    ]
 
 
 @functools.cache

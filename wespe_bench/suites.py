@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions, check_jobs
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
-from wespe_bench.runs import Plan, folder_name, tell
+from wespe_bench.runs import Plan, colours_of, folder_name, tell
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
@@ -212,6 +212,12 @@ def run_suite(config: RunSuite) -> int:
         + (f", {kept} there already" if kept else "")
         + f"; {sum(run.done for run in scored)} scored -> {out}"
     )
+    for dataset, _ in datasets:
+        ours = [number for number, plan in enumerate(plans) if plan.dataset is dataset]
+        for kind, runs in (("photos", made), ("references", scored)):
+            counted = [runs[number].colours for number in ours]
+            if colours := colours_of(f"{kind} of {dataset.name}", counted):
+                print(colours)
     code = 0
     if shard == (1, 1):
         scored_any = any(run.done + run.kept for run in scored)
