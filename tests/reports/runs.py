@@ -22,7 +22,7 @@ def ids(count: int) -> list[str]:
 
 
 def scores(values: Values, dataset: str = "photos", **columns: object) -> pd.DataFrame:
-    """Rows as `wespe_bench.store.load_scores` gives them: ``values[label][metric]`` by photo."""
+    """Rows as `wespe_bench.run.load_scores` gives them: ``values[label][metric]`` by photo."""
     rows = [
         {
             "run": f"{dataset}/{label}",
