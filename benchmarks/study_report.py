@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.study.report import make_report
-from reports.study.verb import write
+from reports.study.contents import make_report
+from reports.study.report import write
 from reports.study.votes import COLUMNS, check_votes, load_votes
 from wespe_bench import provenance
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +104,3 @@ class Table:
 
     def cell(self, label: str, metric: str) -> Cell:
         return self.cells[label, metric]
-
-    def frame(self) -> pd.DataFrame:
-        """One row a cell: the fields of `Cell`, then metric version, seed and revision."""
-        import pandas as pd
-
-        rows = [
-            {
-                **{name: getattr(cell, name) for name in Cell.__slots__},
-                "metric_version": column.version,
-                "seed": column.seed,
-                "revision": self.revision,
-            }
-            for label in self.methods
-            for column in self.columns
-            for cell in (self.cell(label, column.metric),)
-        ]
-        names = [*Cell.__slots__, "metric_version", "seed", "revision"]
-        return pd.DataFrame(rows, columns=names)

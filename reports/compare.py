@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from reports.comparison import Comparison, Difference, compare_methods
 from reports.extremes import draw_extremes, most_different
 from reports.text import markdown, plain
@@ -80,8 +82,8 @@ def compare(
     dataset: str | None = None,
     metrics: tuple[str, ...] | list[str] = (),
 ) -> pd.DataFrame:
-    """The comparison as a tidy frame; see `reports.comparison.Comparison.frame`."""
-    return compare_methods(methods, runs=place(runs), dataset=dataset, metrics=metrics).frame()
+    """The comparison as a tidy frame; see `as_frame`."""
+    return as_frame(compare_methods(methods, runs=place(runs), dataset=dataset, metrics=metrics))
 
 
 def one_sentence(runs: Path, a: str, b: str) -> str:
@@ -159,9 +161,47 @@ def _extremes(found: Comparison) -> list[str]:
     return lines
 
 
+def as_frame(found: Comparison) -> pd.DataFrame:
+    """A tidy row a metric and rival, in the order of `Comparison.differences`."""
+    import pandas as pd
+
+    plain = [
+        *("n", "n_infinite", "mean_a", "mean_b", "difference", "low", "high", "p", "p_holm"),
+        *("wins", "equal", "win_rate", "effect"),
+    ]
+    return pd.DataFrame(
+        [
+            {
+                "dataset": found.dataset,
+                "a": one.a,
+                "b": one.b,
+                "metric": one.column.metric,
+                "unit": one.column.unit,
+                "higher_is_better": one.column.higher_is_better,
+                **{name: getattr(one, name) for name in plain},
+                "n_unpaired": sum(len(names) for _, names in one.lacking),
+                "seeds_a": len(one.seed_means_a),
+                "seeds_b": len(one.seed_means_b),
+                "seed_spread_a": _spread(one.seed_means_a),
+                "seed_spread_b": _spread(one.seed_means_b),
+                "better": one.better,
+                "sentence": sentence(one),
+                "metric_version": one.column.version,
+                "revision": found.revision,
+            }
+            for one in found.differences
+        ]
+    )
+
+
+def _spread(means: tuple[float, ...]) -> float:
+    """Standard deviation of the seeds' means; NaN with one seed."""
+    return float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
+
+
 def as_csv(found: Comparison, strip: Path | None = None) -> str:
     """The tidy frame; what a spreadsheet would run as a formula gets an apostrophe."""
-    frame = found.frame()
+    frame = as_frame(found)
     for column in frame.select_dtypes(exclude="number").columns:
         frame[column] = frame[column].map(disarmed)
     return str(frame.to_csv(index=False, lineterminator="\n"))
@@ -171,7 +211,7 @@ def as_json(found: Comparison, strip: Path | None = None) -> str:
     """The tidy frame's rows, the notes, the unpaired photos and those that differ most."""
     rows = [
         {str(key): _plain_number(value) for key, value in row.items()}
-        for row in found.frame().to_dict("records")
+        for row in as_frame(found).to_dict("records")
     ]
     content = {
         "dataset": found.dataset,

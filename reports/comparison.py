@@ -107,40 +107,6 @@ class Comparison:
     left_out: tuple[str, ...]
     unread: tuple[str, ...] = ()
 
-    def frame(self) -> pd.DataFrame:
-        """A tidy row a metric and rival, in the order of `differences`."""
-        import pandas as pd
-
-        from reports.verdict import sentence
-
-        plain = [
-            *("n", "n_infinite", "mean_a", "mean_b", "difference", "low", "high", "p", "p_holm"),
-            *("wins", "equal", "win_rate", "effect"),
-        ]
-        return pd.DataFrame(
-            [
-                {
-                    "dataset": self.dataset,
-                    "a": one.a,
-                    "b": one.b,
-                    "metric": one.column.metric,
-                    "unit": one.column.unit,
-                    "higher_is_better": one.column.higher_is_better,
-                    **{name: getattr(one, name) for name in plain},
-                    "n_unpaired": sum(len(names) for _, names in one.lacking),
-                    "seeds_a": len(one.seed_means_a),
-                    "seeds_b": len(one.seed_means_b),
-                    "seed_spread_a": _spread(one.seed_means_a),
-                    "seed_spread_b": _spread(one.seed_means_b),
-                    "better": one.better,
-                    "sentence": sentence(one),
-                    "metric_version": one.column.version,
-                    "revision": self.revision,
-                }
-                for one in self.differences
-            ]
-        )
-
 
 def compare_methods(
     names: Sequence[str],
@@ -298,11 +264,6 @@ def _with_intervals(begun: Sequence[Difference]) -> list[Difference]:
 def _seed_means(values: np.ndarray) -> tuple[float, ...]:
     """The mean over photos of each column of float64 (n, seeds)."""
     return tuple(mean(column) for column in values.T)
-
-
-def _spread(means: Sequence[float]) -> float:
-    """Standard deviation of seeds' means; NaN with one seed."""
-    return float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
 
 
 def _decimals(*sides: np.ndarray) -> int:

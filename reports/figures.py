@@ -1,271 +1,303 @@
-"""Distribution plots: every photo's score, the middle half, the mean and its interval.
-
-SVG with a transparent background and real text, one picture for light pages and one for
-dark ones. The same scores give the same bytes.
-"""
+"""The verb ``figures``: pictures and plots of the paper's kind, as PNG and SVG with captions."""
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
+import math
+import textwrap
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from reports.cells import Column, Table
-from reports.text import plain, shorten
+from reports import crops, distribution, plots
+from reports.contents import Section, read_contents
+from reports.pictures import spaced
+from reports.text import markdown, plain, plural
+from wespe_bench import atomic
+from wespe_bench.errors import InputError
+from wespe_bench.places import place
+from wespe_bench.registry import did_you_mean
+from wespe_bench.run import print_left_out
+from wespe_bench.runs import folder_name
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-#: Up to this many photos a row shows each of them; above, evenly spaced order statistics.
-MOST_POINTS = 150
+# Methods that a strip shows when none are named.
+_MOST = 8
 
-#: Width of a plot in CSS pixels: letters stay readable on a phone.
-WIDTH = 340
-
-#: What a reader needs to know to read the plots.
-CAPTION = (
-    "A dot is a photo. The box holds the middle half of them, and its line is the median. The "
-    "diamond is the mean, the bar through it the 95% interval of the mean; the best is in colour."
-)
+#: Width of a figure in inches, and dots an inch of the PNG.
+WIDTH, DPI = 9.0, 200
 
 
 @dataclass(frozen=True, slots=True)
-class Theme:
-    """Colours of a plot; text colours have a contrast of 4.5:1 or more on their page."""
+class _Cost:
+    """What quality is drawn against: a column of "enhanced", in which unit, from which value on."""
 
-    text: str
-    muted: str
-    grid: str
-    point: str
-    box: str
-    mean: str
-    best: str
+    column: str
+    unit: float
+    least: float
+    axis: str
+    told: str
 
 
-THEMES: Mapping[str, Theme] = {
-    "light": Theme("#1d2125", "#59636e", "#e3e6ea", "#6f7b88", "#5f6b78", "#1d2125", "#0a5fb4"),
-    "dark": Theme("#e6e9ed", "#a4afbb", "#2c333b", "#8694a3", "#95a1ae", "#e6e9ed", "#7cbaff"),
+#: By the figure's name.
+_COSTS = {
+    "time": _Cost(
+        "seconds",
+        1,
+        1e-7,
+        "seconds a photo",
+        "the median time an enhancer took for a photo, as noted when it ran",
+    ),
+    "memory": _Cost(
+        "memory",
+        1e6,
+        0.1,
+        "peak MB a photo",
+        "the median, over the photos, of the peak memory an enhancer took for one: by how many "
+        "MB (10^6 bytes) the resident set of the process that ran it grew. What was loaded "
+        "before, libraries, weights and the photo, is not counted; below 0.1 MB is drawn as 0.1",
+    ),
+    "device-memory": _Cost(
+        "device_memory",
+        1e6,
+        0.1,
+        "peak MB a photo on the device",
+        "the median, over the photos, of the peak memory torch allocated on the device for one, "
+        "in MB (10^6 bytes), beyond what it held before: weights that were there are not counted",
+    ),
 }
 
-# Letters of a label that a plot shows, so that half of it is left for the scores.
-_LONGEST = 16
-
-_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-
-
-def height(table: Table) -> int:
-    """Height of a plot of ``table`` in CSS pixels."""
-    return 46 + 26 * len(table.methods)
-
-
-def label_width(table: Table) -> float:
-    """Inches that the labels take that `draw` shows."""
-    from matplotlib.textpath import TextPath
-
-    texts = [shorten(plain(label), _LONGEST) for label in table.methods]
-    widths = [TextPath((0, 0), text, size=11).get_extents().width for text in texts if text]
-    return float(max(widths, default=0.0)) / 72
+_SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "wespe-bench",
+    "svg.fonttype": "path",
+    "font.family": ["DejaVu Sans"],
+    "text.parse_math": False,
+    "text.color": distribution.THEMES["light"].text,
+    "axes.labelcolor": distribution.THEMES["light"].text,
+}
 
 
-def distribution(
-    table: Table,
-    column: Column,
-    values: Mapping[str, np.ndarray],
-    theme: Literal["light", "dark"] = "light",
-) -> bytes:
-    """SVG of one metric's distribution over the photos, a row for each method of ``table``.
+@dataclass(frozen=True)
+class Figures:
+    """Figures for a paper: strips with zoomed crops, metrics against each other, quality and time.
 
-    ``values`` maps labels to float64 (n,); infinite ones are counted at the right edge.
-    `WIDTH` by `height` CSS pixels.
+    Each is written as PNG and SVG, with a caption that states n and the settings; all captions
+    stand in figures.md as well.
+
+    Examples:
+      wespe-bench figures runs/demo
+      wespe-bench figures runs/demo --photos coffee --methods auto_levels clahe --box 200 90 80 80
     """
+
+    runs: str
+    """A run folder, or a folder of runs."""
+    out: str | None = None
+    """Where the figures go (default: figures/ in the folder of runs)."""
+    photos: tuple[str, ...] = ()
+    """Which photos the strip shows (default: three, evenly spaced by name)."""
+    methods: tuple[str, ...] = ()
+    """Which methods' results the strip shows, by label (default: the first eight)."""
+    box: tuple[int, int, int, int] | None = None
+    """The strip's crops: left top width height in pixels (default: where results differ most)."""
+    common: bool = False
+    """Where photos are missing, use those that every method has."""
+
+
+def main(config: Figures) -> int:
+    """Write the figures of every data set and say where; 3 when pictures for them are gone."""
+    from wespe_bench.arguments import check_out
+
+    runs = place(config.runs)
+    out = Path(config.out) if config.out else runs / "figures"
+    check_out(out)
+    contents = read_contents(runs, common=config.common)
+    captions = ["# Figures"]
+    missing = [plain(line) for line in contents.left_out]
+    for section in contents.sections:
+        name = folder_name(section.table.dataset)
+        drawn, gone = _draw_all(section, config, out, name)
+        missing += gone
+        for kind, caption in drawn:
+            captions.append(f"![]({kind}-{name}.png)\n\n{markdown(caption)}")
+            print(out / f"{kind}-{name}.png")
+    captions += [f"- {markdown(line)}" for line in missing]
+    atomic.write_text(out / "figures.md", "\n\n".join(captions) + "\n")
+    print(out / "figures.md")
+    return print_left_out(missing)
+
+
+def _draw_all(
+    section: Section, config: Figures, out: Path, name: str
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """(kind, caption) of each figure that was drawn, and a line a photo that lacks pictures."""
+    table = section.table
+    on = f"{plain(table.dataset)}{f' ({plain(table.note)})' if table.note else ''}"
+    settings = f"{on}, {plural(len(table.used), 'photo')}, revision {table.revision[:12]}."
+    drawn: list[tuple[str, str, float, Callable[[Figure, float], object]]] = []
+
+    rows, missing = _rows(section, config)
+    told = "; ".join(
+        f"{row.sample}, {row.size[0]}x{row.size[1]}, box {' '.join(map(str, row.box))}"
+        for row in rows
+    )
+    first = next(iter(table.columns), None)
+    numbers = f" The numbers are each photo's {plain(first.title)}." if first else ""
+    lacking = "".join(f" {line}." for line in missing)
+    if rows:
+        drawn.append(
+            (
+                "strip",
+                f"Whole photos, and the same box of each, enlarged: {told}.{numbers}"
+                f"{_unseen(section, config)}{lacking} {settings}",
+                0.9 * WIDTH / len(crops.columns_of(rows)) * crops.height_of(rows) + 0.35,
+                lambda figure, bottom: crops.draw_crops(
+                    rows, figure, bottom, 1 - 0.3 / _tall(figure)
+                ),
+            )
+        )
+    if len(table.columns) > 1:
+        n = plots.correlation(section)[1]
+        drawn.append(
+            (
+                "correlation",
+                f"Spearman's rank correlation of the metrics over {plural(n, 'result')} (photos x "
+                f"{plural(len(table.methods), 'method')}) with a finite score of each. {settings}",
+                0.6 * WIDTH,
+                lambda figure, bottom: plots.draw_correlation(section, figure, bottom),
+            )
+        )
+    across = min(3, max(1, len(table.columns)))
+    down = math.ceil(len(table.columns) / across)
+    if table.columns:
+        drawn.append(
+            (
+                "distributions",
+                f"{distribution.caption(table)} {settings}",
+                down * (0.7 + 0.27 * len(table.methods)),
+                lambda figure, bottom: plots.draw_distributions(section, figure, bottom, across),
+            )
+        )
+        for kind, cost in _COSTS.items():
+            taken = plots.costs(section, cost.column)
+            if not taken:
+                continue
+            drawn.append(
+                (
+                    kind,
+                    f"Mean and 95% interval of each metric against {cost.told} "
+                    f"({_counts(section, taken)}). {settings}",
+                    down * 2.4 + plots.legend_height(len(taken)),
+                    functools.partial(
+                        plots.draw_cost,
+                        section,
+                        {label: max(x / cost.unit, cost.least) for label, (x, _) in taken.items()},
+                        cost.axis,
+                        columns=across,
+                    ),
+                )
+            )
+    for kind, caption, tall, draw in drawn:
+        _write(out / f"{kind}-{name}", caption, tall, draw)
+    return [(kind, caption) for kind, caption, _, _ in drawn], missing
+
+
+def _unseen(section: Section, config: Figures) -> str:
+    """Which methods the strip leaves out, for its caption."""
+    shown = config.methods or _first_methods(section)
+    unseen = [
+        plain(run.label)
+        for run in section.runs
+        if run.label not in shown and run.enhancer != "identity"
+    ]
+    more = f" and {len(unseen) - 6} more" if len(unseen) > 6 else ""
+    return f" Not shown: {', '.join(unseen[:6])}{more} (--methods)." if unseen else ""
+
+
+def _counts(section: Section, taken: Mapping[str, tuple[float, int]]) -> str:
+    """Over how many photos, for whom nothing is noted, and on which machine."""
+    counts = sorted({count for _, count in taken.values()})
+    told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    lacking = [plain(label) for label in section.table.methods if label not in taken]
+    none = f"; not recorded for {', '.join(lacking)}" if lacking else ""
+    runs = [run for run in section.runs if run.label in taken]
+    machine = "; ".join(dict.fromkeys(f"{run.platform}, {run.device}" for run in runs))
+    return f"{told} {'photo' if counts == [1] else 'photos'} a method{none}; {plain(machine)}"
+
+
+def _first_methods(section: Section) -> tuple[str, ...]:
+    """As many as a strip has room for, without those that show the input, which is there."""
+    unprocessed = {run.label for run in section.runs if run.enhancer == "identity"}
+    return tuple(label for label in section.table.methods if label not in unprocessed)[:_MOST]
+
+
+def _rows(section: Section, config: Figures) -> tuple[list[crops.Row], list[str]]:
+    """The strip's photos, and which pictures of them are not there to be drawn."""
+    table = section.table
+    for name in config.methods:
+        if name not in table.methods:
+            raise InputError(
+                f"no method {name!r} on {plain(table.dataset)!r}"
+                f"{did_you_mean(name, table.methods)}; there are: "
+                f"{', '.join(map(plain, table.methods))}"
+            )
+    for name in config.photos:
+        if name not in table.used:
+            raise InputError(
+                f"no photo {name!r} in {plain(table.dataset)!r}{did_you_mean(name, table.used)}"
+            )
+    methods = config.methods or _first_methods(section)
+    photos = config.photos or spaced(table.used, 3)
+    rows: list[crops.Row] = []
+    missing: list[str] = []
+    unprocessed = {run.label for run in section.runs if run.enhancer == "identity"}
+    for photo in photos:
+        changed: list[str] = []
+        row = crops.read_row(section, photo, methods, config.box, changed)
+        there = {name for name, *_ in row.panels} if row else set()
+        wanted = ["Input", *(plain(label) for label in methods if label not in unprocessed)]
+        if not section.samples.loc[section.samples["sample"] == photo, "reference"].isna().all():
+            wanted.append("Reference")
+        missing += changed
+        if row is None:
+            missing.append(f"{plain(photo)} is not drawn: its pictures cannot be read any more")
+        elif gone := [name for name in wanted if name not in there]:
+            missing.append(
+                f"{plain(photo)} is drawn without {', '.join(gone)}: cannot be read any more"
+            )
+        rows += [row] if row else []
+    return rows, missing
+
+
+def _write(stem: Path, caption: str, tall: float, draw: Callable[[Figure, float], object]) -> None:
+    """Draw above the caption and write ``stem``.png and .svg; ``tall`` is in inches."""
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    colours = THEMES[theme]
-    settings: dict[Any, Any] = {
-        "svg.hashsalt": "wespe-bench",
-        "svg.fonttype": "none",
-        "font.family": ["DejaVu Sans"],
-        "font.size": 9,
-        "text.parse_math": False,
-        "axes.unicode_minus": True,
-        "path.simplify": False,
-    }
-    tall = height(table)
-    with mpl.rc_context(settings), warnings.catch_warnings():
-        # A label may use letters that the measuring font lacks; browsers have them.
+    lines = textwrap.wrap(caption, 135)
+    room = 0.16 * len(lines) + 0.12
+    with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
+        # A label may use letters that the font lacks; they become boxes.
         warnings.simplefilter("ignore")
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-        figure = Figure(figsize=(WIDTH / 72, tall / 72))
-        FigureCanvasSVG(figure)
-        longest = max((len(shorten(plain(label), _LONGEST)) for label in table.methods), default=1)
-        left = (8 + 6.8 * longest) / WIDTH
-        axes = figure.add_axes(
-            (left, 38 / tall, 1 - left - 0.03, (tall - 42) / tall),
-            facecolor="none",
-        )
-        draw(axes, table, column, values, colours)
-        buffer = io.BytesIO()
-        figure.savefig(
-            buffer,
-            format="svg",
-            transparent=True,
-            metadata={"Date": None, "Creator": None},
-        )
-    # Letters were placed with the font that travels with matplotlib; shown with the page's.
-    return buffer.getvalue().replace(b"'DejaVu Sans'", _FONTS.encode())
+        figure = Figure(figsize=(WIDTH, tall + room), facecolor="white")
+        FigureCanvasAgg(figure)
+        draw(figure, room / (tall + room))
+        figure.text(
+            0.012, 0.04 / (tall + room), "\n".join(lines), fontsize=8, va="bottom",
+            color=distribution.THEMES["light"].muted, linespacing=1.3,
+        )  # fmt: skip
+        for ending, metadata in ((".png", {}), (".svg", {"Date": None, "Creator": None})):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=ending[1:], dpi=DPI, metadata=metadata)
+            atomic.write_bytes(stem.with_name(stem.name + ending), buffer.getvalue())
 
 
-def draw(
-    axes: Axes, table: Table, column: Column, values: Mapping[str, np.ndarray], colours: Theme
-) -> None:
-    """One metric's distribution into ``axes``, a row for each method; see `distribution`."""
-    for row, label in enumerate(table.methods):
-        _row(
-            axes,
-            row,
-            np.asarray(values[label], np.float64),
-            table,
-            column,
-            label,
-            colours,
-        )
-    axes.set_ylim(len(table.methods) - 0.45, -0.55)
-    axes.set_yticks(
-        range(len(table.methods)),
-        [shorten(plain(label), _LONGEST) for label in table.methods],
-    )
-    axes.margins(x=0.03)
-    if any(not len(of) or not np.isfinite(of).all() for of in values.values()):
-        low, high = axes.get_xlim()  # room for the count of infinite values
-        axes.set_xlim(low, high + 0.2 * (high - low))
-    axes.locator_params(axis="x", nbins=5)
-    axes.grid(axis="x", color=colours.grid, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.tick_params(length=0, colors=colours.muted, labelsize=10)
-    axes.tick_params(axis="y", colors=colours.text, labelsize=11, pad=5)
-    unit = f" ({plain(column.unit)})" if column.unit else ""
-    way = {True: ", more is better", False: ", less is better", None: ""}
-    axes.set_xlabel(
-        f"{plain(column.title)}{unit}{way[column.higher_is_better]}",
-        color=colours.muted,
-        fontsize=10,
-        labelpad=4,
-    )
-
-
-def caption(table: Table) -> str:
-    """How to read the plots of ``table``."""
-    if len(table.used) <= MOST_POINTS:
-        return CAPTION
-    return CAPTION.replace(
-        "A dot is a photo.", f"The dots are {MOST_POINTS} photos, evenly spaced by their rank."
-    )
-
-
-def describe(table: Table, column: Column) -> str:
-    """The plot in words, for those who do not see it."""
-    told = []
-    for label in table.methods:
-        cell = table.cell(label, column.metric)
-        if cell.has_value:
-            best = ", the best" if cell.best else ""
-            told.append(f"{plain(label)} {column.show(cell.mean)}{best}")
-        else:
-            told.append(f"{plain(label)} none")
-    return f"Distribution of {plain(column.title)} over the photos. Means: {'; '.join(told)}."
-
-
-def _row(
-    axes: Axes,
-    row: int,
-    values: np.ndarray,
-    table: Table,
-    column: Column,
-    label: str,
-    colours: Theme,
-) -> None:
-    from matplotlib.patches import Rectangle
-
-    cell = table.cell(label, column.metric)
-    finite = np.sort(values[np.isfinite(values)])
-    infinite = len(values) - len(finite)
-    if infinite or not len(finite):
-        text = f"{infinite} × ∞" if infinite else "no value"
-        axes.text(
-            1.0,
-            row,
-            text,
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            color=colours.muted,
-            fontsize=10,
-        )
-    if not len(finite):
-        return
-    shown = finite
-    if len(finite) > MOST_POINTS:
-        shown = finite[np.linspace(0, len(finite) - 1, MOST_POINTS).round().astype(int)]
-    # Spread by the golden ratio: even, and the same every time.
-    offsets = (np.arange(len(shown)) * 0.6180339887498949) % 1 - 0.5
-    axes.plot(
-        shown,
-        row + 0.42 * offsets,
-        linestyle="none",
-        marker="o",
-        markersize=4,
-        markerfacecolor=colours.point,
-        markeredgecolor="none",
-        alpha=0.75,
-        zorder=4,
-    )
-    if len(finite) >= 4:
-        lower, median, upper = np.quantile(finite, [0.25, 0.5, 0.75])
-        axes.add_patch(
-            Rectangle(
-                (lower, row - 0.31),
-                upper - lower,
-                0.62,
-                fill=False,
-                edgecolor=colours.box,
-                linewidth=0.9,
-                zorder=3,
-            )
-        )
-        axes.plot(
-            [median, median],
-            [row - 0.31, row + 0.31],
-            color=colours.box,
-            lw=1.4,
-            zorder=3,
-        )
-    colour = colours.best if cell.best else colours.mean
-    if cell.has_value:
-        if not np.isnan(cell.low):
-            axes.plot(
-                np.clip([cell.low, cell.high], finite[0], finite[-1]),
-                [row, row],
-                color=colour,
-                linewidth=2,
-                solid_capstyle="butt",
-                zorder=5,
-            )
-        axes.plot(
-            [cell.mean],
-            [row],
-            marker="D",
-            markersize=5.5,
-            markerfacecolor=colour,
-            markeredgecolor="none",
-            linestyle="none",
-            zorder=6,
-        )
+def _tall(figure: Figure) -> float:
+    return float(figure.get_figheight())

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from reports.board import Board, Entry, Interval, read_boards
 from reports.cards import make_card, read_card, write_card
 from reports.cells import Column
 from reports.html import render
 from reports.notes import row_n
 from reports.ranking import RESAMPLES
+from reports.standings import Entry, Interval, Standings, read_standings
 from reports.text import markdown, plain
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
@@ -68,7 +68,7 @@ def main(config: Leaderboard) -> int:
     cards = {(card.dataset, card.label): card for card in map(read_card, [*kept, *given])}
     found = open_scored(runs)
     left_out = [plain(line) for line in found[0].left_out]
-    boards = read_boards(runs, metrics=config.metrics, cards=list(cards.values()), found=found)
+    boards = read_standings(runs, metrics=config.metrics, cards=list(cards.values()), found=found)
     for path in given:
         card = read_card(path)
         target = out / "added" / folder_name(card.dataset) / f"{folder_name(card.label)}.json"
@@ -88,14 +88,14 @@ def main(config: Leaderboard) -> int:
 
 
 def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.DataFrame:
-    """The boards as one tidy frame; see `reports.board.Board.frame`."""
+    """The boards as one tidy frame; see `reports.standings.Standings.frame`."""
     import pandas as pd
 
-    frames = [board.frame() for board in read_boards(place(runs), metrics=metrics)]
+    frames = [board.frame() for board in read_standings(place(runs), metrics=metrics)]
     return pd.concat(frames, ignore_index=True)
 
 
-def _write_card(board: Board, entry: Entry, out: Path) -> str:
+def _write_card(board: Standings, entry: Entry, out: Path) -> str:
     """Write an own run's card; the address of the entry's card from the page."""
     dataset, label = folder_name(board.table.dataset), folder_name(entry.label)
     if entry.run is None:
@@ -114,7 +114,7 @@ def _write_card(board: Board, entry: Entry, out: Path) -> str:
     return quote(f"cards/{dataset}/{label}/card.json")
 
 
-def as_markdown(boards: Sequence[Board], left_out: Sequence[str] = ()) -> str:
+def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
     """A table a data set, how to read it, and which runs are ``left_out``."""
     parts = []
     for board in boards:
@@ -137,7 +137,7 @@ def as_markdown(boards: Sequence[Board], left_out: Sequence[str] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def notes(boards: Sequence[Board]) -> list[str]:
+def notes(boards: Sequence[Standings]) -> list[str]:
     """What has to be known of the metrics, and of cards from others."""
     found = []
     columns = [column for board in boards for column in board.table.columns]
@@ -155,7 +155,7 @@ def notes(boards: Sequence[Board]) -> list[str]:
 
 
 def as_html(
-    boards: Sequence[Board], links: dict[tuple[str, str], str], left_out: Sequence[str] = ()
+    boards: Sequence[Standings], links: dict[tuple[str, str], str], left_out: Sequence[str] = ()
 ) -> str:
     """The page; ``links`` leads from (data set, label) to a card's address."""
     views = [
@@ -186,7 +186,7 @@ def as_html(
     )
 
 
-def _view(board: Board, entry: Entry, column: Column) -> dict[str, object]:
+def _view(board: Standings, entry: Entry, column: Column) -> dict[str, object]:
     cell = board.table.cell(entry.label, column.metric)
     mean, interval = column.show_cell(cell)
     return {
@@ -205,11 +205,11 @@ def _about(entry: Entry) -> str:
     return f"added; {plain(entry.card.enhancer)} {plain(entry.card.fingerprint)[:40]}".strip()
 
 
-def _n(board: Board, entry: Entry) -> str:
+def _n(board: Standings, entry: Entry) -> str:
     return row_n(board.table, entry.label)
 
 
-def _cell(board: Board, entry: Entry, column: Column) -> str:
+def _cell(board: Standings, entry: Entry, column: Column) -> str:
     cell = board.table.cell(entry.label, column.metric)
     mean, _ = column.show_cell(cell)
     mean = f"**{mean}**" if cell.best else mean
@@ -230,7 +230,7 @@ def _rank(interval: Interval) -> str:
     return shown[0] if math.isnan(low) else f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
-def _csv(boards: Sequence[Board]) -> str:
+def _csv(boards: Sequence[Standings]) -> str:
     import pandas as pd
 
     frame = pd.concat([board.frame() for board in boards], ignore_index=True)

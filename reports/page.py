@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import figures, html, photos, pictures
+from reports import distribution, html, photos, pictures
 from reports.contents import Contents, Section, read_contents
 from reports.markdown import markdown_report
 from reports.notes import BEST, READING, Notes, notes, row_n
@@ -153,7 +153,7 @@ def _view(section: Section, share: int, quiet: bool) -> _View:
         columns=table.columns,
         rows=rows,
         plots=tuple(_plot(section, column) for column in table.columns),
-        plot_caption=figures.caption(table),
+        plot_caption=distribution.caption(table),
         scenes=scenes,
         choices=choices,
         left=0,
@@ -203,13 +203,13 @@ def _first_choice(section: Section, choices: tuple[tuple[str, str], ...]) -> int
 def _plot(section: Section, column: Column) -> _Plot:
     values = section.values(column.metric)
     light, dark = (
-        figures.distribution(section.table, column, values, theme) for theme in ("light", "dark")
+        distribution.draw_svg(section.table, column, values, theme) for theme in ("light", "dark")
     )
     return _Plot(
         title=plain(column.title),
         light=pictures.data_uri("image/svg+xml", light),
         dark=pictures.data_uri("image/svg+xml", dark),
-        alt=figures.describe(section.table, column),
-        width=figures.WIDTH,
-        height=figures.height(section.table),
+        alt=distribution.describe(section.table, column),
+        width=distribution.WIDTH,
+        height=distribution.height(section.table),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports import figures
+from reports import distribution
 from reports.contents import Section
 from reports.text import plain, shorten
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-_THEME = figures.THEMES["light"]
+_THEME = distribution.THEMES["light"]
 _MARKERS = "oDs^vP*Xh"
 _NAMES_A_LINE = 6
 
@@ -68,7 +68,7 @@ def draw_distributions(section: Section, figure: Figure, bottom: float, columns:
     rows = math.ceil(len(shown) / columns)
     wide = figure.get_figwidth()
     # Each panel's labels need their room, in inches; what is left is the panels'.
-    room = 0.15 + figures.label_width(section.table)
+    room = 0.15 + distribution.label_width(section.table)
     panel = max(0.5, 0.985 * wide / columns - room)
     grid = figure.add_gridspec(
         rows, columns, left=room / wide, right=(columns * (room + panel)) / wide,
@@ -76,7 +76,7 @@ def draw_distributions(section: Section, figure: Figure, bottom: float, columns:
     )  # fmt: skip
     for number, column in enumerate(shown):
         axes = figure.add_subplot(grid[divmod(number, columns)])
-        figures.draw(axes, section.table, column, section.values(column.metric), _THEME)
+        distribution.draw(axes, section.table, column, section.values(column.metric), _THEME)
 
 
 def costs(section: Section, what: str) -> Mapping[str, tuple[float, int]]:

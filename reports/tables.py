@@ -35,13 +35,6 @@ _COLUMNS = [
 ]
 
 
-def table(tables: Iterable[Table]) -> pd.DataFrame:
-    """All cells of ``tables`` as one long frame; see `Table.frame`."""
-    import pandas as pd
-
-    return pd.concat([one.frame() for one in tables], ignore_index=True)
-
-
 def summarize(
     scores: pd.DataFrame,
     samples: Mapping[str, pd.DataFrame | Iterable[str]],

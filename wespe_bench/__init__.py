@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wespe_bench.enhancing import enhance as enhance
-    from wespe_bench.frames import compare as compare
-    from wespe_bench.frames import leaderboard as leaderboard
-    from wespe_bench.frames import tables as tables
     from wespe_bench.registry import load_dataset as load_dataset
     from wespe_bench.registry import load_enhancer as load_enhancer
     from wespe_bench.registry import load_metric as load_metric
+    from wespe_bench.reporting import compare as compare
+    from wespe_bench.reporting import leaderboard as leaderboard
+    from wespe_bench.reporting import tables as tables
     from wespe_bench.run import load_scores as load_scores
     from wespe_bench.scoring import score as score
     from wespe_bench.types import Dataset as Dataset
@@ -29,11 +29,11 @@ _WHERE = {
     "load_enhancer": "wespe_bench.registry",
     "load_metric": "wespe_bench.registry",
     "load_scores": "wespe_bench.run",
-    "compare": "wespe_bench.frames",
-    "leaderboard": "wespe_bench.frames",
+    "compare": "wespe_bench.reporting",
+    "leaderboard": "wespe_bench.reporting",
     "enhance": "wespe_bench.enhancing",
     "score": "wespe_bench.scoring",
-    "tables": "wespe_bench.frames",
+    "tables": "wespe_bench.reporting",
     "Dataset": "wespe_bench.types",
     "Metric": "wespe_bench.types",
     "Sample": "wespe_bench.types",

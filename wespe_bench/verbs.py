@@ -80,7 +80,7 @@ VERBS = {
         ),
     ),
     "tables": Verb(
-        "reports.paper.verb",
+        "reports.paper.tables",
         "Tables",
         "the paper's tables: ours, the paper's, the difference",
         addresses=("runs",),
@@ -111,12 +111,12 @@ VERBS = {
         ),
     ),
     "study report": Verb(
-        "reports.study.verb",
+        "reports.study.report",
         "StudyReport",
         "people's votes -> the paper's Table 5, with honest intervals, as Markdown and a page",
     ),
     "figures": Verb(
-        "reports.plates",
+        "reports.figures",
         "Figures",
         "strips with zoomed crops and plots of the runs, as PNG and SVG",
         addresses=("runs",),

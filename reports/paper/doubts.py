@@ -1,26 +1,14 @@
 """What does not fit in the paper: claims its tables contradict, numbers that want a remark.
 
-Contradictions and checks are computed from `printed`; only remarks are written down.
+Contradictions are computed from `printed`; only remarks are written down.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reports.paper.printed import (
-    CAMERAS,
-    METHODS,
-    OTHER,
-    ROWS,
-    SCORES,
-    STUDY,
-    TABLE1,
-    TABLE4,
-    TABLE5,
-    WILD,
-)
+from reports.paper.printed import CAMERAS, METHODS, ROWS, SCORES, WILD
 
 _LOWER_IS_BETTER = ("cornia",)
 _SHOWN = {"psnr": "PSNR", "ssim": "SSIM", "entropy": "entropy", "bpp": "bpp", "cornia": "CORNIA"}
@@ -146,48 +134,3 @@ REMARKS: dict[int, tuple[str, ...]] = {
 def contradictions(table: int) -> list[str]:
     """The claims of the text about a table that the table does not bear out."""
     return [text for claim in CLAIMS if claim.table == table and (text := claim.told())]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A number that follows from others: computed from them, and as printed."""
-
-    name: str
-    computed: float
-    printed: float
-    tolerance: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        return abs(self.computed - self.printed) <= self.tolerance
-
-
-def checks() -> list[Check]:
-    """Every check of the printed numbers against each other; all hold."""
-    found = []
-    for number, rows in ((7, CAMERAS), (8, WILD)):
-        table = SCORES[number]
-        for method, printed in table.averages.items():
-            computed = math.fsum(table.values[row, method, "ffs"] for row in rows) / len(rows)
-            found.append(Check(f"Table {number}, average of {method}", computed, printed, 5.1e-5))
-    accuracy, photos = OTHER["ffs_test_accuracy"], OTHER["ffs_test"]
-    share = round(accuracy * photos) / photos
-    found.append(Check("FFS's accuracy is a share of its test photos", share, accuracy))
-    parts = OTHER["ffs_train"] + OTHER["ffs_validation"] + OTHER["ffs_test"]
-    found.append(Check("FFS's parts are its photos", parts, OTHER["ffs_images"]))
-    found.append(Check("cells of Tables 7 and 8 that count hard labels", _hard_labels(), 0))
-    found.append(Check("votes of a participant", STUDY.votes_per_participant, 70))
-    found.append(Check("votes of a cell of Table 5", STUDY.votes_per_cell, 266))
-    found.append(Check("cells of Table 5", len(TABLE5), 2 * STUDY.datasets))
-    return found
-
-
-def _hard_labels() -> int:
-    """How many scores of Tables 7 and 8 could be shares of 0/1 labels of photos or of crops."""
-    crops = int(OTHER["ffs_crops_at_scoring"])
-    count = 0
-    for number, cameras in ((7, TABLE1), (8, TABLE4)):
-        for (row, _, _), value in SCORES[number].values.items():
-            labels = crops * cameras[row].counts.test  # every share of photos is one of these too
-            count += abs(round(value * labels) / labels - value) < 5e-5
-    return count

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+#: How to read the tables.
+READING = (
+    "ours: the mean over n photos, measured here; beneath it a 95% interval (the photos drawn "
+    "again with replacement) that says how far the mean would move with other photos of the "
+    "kind. paper: what the paper printed, never measured here. difference: ours less the "
+    "paper's. A dash is a number that is not there."
+)
+
 #: The lines of a row, one below the other: what we have, then the paper.
 OURS, INTERVAL, N, PAPER, DIFFERENCE = "ours", "95% interval", "n", "paper", "difference"
 LINES = (OURS, INTERVAL, N, PAPER, DIFFERENCE)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from reports.html import render
-from reports.paper.grid import OURS, Grid, marks, shown
-from reports.paper.render import READING
+from reports.paper.grid import OURS, READING, Grid, marks, shown
 
 
 @dataclass(frozen=True, slots=True)

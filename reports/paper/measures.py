@@ -18,9 +18,6 @@ METRICS = (
     *("entropy", "bpp", "cornia*", "ffs*"),
 )
 
-SSIMS = ("ms_ssim", "ms_ssim_dped", "ssim")
-PSNRS = ("psnr", "psnr_pooled", "psnr_dped")
-
 _TITLES = {
     "psnr": "PSNR",
     "psnr_pooled": "PSNR (pooled)",

@@ -8,19 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reports.paper import grid as grids_
-from reports.paper.grid import OURS, PAPER, Column, Grid, marks, shown
+from reports.paper.grid import OURS, PAPER, READING, Column, Grid, marks, shown
+from reports.paper.html import html_tables
+from reports.paper.latex import latex_tables
 from reports.text import markdown, plain
 from wespe_bench.runs import disarmed
 
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
-
-#: How to read any of them.
-READING = (
-    "ours: the mean over n photos, measured here; beneath it a 95% interval (the photos drawn "
-    "again with replacement) that says how far the mean would move with other photos of the "
-    "kind. paper: what the paper printed, never measured here. difference: ours less the "
-    "paper's. A dash is a number that is not there."
-)
 
 
 def render(grids: Sequence[Grid], format: str) -> str:
@@ -32,11 +26,7 @@ def render(grids: Sequence[Grid], format: str) -> str:
     if format == "json":
         return json_tables(grids)
     if format == "tex":
-        from reports.paper.latex import latex_tables
-
         return latex_tables(grids)
-    from reports.paper.html import html_tables
-
     return html_tables(grids)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.study import shown, verdict
-from reports.study.report import Report
+from reports.study.contents import Report
 from reports.study.shown import Shown
 from reports.text import markdown, plural
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reports.html import render
 from reports.study import shown, verdict
 from reports.study.cells import Cell
-from reports.study.report import Report
+from reports.study.contents import Report
 from reports.text import plain, shorten
 
 # The plot's columns in units of its own: names, the scale from 0 to 1, a margin.

@@ -1,88 +1,118 @@
-"""All that a study's report says, before it is Markdown or a page."""
+"""The verb ``study report``: votes -> Table 5, who was asked, how surely, and the metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from reports.study.cells import Cell, cells, oriented, overall
-from reports.study.people import Agreement, agreements
-from reports.study.raters import Raters, raters
-from reports.study.strengths import Strengths, strengths
-from reports.study.table5 import table5
-from reports.study.votes import Study, check_votes, keep
+from reports.paper.choices import parse_datasets, parse_methods
+from reports.paper.study import FILE as TABLE5_FILE
+from reports.study.contents import Report, make_report
+from reports.study.markdown import as_markdown
+from reports.study.page import as_html
+from reports.study.table5 import as_json
+from reports.study.verdict import headline
+from reports.study.votes import FILE, load_votes, read_study
+from reports.text import plain
+from wespe_bench import atomic
+from wespe_bench.errors import InputError
+from wespe_bench.runs import disarmed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The parts of the report.
+@dataclass(frozen=True)
+class StudyReport:
+    """What people preferred: the paper's Table 5 from a study's votes, with honest intervals.
 
-    ``overall`` has a cell a pair of methods asked on several data sets. ``agreements`` is None
-    where no runs were named. ``left_out`` says what options excluded; ``notes`` what else has to
-    be known, ``unscored`` what the metrics could not be asked; ``table5`` is what table5.json
-    holds, ``votes`` are all votes, checked.
+    Writes report.md, report.html, votes.csv and table5.json, which `tables 5 --study FOLDER` shows
+    beside the paper's.
+
+    Examples:
+      wespe-bench study report study
+      wespe-bench study report study --runs runs/demo --exclude-failed-checks --min-ms 500
     """
 
-    title: str
-    revision: str
-    cells: tuple[Cell, ...]
-    overall: tuple[Cell, ...]
-    raters: Raters
-    strengths: Strengths | None
-    agreements: tuple[Agreement, ...] | None
-    table5: Mapping[str, Any]
-    votes: pd.DataFrame
-    left_out: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    unscored: tuple[str, ...] = ()
-
-    @property
-    def images(self) -> int:
-        return len({(i.dataset, i.sample) for cell in self.cells for i in cell.images})
+    folder: str
+    """The study's folder, or a votes.csv."""
+    runs: str | None = None
+    """Also: do metrics say what people say? The folder of the scored runs."""
+    out: str | None = None
+    """Where the files go (default: the study's folder)."""
+    exclude_failed_checks: bool = False
+    """Leave out raters who failed an attention check."""
+    min_ms: int = 0
+    """Leave out votes given sooner than this many milliseconds."""
+    method: tuple[str, ...] = ()
+    """METHOD=LABEL: the study's LABEL is this method of the paper ("WESPE [DIV2K]", APE)."""
+    dataset: tuple[str, ...] = ()
+    """PLACE=NAME: the data set of the study that is this one of the paper: kitti=my_drives."""
 
 
-def make_report(
-    frame: pd.DataFrame,
-    study: Study | None = None,
-    *,
-    runs: Path | None = None,
-    exclude_failed_checks: bool = False,
-    min_ms: int = 0,
-    methods: Mapping[str, str] | None = None,
-    datasets: Mapping[str, str] | None = None,
-) -> Report:
-    """The report of a table of votes (`reports.study.votes.COLUMNS`).
+def main(config: StudyReport) -> int:
+    """Write the report's four files and print the sentence they come to."""
+    from wespe_bench.arguments import check_out
 
-    ``study`` is what study.json says, ``runs`` where the scores are that people are compared
-    with; the other options are the verb's. The order of rows does not matter.
+    folder = Path(config.folder)
+    if config.min_ms < 0:
+        raise InputError("--min-ms takes milliseconds from 0")
+    out = Path(config.out) if config.out else folder if folder.is_dir() else folder.parent
+    check_out(out)
+    methods, datasets = parse_methods(config.method), parse_datasets(config.dataset)
+    if config.runs is not None and not Path(config.runs).is_dir():
+        raise InputError(f"no such folder: {config.runs}; --runs takes the folder of scored runs")
+    study = read_study(folder)
+    report = make_report(
+        load_votes(folder),
+        study,
+        runs=Path(config.runs) if config.runs is not None else None,
+        exclude_failed_checks=config.exclude_failed_checks,
+        min_ms=config.min_ms,
+        methods=methods,
+        datasets=datasets,
+    )
+    for path in write(report, out, source=folder):
+        print(path, file=sys.stderr)
+    print(plain(headline(report)))
+    for line in report.left_out:
+        print(f"{plain(line)}.")
+    return 0
 
-    Raises InputError as `check_votes`, `keep` and `agreements` do.
+
+def write(report: Report, out: Path, *, source: Path) -> list[Path]:
+    """Write report.md, report.html, table5.json and votes.csv into ``out``; their paths.
+
+    A votes.csv that is the ``source`` itself stays as it is. What a spreadsheet would take for a
+    formula gets an apostrophe, which `load_votes` takes off again.
     """
-    study = study or Study()
-    kept = keep(
-        check_votes(frame, study), exclude_failed_checks=exclude_failed_checks, min_ms=min_ms
-    )
-    votes = oriented(kept.votes)
-    found = cells(votes)
-    agreed, unscored = agreements(votes, runs, study.hashes) if runs is not None else (None, ())
-    paper, notes = table5(found, methods=methods, datasets=datasets)
-    pairs = {(cell.rival, cell.method) for cell in found}
-    return Report(
-        title=study.title,
-        revision=study.revision,
-        cells=found,
-        overall=overall(votes) if len(found) > len(pairs) else (),
-        raters=raters(kept, len(study.questions) if study.questions else None),
-        strengths=strengths(votes),
-        agreements=agreed,
-        table5=paper,
-        votes=kept.every,
-        left_out=kept.left_out,
-        notes=notes,
-        unscored=unscored,
-    )
+    texts = {
+        "report.md": as_markdown(report),
+        "report.html": as_html(report),
+        TABLE5_FILE: as_json(report.table5),
+    }
+    read = source / FILE if source.is_dir() else source
+    target = out / FILE
+    if not (read.exists() and target.exists() and target.samefile(read)):
+        texts[FILE] = votes_csv(report.votes)
+    for name, text in texts.items():
+        try:
+            atomic.write_text(out / name, text)
+        except OSError as error:
+            raise InputError(
+                f"cannot write {out / name} ({error.strerror}); choose another --out"
+            ) from None
+    return [out / name for name in texts]
+
+
+def votes_csv(votes: pd.DataFrame) -> str:
+    """Checked votes as CSV, a row a vote."""
+    safe = votes.copy()
+    for name in safe.columns:
+        if safe[name].dtype == object or str(safe[name].dtype) in ("str", "string"):
+            values = {value: disarmed(value) for value in safe[name].dropna().unique()}
+            if any(key != value for key, value in values.items()):
+                safe[name] = safe[name].map(values)
+    return str(safe.to_csv(index=False, lineterminator="\n"))

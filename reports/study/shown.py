@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.study.cells import Cell
+from reports.study.contents import Report
 from reports.study.people import Agreement
-from reports.study.report import Report
 from reports.study.strengths import Strengths
 from reports.study.verdict import p_value
 from reports.text import plain

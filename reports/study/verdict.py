@@ -9,9 +9,9 @@ import math
 
 from reports import paired
 from reports.study.cells import Cell
+from reports.study.contents import Report
 from reports.study.people import Agreement
 from reports.study.raters import FAST, OFTEN_FAST, ONE_SIDED, Raters
-from reports.study.report import Report
 from reports.study.strengths import RESAMPLES as STRENGTH_RESAMPLES
 from reports.study.twoway import MANY, RESAMPLES
 from reports.text import plain, plural

@@ -72,9 +72,9 @@ def _read_database(folder: Path, data: bytes) -> Any:
 
 def _read_table(folder: Path, data: bytes) -> Any:
     from reports.study import votes as reported
+    from reports.study.contents import make_report
     from reports.study.markdown import as_markdown
     from reports.study.page import as_html
-    from reports.study.report import make_report
     from wespe_bench.errors import InputError
     from wespe_bench.study import votes
 

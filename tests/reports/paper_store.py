@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.paper import build, grid, verb
+from reports.paper import build, grid
 from reports.paper.choices import Choices
 from reports.paper.grid import Entry, Grid
 from tests.reports.runs import make_run
@@ -102,4 +102,4 @@ def cell(found: Grid, row: str, method: str, quantity: str) -> Entry:
     return found.entries[row, (method, quantity)]
 
 
-__all__ = ["BLIND", "TRUTH", "add", "cell", "grid", "one", "scores", "verb", "whole"]
+__all__ = ["BLIND", "TRUTH", "add", "cell", "grid", "one", "scores", "whole"]

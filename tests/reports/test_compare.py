@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import wespe_bench
-from reports.compare import as_csv, as_json, as_markdown
+from reports.compare import as_csv, as_frame, as_json, as_markdown
 from reports.comparison import compare_methods
 from reports.extremes import draw_extremes, most_different
 from reports.verdict import headline, notes, sentence
@@ -121,7 +121,7 @@ def test_unpaired_photos_are_named_and_counted_and_none_at_all_is_refused(tmp_pa
     assert (one.n, one.lacking) == (8, (("a", ("s08", "s09")),))
     assert one.mean_a == pytest.approx(BASE[:8].mean()) == one.mean_b
     assert any("a has no score of 2 photos (s08, s09)" in note for note in notes(found))
-    frame = found.frame()
+    frame = as_frame(found)
     assert frame["n_unpaired"].tolist() == [2]
     shown = json.loads(as_json(found))
     assert shown["unpaired"] == [{"metric": "psnr", "method": "a", "samples": ["s08", "s09"]}]
@@ -211,18 +211,18 @@ def test_seeds_are_averaged_on_each_photo_and_their_spread_is_told(tmp_path: Pat
         (one,) = found.differences
         assert one.mean_a == pytest.approx(BASE.mean() + 1)
         assert one.seed_means_a == pytest.approx([BASE.mean() + s for s in (0, 1, 2)])
-        assert found.frame()["seed_spread_a"].tolist() == pytest.approx([1.0])
+        assert as_frame(found)["seed_spread_a"].tolist() == pytest.approx([1.0])
         assert one.shown and sentence(one).endswith("; not every seed agrees.")
         assert any(note.startswith("W is 3 seeds, averaged on each photo") for note in notes(found))
     for seed in (0, 1):
         make_run(tmp_path, "V", {"psnr": BASE}, folder=f"v{seed}", seed=seed)
-    assert compare_methods(["V", "b"], runs=tmp_path).frame()["seeds_a"].tolist() == [2]
-    assert compare_methods(["W@1", "b"], runs=tmp_path).frame()["seeds_a"].tolist() == [1]
+    assert as_frame(compare_methods(["V", "b"], runs=tmp_path))["seeds_a"].tolist() == [2]
+    assert as_frame(compare_methods(["W@1", "b"], runs=tmp_path))["seeds_a"].tolist() == [1]
 
 
 def test_p_values_are_corrected_over_all_rivals_and_metrics(pair: Path) -> None:
     make_run(pair, "c", {"psnr": BASE - 0.2 + RNG.normal(0, 0.5, 30), "entropy": BASE})
-    frame = compare_methods(["a", "b", "c"], runs=pair).frame()
+    frame = as_frame(compare_methods(["a", "b", "c"], runs=pair))
     assert frame["b"].tolist() == ["b", "b", "c", "c"]
     smallest = frame["p"].idxmin()
     assert frame["p_holm"][smallest] == pytest.approx(min(1.0, 4 * frame["p"][smallest]))

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wespe_bench
-from reports.board import read_boards
 from reports.cards import _digest, read_card
 from reports.ranking import rank
+from reports.standings import read_standings
 from tests.conftest import Command
 from tests.reports.runs import make_run
 from tests.reports.test_markdown import HOSTILE, tokens
@@ -86,7 +86,7 @@ def test_ranks_are_over_the_same_photos_where_scores_are_infinite(runs: Path) ->
     assert found.metric[:2, 0, 0].tolist() == [1.0, 2.0]
     assert np.isnan(found.metric[2]).all()
     make_run(runs, "perfect", {"psnr": [math.inf, *[30.0] * 11], "entropy": [6.0] * 12})
-    (board,) = read_boards(runs)
+    (board,) = read_standings(runs)
     (told,) = board.remarks
     assert told.startswith("PSNR: infinite for perfect on 1 photo, left out of that mean; ranks")
     assert "the 11 photos" in told
@@ -96,7 +96,7 @@ def test_ranks_are_over_the_same_photos_where_scores_are_infinite(runs: Path) ->
 
 
 def test_board_is_ordered_by_mean_rank(runs: Path) -> None:
-    (board,) = read_boards(runs, metrics=["psnr"])
+    (board,) = read_standings(runs, metrics=["psnr"])
     assert [entry.label for entry in board.entries] == ["good", "identity", "bad"]
     assert [entry.mean_rank for entry in board.entries] == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
     frame = wespe_bench.leaderboard(runs, metrics=["psnr"])
@@ -161,7 +161,7 @@ def test_every_row_leads_to_its_card(runs: Path) -> None:
     out = runs / "leaderboard"
     elements = Elements((out / "leaderboard.html").read_text("utf-8"))
     links = [a["href"] for a in elements.all("a")]
-    labels = [entry.label for entry in read_boards(runs)[0].entries]
+    labels = [entry.label for entry in read_standings(runs)[0].entries]
     assert links == [f"cards/photos/{label}/card.json" for label in labels]
     for link in links:
         card = read_card(out / link)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from reports import page, pictures
 from reports.contents import read_contents
-from reports.figures import THEMES
+from reports.distribution import THEMES
 from reports.page import html_report, write_report
 from tests.reports.runs import ids, make_run
 from tests.reports.test_markdown import HOSTILE

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.notes import notes
-from reports.tables import summarize, table
+from reports.tables import summarize
 from tests.reports.runs import ids, one, scores
 from wespe_bench import registry
 from wespe_bench.errors import InputError
@@ -194,15 +194,6 @@ def test_methods_without_any_score_get_a_row() -> None:
     found = one(frame, 2, methods={"photos": ["a", "z"]})
     assert found.methods == ("a", "z")
     assert found.cell("z", "psnr").reason == "not scored"
-
-
-def test_long_frame_has_a_row_a_cell() -> None:
-    frame = scores({"a": {"psnr": [1, 3], "entropy": [3, 4]}, "b": {"psnr": [2, 4]}})
-    long = table([one(frame, 2)])
-    assert len(long) == 4
-    row = long[(long["label"] == "b") & (long["metric"] == "psnr")].iloc[0]
-    assert (row["mean"], row["n"], row["best"], row["metric_version"]) == (3.0, 2, True, "1")
-    assert list(long["revision"].unique()) == ["r1"]
 
 
 def test_clamped_terms_are_counted_and_told() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.study.verb import votes_csv
+from reports.study.report import votes_csv
 from reports.study.votes import COLUMNS, Study, check_votes, keep, load_votes, read_study
 from tests.reports.study.simulated import table, write
 from wespe_bench.errors import InputError

@@ -50,7 +50,7 @@ class Entry:
         return made.warnings if made else ()
 
 
-#: The columns of `Board.frame`.
+#: The columns of `Standings.frame`.
 COLUMNS = (
     *("dataset", "label", "metric", "unit", "higher_is_better", "n", "mean", "low", "high"),
     *("rank", "rank_low", "rank_high", "mean_rank", "mean_rank_low", "mean_rank_high"),
@@ -59,7 +59,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class Standings:
     """One data set, best mean rank first. ``partial`` says what is left out and what mends it.
 
     ``remarks`` tell of infinite scores, and what is made of them, and what enhancers warned of.
@@ -102,13 +102,13 @@ class Board:
         )
 
 
-def read_boards(
+def read_standings(
     runs: Path,
     *,
     metrics: Sequence[str] = (),
     cards: Sequence[Card] = (),
     found: tuple[Runs, pd.DataFrame] | None = None,
-) -> list[Board]:
+) -> list[Standings]:
     """A board a data set of the runs at or below ``runs``, with ``cards`` among them.
 
     A run that lacks photos of a metric has no cell there and is not ranked; the board says so.
@@ -228,7 +228,7 @@ def _board(
     cards: Mapping[str, Card],
     root: Path,
     told: Mapping[str, Metric],
-) -> Board:
+) -> Standings:
     dataset = str(scores["dataset"].iloc[0])
     # Before anything is left out: two revisions are no two halves of one.
     check_runs(scores, dataset, Remedy(root))
@@ -261,7 +261,7 @@ def _board(
     metrics = {c.metric: m for c in columns if (m := known_metric(c.metric, told)) is not None}
     remarks = _remarks(table, values, ranked)
     warned = tuple(plain(f"{e.label}: {line}") for e in entries for line in e.warnings)
-    return Board(table, tuple(entries), tuple(partial), scores, metrics, (*remarks, *warned))
+    return Standings(table, tuple(entries), tuple(partial), scores, metrics, (*remarks, *warned))
 
 
 def _remarks(table: Table, values: np.ndarray, ranked: Sequence[Column]) -> tuple[str, ...]:

@@ -1,0 +1,271 @@
+"""Distribution plots: every photo's score, the middle half, the mean and its interval.
+
+SVG with a transparent background and real text, one picture for light pages and one for
+dark ones. The same scores give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from reports.cells import Column, Table
+from reports.text import plain, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Up to this many photos a row shows each of them; above, evenly spaced order statistics.
+MOST_POINTS = 150
+
+#: Width of a plot in CSS pixels: letters stay readable on a phone.
+WIDTH = 340
+
+#: What a reader needs to know to read the plots.
+CAPTION = (
+    "A dot is a photo. The box holds the middle half of them, and its line is the median. The "
+    "diamond is the mean, the bar through it the 95% interval of the mean; the best is in colour."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Colours of a plot; text colours have a contrast of 4.5:1 or more on their page."""
+
+    text: str
+    muted: str
+    grid: str
+    point: str
+    box: str
+    mean: str
+    best: str
+
+
+THEMES: Mapping[str, Theme] = {
+    "light": Theme("#1d2125", "#59636e", "#e3e6ea", "#6f7b88", "#5f6b78", "#1d2125", "#0a5fb4"),
+    "dark": Theme("#e6e9ed", "#a4afbb", "#2c333b", "#8694a3", "#95a1ae", "#e6e9ed", "#7cbaff"),
+}
+
+# Letters of a label that a plot shows, so that half of it is left for the scores.
+_LONGEST = 16
+
+_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+def height(table: Table) -> int:
+    """Height of a plot of ``table`` in CSS pixels."""
+    return 46 + 26 * len(table.methods)
+
+
+def label_width(table: Table) -> float:
+    """Inches that the labels take that `draw` shows."""
+    from matplotlib.textpath import TextPath
+
+    texts = [shorten(plain(label), _LONGEST) for label in table.methods]
+    widths = [TextPath((0, 0), text, size=11).get_extents().width for text in texts if text]
+    return float(max(widths, default=0.0)) / 72
+
+
+def draw_svg(
+    table: Table,
+    column: Column,
+    values: Mapping[str, np.ndarray],
+    theme: Literal["light", "dark"] = "light",
+) -> bytes:
+    """SVG of one metric's distribution over the photos, a row for each method of ``table``.
+
+    ``values`` maps labels to float64 (n,); infinite ones are counted at the right edge.
+    `WIDTH` by `height` CSS pixels.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    colours = THEMES[theme]
+    settings: dict[Any, Any] = {
+        "svg.hashsalt": "wespe-bench",
+        "svg.fonttype": "none",
+        "font.family": ["DejaVu Sans"],
+        "font.size": 9,
+        "text.parse_math": False,
+        "axes.unicode_minus": True,
+        "path.simplify": False,
+    }
+    tall = height(table)
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # A label may use letters that the measuring font lacks; browsers have them.
+        warnings.simplefilter("ignore")
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+        figure = Figure(figsize=(WIDTH / 72, tall / 72))
+        FigureCanvasSVG(figure)
+        longest = max((len(shorten(plain(label), _LONGEST)) for label in table.methods), default=1)
+        left = (8 + 6.8 * longest) / WIDTH
+        axes = figure.add_axes(
+            (left, 38 / tall, 1 - left - 0.03, (tall - 42) / tall),
+            facecolor="none",
+        )
+        draw(axes, table, column, values, colours)
+        buffer = io.BytesIO()
+        figure.savefig(
+            buffer,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": None},
+        )
+    # Letters were placed with the font that travels with matplotlib; shown with the page's.
+    return buffer.getvalue().replace(b"'DejaVu Sans'", _FONTS.encode())
+
+
+def draw(
+    axes: Axes, table: Table, column: Column, values: Mapping[str, np.ndarray], colours: Theme
+) -> None:
+    """One metric's distribution into ``axes``, a row for each method; see `distribution`."""
+    for row, label in enumerate(table.methods):
+        _row(
+            axes,
+            row,
+            np.asarray(values[label], np.float64),
+            table,
+            column,
+            label,
+            colours,
+        )
+    axes.set_ylim(len(table.methods) - 0.45, -0.55)
+    axes.set_yticks(
+        range(len(table.methods)),
+        [shorten(plain(label), _LONGEST) for label in table.methods],
+    )
+    axes.margins(x=0.03)
+    if any(not len(of) or not np.isfinite(of).all() for of in values.values()):
+        low, high = axes.get_xlim()  # room for the count of infinite values
+        axes.set_xlim(low, high + 0.2 * (high - low))
+    axes.locator_params(axis="x", nbins=5)
+    axes.grid(axis="x", color=colours.grid, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=0, colors=colours.muted, labelsize=10)
+    axes.tick_params(axis="y", colors=colours.text, labelsize=11, pad=5)
+    unit = f" ({plain(column.unit)})" if column.unit else ""
+    way = {True: ", more is better", False: ", less is better", None: ""}
+    axes.set_xlabel(
+        f"{plain(column.title)}{unit}{way[column.higher_is_better]}",
+        color=colours.muted,
+        fontsize=10,
+        labelpad=4,
+    )
+
+
+def caption(table: Table) -> str:
+    """How to read the plots of ``table``."""
+    if len(table.used) <= MOST_POINTS:
+        return CAPTION
+    return CAPTION.replace(
+        "A dot is a photo.", f"The dots are {MOST_POINTS} photos, evenly spaced by their rank."
+    )
+
+
+def describe(table: Table, column: Column) -> str:
+    """The plot in words, for those who do not see it."""
+    told = []
+    for label in table.methods:
+        cell = table.cell(label, column.metric)
+        if cell.has_value:
+            best = ", the best" if cell.best else ""
+            told.append(f"{plain(label)} {column.show(cell.mean)}{best}")
+        else:
+            told.append(f"{plain(label)} none")
+    return f"Distribution of {plain(column.title)} over the photos. Means: {'; '.join(told)}."
+
+
+def _row(
+    axes: Axes,
+    row: int,
+    values: np.ndarray,
+    table: Table,
+    column: Column,
+    label: str,
+    colours: Theme,
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    cell = table.cell(label, column.metric)
+    finite = np.sort(values[np.isfinite(values)])
+    infinite = len(values) - len(finite)
+    if infinite or not len(finite):
+        text = f"{infinite} × ∞" if infinite else "no value"
+        axes.text(
+            1.0,
+            row,
+            text,
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            color=colours.muted,
+            fontsize=10,
+        )
+    if not len(finite):
+        return
+    shown = finite
+    if len(finite) > MOST_POINTS:
+        shown = finite[np.linspace(0, len(finite) - 1, MOST_POINTS).round().astype(int)]
+    # Spread by the golden ratio: even, and the same every time.
+    offsets = (np.arange(len(shown)) * 0.6180339887498949) % 1 - 0.5
+    axes.plot(
+        shown,
+        row + 0.42 * offsets,
+        linestyle="none",
+        marker="o",
+        markersize=4,
+        markerfacecolor=colours.point,
+        markeredgecolor="none",
+        alpha=0.75,
+        zorder=4,
+    )
+    if len(finite) >= 4:
+        lower, median, upper = np.quantile(finite, [0.25, 0.5, 0.75])
+        axes.add_patch(
+            Rectangle(
+                (lower, row - 0.31),
+                upper - lower,
+                0.62,
+                fill=False,
+                edgecolor=colours.box,
+                linewidth=0.9,
+                zorder=3,
+            )
+        )
+        axes.plot(
+            [median, median],
+            [row - 0.31, row + 0.31],
+            color=colours.box,
+            lw=1.4,
+            zorder=3,
+        )
+    colour = colours.best if cell.best else colours.mean
+    if cell.has_value:
+        if not np.isnan(cell.low):
+            axes.plot(
+                np.clip([cell.low, cell.high], finite[0], finite[-1]),
+                [row, row],
+                color=colour,
+                linewidth=2,
+                solid_capstyle="butt",
+                zorder=5,
+            )
+        axes.plot(
+            [cell.mean],
+            [row],
+            marker="D",
+            markersize=5.5,
+            markerfacecolor=colour,
+            markeredgecolor="none",
+            linestyle="none",
+            zorder=6,
+        )
