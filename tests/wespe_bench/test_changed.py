@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -172,6 +173,8 @@ def test_of_an_enhancer_in_files(
                 np.save(path, np.array([state], np.uint8))
             else:
                 path.write_text(text.format(state))
+            # As installers do; installed packages may run from bytecode of the same date.
+            os.utime(path, (1_600_000_000 + state, 1_600_000_000 + state))
         if state == 1:
             assert enhance_counts(run) == (6, 0)
     assert resumed(run, tmp_path / "run") == expected
