@@ -24,7 +24,7 @@ class AppleAutoAdjust:
     The photo's own filters (vibrance, tone curve, highlights and shadows, and whatever else
     the system picks; red-eye correction off) applied in their order, rendered to 8-bit sRGB.
 
-    Raises InputError where Core Image is not to be had.
+    Raises InputError where there is no Core Image.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class AppleAutoAdjust:
                 "results:FOLDER"
             ) from None
         self._foundation, self._quartz = Foundation, Quartz
-        # The filters are the system's, and change with it.
+        # The filters belong to the system and change with its version.
         self.fingerprint = f"apple:{platform.mac_ver()[0]}:{platform.machine()}:1"
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray:

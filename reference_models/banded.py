@@ -1,23 +1,22 @@
 """Exact whole-image inference in bounded memory.
 
-The generator's instance norms take their statistics over the whole photo, so a photo cut
-into tiles is wrong: every tile gets its own brightness. Here the network runs layer by
-layer over bands of rows. A band brings the rows that its kernel reaches into its neighbours
-along; each row's mean and squared deviation are kept and merged in float64 by Chan's formula
-(Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
-variances", 1979) once the layer is done; the next layer normalises what it reads. The
-photo's own border alone is padded. The result is the whole-image result up to float32
-rounding.
+The generator's instance norms take their statistics over the whole photo, so processing tiles is
+wrong: every tile gets its own brightness. Here the network runs layer by layer over bands of rows.
+A band includes the rows that its kernel needs from its neighbours. Each row's mean and squared
+deviation are kept and, after the layer, merged in float64 by Chan's formula (Chan, Golub, LeVeque,
+"Updating formulae and a pairwise algorithm for computing sample variances", 1979); the next layer
+normalises its input with them. Only the photo's own border is padded. The result equals the
+whole-image result up to float32 rounding.
 
 Two maps of the photo's size exist at a time, the residual stream and the last convolution's
-output, each overwritten band by band (`reference_models.sweep`). They lie on the computing
-device, in main memory or in a temporary file (`reference_models.stores`), which the system
-deletes however the program ends.
+output; both are overwritten band by band (`reference_models.sweep`). They are kept on the computing
+device, in main memory, or in a temporary file (`reference_models.stores`), which the system deletes
+in any case.
 
 Memory of a photo of M megapixels at width 64, in GB: whole 1.0 M; banded with stores in
 memory 0.52 M in fp32 and 0.26 M in fp16 or bf16; with stores in a file 0.012 M and about 0.1
-for the bands. Neither where the stores lie nor how high the bands are enters the statistics; on
-the machine measured, it did not change a bit of the result.
+for the bands. The statistics depend neither on where the stores are nor on the height of the bands;
+on the machine measured, neither changed a bit of the result.
 
 Precision, measured with DPED's iPhone generator on a 2048x1536 iPhone photo against the whole
 image in float32 (largest difference on [0, 1]; PSNR of the floats; share of 8-bit values that
@@ -50,7 +49,7 @@ Precision = Literal["fp32", "fp16", "bf16"]
 
 _TORCH_TYPE = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
-#: Photos up to this size go through in one piece, whose maps are no larger than a band's.
+#: Photos up to this size are computed in one piece, with maps no larger than a band's.
 WHOLE_PIXELS = 512 * 512
 
 #: Bytes of one float32 map of a band: large enough for full speed, small enough that the
@@ -63,11 +62,10 @@ _MAX_ELEMENTS = 2**31 - 1
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How a photo will be computed.
+    """How to compute a photo.
 
-    ``mode`` and the result depend on the photo's size alone; the free memory decides
-    only where the stores lie, and in need on the height of a band. ``bytes`` estimates what
-    is allocated in main memory.
+    ``mode`` and the result depend on the photo's size alone. Free memory decides where the stores
+    are and, when it is scarce, the height of a band. ``bytes`` estimates the main memory needed.
     """
 
     mode: Literal["whole", "banded"]
@@ -84,16 +82,22 @@ def infer(
     precision: Precision = "fp32",
     max_memory: int | None = None,
 ) -> np.ndarray:
-    """The generator applied to a photo of any size.
+    """Apply the generator to a photo of any size.
 
-    ``image`` is uint8 (H, W, 3), sRGB; the result float32 of the same shape on
-    [-0.08, 1.08]. ``max_memory`` bounds the memory of this process in bytes (on CUDA also
-    that of the device); without it, four fifths of what is free are used.
+    Args:
+        generator: The network.
+        image: uint8 (H, W, 3), sRGB.
+        device: "cpu" or "cuda".
+        precision: Format of the stores, and on CUDA of the convolutions, which a CPU computes in
+            float32. "fp32" is exact.
+        max_memory: Bound of this process's memory in bytes, and on CUDA of the device's; by
+            default four fifths of the free memory.
 
-    ``precision`` is the format of the stores; on CUDA also that of the convolutions. "fp32"
-    is exact. On the CPU convolutions are always computed in float32.
+    Returns:
+        float32 (H, W, 3) on [-0.08, 1.08].
 
-    Raises InputError when the photo does not fit in ``max_memory``, or its stores not on disk.
+    Raises:
+        InputError: The photo does not fit in ``max_memory``, or its stores not on disk.
     """
     check_rgb(image)
     chosen = plan(image.shape[0], image.shape[1], generator, device, precision, max_memory)
@@ -162,7 +166,7 @@ def plan(
 
 
 def default_rows(width: int, channels: int, device: str = "cpu") -> int:
-    """Rows of a band: a fixed number of bytes, whatever memory is free."""
+    """Rows of a band: for a fixed number of bytes, independent of the free memory."""
     rows = _BAND_BYTES["cuda" if device == "cuda" else "cpu"] // (4 * width * channels)
     return min(max(rows, 8), _MAX_ELEMENTS // (width * channels) - 8)
 
@@ -177,10 +181,10 @@ def whole(
     device: str = "cpu",
     precision: Precision = "fp32",
 ) -> np.ndarray:
-    """The generator applied to the photo in one piece; about 1 GB a megapixel.
+    """Apply the generator to the photo in one piece; about 1 GB per megapixel.
 
-    Shapes and ranges as in `infer`. Raises ValueError beyond 2^31 elements a map, where
-    torch's kernels are not to be trusted.
+    Shapes and ranges as in `infer`. Raises ValueError for maps of 2^31 elements or more, for which
+    torch's kernels are unreliable.
     """
     import torch
 
@@ -208,10 +212,10 @@ def banded(
     rows: int | None = None,
     store: Place = "memory",
 ) -> np.ndarray:
-    """The generator applied to the photo in bands of ``rows``; see the module's text.
+    """Apply the generator to the photo in bands of ``rows``; see the module's text.
 
-    Shapes and ranges as in `infer`. Raises InputError when the temporary folder lacks the
-    room for the stores.
+    Shapes and ranges as in `infer`. Raises InputError when the temporary folder is too full for the
+    stores.
     """
     import torch
 
@@ -237,7 +241,7 @@ def banded(
 
 
 def _prepared(generator: Generator, device: str, precision: Precision) -> Generator:
-    """A copy for computing: on its device, in its format, weights in the maps' layout."""
+    """A copy of the network on the device, in its precision, with channels-last weights."""
     import torch
 
     network = copy.deepcopy(generator).eval().requires_grad_(False).to(device)
@@ -258,7 +262,7 @@ def _compute_type(device: str, precision: Precision) -> torch.dtype:
 
 
 def _exact_float32() -> AbstractContextManager[None]:
-    """Convolutions in float32 as such: cuDNN would round their inputs to TF32 by default."""
+    """Convolve in exact float32: by default cuDNN rounds inputs to TF32."""
     import torch
 
     flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

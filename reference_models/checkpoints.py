@@ -1,4 +1,4 @@
-"""Generator checkpoints: what the card of their file (`wespe_bench.tensors`) has to say."""
+"""Generator checkpoints: safetensors files with a card (`wespe_bench.tensors`)."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ NAME = "generator.safetensors"
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """What a generator checkpoint is.
+    """The description in a checkpoint's file.
 
-    ``camera`` is the camera whose photos it enhances, empty when unknown. ``sources`` maps
-    the names of the files it was made from to their SHA-256. ``training`` says how our own
-    were trained: settings, photos, features, versions, a summary of the curve.
+    ``camera`` is the camera whose photos it enhances, empty when unknown. ``sources`` maps the
+    names of the files it was converted from to their SHA-256. ``training`` describes one that we
+    trained: settings, photos, features, versions, a summary of the curve.
     """
 
     model: str
@@ -48,7 +48,7 @@ class Card:
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], card: Card) -> str:
-    """Write the tensors and their card atomically; returns the file's SHA-256."""
+    """Write tensors and card atomically; returns the file's SHA-256."""
     return files.write(path, tensors, dataclasses.asdict(card))
 
 
@@ -72,9 +72,20 @@ def keep(session: Session, generator: Generator, model: str) -> None:
 def write_trained(
     path: Path, generator: Generator, model: str, camera: str, training: Mapping[str, Any]
 ) -> str:
-    """Write a generator we trained, and its card as Markdown beside it; returns the SHA-256.
+    """Write a generator, and beside it its card as Markdown.
 
-    Raises InputError when the disk is full; an earlier file of that name is then kept.
+    Args:
+        path: The safetensors file; the card gets the suffix ``.md``.
+        generator: The generator.
+        model: "WESPE" or "DPED".
+        camera: Whose photos it enhances.
+        training: How it was trained, JSON-ready.
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        InputError: The disk is full; an earlier file of that name is kept.
     """
     state = {
         name: tensor.detach().cpu().contiguous().numpy()
@@ -94,7 +105,7 @@ def write_trained(
     try:
         digest = write(path, state, card)
         page = _readable(path, card, digest)
-        # A folder's name may be no UTF-8; the page has "?" for it.
+        # A folder's name may not be UTF-8; the page shows "?" instead.
         atomic.write_bytes(path.with_suffix(".md"), page.encode("utf-8", "replace"))
     except OSError as error:
         raise InputError(
@@ -132,7 +143,7 @@ in reference_models/wespe says what else it cannot do.
 
 
 def _options(settings: Mapping[str, Any]) -> str:
-    """Settings as a command takes them; what is off, empty or not set is left out.
+    """Settings as command line options; those that are off, empty or not set are left out.
 
     >>> _options({"lr_disc": 5e-4, "turn": True, "ema": 0.0, "camera": "", "input": "my photos"})
     "--lr-disc 0.0005 --turn --ema 0.0 --input 'my photos'"
@@ -148,10 +159,14 @@ def _options(settings: Mapping[str, Any]) -> str:
 
 
 def read(path: Path) -> tuple[Generator, Card, str]:
-    """The generator (evaluation mode, CPU), its card, and the file's SHA-256.
+    """Read a generator's checkpoint, without running code from it.
 
-    Raises InputError when the file is missing, not a checkpoint of a generator, of a later
-    format, or holds tensors that do not fit its card.
+    Returns:
+        The generator (evaluation mode, CPU), its card, and the file's SHA-256.
+
+    Raises:
+        InputError: The file is missing, not a generator's checkpoint, of a later format, or its
+            tensors do not fit its card.
     """
     try:
         data = reading.read_bytes(path)
@@ -166,10 +181,10 @@ def read(path: Path) -> tuple[Generator, Card, str]:
 
     try:
         state = load(data)
-        # Each block has four tensors and more, and each channel numbers.
+        # A block has four tensors or more, a channel several bytes: larger counts are wrong.
         if not (_counts(card.blocks, len(state)) and _counts(card.width, len(data))):
-            raise ValueError("a card that says more than the file holds")
-        with torch.device("meta"):  # shapes first: nothing is allocated on a card's word
+            raise ValueError("its card states a larger network than the file holds")
+        with torch.device("meta"):  # check shapes before memory is allocated
             generator = Generator(card.width, card.blocks, card.norm, card.padding)
         generator.load_state_dict(state, assign=True)
     except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
@@ -181,7 +196,7 @@ def read(path: Path) -> tuple[Generator, Card, str]:
 
 
 def _counts(number: object, most: int) -> bool:
-    """Whether a card's number counts things of which there are at most so many."""
+    """Whether ``number`` is a count from 0 to ``most``."""
     return type(number) is int and 0 <= number <= most
 
 

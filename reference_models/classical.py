@@ -1,4 +1,4 @@
-"""Classical enhancers without weights: the floor any learned one has to pass.
+"""Classical enhancers without weights, which a learned enhancer has to beat.
 
 Each is a function of one uint8 (H, W, 3) sRGB photo and raises ValueError on anything else.
 """
@@ -14,7 +14,7 @@ from wespe_bench.images import LUMA_WEIGHTS, check_rgb
 
 
 def identity(image: np.ndarray) -> np.ndarray:
-    """The photo as it came: the row every other one is read against."""
+    """Return the photo unchanged: the baseline of every comparison."""
     check_rgb(image)
     return image
 
@@ -82,7 +82,7 @@ def shades_of_grey(image: np.ndarray) -> np.ndarray:
 
 
 def auto_gamma(image: np.ndarray) -> np.ndarray:
-    """One exponent for all channels, between 0.1 and 10, that brings the mean luminance to 0.5."""
+    """Apply one exponent, between 0.1 and 10, that makes the mean luminance 0.5."""
     histograms = _histograms(image) / (image.shape[0] * image.shape[1])
     weighted = np.asarray(LUMA_WEIGHTS) @ histograms
     levels = np.arange(256) / 255
@@ -160,7 +160,7 @@ def unsharp(image: np.ndarray) -> np.ndarray:
 def ape_like(image: np.ndarray) -> np.ndarray:
     """An imitation of automatic adjust buttons: levels, lifted shadows, tone curve, vibrance.
 
-    Ours, from what such buttons are seen to do. No claim of likeness to Apple's enhancer.
+    Our own, modelled on the visible effect of such buttons, not on Apple's enhancer.
     """
     levelled = auto_levels(image)
     result = np.empty(image.shape, np.float32)
@@ -176,7 +176,7 @@ def ape_like(image: np.ndarray) -> np.ndarray:
 
 
 def _histograms(image: np.ndarray) -> np.ndarray:
-    """Counts of the 256 levels, one row a channel."""
+    """Counts of the 256 levels, one row per channel."""
     check_rgb(image)
     return np.stack([np.bincount(image[..., c].ravel(), minlength=256) for c in range(3)])
 

@@ -1,9 +1,9 @@
 """The demo's own networks: small WESPE and DPED generators for the simulated camera.
 
 ``wespe:demo`` and ``dped:demo`` ship with the package. They are narrow and were trained for
-minutes on the packaged photos' fit half, on one CPU: they show what training does, and are no
-measure of what WESPE or DPED can do. The commands that made them are `WESPE` and `DPED`;
-`train` repeats them, to the bit on the same processor with the same versions.
+minutes on one CPU, on the packaged photos that may be trained on. They show what training does, not
+what WESPE or DPED can reach. The commands that made them are `WESPE` and `DPED`; `train` repeats
+them, to the bit on the same processor with the same versions.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _SMALL = ("--width", "32", "--patch", "48", "--batch", "8", "--turn", "--device"
 
 _LENGTH = ("--iterations", "300", "--preview-every", "100")
 
-#: What made the shipped checkpoints, but for --out and --data.
+#: The options that made the shipped checkpoints, without --out and --data.
 WESPE = ("--source", "samples_fit", "--target", "samples_fit:reference", *_SMALL, *_LENGTH)
 DPED = ("--camera", "samples_fit", "--init", "identity", *_SMALL, *_LENGTH)
 
-#: The demo's live steps: the same photos and losses, smaller patches.
+#: Options of the demo's live training: the same photos and losses, smaller patches.
 LIVE = ("--iterations", "24", "--patch", "32", "--batch", "4", "--warmup", "8")
 
 
 def live(out: Path, data: str | None) -> int:
-    """Two dozen training steps of each model, told in a line each; 0.
+    """Train each model for 24 steps and print a line for each; the exit code, 0.
 
-    Says so and goes on when VGG-19's weights are not installed.
+    Without VGG-19's weights a message says that there is no live training.
     """
     for name in MODELS:
         words = LIVE if name == "wespe" else LIVE[:-2]
@@ -47,7 +47,7 @@ def live(out: Path, data: str | None) -> int:
 
 
 def train(out: Path, data: str | None) -> int:
-    """Train the shipped generators anew, into ``out``/train; resumes. The exit code."""
+    """Train the shipped generators again, in ``out``/train; resumes. Returns the exit code."""
     for name in MODELS:
         folder = out / "train" / name
         _main(name, _command(name), folder, data)

@@ -1,4 +1,4 @@
-"""Sizes of memory, and how much of it this process may take."""
+"""Sizes of memory, and how much of it this process may use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wespe_bench.errors import InputError
 
 
 def parse_size(text: str) -> int:
-    """Bytes from a size with a unit.
+    """Bytes from a size with a unit, such as 2GB or 1.5 GiB. Raises InputError for anything else.
 
     >>> parse_size("2GB"), parse_size("1.5 GiB"), parse_size("800M")
     (2000000000, 1610612736, 800000000)
@@ -23,9 +23,10 @@ def parse_size(text: str) -> int:
 
 
 def free_memory(max_memory: int | None) -> int:
-    """Bytes this process may still take: its share of four fifths of what is free.
+    """Bytes that this process may still allocate: its share of four fifths of the free memory.
 
-    With ``max_memory``, the bound of the whole process, no more than that leaves.
+    Args:
+        max_memory: Bound of the whole process in bytes; the result keeps within it.
     """
     import psutil
 
@@ -61,7 +62,7 @@ def check_step(config: Any, device: str, world: int = 1) -> None:
 
 
 def _workers() -> int:
-    """Processes of the pool this one belongs to: they share what is free."""
+    """Processes in this one's pool, which share the free memory."""
     import multiprocessing
 
     import psutil
@@ -76,7 +77,7 @@ def _workers() -> int:
 
 
 def _group_limit() -> int:
-    """What a container's limit leaves; psutil sees the machine only."""
+    """Bytes that a container's limit leaves; psutil reports the machine's memory only."""
     group = Path("/sys/fs/cgroup")
     try:
         limit = (group / "memory.max").read_text().strip()

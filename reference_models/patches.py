@@ -1,11 +1,10 @@
-"""Random patches for training, cut from photos that lie in one block of uint8 pixels.
+"""Random patches for training, cut from photos kept as one block of uint8 pixels.
 
 The block is in memory, mapped from a packed set's file (`wespe_bench.datasets.packed`), or on
 the device; the patches are the same.
 
-Which patches an iteration sees follows from the seed, the iteration and the name of the
-draw alone. Nothing has to be kept to resume, different draws are independent of each other,
-and of several processes each takes its share of one and the same batch.
+Seed, iteration and the draw's name alone determine the patches. So resuming needs no saved random
+state, draws are independent of each other, and several processes share one batch.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from wespe_bench.images import read_rgb
 from wespe_bench.registry import DATASETS, load_dataset
 from wespe_bench.types import Dataset
 
-#: What follows a data set's name when its references are meant.
+#: Suffix of a data set's name that stands for its references.
 REFERENCES = ":reference"
 
 
@@ -37,9 +36,9 @@ REFERENCES = ":reference"
 class Photos:
     """Photos as one flat uint8 tensor, on the device where patches are cut.
 
-    ``offsets`` int64 (N,) and ``sizes`` int64 (N, 2) as height and width say where each lies.
-    ``references`` has the same layout in a paired set. ``revision`` is a hash of the pixels'
-    files.
+    Photo n starts at ``offsets[n]``, int64 (N,), and has height and width ``sizes[n]``, int64
+    (N, 2). ``references``, in a paired set, has the same layout. ``revision`` is a hash of the
+    photos' files.
     """
 
     name: str
@@ -53,7 +52,7 @@ class Photos:
         return len(self.offsets)
 
     def to(self, device: str) -> Photos:
-        """The same photos in that device's memory."""
+        """A copy of the photos in that device's memory."""
         references = None if self.references is None else self.references.to(device)
         return dataclasses.replace(self, pixels=self.pixels.to(device), references=references)
 
@@ -69,14 +68,18 @@ class Photos:
         return self._cut(self.pixels, draw, *self._places(draw))
 
     def pairs(self, draw: Draw) -> tuple[Tensor, Tensor]:
-        """As `batch`, with the references' patches from the same places."""
+        """As `batch`, and the references' patches from the same places.
+
+        Raises:
+            InputError: The photos have no references.
+        """
         if self.references is None:
             raise InputError(f"{self.name}: these photos have no references")
         places = self._places(draw)
         return self._cut(self.pixels, draw, *places), self._cut(self.references, draw, *places)
 
     def _places(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """First byte, bytes a row, and turn (0..7) of each patch of this process."""
+        """First byte, bytes per row, and turn (0..7) of each of this process's patches."""
         rng = draw.rng()
         numbers = rng.integers(0, len(self), draw.count)
         corners = rng.integers(0, self.sizes[numbers] - draw.side + 1)
@@ -107,10 +110,10 @@ class Photos:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Draw:
-    """Which patches: ``count`` of ``side`` px, by seed, iteration and the draw's ``name``.
+    """Which patches to cut: ``count`` of ``side`` px, from seed, iteration and ``name``.
 
-    ``turn``: each is mirrored and turned by one of the eight ways. Of ``world`` processes this
-    is number ``rank``, and takes every ``world``-th patch.
+    With ``turn`` each is mirrored and rotated in one of the eight ways. Process ``rank`` of
+    ``world`` takes every ``world``-th patch.
     """
 
     name: str
@@ -123,7 +126,7 @@ class Draw:
     world: int = 1
 
     def rng(self) -> np.random.Generator:
-        """The draw's own generator: other draws and iterations have independent ones."""
+        """A random generator independent of other draws and iterations."""
         key = int.from_bytes(self.name.encode(), "big")
         return np.random.default_rng([self.seed, self.iteration, key])
 
@@ -151,15 +154,19 @@ class Draws:
 
 
 def load(spec: str, side: int, *, data: str | None = None, paired: bool = False) -> Photos:
-    """The photos of a data set, a folder or a packed set.
+    """Load the photos of a data set, a folder or a packed set.
 
-    ``spec`` is a data set's name, a folder of photos, or one that `wespe-bench data pack`
-    wrote, which is mapped instead of read; with ``:reference`` after it the references of that
-    paired set are the photos. ``paired`` brings photos and references. Photos smaller than
-    ``side`` are left out with a warning.
+    Args:
+        spec: A data set's name, a folder of photos, or a folder that `wespe-bench data pack` wrote,
+            which is mapped instead of read. ``:reference`` after it takes the references of the
+            paired set as the photos.
+        side: Side of the patches in pixels; smaller photos are left out with a warning.
+        data: Where data sets are.
+        paired: Load photos and references.
 
-    Raises InputError for an unknown name, photos that cannot be read, fewer than two of
-    sufficient size, or pairs of different sizes.
+    Raises:
+        InputError: Unknown name, photos that cannot be read, fewer than two of sufficient size, or
+            pairs of different sizes.
     """
     if (Path(spec.removesuffix(REFERENCES)) / "pack.json").exists():
         return from_packed(spec, side, paired=paired)
@@ -167,7 +174,7 @@ def load(spec: str, side: int, *, data: str | None = None, paired: bool = False)
 
 
 def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool = False) -> Photos:
-    """As `load`, from a data set; ``references``: its references are the photos."""
+    """As `load`, from a data set; with ``references`` its references are the photos."""
     name = dataset.name + (REFERENCES if references else "")
     if (references or paired) and not dataset.paired:
         raise InputError(f"{dataset.name} is not paired: it has no references")
@@ -196,7 +203,7 @@ def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool 
         if left < 0:
             raise InputError(
                 f"{name}: {len(dataset.samples)} photos do not fit into memory (nor do the first "
-                f"{len(photos)}); `wespe-bench data pack` makes of them what is mapped, not read"
+                f"{len(photos)}); `wespe-bench data pack` makes a file that is mapped, not read"
             )
         files.append((sample.id, provenance.sha256_file(path), None))
     _check_sizes(name, len(photos), small, side)
@@ -205,7 +212,7 @@ def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool 
 
 
 def from_packed(spec: str, side: int, *, paired: bool = False) -> Photos:
-    """As `load`, from a packed set; its pixels stay in their file."""
+    """As `load`, from a packed set, whose pixels stay in their file."""
     folder = Path(spec.removesuffix(REFERENCES))
     references = str(folder) != spec
     packed = Packed.open(folder)
@@ -221,14 +228,14 @@ def from_packed(spec: str, side: int, *, paired: bool = False) -> Photos:
         kept = [id_ for id_, fits in zip(packed.ids, list(large), strict=True) if fits]
         revision = provenance.revision([(id_, rows[id_][column], None) for id_ in kept])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch has no tensors that cannot be written to
+        warnings.simplefilter("ignore")  # torch warns of read-only memory, which stays so here
         pixels = torch.from_numpy(packed.block(references))
         truths = torch.from_numpy(packed.block(True)) if paired else None
     return Photos(name, revision, pixels, packed.offsets[large], packed.sizes[large], truths)
 
 
 def _check_sizes(name: str, count: int, small: int, side: int) -> None:
-    """Warn of photos that are too small; InputError when fewer than two are left."""
+    """Warn of photos that are too small. Raises InputError when fewer than two are left."""
     if count < 2:
         rest = f", {small} are smaller than the patch of {side} px" if small else ""
         raise InputError(

@@ -1,9 +1,9 @@
-"""One training per seed: ``train ... --seeds 0-4 --engine local|ray``, and a table of them.
+"""One training per seed, and a table of them: ``train ... --seeds 0-4 --engine local|ray``.
 
-On a processor or one GPU the seeds take turns in this process; several GPUs, or the workers of
-a Ray cluster, take one seed each. Every seed has its folder below --out and resumes from there;
-one that fails leaves the others going. ``seeds.csv`` and ``seeds.md`` hold the last row of
-every seed's train.csv, with mean and standard deviation (n - 1).
+On a CPU or one GPU the seeds train one after the other in this process; several GPUs, or the
+workers of a Ray cluster, train one seed each. Every seed has its own folder below --out and
+resumes from it; when one fails, the others go on. ``seeds.csv`` and ``seeds.md`` hold the last row
+of every seed's train.csv, with mean and standard deviation (n - 1).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from wespe_bench.training import curves
 if TYPE_CHECKING:
     import pandas as pd
 
-#: More are a mistake of typing.
+#: Most seeds; more are taken for a typing error.
 MOST = 1000
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds as they are written, ascending. Raises InputError for anything else.
+    """The seeds in a text, ascending. Raises InputError for a text that is not one of seeds.
 
     >>> parse_seeds("0-2,7")
     (0, 1, 2, 7)
@@ -64,7 +64,7 @@ def train_seeds(config: Any, train: Callable[..., Path], kind: str) -> int:
     if not config.out:
         raise InputError("--seeds needs --out, the folder that gets one folder per seed")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise InputError("--seeds and torchrun exclude each other: one seed is one process here")
+        raise InputError("--seeds and torchrun exclude each other: each seed trains in one process")
     out = Path(config.out)
     each = dataclasses.replace(config, seeds="", engine="local")
     items = [dataclasses.replace(each, seed=s, out=str(out / f"seed-{s}")) for s in seeds]
@@ -93,9 +93,13 @@ def train_seeds(config: Any, train: Callable[..., Path], kind: str) -> int:
 
 
 def write_table(out: Path, seeds: Sequence[int]) -> pd.DataFrame:
-    """Write ``seeds.csv`` and ``seeds.md``; the table: a row per seed, mean, deviation.
+    """Write ``seeds.csv`` and ``seeds.md``.
 
-    Raises InputError for a seed of whose train.csv no row is whole.
+    Returns:
+        The table: a row per seed, "mean" and "standard deviation".
+
+    Raises:
+        InputError: A seed's train.csv has no complete row.
     """
     import pandas as pd
 
@@ -103,8 +107,8 @@ def write_table(out: Path, seeds: Sequence[int]) -> pd.DataFrame:
     damaged = [seed for seed in seeds if not found[seed]]
     if damaged:
         raise InputError(
-            f"{out / f'seed-{damaged[0]}' / 'train.csv'}: no whole row is left; delete the folder "
-            "and train the seed anew"
+            f"{out / f'seed-{damaged[0]}' / 'train.csv'}: no complete row is left; delete the "
+            "folder and train the seed again"
         )
     rows = {str(seed): of[-1] for seed, of in found.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
@@ -122,7 +126,7 @@ def write_table(out: Path, seeds: Sequence[int]) -> pd.DataFrame:
 
 
 def _cards(device: str) -> int:
-    """How many GPUs there are to train on."""
+    """The number of GPUs to train on."""
     if device == "cpu":
         return 0
     import torch
@@ -133,7 +137,7 @@ def _cards(device: str) -> int:
 def _open(
     context: tuple[Callable[..., Path], bool, int],
 ) -> Callable[[Sequence[Any]], list[Outcome]]:
-    """The engine's setup: a worker, with a GPU of its own where there are several."""
+    """Set up a worker of the engine, on its own GPU where there are several."""
     import multiprocessing
 
     train, quiet, cards = context
@@ -146,7 +150,7 @@ def _open(
         for config in items:
             try:
                 path = train(config, quiet=quiet)
-            except Exception as error:  # one seed's end is not the others'
+            except Exception as error:  # the other seeds go on
                 outcomes.append(Outcome(config, error=one_line(error)))
             else:
                 outcomes.append(Outcome(config, ({"path": str(path)},)))

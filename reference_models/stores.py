@@ -1,4 +1,4 @@
-"""Where a map of the photo's size lies between two layers: on the device, in memory, in a file."""
+"""Stores for a map of the photo's size between two layers: on the device, in memory, in a file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MemoryStore:
 class FileStore:
     """A map (H, W, C) in a temporary file without a name.
 
-    Read and written, not mapped: mapped pages count as the process's memory.
+    Read and written, not mapped, because mapped pages count as the process's memory.
     """
 
     def __init__(self, shape: tuple[int, int, int], kind: torch.dtype) -> None:
@@ -50,7 +50,7 @@ class FileStore:
         self.row_bytes = shape[1] * shape[2] * kind.itemsize
 
     def read(self, top: int, bottom: int, like: Tensor) -> Tensor:
-        """The rows in the format and on the device of ``like``, which has their shape."""
+        """The rows in the format, shape and device of ``like``."""
         import torch
 
         rows = torch.empty((bottom - top, *like.shape[1:]), dtype=self.kind)
@@ -59,7 +59,7 @@ class FileStore:
         while left:
             count = self.file.readinto(left)  # type: ignore[attr-defined]
             if not count:
-                raise InputError("the temporary file of a store was cut short")
+                raise InputError("the temporary file of a store was truncated while in use")
             left = left[count:]
         return rows.to(like.device, like.dtype)
 

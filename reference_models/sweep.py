@@ -1,6 +1,6 @@
-"""A generator's layers, one after the other, each over the whole photo in bands of rows.
+"""Run a generator layer by layer, each layer over the whole photo in bands of rows.
 
-The statistics of the instance norms are gathered on the way; see `reference_models.banded`.
+On the way the statistics of the instance norms are gathered; see `reference_models.banded`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     #: puts the normalised first into the second, and returns that
     _Affine = Callable[[Tensor, Tensor], Tensor]
 
-#: Bytes that element-wise work handles at once: near the caches' size, yet not so small that
-#: waiting for each other costs the threads more than memory does.
+#: Bytes that element-wise work handles at once: about the size of the caches, and not so small
+#: that threads wait for each other longer than for memory.
 _BLOCK_BYTES = 4 << 20
 
 
@@ -37,10 +37,18 @@ def through_bands(
     rows: int,
     device: str,
 ) -> np.ndarray:
-    """The network applied to uint8 (H, W, 3) in bands of ``rows``: float32 of that shape.
+    """Apply the network in bands.
 
-    ``stream`` and ``maps`` are two stores of (H, W, network.width), which are overwritten;
-    ``network`` and the bands are on ``device``.
+    Args:
+        network: The generator, on ``device``.
+        image: uint8 (H, W, 3).
+        stream: A store (H, W, network.width), overwritten with the residual stream.
+        maps: Another one, overwritten with convolutions' outputs.
+        rows: Height of a band.
+        device: Where bands are computed.
+
+    Returns:
+        float32 (H, W, 3) on [-0.08, 1.08].
     """
     import torch
 
@@ -66,7 +74,7 @@ def through_bands(
         return source
 
     def updated(norm: _Affine) -> _Source:
-        """The block's end: the stream gains the normalised map."""
+        """End a block: add the normalised map to the stream."""
 
         def source(out: Tensor, top: int, bottom: int) -> None:
             norm(maps.read(top, bottom, out), out).relu_()
@@ -111,8 +119,8 @@ def through_bands(
 class _Sweep:
     """One convolution over the whole photo, band by band.
 
-    Every row of the input is asked for once, in order, and kept while a later band needs it:
-    so a source may overwrite what it reads, and a sink what lies above.
+    It reads every row of the input once, in order, and keeps it while later bands need it. So a
+    source may overwrite what it has read, and a sink the rows above.
     """
 
     def __init__(
@@ -129,10 +137,10 @@ class _Sweep:
             (self.rows + 2 * radius, self.width, channels), dtype=self.kind, device=self.device
         )
         block = self._block(channels)
-        ready = 0  # rows of the input that have been asked for
+        ready = 0  # rows of the input read so far
         for top in range(0, self.height, self.rows):
             bottom = min(top + self.rows, self.height)
-            start = top - radius  # the photo's row in the window's first
+            start = top - radius  # the photo's row in the window's first row
             if top:
                 window[: 2 * radius] = window[self.rows : self.rows + 2 * radius].clone()
             while ready < min(bottom + radius, self.height):
@@ -147,13 +155,13 @@ class _Sweep:
                 sink(band[first : first + block_out], top + first)
 
     def _block(self, channels: int) -> int:
-        """Rows that element-wise work takes at once."""
+        """Rows that element-wise work handles at once."""
         if self.device != "cpu":
             return self.rows + 8
         return max(_BLOCK_BYTES // (4 * self.width * channels), 1)
 
     def _pad(self, window: Tensor, start: int) -> None:
-        """Fill the rows of the window that lie outside the photo."""
+        """Pad the rows of the window that are outside the photo."""
         last = self.height - 1
         for i in range(len(window)):
             row = start + i
@@ -173,7 +181,7 @@ class _Statistics:
 
         self.norm = norm if isinstance(norm, InstanceNorm) else None
         self.height, self.width = height, width
-        # Everything in place: small results between large blocks would tear the heap.
+        # In place: small results between large blocks would fragment the heap.
         self.means: Tensor | None = None
         self.deviations: Tensor | None = None
         self.scratch: Tensor | None = None

@@ -1,8 +1,8 @@
-"""VGG-19's features, which the content losses compare photos by.
+"""VGG-19's features, by which the content losses compare photos.
 
-DPED's code takes ``relu5_4`` of the original weights with 2x2 pooling that keeps odd borders
-(ceil mode, TensorFlow's SAME); so do we. `wespe_bench.vgg_files` reads the weights of four
-back ends, and says what input each wants.
+As DPED's code does, we take ``relu5_4`` of the original weights, with 2x2 pooling that keeps odd
+borders (ceil mode, TensorFlow's SAME). `wespe_bench.vgg_files` reads the weights of four back ends
+and knows the input each expects.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from wespe_bench.vgg_files import LAYERS, Layer
 class Features(nn.Module):
     """RGB on [0, 1], (N, 3, H, W), to the activations of one layer, (N, C, H', W').
 
-    Weights are fixed. ``back_end`` and ``sha256`` (of the weight file) say which they are.
-    ``scale`` multiplies the result: back ends differ in scale, and with it the losses'
-    balance.
+    The weights are fixed; ``back_end`` and ``sha256`` (of the weight file) identify them. ``scale``
+    multiplies the result, because back ends differ in scale, which shifts the losses' balance.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Features(nn.Module):
         return self.activations(x)[-1] * self.scale
 
     def activations(self, x: Tensor) -> list[Tensor]:
-        """All ReLUs up to the layer, unscaled, in order."""
+        """The unscaled outputs of all ReLUs up to the layer, in order."""
         x = (x - self.get_buffer("mean")) * self.get_buffer("gain")
         found: list[Tensor] = []
         for name, kernel, bias in zip(LAYERS, self.kernels, self.biases, strict=False):
@@ -72,7 +71,7 @@ class Features(nn.Module):
         self.scale = scale
 
     def describe(self) -> str:
-        """Back end, beginning of the weights' hash and layer, for checkpoints and tables."""
+        """Back end, start of the weights' hash, and layer: for checkpoints and tables."""
         return f"{self.back_end} VGG-19 {self.sha256[:12]} {self.layer}".replace("  ", " ")
 
 
@@ -84,10 +83,18 @@ def load(
     ceil: bool = True,
     download: bool = False,
 ) -> Features:
-    """The features of a back end (`vgg_files.BACK_ENDS`), from ``path`` or `vgg_files.find`.
+    """Load VGG-19 up to a layer.
 
-    Raises InputError for an unknown back end or layer, a file that is missing or of another
-    layout, or weights that would have to be downloaded without leave.
+    Args:
+        back_end: One of `vgg_files.BACK_ENDS`.
+        path: The weight file; by default what `vgg_files.find` finds.
+        layer: One of `vgg_files.LAYERS`.
+        ceil: Whether pooling keeps odd borders.
+        download: Whether weights may be downloaded.
+
+    Raises:
+        InputError: An unknown back end or layer, a file that is missing or of another layout, or
+            weights that are not here and may not be downloaded.
     """
     file = vgg_files.find(back_end, path, download=download)
     sha256 = "" if file is None else provenance.sha256_file(file)

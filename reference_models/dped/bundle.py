@@ -20,7 +20,7 @@ from wespe_bench.errors import InputError
 
 _MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 _FLOAT32 = 1
-# Names share their beginnings in the file, not in memory.
+# In the file names share prefixes; in memory they do not.
 _LONGEST_NAME = 4096
 
 
@@ -56,7 +56,7 @@ def read_bundle(prefix: Path) -> dict[str, np.ndarray]:
             if shard not in data:
                 data[shard] = _bytes(Path(f"{prefix}.data-{shard:05d}-of-{shards:05d}"))
             tensors[name] = _tensor(entry, data[shard])
-            # Else a thousand entries for the same bytes would fill the memory.
+            # Otherwise a thousand entries of the same bytes would fill the memory.
             taken[shard] = taken.get(shard, 0) + tensors[name].nbytes
             if taken[shard] > len(data[shard]):
                 raise _DamageError("the tensors take more bytes than their data file has")
@@ -66,7 +66,7 @@ def read_bundle(prefix: Path) -> dict[str, np.ndarray]:
 
 
 class _DamageError(Exception):
-    """What is wrong with the bytes at hand; the caller adds where."""
+    """What is wrong with some bytes; the caller adds the file."""
 
 
 def _tensor(entry: _Message, data: bytes) -> np.ndarray:
@@ -85,7 +85,7 @@ def _tensor(entry: _Message, data: bytes) -> np.ndarray:
         raise _DamageError(f"{size} bytes for float32 of shape {tuple(shape)}")
     if offset + size > len(data):
         raise _DamageError(
-            f"bytes {offset} to {offset + size} of a data file of {len(data)}: it is cut short"
+            f"bytes {offset} to {offset + size} of a data file of {len(data)}: it is truncated"
         )
     content = data[offset : offset + size]
     if crc32c(content) != _unmask(_integer(entry, 6, 0)):
@@ -262,12 +262,12 @@ def _unmask(masked: int) -> int:
 
 
 def prefix_of(path: Path) -> Path:
-    """The prefix, also when one of its files was given."""
+    """The bundle's prefix, from the prefix or from one of its files."""
     return Path(re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", str(path)))
 
 
 def files_of(prefix: Path) -> list[Path]:
-    """The bundle's files that are there, sorted; not the graph in ``.meta``, which is not read."""
+    """The bundle's existing files, sorted, without the graph in ``.meta``, which is not read."""
     return sorted(
         path
         for path in prefix.parent.glob("*")

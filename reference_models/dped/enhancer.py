@@ -25,7 +25,7 @@ from wespe_bench.options import split_options
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
 
-#: What ``dped:demo`` and ``wespe:demo`` are: made by `reference_models.demo`.
+#: The files of ``dped:demo`` and ``wespe:demo``, made by `reference_models.demo`.
 SHIPPED = {
     name: Path(__file__).parents[1] / name / "demo.safetensors" for name in ("dped", "wespe")
 }
@@ -59,7 +59,7 @@ class GeneratorEnhancer:
         self.device = acceleration.choose_device(device, "device=")
         self.precision = precision
         self.max_memory = max_memory
-        #: What decides the pixels. Where the stores lie does not, so memory is not in it.
+        #: All that the pixels depend on; memory is no part, because it does not change them.
         self.fingerprint = (
             f"{self.card.model}:{sha256}:{precision}:{VERSIONS[precision]}"
             f":torch{version_of('torch')}"
@@ -78,8 +78,7 @@ class GeneratorEnhancer:
     def batch(self, images: np.ndarray) -> np.ndarray:
         """uint8 (N, H, W, 3) to float32 of that shape: the network applied to each patch.
 
-        One by one: on a processor a batch is no faster, and so a patch's result cannot
-        depend on its neighbours.
+        One by one: on a CPU a batch is no faster, and a patch's result cannot depend on the others.
         """
         for image in images:
             check_rgb(image)
@@ -87,13 +86,13 @@ class GeneratorEnhancer:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What tables have to say of the checkpoint: model, camera, and how it was made."""
-        told = ("iterations", "photos", "targets", "features")
+        """The checkpoint's model and camera, and how it was made, for run.json and tables."""
+        shown = ("iterations", "photos", "targets", "features")
         return {
             "model": self.card.model,
             "camera": self.card.camera,
             "note": self.card.note,
-            **{name: self.card.training[name] for name in told if name in self.card.training},
+            **{name: self.card.training[name] for name in shown if name in self.card.training},
         }
 
     def check(self, dataset: Dataset) -> None:

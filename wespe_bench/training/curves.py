@@ -1,4 +1,4 @@
-"""What a training writes while it runs: train.csv, curves.png, strips of patches, TensorBoard."""
+"""Files that a training writes while it runs: train.csv, curves.png, previews, TensorBoard."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from wespe_bench.images import quantize, write_png
 
 
 class Journal:
-    """Rows of numbers by iteration: always in ``train.csv``, in TensorBoard when it is installed.
+    """Rows of numbers by iteration, in ``train.csv`` and, when it is installed, in TensorBoard.
 
-    On resuming, rows after the iteration of the state are forgotten: they will come again. Rows
-    that cannot be read are left out, with a warning when it is more than a line cut short.
+    A resumed training deletes the rows after ``iteration``, because it writes them again. Rows
+    that cannot be read are deleted too, with a warning when more than one incomplete line is lost.
     """
 
     def __init__(self, folder: Path, iteration: int) -> None:
@@ -35,7 +35,7 @@ class Journal:
         if iteration and lost > 1:
             warnings.warn(
                 f"{self.path}: damaged from line {len(whole) + 2} on, {lost:,} rows of the curves "
-                "are lost; the training itself goes on as it was",
+                "are lost; the training itself is not affected",
                 stacklevel=2,
             )
         if rows:
@@ -62,12 +62,13 @@ class Journal:
 
 
 def _board(folder: Path, step: int) -> Any:
-    """TensorBoard's writer from ``step`` on; None, with a warning, when its import fails."""
+    """A TensorBoard writer from ``step`` on; None, with a warning, when its import fails."""
     try:
         from torch.utils.tensorboard import SummaryWriter
-    except Exception as error:  # installed, and does not fit what else is
+    except Exception as error:  # installed, but incompatible with another package
         warnings.warn(
-            f"no TensorBoard ({one_line(error)[:160]}); train.csv has it all", stacklevel=3
+            f"no TensorBoard ({one_line(error)[:160]}); train.csv has the numbers",
+            stacklevel=3,
         )
         return None
     return SummaryWriter(str(folder), purge_step=step)
@@ -84,7 +85,7 @@ def _csv(names: Sequence[str], rows: Sequence[Mapping[str, float]], *, header: b
 
 
 def read(folder: Path) -> list[dict[str, float]]:
-    """The rows of ``train.csv`` up to the first that is damaged, or cut short by a kill."""
+    """The rows of ``train.csv`` before the first one that is damaged or incomplete."""
     path = folder / "train.csv"
     if not path.is_file():
         return []
@@ -102,7 +103,7 @@ def read(folder: Path) -> list[dict[str, float]]:
 
 
 def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
-    """A dozen points of every curve, for a model card."""
+    """Twelve points of every column at most, to four digits, for a model card."""
     if not rows:
         return {}
     chosen = [rows[i] for i in sorted({round(i) for i in np.linspace(0, len(rows) - 1, 12)})]
@@ -110,7 +111,7 @@ def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
 
 
 def draw(folder: Path) -> None:
-    """Write ``curves.png``: every column of train.csv over the iterations, a panel each."""
+    """Write ``curves.png``: each column of train.csv over the iterations, one panel per column."""
     rows = read(folder)
     if len(rows) < 2:
         return
@@ -139,7 +140,12 @@ def draw(folder: Path) -> None:
 
 
 def strip(path: Path, rows: Sequence[Tensor]) -> None:
-    """Write patches as PNG: each of ``rows``, float (N, 3, H, W) on [0, 1], is a line of N."""
+    """Write batches of patches as one PNG.
+
+    Args:
+        path: The file.
+        rows: float (N, 3, H, W) on [0, 1] each; a batch is one row of N patches.
+    """
     lines = []
     for row in rows:
         patches = row.detach().float().cpu().permute(0, 2, 3, 1).numpy()
