@@ -15,13 +15,13 @@ from wespe_bench.images import write_png
 #: A frozen training of seconds, on random weights of width 2.
 FROZEN = (
     *("ffs", "train", "ratings", "--out", "out", "--vgg", "random", "--width", "2"),
-    *("--mode", "frozen", "--prep", "native", "--device", "cpu", "--jobs", "2"),
+    *("--mode", "frozen", "--prep", "native", "--device", "cpu", "--jobs", "0"),
 )
 
 #: A full one.
 FULL = (
     *("ffs", "train", "ratings", "--out", "out", "--vgg", "random", "--width", "4"),
-    *("--mode", "full", "--prep", "native", "--device", "cpu", "--jobs", "2"),
+    *("--mode", "full", "--prep", "native", "--device", "cpu", "--jobs", "0"),
     *("--batch", "5", "--epochs", "3", "--lr", "1e-3"),
 )
 

@@ -43,7 +43,7 @@ def run(options: tuple[str, ...], *more: str) -> Path:
 
 
 def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb) -> None:
-    result = command(*FROZEN)
+    result = command(*FROZEN, "--jobs", "2")
     assert result.returncode == 0, result.stderr
     assert "random VGG weights" in result.stderr  # said loudly
     assert "test accuracy" in result.stdout
