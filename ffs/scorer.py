@@ -78,8 +78,8 @@ def ffs(
 
 
 def own() -> Path:
-    """Where ``ffs`` alone looks for a rater."""
-    return models.models_folder() / "ffs.safetensors"
+    """The rater of ``ffs`` alone."""
+    return models.imported("ffs.safetensors")
 
 
 def load(argument: str = "") -> Metric:
@@ -90,8 +90,8 @@ def load(argument: str = "") -> Metric:
     """
     if not argument and not own().is_file():
         raise InputError(
-            f"ffs: no rater in {own()}; train one (wespe-bench ffs train) and name it, ffs:FILE, "
-            f"or put it there; for a demonstration take {STAND_IN}"
+            f"ffs: no rater at {models.looked_in('ffs.safetensors')}; train one (wespe-bench ffs "
+            f"train) and name it, ffs:FILE, or put it there; for a demonstration take {STAND_IN}"
         )
     metric = _load(argument or str(own()), f"ffs:{argument}" if argument else "ffs", "rater")
     return metric

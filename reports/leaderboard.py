@@ -126,7 +126,7 @@ def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> st
         lines = [heads, ["--:", ":--", *("--:" for _ in heads[2:])]]
         for entry in board.entries:
             cells = [_cell(board, entry, column) for column in table.columns]
-            added = " (added)" if entry.card else ""
+            added = " (added, not verified)" if entry.card else ""
             lines.append(
                 [_rank(entry.mean_rank), markdown(entry.label) + added, _n(board, entry), *cells]
             )
@@ -202,7 +202,8 @@ def _view(board: Standings, entry: Entry, column: Column) -> dict[str, object]:
 def _about(entry: Entry) -> str:
     if entry.card is None:
         return ""
-    return f"added; {plain(entry.card.enhancer)} {plain(entry.card.fingerprint)[:40]}".strip()
+    made = f"{plain(entry.card.enhancer)} {plain(entry.card.fingerprint)[:40]}"
+    return f"added, not verified; {made}".strip()
 
 
 def _n(board: Standings, entry: Entry) -> str:

@@ -82,7 +82,9 @@ def notes(table: Table) -> Notes:
         )
     if any(column.metric == "cornia" for column in table.columns):
         general.append(
-            "Our CORNIA model compares versions of one photo, not photos; scores above 100 occur."
+            "Our CORNIA model compares versions of one photo, not photos; scores above 100 occur. "
+            "A photo of no more than 10,000 patches (106x106 pixels) is scored once, from all of "
+            "them: it has no spread."
         )
     general.extend(f"{column.title}: {column.remark}." for column in table.columns if column.remark)
     conventions = tuple(

@@ -111,7 +111,7 @@ def test_ffs_alone_is_the_rater_in_the_data_folder(
 ) -> None:
     monkeypatch.setenv("WESPE_DATA", str(tmp_path))
     for name in ("ffs", "ffs.scorer:FFS"):
-        with pytest.raises(InputError, match=r"no rater in .*ffs train.*ffs-standin"):
+        with pytest.raises(InputError, match=r"no rater at .*ffs train.*ffs-standin"):
             load_metric(name)
     write_rater(tmp_path / "models" / "ffs.safetensors")
     assert load_metric("ffs") is load_metric("ffs.scorer:FFS")

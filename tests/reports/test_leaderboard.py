@@ -187,7 +187,7 @@ def test_a_card_is_taken_and_kept(runs: Path, stranger: Path, verb: Command) -> 
     assert verb("leaderboard", "--runs", runs, "--add", stranger).returncode == 0
     stranger.unlink()
     again = verb("leaderboard", "--runs", runs)
-    assert "Theirs (added)" in again.stdout
+    assert "Theirs (added, not verified)" in again.stdout
     page = (runs / "leaderboard" / "leaderboard.html").read_text("utf-8")
     assert "added/photos/Theirs.json" in page
     assert "cannot be checked here" in page

@@ -252,7 +252,8 @@ def _synthetic(config: Fit) -> tuple[list[Any], None, dict[str, Any], list[str]]
         "title": "own CORNIA model",
         "unit": "own scale",
         "summary": (
-            "own scale from 0 (pristine) to 100; fitted without human scores on {photos} photos"
+            "own scale: about 0 (pristine) to 100 and above; fitted without human scores on "
+            "{photos} photos"
         ),
         "higher_is_better": False,
         "distortions": list(kinds),

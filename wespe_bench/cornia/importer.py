@@ -220,7 +220,7 @@ class ImportCornia:
     folder: Path
     """The folder of the three .mat files."""
     out: str = ""
-    """The model to write (default: models/cornia_live.safetensors below $WESPE_DATA)."""
+    """The model to write (default: cornia_live.safetensors beside hosa's)."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,8 @@ class ImportHosa:
     folder: Path
     """The folder of the three .mat files."""
     out: str = ""
-    """The model to write (default: where the metric hosa looks, models/ below $WESPE_DATA)."""
+    """The model to write (default: where the metric hosa looks, $WESPE_DATA/models or your data
+    folder, ~/.local/share/wespe-bench/models)."""
 
 
 def main_cornia(config: ImportCornia) -> int:
@@ -251,7 +252,7 @@ def main_cornia(config: ImportCornia) -> int:
 def main_hosa(config: ImportHosa) -> int:
     """The verb ``import hosa``."""
     _check_folder(config.folder)
-    out = Path(config.out) if config.out else hosa.imported()
+    out = Path(config.out) if config.out else models.models_folder() / hosa.NAME
     card = convert_hosa(config.folder, out)
     spec = f"hosa:{out}" if config.out else "hosa"
     print(f"{out}: {card['title']}; score with --metrics {spec}")

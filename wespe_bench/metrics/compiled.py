@@ -51,7 +51,13 @@ def contracted(function: _Function) -> _Function:
 
 def _compile(function: _Function, **options: Any) -> _Function:
     options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-    return numba.njit(function, **options)  # type: ignore[no-any-return]
+    # NUMBA_DISABLE_JIT is for debugging the user's own loops: ours would take minutes a photo.
+    settings = vars(numba.config)
+    disabled, settings["DISABLE_JIT"] = settings["DISABLE_JIT"], 0
+    try:
+        return numba.njit(function, **options)  # type: ignore[no-any-return]
+    finally:
+        settings["DISABLE_JIT"] = disabled
 
 
 class _Kept(NullCache):

@@ -11,7 +11,8 @@ Convention, as the authors' release:
 6. a linear function of them, fitted as nu-SVR.
 
 The release draws its patches at random. Here they follow from the photo's pixels and the
-seed, and several draws are averaged; their standard deviation is the extra "spread".
+seed, and several draws are averaged; their standard deviation is the extra "spread". A photo of
+no more than 10,000 patches (106x106 pixels) is scored once, from all of them.
 
 Three kinds of model, never in one column: the one that ships (``cornia``), which is our own
 and was fitted without human scores (``wespe-bench cornia fit``); any other file of `fit`
@@ -312,6 +313,7 @@ CORNIA = Metric(
     full_reference=False,
     compute=cornia,
     title="own CORNIA model",
-    summary="own scale from 0 (pristine) to 100; fitted without human scores on 10 photos",
+    summary="own scale: about 0 (pristine) to 100 and above; fitted without human scores "
+    "on 10 photos",
     golden=("1+draws5+5762d21b4324", 110.71279701391714),
 )

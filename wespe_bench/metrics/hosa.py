@@ -47,6 +47,9 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
 _NEIGHBOURS = 5
 _CROP = 2
 _GRID = 10_000
+#: The file of the imported model.
+NAME = "hosa.safetensors"
+
 #: The smallest side: a patch, and the border that the release leaves out.
 SMALLEST = SIDE + 2 * _CROP
 _CHUNK = 500
@@ -81,8 +84,8 @@ def read(path: Path) -> Model:
 
 
 def imported() -> Path:
-    """Where ``wespe-bench import hosa`` puts the model."""
-    return models.models_folder() / "hosa.safetensors"
+    """The model that ``wespe-bench import hosa`` made."""
+    return models.imported(NAME)
 
 
 def grid(image: np.ndarray) -> np.ndarray:
@@ -176,8 +179,8 @@ def load(argument: str = "") -> Metric:
     """
     if not argument and not imported().is_file():
         raise InputError(
-            f"hosa: no model in {imported()}; it is the authors' and not part of wespe-bench: "
-            "get their release, then wespe-bench import hosa FOLDER"
+            f"hosa: no model at {models.looked_in(NAME)}; it is the authors' and not part of "
+            "wespe-bench: get their release, then wespe-bench import hosa FOLDER"
         )
     path = Path(argument) if argument else imported()
     return _load(argument, path, models.stamp(path))

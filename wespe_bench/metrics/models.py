@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,35 @@ _LONGEST = 500
 
 
 def models_folder() -> Path:
-    """Where imported models are kept: ``models`` below ``$WESPE_DATA`` (default ``data/``)."""
-    return provenance.data_folder() / "models"
+    """Where imported models are kept, found from every folder: ``$WESPE_DATA/models`` if set.
+
+    Else ``wespe-bench/models`` below ``$XDG_DATA_HOME`` or ``~/.local/share``; ``data/models`` for
+    a user without a home.
+    """
+    return _folders()[0]
+
+
+def _folders() -> list[Path]:
+    """Where models are looked for. Earlier versions kept them below the current folder."""
+    here = provenance.data_folder() / "models"
+    if os.environ.get("WESPE_DATA"):
+        return [here]
+    try:
+        shared = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    except RuntimeError:
+        return [here]
+    return [shared / "wespe-bench" / "models", here]
+
+
+def imported(name: str) -> Path:
+    """The imported model of a file name where there is one, else where it would be kept."""
+    found = (folder / name for folder in _folders())
+    return next((path for path in found if path.is_file()), models_folder() / name)
+
+
+def looked_in(name: str) -> str:
+    """The places where `imported` looks, for a message."""
+    return " or ".join(str(folder.absolute() / name) for folder in _folders())
 
 
 def write(path: Path, kind: str, tensors: Mapping[str, np.ndarray], card: Mapping[str, Any]) -> str:

@@ -70,7 +70,7 @@ def test_the_name_alone_means_what_was_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WESPE_DATA", str(tmp_path))
-    with pytest.raises(InputError, match=r"no model in .*import hosa FOLDER"):
+    with pytest.raises(InputError, match=r"no model at .*import hosa FOLDER"):
         load_metric("hosa")
     write_hosa(tmp_path / "models" / "hosa.safetensors")
     metric = load_metric("hosa")
@@ -81,6 +81,26 @@ def test_the_name_alone_means_what_was_imported(
     assert other.title.startswith("HOSA (test) other (")
     with pytest.raises(InputError, match="no such file"):
         load_metric("hosa:elsewhere.safetensors")
+
+
+def test_an_imported_model_is_found_from_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WESPE_DATA")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "mine"))
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    with pytest.raises(
+        InputError, match=r"/mine/wespe-bench/models/hosa\.\S+ or \S*/a/data/models/"
+    ):
+        load_metric("hosa")
+    # Where earlier versions kept it, it is found as long as there is no other.
+    write_hosa(tmp_path / "a" / "data" / "models" / hosa.NAME, seed=1)
+    here = load_metric("hosa").version
+    write_hosa(tmp_path / "mine" / "wespe-bench" / "models" / hosa.NAME)
+    mine = load_metric("hosa").version
+    monkeypatch.chdir(tmp_path)
+    assert load_metric("hosa").version == mine != here
 
 
 @pytest.mark.shared_data

@@ -147,3 +147,24 @@ def test_every_metric_is_a_record_with_its_name() -> None:
         assert isinstance(metric, Metric)
         assert metric.name == name
         assert metric.title and metric.summary and metric.version
+
+
+def test_loops_are_compiled_whatever_numba_was_told() -> None:
+    """NUMBA_DISABLE_JIT is for the user's own loops."""
+    code = (
+        "import numpy as np, numba\n"
+        "from wespe_bench.registry import load_metric\n"
+        "a = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)\n"
+        "print(load_metric('psnr').compute(a, a + 1), numba.config.DISABLE_JIT,"
+        " numba.njit(lambda x: x).__class__.__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    value, disabled, kind = done.stdout.split()
+    assert float(value) == pytest.approx(20 * np.log10(255), abs=1e-9)
+    assert (disabled, kind) == ("1", "function")
