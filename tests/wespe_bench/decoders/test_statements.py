@@ -204,7 +204,7 @@ BROKEN = profile("Adobe RGB")[:200]
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (lambda: by_pillow(PIXELS, "JPEG", icc_profile=BROKEN), "unusable and ignored"),
+        (lambda: by_pillow(PIXELS, "JPEG", icc_profile=BROKEN), "cannot be used"),
         (lambda: by_pillow(PIXELS, "PNG", icc_profile=profile("sRGB")), ""),
         (lambda: by_pillow(PIXELS, "PNG"), ""),
         (lambda: with_chunks(by_pillow(PIXELS, "PNG"), gama(1.8)), "gamma 1.8 (gAMA)"),
@@ -273,7 +273,7 @@ def test_tiffs_own_chromaticities_and_curves() -> None:
     data = _tiff(DEEP, photometric="rgb", extratags=tags)
     expected = levels(DEEP / 65535, P3, power(2.6))
     assert np.abs(read_rgb(data) - expected).max() < 0.72
-    assert read_photo(data).colours == "Display P3, its own curve (EXIF)"
+    assert read_photo(data).colours == "converted from Display P3, its own curve (EXIF)"
 
 
 def test_exif_gamma() -> None:
