@@ -24,7 +24,7 @@ from typing import Any
 from wespe_bench import atomic, provenance, reading
 from wespe_bench.datasets.tree import usable
 from wespe_bench.errors import InputError
-from wespe_bench.runs import disarmed
+from wespe_bench.runs import escape_csv_formula
 
 #: The layout's number; a file with a larger one is a newer wespe-bench's.
 SCHEMA = 1
@@ -237,7 +237,7 @@ def armed(value: Any) -> str:
     ("'=1+1", "''tis", '7')
     """
     text = str(value)
-    return f"'{text}" if text.startswith("'") else str(disarmed(text))
+    return f"'{text}" if text.startswith("'") else str(escape_csv_formula(text))
 
 
 def unarmed(cell: str) -> str:

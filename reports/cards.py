@@ -1,8 +1,8 @@
-"""A run's card: one JSON file with its scores, photo by photo, to rank it elsewhere.
+"""A run's card: one JSON file with its scores, photo by photo, to rank the run elsewhere.
 
 A card names the method, the data set's revision, each metric's version and the libraries; it
-holds no path and no command. Cards come from strangers: nothing in one is believed before it
-is checked, and means are taken anew from its scores.
+holds no path and no command. Cards come from strangers: every field is checked, and means are
+computed again from the scores.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Layout number of a card; a reader refuses a larger one.
 SCHEMA = 1
 
-# Farther from 0 than this is no finite score of any metric: sums of them would not hold.
+# Finite scores farther from 0 than this are refused: their sums would overflow.
 _FARTHEST = 1e100
 
 # Of a card's warnings as many are shown, each of as many characters at most.
@@ -43,7 +43,7 @@ _LARGEST = 64_000_000
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a card says, checked: texts are short and of one line, scores are numbers.
+    """The checked content of a card: texts are one short line, scores are numbers.
 
     ``scores`` maps a metric to a value per sample (infinite allowed, None where there is none);
     ``source`` is the file it came from.
@@ -100,7 +100,7 @@ def make_card(
     metrics: Mapping[str, Metric],
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The card of one run as JSON knows it.
+    """The card of one run, as an object for JSON.
 
     ``head`` is its run.json, ``scores`` its rows, ``cells`` its column and cell of each metric,
     ``warnings`` what its enhancer warned of.
@@ -109,11 +109,11 @@ def make_card(
     images = scores.drop_duplicates("sample").set_index("sample")["image_sha256"]
     results = [[sample, str(images[sample])] for sample in samples]
     values: dict[str, list[float | str | None]] = {}
-    told: dict[str, Any] = {}
+    stated: dict[str, Any] = {}
     for name, (column, cell) in cells.items():
         rows = scores[scores["metric"] == name].set_index("sample")["value"]
         values[name] = [_written(rows.get(sample)) for sample in samples]
-        told[name] = {
+        stated[name] = {
             "version": column.version,
             "title": column.title,
             "unit": column.unit,
@@ -137,7 +137,7 @@ def make_card(
             "note": head["dataset"].get("note", ""),
             "n": len(samples),
         },
-        "metrics": told,
+        "metrics": stated,
         "samples": samples,
         "scores": values,
         "scores_sha256": _digest([samples, values]),
@@ -155,7 +155,7 @@ def write_card(path: Path, card: Mapping[str, Any]) -> None:
 
 
 def read_card(path: Path) -> Card:
-    """A card from anybody. Raises InputError, one line, for what is missing, odd or damaged."""
+    """Read and check a card. Raises InputError for one that is missing, damaged or invalid."""
     try:
         reading.check_regular(path)
         if path.stat().st_size > _LARGEST:
@@ -185,15 +185,15 @@ def _checked(content: Any) -> Card:
     scores: dict[str, tuple[float | None, ...]] = {}
     written = _of(whole.get("scores"), dict, "scores")
     for name, said in _of(whole.get("metrics"), dict, "metrics").items():
-        told = _of(said, dict, f"metrics.{name}"[:60])
+        record = _of(said, dict, f"metrics.{name}"[:60])
         metrics[name] = Metric(
             name=_line(name, "a metric's name"),
-            version=_line(told.get("version"), "a metric's version"),
-            unit=_line(told.get("unit", ""), "a metric's unit", empty=True),
-            higher_is_better=_of(told.get("higher_is_better"), bool, f"{name}.higher_is_better"),
-            full_reference=_of(told.get("full_reference"), bool, f"{name}.full_reference"),
+            version=_line(record.get("version"), "a metric's version"),
+            unit=_line(record.get("unit", ""), "a metric's unit", empty=True),
+            higher_is_better=_of(record.get("higher_is_better"), bool, f"{name}.higher_is_better"),
+            full_reference=_of(record.get("full_reference"), bool, f"{name}.full_reference"),
             compute=_no_code,
-            title=_line(told.get("title", ""), "a metric's title", empty=True),
+            title=_line(record.get("title", ""), "a metric's title", empty=True),
         )
         values = _of(written.get(name), list, f"scores.{name}"[:60])
         if len(values) != len(samples):
@@ -255,7 +255,7 @@ def _number(value: Any) -> float | None:
 
 
 def _check_possible(name: str, values: tuple[float | None, ...]) -> None:
-    """Raise ValueError for scores that the metric cannot give, and where there is none."""
+    """Raise ValueError where there is no score, and for scores that the metric cannot give."""
     known = load_metric(name).possible if name in METRICS else None
     low, high = known or (-math.inf, math.inf)
     there = [value for value in values if value is not None]
@@ -267,7 +267,7 @@ def _check_possible(name: str, values: tuple[float | None, ...]) -> None:
 
 
 def _written(value: Any) -> float | str | None:
-    """A number as JSON can say it."""
+    """A number as JSON can hold it: infinities as texts, NaN as null."""
     if value is None or math.isnan(value):
         return None
     return float(value) if math.isfinite(value) else str(float(value))

@@ -1,4 +1,4 @@
-"""What a table is made of: cells, the columns they stand in, the table of one data set."""
+"""The parts of a table: cells, columns, and the table of one data set."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One number of a table and what it rests on.
+    """One number of a table, and the photos it is over.
 
     ``n`` photos enter the mean; ``n_infinite`` more had an infinite value (identical
     images) and are only counted; ``n_expected`` is what the data set offers this metric;
-    ``n_clamped`` photos had a negative MS-SSIM term that was taken as 0.
-    ``mean``, ``low``, ``high`` (95% interval) and ``standard_error`` are NaN where there is
-    none: in a cell without value (``reason`` says why), and, but for the mean, at n = 1.
+    ``n_clamped`` photos had a negative MS-SSIM term, taken as 0. ``mean``, ``low``, ``high`` (95%
+    interval) and ``standard_error`` are NaN in a cell without a value (``reason`` says why it
+    has none); at n = 1 only the mean is a number.
     ``best`` marks the best mean of the column.
     """
 
@@ -40,9 +40,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One metric as a table shows it; ``higher_is_better`` is None where nobody says.
+    """One metric as a table shows it; ``higher_is_better`` is None where it is unknown.
 
-    ``remark`` says why no cell of the column is marked best although several have values.
+    ``remark`` says why no cell is marked best although several have values.
     """
 
     metric: str
@@ -72,7 +72,7 @@ class Column:
         return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
     def show_cell(self, cell: Cell) -> tuple[str, str]:
-        """The mean as every table prints it, and its interval in brackets, empty without one.
+        """The mean as every table prints it, and its interval in brackets (empty without one).
 
         >>> Column("psnr", "PSNR").show_cell(Cell("a", "d", "psnr", mean=3, low=-1, high=7))
         ('3.000', '[−1.000, 7.000]')
@@ -88,7 +88,7 @@ class Column:
 class Table:
     """Methods x metrics on one data set.
 
-    ``used`` are the photos every cell is about; ``left_out`` those that ``common`` dropped
+    ``used`` are the photos that every cell is over; ``left_out`` those that ``common`` dropped
     because some method lacks them. Rows come in the order of ``methods``.
     """
 

@@ -1,4 +1,4 @@
-"""What would make a table lie, refused with the command that mends it."""
+"""Checks before scores share a table. Each error names the command that repairs it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """The commands that messages recommend."""
+    """The commands that error messages recommend."""
 
     root: Path | None
     #: The verb that makes the table, with what goes before the folder.
@@ -44,9 +44,9 @@ def check_runs(scores: pd.DataFrame, dataset: str, remedy: Remedy) -> None:
     """
     revisions = scores.groupby("revision")["run"].unique()
     if len(revisions) > 1:
-        told = "; ".join(f"{str(r)[:12]} in {_some(runs)}" for r, runs in revisions.items())
+        where = "; ".join(f"{str(r)[:12]} in {_some(runs)}" for r, runs in revisions.items())
         raise InputError(
-            f"data set {dataset!r} has {len(revisions)} revisions ({told}), which cannot share a "
+            f"data set {dataset!r} has {len(revisions)} revisions ({where}), which cannot share a "
             f"table; make the older ones again with the commands in their run.json, or report each "
             f"alone: {remedy.report(str(revisions.iloc[0][0]))}"
         )
@@ -77,9 +77,9 @@ def check_column(rows: pd.DataFrame, metric: str, dataset: str, remedy: Remedy) 
     ):
         runs = rows.groupby(key)["run"].unique()
         if len(runs) > 1:
-            told = "; ".join(f"{value} in {_some(of)}" for value, of in runs.items())
+            where = "; ".join(f"{value} in {_some(of)}" for value, of in runs.items())
             raise InputError(
-                f"{metric} on {dataset!r} has {len(runs)} {what} ({told}), which cannot share a "
+                f"{metric} on {dataset!r} has {len(runs)} {what} ({where}), which cannot share a "
                 f"column; {advice}"
             )
     doubled = rows[rows.duplicated(["run", "sample"])]
@@ -111,10 +111,10 @@ def check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy:
 
 
 def _folder_of(runs: Iterable[str]) -> str:
-    """The folder that all these runs are in, empty where they have none in common."""
+    """The folder that all these runs are in; empty where they have none in common."""
     try:
         return os.path.commonpath([Path(run).parent for run in runs])
-    except ValueError:  # paths from the root and from here
+    except ValueError:  # absolute and relative paths mixed
         return ""
 
 

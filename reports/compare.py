@@ -18,7 +18,7 @@ from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.places import place
 from wespe_bench.run import print_left_out
-from wespe_bench.runs import disarmed, folder_name
+from wespe_bench.runs import escape_csv_formula, folder_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def compare(
 
 
 def one_sentence(runs: Path, a: str, b: str) -> str:
-    """What the first metric says of two labels, for the end of a demo."""
+    """The headline of a comparison of two labels, for the end of a demo."""
     return headline(compare_methods([a, b], runs=runs))
 
 
@@ -97,7 +97,7 @@ def _default_folder(runs: Path, found: Comparison) -> Path:
 
 
 def as_markdown(found: Comparison, strip: Path | None = None) -> str:
-    """A headline, a table a rival, a sentence a metric, notes, the photos that differ most."""
+    """A headline; for each rival a table and sentences; notes; the photos that differ most."""
     labels = [markdown(method.label) for method in found.methods]
     parts = [f"## {labels[0]} against {' and '.join(labels[1:])} on {markdown(found.dataset)}"]
     parts.append(f"**{markdown(headline(found))}**")
@@ -153,10 +153,10 @@ def _extremes(found: Comparison) -> list[str]:
         picks = most_different(one)
         if not picks:
             continue
-        told = [f"{plain(sample)} ({one.column.show(value)})" for sample, value in picks]
+        shown = [f"{plain(sample)} ({one.column.show(value)})" for sample, value in picks]
         lines.append(
             f"{plain(one.a)} and {plain(rival)} differ most in {plain(one.column.title)} on: "
-            f"{', '.join(told)}."
+            f"{', '.join(shown)}."
         )
     return lines
 
@@ -200,10 +200,10 @@ def _spread(means: tuple[float, ...]) -> float:
 
 
 def as_csv(found: Comparison, strip: Path | None = None) -> str:
-    """The tidy frame; what a spreadsheet would run as a formula gets an apostrophe."""
+    """The tidy frame; formulas are escaped for spreadsheets."""
     frame = as_frame(found)
     for column in frame.select_dtypes(exclude="number").columns:
-        frame[column] = frame[column].map(disarmed)
+        frame[column] = frame[column].map(escape_csv_formula)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
@@ -236,6 +236,6 @@ def as_json(found: Comparison, strip: Path | None = None) -> str:
 
 
 def _plain_number(value: Any) -> Any:
-    """What JSON can say: no NaN, no numpy."""
+    """A value that JSON can hold: None for NaN and infinity, Python numbers for numpy's."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -30,11 +30,11 @@ class Difference:
     """One metric of methods ``a`` and ``b`` on the ``n`` photos that both have.
 
     ``mean_a``, ``mean_b`` and ``difference`` (a - b) with its 95% interval are over the photos
-    where both scores are finite; ``n_infinite`` photos more have an infinite one and count in
-    the ranks only. ``higher``, ``equal`` and ``lower`` count photos by the sign of a - b. ``p``
+    where both scores are finite; ``n_infinite`` more have an infinite score and count in the
+    rank test only. ``higher``, ``equal`` and ``lower`` count photos by the sign of a - b. ``p``
     is the signed-rank test's, ``p_holm`` the same corrected for all tests of the comparison;
     ``effect`` is the rank-biserial correlation. ``lacking`` names, for each method, the photos
-    it should have a score of and has none. ``seed_means_a`` and ``_b`` hold a mean per seed.
+    that it has no score of but should. ``seed_means_a`` and ``_b`` hold a mean per seed.
     Intervals are NaN below `reports.paired.FEWEST` photos.
     """
 
@@ -62,20 +62,20 @@ class Difference:
 
     @property
     def shown(self) -> bool:
-        """Whether there is a difference: the interval leaves 0 out, and so does the test."""
+        """Whether a difference is shown: the interval excludes 0, the rank test is significant."""
         beyond = self.low > 0 or self.high < 0
         return beyond and self.p_holm < paired.LEVEL
 
     @property
     def better(self) -> str:
-        """The label of the better method, empty where none is shown to be."""
+        """The label of the better method; empty where none is shown to be better."""
         if not self.shown or self.column.higher_is_better is None:
             return ""
         return self.a if (self.difference > 0) == self.column.higher_is_better else self.b
 
     @property
     def wins(self) -> int:
-        """On how many photos ``a`` is better, or higher where nobody says which is better."""
+        """On how many photos ``a`` is better, or higher where the metric has no direction."""
         return self.lower if self.column.higher_is_better is False else self.higher
 
     @property
@@ -128,11 +128,11 @@ def compare_methods(
     named = find_methods(names, runs, dataset)
     name, methods = named.dataset, named.found
     scores = load(methods, name)
-    told = described(run for method in methods for run in method.runs)
+    descriptions = described(run for method in methods for run in method.runs)
     left_out: list[str] = []
     found: list[Difference] = []
     for number in range(1, len(methods)):
-        found += _against(scores, methods, number, told, metrics, left_out)
+        found += _against(scores, methods, number, descriptions, metrics, left_out)
     if not found:
         raise InputError(f"nothing to compare on {name!r}: {'; '.join(left_out)}")
     corrected = paired.holm([one.p for one in found])
@@ -152,7 +152,7 @@ def _against(
     scores: Scores,
     methods: Sequence[Method],
     number: int,
-    told: dict[str, Metric],
+    descriptions: dict[str, Metric],
     metrics: Sequence[str],
     left_out: list[str],
 ) -> list[Difference]:
@@ -168,7 +168,7 @@ def _against(
     begun = [
         one
         for metric in metrics or every
-        if (one := _pair(scores, methods, number, metric, told, left_out)) is not None
+        if (one := _pair(scores, methods, number, metric, descriptions, left_out)) is not None
     ]
     return _with_intervals(begun)
 
@@ -178,13 +178,13 @@ def _pair(
     methods: Sequence[Method],
     number: int,
     name: str,
-    told: dict[str, Metric],
+    descriptions: dict[str, Metric],
     left_out: list[str],
 ) -> Difference | None:
     """One metric's difference without its interval, or None and a reason in ``left_out``."""
     a, b = methods[0], methods[number]
     rows = scores.rows[scores.rows["metric"] == name]
-    metric = known_metric(name, told)
+    metric = known_metric(name, descriptions)
     if metric is not None and metric.aggregate is not None:
         left_out.append(f"{name} is not a mean over photos; compare the metric it pools")
         return None
@@ -217,7 +217,7 @@ def _pair(
     values_a, values_b = of_a.mean(axis=1), of_b.mean(axis=1)
     apart = paired.differences(values_a, values_b)
     finite = np.isfinite(values_a) & np.isfinite(values_b)
-    column, _ = column_of(name, rows, scores.dataset, Remedy(None), told)
+    column, _ = column_of(name, rows, scores.dataset, Remedy(None), descriptions)
     some = bool(finite.any())
     means = [_seed_means(of[finite]) if some else () for of in (of_a, of_b)]
     return Difference(

@@ -1,4 +1,4 @@
-"""What a report is about, read once from the store: runs, tables, failures."""
+"""The contents of a report, read once: runs, tables, failures."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ class Contents:
 
     @property
     def date(self) -> str:
-        """The day of the newest run, so that the same runs give the same report."""
+        """The day of the newest run; not today, so that the same runs give the same report."""
         return max((run.created[:10] for run in self.runs), default="")
 
     @property
     def facts(self) -> dict[str, tuple[str, ...]]:
-        """What the runs rest on: name -> its distinct values in plain words, none empty."""
-        told = {
+        """How the runs were made: name -> its distinct values; names without any are left out."""
+        every = {
             "Command": [run.command for run in self.runs],
             "Platform": [run.platform for run in self.runs],
             "Device": [run.device for run in self.runs],
@@ -96,7 +96,7 @@ class Contents:
         }
         distinct = {
             name: tuple(dict.fromkeys(filter(None, map(plain, values))))
-            for name, values in told.items()
+            for name, values in every.items()
         }
         return {name: values for name, values in distinct.items() if values}
 
@@ -104,7 +104,7 @@ class Contents:
 def read_contents(path: Path, *, title: str = "", common: bool = False) -> Contents:
     """Read every run at or below ``path``; see `reports.tables.summarize` for ``common``.
 
-    Raises InputError when there is no run, no score, or a table would lie.
+    Raises InputError when there is no run or no score, and where scores must not share a table.
     """
     from wespe_bench.run import described, open_scored
 

@@ -38,10 +38,9 @@ class Row:
 def read_row(
     section: Section, sample: str, methods: Sequence[str], box: Box | None, changed: list[str]
 ) -> Row | None:
-    """The pictures of a photo, and the crops at ``box``.
+    """The pictures of a photo, and their crops at ``box``.
 
-    Without a box it is the square, a fifth of the shorter side, with most detail and most
-    difference between the results. None when fewer than two of its pictures can be read.
+    Without a box `busiest` chooses one. None when fewer than two of its pictures can be read.
     ``changed`` is that of `reports.pictures.shots`.
 
     Raises InputError when the box lies outside.
@@ -73,7 +72,10 @@ def read_row(
 
 
 def busiest(images: Sequence[Image.Image]) -> Box:
-    """The square, a fifth of the shorter side, with most detail and difference in ``images``."""
+    """The square where ``images`` have most detail and differ most.
+
+    Its side is a fifth of the photo's shorter side.
+    """
     from scipy.ndimage import uniform_filter
 
     width, height = images[0].size
@@ -90,7 +92,7 @@ def busiest(images: Sequence[Image.Image]) -> Box:
     window = max(1, side // scale)
     common = small.mean(axis=0)
     detail = uniform_filter(common**2, window) - uniform_filter(common, window) ** 2
-    # Where there is something to see, and the methods show it differently.
+    # High where there is detail and the methods differ.
     apart = uniform_filter(small.std(axis=0), window) * np.sqrt(np.maximum(detail, 0))
     rows, columns = apart.shape
     inside = apart[: max(1, rows - window + 1), : max(1, columns - window + 1)]
@@ -106,7 +108,7 @@ def draw_crops(rows: Sequence[Row], figure: Figure, bottom: float, top: float) -
     headings = columns_of(rows)
     columns, titled = len(headings), set[tuple[str, int]]()
     shapes = [row.size[1] / row.size[0] for row in rows]
-    # A crop is square at most: the column's width is its height.
+    # Heights are in units of a column's width.
     heights = [
         part for row, shape in zip(rows, shapes, strict=True) for part in (shape, _tall(row))
     ]
@@ -136,9 +138,9 @@ def draw_crops(rows: Sequence[Row], figure: Figure, bottom: float, top: float) -
 
 
 def columns_of(rows: Sequence[Row]) -> list[tuple[str, int]]:
-    """The headings of the strip: those of the fullest row, then what others have besides.
+    """The columns of the strip: those of the fullest row, then what other rows add.
 
-    With each its number among equal ones of a row: a method may be called Input.
+    Each is (heading, number among equal headings of its row): a method may be called Input.
     """
     fullest = sorted(rows, key=lambda row: -len(row.panels))
     return list(dict.fromkeys(key for row in fullest for key in _keys(row)))
@@ -150,7 +152,7 @@ def _keys(row: Row) -> list[tuple[str, int]]:
 
 
 def height_of(rows: Sequence[Row]) -> float:
-    """How high the rows are, in widths of a column."""
+    """The height of the rows, in widths of a column."""
     return sum(row.size[1] / row.size[0] + _tall(row) for row in rows)
 
 
@@ -167,7 +169,7 @@ def _outline(left: float, top: float, width: float, height: float) -> Rectangle:
 
 
 def _fitted(image: Image.Image, longest: int) -> np.ndarray:
-    """At most ``longest`` pixels a side; small ones as they are."""
+    """The image scaled down to at most ``longest`` pixels a side; smaller ones unchanged."""
     scale = longest / max(image.size)
     if scale < 1:
         size = max(1, round(image.width * scale)), max(1, round(image.height * scale))

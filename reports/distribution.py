@@ -1,7 +1,7 @@
-"""Distribution plots: every photo's score, the middle half, the mean and its interval.
+"""Plots of the distribution of scores: each photo, the middle half, the mean and its interval.
 
-SVG with a transparent background and real text, one picture for light pages and one for
-dark ones. The same scores give the same bytes.
+SVG with a transparent background and real text, one for light pages and one for dark. The
+same scores give the same bytes.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from reports.text import plain, shorten
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Up to this many photos a row shows each of them; above, evenly spaced order statistics.
+#: A row shows at most this many dots; of more photos, evenly spaced order statistics.
 MOST_POINTS = 150
 
-#: Width of a plot in CSS pixels: letters stay readable on a phone.
+#: Width of a plot in CSS pixels, readable on a phone.
 WIDTH = 340
 
-#: What a reader needs to know to read the plots.
+#: How to read the plots.
 CAPTION = (
     "A dot is a photo. The box holds the middle half of them, and its line is the median. The "
     "diamond is the mean, the bar through it the 95% interval of the mean; the best is in colour."
@@ -36,7 +36,7 @@ CAPTION = (
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours of a plot; text colours have a contrast of 4.5:1 or more on their page."""
+    """Colours of a plot; texts have a contrast of 4.5:1 or more against their page."""
 
     text: str
     muted: str
@@ -52,7 +52,7 @@ THEMES: Mapping[str, Theme] = {
     "dark": Theme("#e6e9ed", "#a4afbb", "#2c333b", "#8694a3", "#95a1ae", "#e6e9ed", "#7cbaff"),
 }
 
-# Letters of a label that a plot shows, so that half of it is left for the scores.
+# Longest label in characters, so that half of the plot is left for the scores.
 _LONGEST = 16
 
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -64,7 +64,7 @@ def height(table: Table) -> int:
 
 
 def label_width(table: Table) -> float:
-    """Inches that the labels take that `draw` shows."""
+    """Width in inches of the labels that `draw` shows."""
     from matplotlib.textpath import TextPath
 
     texts = [shorten(plain(label), _LONGEST) for label in table.methods]
@@ -99,7 +99,7 @@ def draw_svg(
     }
     tall = height(table)
     with mpl.rc_context(settings), warnings.catch_warnings():
-        # A label may use letters that the measuring font lacks; browsers have them.
+        # A label may use letters that this font lacks; browsers have others.
         warnings.simplefilter("ignore")
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         figure = Figure(figsize=(WIDTH / 72, tall / 72))
@@ -118,7 +118,7 @@ def draw_svg(
             transparent=True,
             metadata={"Date": None, "Creator": None},
         )
-    # Letters were placed with the font that travels with matplotlib; shown with the page's.
+    # Laid out with the font that matplotlib ships; shown with the page's.
     return buffer.getvalue().replace(b"'DejaVu Sans'", _FONTS.encode())
 
 
@@ -172,16 +172,16 @@ def caption(table: Table) -> str:
 
 
 def describe(table: Table, column: Column) -> str:
-    """The plot in words, for those who do not see it."""
-    told = []
+    """The plot in words: its alternative text."""
+    means = []
     for label in table.methods:
         cell = table.cell(label, column.metric)
         if cell.has_value:
             best = ", the best" if cell.best else ""
-            told.append(f"{plain(label)} {column.show(cell.mean)}{best}")
+            means.append(f"{plain(label)} {column.show(cell.mean)}{best}")
         else:
-            told.append(f"{plain(label)} none")
-    return f"Distribution of {plain(column.title)} over the photos. Means: {'; '.join(told)}."
+            means.append(f"{plain(label)} none")
+    return f"Distribution of {plain(column.title)} over the photos. Means: {'; '.join(means)}."
 
 
 def _row(
@@ -215,7 +215,7 @@ def _row(
     shown = finite
     if len(finite) > MOST_POINTS:
         shown = finite[np.linspace(0, len(finite) - 1, MOST_POINTS).round().astype(int)]
-    # Spread by the golden ratio: even, and the same every time.
+    # Spread by the golden ratio: even, and the same for the same scores.
     offsets = (np.arange(len(shown)) * 0.6180339887498949) % 1 - 0.5
     axes.plot(
         shown,

@@ -1,4 +1,4 @@
-"""The photos on which two methods differ most, side by side as a strip."""
+"""A strip of the photos on which two methods differ most."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reports.comparison import Comparison, Difference
 from reports.pictures import read_result, read_scored
 from reports.strip import before_after_strip
 
-#: Photos of a strip in favour of each side.
+#: Photos of the strip that favour each method.
 EACH = 2
 
-# Pictures are scaled down to this before they are laid out.
+# Pictures are scaled down to at most this many pixels a side.
 _LARGEST = 900
 
 

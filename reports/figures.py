@@ -27,7 +27,7 @@ from wespe_bench.runs import folder_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Methods that a strip shows when none are named.
+# Methods that a strip shows by default.
 _MOST = 8
 
 #: Width of a figure in inches, and dots an inch of the PNG.
@@ -36,13 +36,13 @@ WIDTH, DPI = 9.0, 200
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """What quality is drawn against: a column of "enhanced", in which unit, from which value on."""
+    """A cost to draw quality against: a column of "enhanced", its unit and its smallest value."""
 
     column: str
     unit: float
     least: float
     axis: str
-    told: str
+    caption: str
 
 
 #: By the figure's name.
@@ -52,7 +52,7 @@ _COSTS = {
         1,
         1e-7,
         "seconds a photo",
-        "the median time an enhancer took for a photo, as noted when it ran",
+        "the median time an enhancer took for a photo, as recorded when it ran",
     ),
     "memory": _Cost(
         "memory",
@@ -87,8 +87,8 @@ _SETTINGS: dict[Any, Any] = {
 class Figures:
     """Figures for a paper: strips with zoomed crops, metrics against each other, quality and time.
 
-    Each is written as PNG and SVG, with a caption that states n and the settings; all captions
-    stand in figures.md as well.
+    Each is written as PNG and SVG, with a caption that states n and the settings; figures.md
+    holds all captions.
 
     Examples:
       wespe-bench figures runs/demo
@@ -110,7 +110,7 @@ class Figures:
 
 
 def main(config: Figures) -> int:
-    """Write the figures of every data set and say where; 3 when pictures for them are gone."""
+    """Write the figures of every data set; returns 3 where runs or pictures are left out."""
     from wespe_bench.arguments import check_out
 
     runs = place(config.runs)
@@ -135,14 +135,14 @@ def main(config: Figures) -> int:
 def _draw_all(
     section: Section, config: Figures, out: Path, name: str
 ) -> tuple[list[tuple[str, str]], list[str]]:
-    """(kind, caption) of each figure that was drawn, and a line a photo that lacks pictures."""
+    """(kind, caption) of each figure drawn, and a line for each photo that lacks pictures."""
     table = section.table
     on = f"{plain(table.dataset)}{f' ({plain(table.note)})' if table.note else ''}"
     settings = f"{on}, {plural(len(table.used), 'photo')}, revision {table.revision[:12]}."
     drawn: list[tuple[str, str, float, Callable[[Figure, float], object]]] = []
 
     rows, missing = _rows(section, config)
-    told = "; ".join(
+    boxes = "; ".join(
         f"{row.sample}, {row.size[0]}x{row.size[1]}, box {' '.join(map(str, row.box))}"
         for row in rows
     )
@@ -153,7 +153,7 @@ def _draw_all(
         drawn.append(
             (
                 "strip",
-                f"Whole photos, and the same box of each, enlarged: {told}.{numbers}"
+                f"Whole photos, and the same box of each, enlarged: {boxes}.{numbers}"
                 f"{_unseen(section, config)}{lacking} {settings}",
                 0.9 * WIDTH / len(crops.columns_of(rows)) * crops.height_of(rows) + 0.35,
                 lambda figure, bottom: crops.draw_crops(
@@ -190,7 +190,7 @@ def _draw_all(
             drawn.append(
                 (
                     kind,
-                    f"Mean and 95% interval of each metric against {cost.told} "
+                    f"Mean and 95% interval of each metric against {cost.caption} "
                     f"({_counts(section, taken)}). {settings}",
                     down * 2.4 + plots.legend_height(len(taken)),
                     functools.partial(
@@ -208,7 +208,7 @@ def _draw_all(
 
 
 def _unseen(section: Section, config: Figures) -> str:
-    """Which methods the strip leaves out, for its caption."""
+    """The methods that the strip leaves out, for its caption."""
     shown = config.methods or _first_methods(section)
     unseen = [
         plain(run.label)
@@ -220,24 +220,24 @@ def _unseen(section: Section, config: Figures) -> str:
 
 
 def _counts(section: Section, taken: Mapping[str, tuple[float, int]]) -> str:
-    """Over how many photos, for whom nothing is noted, and on which machine."""
+    """For a caption: number of photos, methods without a recorded cost, and the machine."""
     counts = sorted({count for _, count in taken.values()})
-    told = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    photos = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     lacking = [plain(label) for label in section.table.methods if label not in taken]
     none = f"; not recorded for {', '.join(lacking)}" if lacking else ""
     runs = [run for run in section.runs if run.label in taken]
     machine = "; ".join(dict.fromkeys(f"{run.platform}, {run.device}" for run in runs))
-    return f"{told} {'photo' if counts == [1] else 'photos'} a method{none}; {plain(machine)}"
+    return f"{photos} {'photo' if counts == [1] else 'photos'} a method{none}; {plain(machine)}"
 
 
 def _first_methods(section: Section) -> tuple[str, ...]:
-    """As many as a strip has room for, without those that show the input, which is there."""
+    """The methods a strip shows by default: as many as fit, without "identity", the input."""
     unprocessed = {run.label for run in section.runs if run.enhancer == "identity"}
     return tuple(label for label in section.table.methods if label not in unprocessed)[:_MOST]
 
 
 def _rows(section: Section, config: Figures) -> tuple[list[crops.Row], list[str]]:
-    """The strip's photos, and which pictures of them are not there to be drawn."""
+    """The strip's photos, and a line for each picture that cannot be drawn."""
     table = section.table
     for name in config.methods:
         if name not in table.methods:
@@ -283,7 +283,7 @@ def _write(stem: Path, caption: str, tall: float, draw: Callable[[Figure, float]
     lines = textwrap.wrap(caption, 135)
     room = 0.16 * len(lines) + 0.12
     with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
-        # A label may use letters that the font lacks; they become boxes.
+        # Letters that the font lacks become boxes.
         warnings.simplefilter("ignore")
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         figure = Figure(figsize=(WIDTH, tall + room), facecolor="white")

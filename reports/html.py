@@ -1,4 +1,4 @@
-"""One HTML file that opens anywhere and asks the network for nothing."""
+"""Renders a template into one HTML file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def render(template: str, styles: Sequence[str], scripts: Sequence[str], **values: Any) -> str:
     """A template with ``values``, its styles and scripts inlined.
 
-    Every value is escaped. The page's policy allows these very styles and scripts, pictures
-    that travel inside it, and nothing else. The same values give the same bytes.
+    Every value is escaped. The page's Content-Security-Policy allows only these styles and
+    scripts (by their hashes) and embedded pictures. The same values give the same bytes.
     """
     import jinja2
 
@@ -48,7 +48,7 @@ def _hash(text: str) -> str:
 
 
 def _safe(text: str) -> object:
-    """Our own style and script, which are no data."""
+    """Marks our own style or script as safe, so that it is not escaped."""
     import markupsafe
 
     return markupsafe.Markup(text)

@@ -1,4 +1,4 @@
-"""How far a mean would move with other photos: intervals from drawing the photos again.
+"""Bootstrap intervals of a mean over photos.
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, the
 percentile interval.
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 #: Bootstrap resamples of each cell.
 RESAMPLES = 5000
 
-#: The same for a metric that aggregates for itself, in Python.
+#: The same for a metric with its own ``aggregate``, which is slow Python.
 POOLED_RESAMPLES = 1000
 
-#: From this many photos on the bootstrap's distribution is computed instead of sampled, unless
-#: a few photos dominate it.
+#: From this many photos on the interval is computed from cumulants instead of sampled, unless
+#: the distribution is too skewed.
 LARGE_N = 1000
 
-# Skewness and excess kurtosis of the resampled mean up to which the computed ends are nearer the
-# truth than sampled ones: 5000 draws leave an error of about 0.04 standard errors.
+# Up to this skewness and excess kurtosis of the resampled mean the computed ends are more exact
+# than sampled ones: 5000 draws leave an error of about 0.04 standard errors.
 _MOST_SKEWED = 0.2
 
 #: Below this many photos an interval by resampling is known to be too narrow.
@@ -41,8 +41,8 @@ def bootstrap_interval(values: np.ndarray, *, resamples: int = RESAMPLES) -> tup
     """95% percentile bootstrap interval of the mean of float64 (n,): (low, high).
 
     Photos are drawn with replacement ``resamples`` times from a fixed seed; the result
-    depends on the values, not on their order. (NaN, NaN) at n = 1, where nothing can be
-    resampled. From `LARGE_N` photos on the same interval is computed, which takes no draws.
+    depends on the values, not on their order. (NaN, NaN) at n = 1. From `LARGE_N` photos on the
+    interval is computed without sampling.
 
     >>> bootstrap_interval(np.array([3.0, 3.0, 3.0]))
     (3.0, 3.0)
@@ -66,14 +66,14 @@ def bootstrap_interval(values: np.ndarray, *, resamples: int = RESAMPLES) -> tup
 
 
 def _computed(values: np.ndarray) -> tuple[float, float] | None:
-    """The ends of the bootstrap's interval from its own cumulants; None where they do not suffice.
+    """The bootstrap's interval from its cumulants; None where these are too far from normal.
 
     The mean of n draws with replacement has the values' mean, a variance of m2 / n, a skewness
     of m3 / m2^1.5 / sqrt(n) and an excess kurtosis of (m4 / m2^2 - 3) / n, m being central
     moments; Cornish and Fisher's expansion (1937) turns them into quantiles.
     """
     centre, scale = values.mean(), values[-1] - values[0]
-    deviations = (values - centre) / scale  # powers of what is at most 1 cannot overflow
+    deviations = (values - centre) / scale  # at most 1, so that powers cannot overflow
     second, third, fourth = (float(np.mean(deviations**power)) for power in (2, 3, 4))
     skewness = third / second**1.5 / math.sqrt(len(values))
     kurtosis = (fourth / second**2 - 3) / len(values)
@@ -94,17 +94,17 @@ def _computed(values: np.ndarray) -> tuple[float, float] | None:
 def pooled_interval(
     rows: pd.DataFrame, aggregate: Callable[[pd.DataFrame], float]
 ) -> tuple[float, float, float]:
-    """The same of a number that is no mean: (low, high, standard error).
+    """The interval of a statistic that is not a mean: (low, high, standard error).
 
     ``aggregate`` is computed on resamples of ``rows``, which are drawn from a fixed seed. The
-    error is NaN where a resample is infinite; all three are at n = 1.
+    error is NaN where a resample is infinite; all three are NaN at n = 1.
     """
     n = len(rows)
     if n < 2:
         return math.nan, math.nan, math.nan
     rng = np.random.default_rng(_SEED)
     draws = np.array([aggregate(rows.iloc[rng.integers(0, n, n)]) for _ in range(POOLED_RESAMPLES)])
-    # A resample of identical photos alone may be infinite; it counts as the largest.
+    # A resample may be infinite (identical photos only); it counts as the largest.
     low, high = np.quantile(draws, _ENDS, method="inverted_cdf")
     error = float(np.std(draws, ddof=1)) if np.isfinite(draws).all() else math.nan
     return float(low), float(high), error

@@ -20,7 +20,7 @@ from wespe_bench import atomic
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
 from wespe_bench.run import open_scored, print_left_out
-from wespe_bench.runs import disarmed, folder_name
+from wespe_bench.runs import escape_csv_formula, folder_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 READING = (
     "Methods are ranked by their mean of each metric, and ordered by the mean of those ranks. "
     f"Brackets hold 95% intervals: the photos are drawn again {RESAMPLES:,} times, the same for "
-    "all methods, and ranked anew. Where intervals overlap, the order may be chance: wespe-bench "
-    "compare tests two methods against each other."
+    "all methods, and the methods ranked again. Where intervals overlap, the order may be chance: "
+    "wespe-bench compare tests two methods against each other."
 )
 
 
@@ -88,7 +88,7 @@ def main(config: Leaderboard) -> int:
 
 
 def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.DataFrame:
-    """The boards as one tidy frame; see `reports.standings.Standings.frame`."""
+    """The standings as one tidy frame; see `reports.standings.Standings.frame`."""
     import pandas as pd
 
     frames = [board.frame() for board in read_standings(place(runs), metrics=metrics)]
@@ -96,7 +96,7 @@ def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.Da
 
 
 def _write_card(board: Standings, entry: Entry, out: Path) -> str:
-    """Write an own run's card; the address of the entry's card from the page."""
+    """Write the card of a run; returns the address of the entry's card, relative to the page."""
     dataset, label = folder_name(board.table.dataset), folder_name(entry.label)
     if entry.run is None:
         return quote(f"added/{dataset}/{label}.json")
@@ -138,7 +138,7 @@ def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> st
 
 
 def notes(boards: Sequence[Standings]) -> list[str]:
-    """What has to be known of the metrics, and of cards from others."""
+    """Warnings about metrics, and about cards from others."""
     found = []
     columns = [column for board in boards for column in board.table.columns]
     if any(column.metric.startswith(("entropy", "bpp")) for column in columns):
@@ -148,8 +148,8 @@ def notes(boards: Sequence[Standings]) -> list[str]:
         )
     if any(entry.card for board in boards for entry in board.entries):
         found.append(
-            "Rows marked as added come from cards: their scores were made elsewhere and cannot be "
-            "checked here."
+            "Rows marked as added come from cards: their scores were made elsewhere and are not "
+            "verified here."
         )
     return found
 
@@ -236,5 +236,5 @@ def _csv(boards: Sequence[Standings]) -> str:
 
     frame = pd.concat([board.frame() for board in boards], ignore_index=True)
     for column in ("dataset", "label", "metric", "unit", "metric_version", "revision"):
-        frame[column] = frame[column].map(disarmed)
+        frame[column] = frame[column].map(escape_csv_formula)
     return str(frame.to_csv(index=False, lineterminator="\n"))

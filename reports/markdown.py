@@ -1,4 +1,4 @@
-"""A report as Markdown: tables that read well as plain text and on any forge."""
+"""A report as Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
 
 
 def markdown_report(contents: Contents) -> str:
-    """The whole report: a section per data set, then where the numbers come from."""
+    """The whole report: a section for each data set, then how the runs were made."""
     parts = [f"# {markdown(contents.title)}", READING + " " + BEST]
     if contents.left_out:
         parts.append("\n".join(f"- {markdown(line)}" for line in contents.left_out))
@@ -24,7 +24,7 @@ def markdown_report(contents: Contents) -> str:
 def markdown_table(table: Table) -> str:
     """Methods x metrics, "mean [low, high]", the best bold, notes beneath.
 
-    Every name is escaped; nothing in it can become a link, a tag or a further column.
+    Every name is escaped.
     """
     found = notes(table)
     head = ["Method", "n", *(_head(column) for column in table.columns)]

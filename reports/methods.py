@@ -47,7 +47,7 @@ def find_methods(names: Sequence[str], runs: Path, dataset: str | None = None) -
     """A `Method` for each name, in their order.
 
     ``runs`` is searched for labels; ``dataset`` may be left out where the named methods share
-    one data set. Raises InputError for an unknown name, runs that cannot be told apart, one
+    one data set. Raises InputError for an unknown name, runs that are not distinct, one
     method named twice, and no or several data sets in common.
     """
     known: Runs | None = None

@@ -1,4 +1,4 @@
-"""What has to stand beneath a table so that its numbers cannot be misread."""
+"""The notes beneath a table of scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reports.cells import Table
 from reports.intervals import LARGE_N, RESAMPLES, SMALL_N
 from reports.text import plain, plural
 
-#: How to read any table, in the words that both the page and the Markdown use.
+#: How to read a table; the page and the Markdown share it.
 READING = (
     "Each number is the mean of one metric over n photos. The brackets hold a 95% interval: "
     f"the photos are drawn again with replacement {RESAMPLES:,} times, and the interval spans "
@@ -21,9 +21,9 @@ BEST = "Bold marks the best mean of a column, whether or not intervals overlap."
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Numbered notes of single cells (``marks`` gives each cell's) and general ones.
+    """Numbered footnotes of cells (``marks`` has the numbers of each cell) and general notes.
 
-    All texts are plain: whoever renders them escapes them.
+    Texts are not escaped: the renderer does that.
     """
 
     numbered: tuple[str, ...]
@@ -95,7 +95,7 @@ def notes(table: Table) -> Notes:
 
 
 def row_n(table: Table, label: str) -> str:
-    """The n of a row: one number, or the range when its cells differ.
+    """The n of a row: one number, or a range where its cells differ.
 
     >>> row_n(Table("d", "r", "", ("m",), (), 4, ()), "m")
     '–'

@@ -1,4 +1,4 @@
-"""A report as one HTML file that opens anywhere and asks the network for nothing."""
+"""A report as one HTML file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from wespe_bench.places import place
 if TYPE_CHECKING:
     from reports.cells import Cell, Column
 
-#: Bytes of inlined photos a page may hold, large ones and those of every photo, so that it
-#: can be sent by mail.
+#: Bytes of embedded pictures, of the large ones and of those of every photo: the page stays
+#: small enough for a mail.
 PICTURE_BYTES = 3_600_000
 PHOTO_BYTES = 4_200_000
 
@@ -35,7 +35,7 @@ def write_report(
     one that was scored: both are left out. ``common``
     restricts each data set to the photos all its methods have.
 
-    Raises InputError when there is nothing to report, when a table would lie (see
+    Raises InputError when there is nothing to report, when scores must not share a table (see
     `reports.tables.summarize`), and when the folder cannot be written.
     """
     path = place(path)
@@ -165,7 +165,7 @@ def _view(section: Section, share: int, quiet: bool) -> _View:
 
 
 def _sorted_by(cell: Cell) -> str:
-    """What a click on the column's head sorts by; empty goes last."""
+    """The sort key of a click on the column's head; empty sorts last."""
     return repr(cell.mean) if cell.has_value else ""
 
 
@@ -186,7 +186,7 @@ def _choices(section: Section, scenes: tuple[pictures.Scene, ...]) -> tuple[tupl
 
 
 def _first_choice(section: Section, choices: tuple[tuple[str, str], ...]) -> int:
-    """What stands beside the input at first: the best method shown, by the first metric."""
+    """The picture shown beside the input at first: of the best method by the first metric."""
     table = section.table
     for column in table.columns:
         sign = {True: 1, False: -1, None: 0}[column.higher_is_better]

@@ -1,7 +1,7 @@
-"""Two methods on the same photos: how far apart, how surely, on how many photos.
+"""Paired statistics of two methods on the same photos.
 
-Everything rests on the differences of one photo's two scores, so that what makes photos easy
-or hard for both drops out. Sources: the studentised ("bootstrap-t") interval, Efron and
+All are computed from the differences of the two scores of each photo, so that what makes a
+photo easy or hard for both cancels. Sources: the studentised ("bootstrap-t") interval, Efron and
 Tibshirani, An Introduction to the Bootstrap (1993), chapter 12.5; Wilcoxon's signed-rank test
 (1945) from scipy; Holm (1979); the matched-pairs rank-biserial correlation, Kerby (2014).
 """
@@ -16,20 +16,20 @@ import numpy as np
 #: Bootstrap resamples of a comparison.
 RESAMPLES = 10_000
 
-#: Two methods differ at this level or not at all.
+#: The significance level.
 LEVEL = 0.05
 
-#: With fewer photos a resample too often holds one photo alone, and no interval can be given.
+#: With fewer photos there is no interval: too many resamples hold a single photo n times.
 FEWEST = 4
 
 _ENDS = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)
 _SEED = 2018
-# Numbers of one block of resamples: it stays in the processor's cache.
+# Numbers in one block of resamples, which should fit the processor's cache.
 _BLOCK = 2**19
 
 
 def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a - b of float64 (n,); where both are the same infinity, the two are equal.
+    """a - b of float64 (n,); where both are the same infinity, 0.
 
     >>> differences(np.array([3.0, np.inf]), np.array([1.0, np.inf]))
     array([2., 0.])
@@ -41,8 +41,8 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def draws(n: int, resamples: int = RESAMPLES) -> Iterator[np.ndarray]:
     """How often each of ``n`` photos is drawn: float64 (some, n), ``resamples`` rows in all.
 
-    Each row sums to n. Drawn with replacement from a fixed seed: the same n gives the same
-    rows, so that methods and metrics are seen on the same resamples.
+    Each row sums to n. Drawn with replacement from a fixed seed: the same n gives the same rows,
+    so that all methods and metrics use the same resamples.
     """
     rng = np.random.default_rng(_SEED)
     step = max(1, _BLOCK // n)
@@ -56,11 +56,10 @@ def draws(n: int, resamples: int = RESAMPLES) -> Iterator[np.ndarray]:
 def intervals(values: np.ndarray, *, resamples: int = RESAMPLES) -> np.ndarray:
     """95% intervals of the means of the columns of finite float64 (n, m): float64 (m, 2).
 
-    Studentised: each resample's deviation from the mean is taken in its own standard errors,
-    and the quantiles of those, instead of 1.96, are laid off from the mean. Where a tail is
-    longer, so is that side; at few photos both are, which the percentile interval of a table
-    misses (it is too narrow below some 20 photos). NaN below `FEWEST` photos; a column
-    without spread is its own interval.
+    Studentised: each resample's deviation from the mean is divided by its own standard error, and
+    the quantiles of these ratios replace 1.96. The interval is longer on the side of a longer
+    tail, and wider with few photos, where the percentile interval of a table is too narrow
+    (below some 20 photos). NaN below `FEWEST` photos; (x, x) for a column of equal values x.
 
     >>> intervals(np.array([[3.0], [3.0], [3.0], [3.0]]))
     array([[3., 3.]])
@@ -84,13 +83,13 @@ def intervals(values: np.ndarray, *, resamples: int = RESAMPLES) -> np.ndarray:
         sums = counts @ both
         mean, square = sums[:, : len(moving)], sums[:, len(moving) :]
         variance = (square - mean**2) * n / (n - 1)
-        # A photo drawn n times has no spread: it lies beyond every quantile.
+        # A resample of one photo n times has no spread: its ratio is infinite.
         alone = variance < 1e-12
         with np.errstate(divide="ignore", invalid="ignore"):
             some = mean / np.sqrt(np.where(alone, 0, variance))
         t[row : row + len(counts)] = np.where(alone & (np.abs(mean) < 1e-12), 0, some)
         row += len(counts)
-    # In units of the mean's standard error both the root of n cancel.
+    # sqrt(n) cancels between the ratio and the standard error.
     low, high = np.quantile(t, _ENDS, axis=0, method="inverted_cdf")
     found[moving, 0] = means[moving] - high * spread[moving]
     found[moving, 1] = means[moving] - low * spread[moving]
@@ -113,7 +112,7 @@ def signed_rank(values: np.ndarray) -> float:
     if not n:
         return 1.0
     if n <= 13 and len(np.unique(np.abs(ranks))) < n:
-        # scipy goes through the same signs one by one, for a second.
+        # As scipy does, but vectorised: it takes a second there.
         signs = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
         middle = np.abs(ranks).sum() / 2
         away = np.abs(signs @ np.abs(ranks) - middle)
@@ -122,9 +121,9 @@ def signed_rank(values: np.ndarray) -> float:
 
 
 def rank_biserial(values: np.ndarray) -> float:
-    """The effect that belongs to the test: from -1 to 1, 0 without any difference.
+    """The effect size of the test: from -1 to 1, 0 without any difference.
 
-    The ranks of positive differences less those of negative ones, as a share of all.
+    The sum of the ranks of positive differences, less that of negative ones, over the total.
 
     >>> rank_biserial(np.array([1.0, 2.0, -3.0]))
     0.0
@@ -134,7 +133,7 @@ def rank_biserial(values: np.ndarray) -> float:
 
 
 def _signed_ranks(values: np.ndarray) -> np.ndarray:
-    """The ranks of the sizes of what is not zero, with the signs of the values."""
+    """The ranks of the absolute values that are not 0, with the values' signs."""
     from scipy import stats
 
     moved = values[values != 0]
@@ -143,7 +142,7 @@ def _signed_ranks(values: np.ndarray) -> np.ndarray:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p values corrected for being several, by Holm's steps down.
+    """p values corrected for multiple tests by Holm's step-down method.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]

@@ -1,7 +1,7 @@
-"""Every photo of a data set to look into: all its scores, and small pictures of it.
+"""Every photo of a data set: all its scores, and small pictures of it.
 
-The page's script makes a sortable list of them, and for one photo a dialog with two pictures
-side by side, their difference and every metric of every method.
+The page's script lists them, sortable, and opens a dialog for one photo: two pictures side by
+side, their difference, and the scores of every method.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from reports.contents import Section
 from reports.pictures import data_uri, shots, spaced
 from reports.text import plain
 
-#: Photos whose scores a page holds, and how many of them with pictures.
+#: At most so many photos of a data set are listed, and so many with pictures.
 MOST, MOST_PICTURED = 2000, 100
 
-# Widths of the pictures, until all of them fit their share.
+# Widths of the pictures, tried in this order until all of them fit the budget.
 _WIDTHS = (360, 300, 240, 180, 120)
 
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """What the script is given, as JSON: ``count`` photos, ``pictured`` of them with pictures."""
+    """The script's input as JSON: ``count`` photos, ``pictured`` of them with pictures."""
 
     count: int
     pictured: int
@@ -100,7 +100,7 @@ def photos(section: Section, budget: int, changed: list[str], *, quiet: bool = F
 
 
 def _encoded(image: Image.Image) -> dict[int, str]:
-    """The picture at every width, as addresses; of small photos, the photo itself."""
+    """The picture at every width, as data: addresses; one narrower than a width as it is."""
     found: dict[int, str] = {}
     for width in _WIDTHS:
         scale = min(1.0, width / image.width)
@@ -124,7 +124,7 @@ def _total(drawn: dict[str, list[tuple[str, str, dict[int, str]]]], width: int) 
 
 
 def _number(value: Any) -> float | str | None:
-    """A score as JSON can say it, to more digits than are shown."""
+    """A score as JSON can hold it, to more digits than are shown."""
     if value is None or math.isnan(value):
         return None
     return float(f"{value:.9g}") if math.isfinite(value) else str(float(value))

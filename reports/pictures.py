@@ -1,4 +1,4 @@
-"""The photos a page shows: small enough to travel inside it."""
+"""The pictures of photos and results that a page embeds, scaled down to fit."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from wespe_bench.images import read_rgb
 from wespe_bench.run import Run
 from wespe_bench.store import result_of
 
-#: How many photos of a data set a page shows, and how wide, until they fit their share.
+#: (photos of a data set, width in pixels), tried in this order until they fit the budget.
 _STEPS = ((4, 900), (4, 720), (4, 560), (3, 480), (2, 400), (1, 320), (1, 200))
 
-# Below this width a photo is shown as its pixels, without loss and without smoothing.
+# Pictures smaller than this are embedded without loss and shown without smoothing.
 _SMALL = 300
 
 
@@ -30,7 +30,7 @@ _SMALL = 300
 class Shot:
     """One picture of a sample: the input, a method's result, or the reference.
 
-    ``values`` are its scores as the page prints them: (metric title, number).
+    ``values`` are its scores as the page prints them: (title of the metric, number).
     """
 
     name: str
@@ -41,7 +41,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One sample and all its pictures, which share ``width`` x ``height`` pixels."""
+    """One sample and its pictures, all of ``width`` x ``height`` pixels."""
 
     sample: str
     width: int
@@ -58,7 +58,7 @@ class Scene:
         return tuple(dict.fromkeys(title for shot in self.shots for title, _ in shot.values))
 
     def value(self, choice: tuple[str, str], metric: str) -> str:
-        """The printed score of the shot (kind, name), empty where it has none."""
+        """The printed score of the shot (kind, name); empty where it has none."""
         for shot in self.shots:
             if (shot.kind, shot.name) == choice:
                 return dict(shot.values).get(metric, "")
@@ -83,8 +83,7 @@ def spaced(names: Sequence[str], count: int) -> list[str]:
 def scenes(section: Section, budget: int, changed: list[str]) -> tuple[Scene, ...]:
     """Photos of a section with the results of every method, at most ``budget`` bytes inlined.
 
-    Which photos is settled by their ids alone; which of their pictures, and ``changed``, see
-    `shots`.
+    The photos are chosen by their ids alone. For their pictures and for ``changed`` see `shots`.
     """
     loaded: dict[tuple[str, int], Scene] = {}
     found: tuple[Scene, ...] = ()
@@ -193,12 +192,12 @@ def read_scored(
 def _values(section: Section, label: str, sample: str) -> tuple[tuple[str, str], ...]:
     if not label:
         return ()
-    told = []
+    found = []
     for column in section.table.columns:
         value = section.value(label, sample, column.metric)
         if value is not None:
-            told.append((plain(column.title), column.show(value)))
-    return tuple(told)
+            found.append((plain(column.title), column.show(value)))
+    return tuple(found)
 
 
 def _uri(image: Image.Image) -> str:
@@ -211,5 +210,5 @@ def _uri(image: Image.Image) -> str:
 
 
 def data_uri(kind: str, data: bytes) -> str:
-    """``data`` as an address that needs no network."""
+    """``data`` as a data: address."""
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

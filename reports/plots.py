@@ -1,4 +1,4 @@
-"""Plots for papers: how metrics agree, how scores are distributed, what quality costs."""
+"""Plots for papers: correlation of metrics, distributions of scores, quality against cost."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def correlation(section: Section) -> tuple[np.ndarray, int]:
 
 
 def draw_correlation(section: Section, figure: Figure, bottom: float) -> int:
-    """A matrix with its numbers; returns over how many results."""
+    """Draw the matrix of `correlation` with its numbers; returns the number of results."""
     found, n = correlation(section)
     names = [f"{plain(c.title)} {c.arrow}".strip() for c in section.table.columns]
     axes = figure.add_axes((0.2, bottom + 0.03, 0.6, 0.85 - bottom))
@@ -63,11 +63,11 @@ def draw_correlation(section: Section, figure: Figure, bottom: float) -> int:
 
 
 def draw_distributions(section: Section, figure: Figure, bottom: float, columns: int) -> None:
-    """A panel a metric, as on the page."""
+    """Draw a panel for each metric, as on the page."""
     shown = section.table.columns
     rows = math.ceil(len(shown) / columns)
     wide = figure.get_figwidth()
-    # Each panel's labels need their room, in inches; what is left is the panels'.
+    # Inches for each panel's labels; the panels share the rest.
     room = 0.15 + distribution.label_width(section.table)
     panel = max(0.5, 0.985 * wide / columns - room)
     grid = figure.add_gridspec(
@@ -82,12 +82,12 @@ def draw_distributions(section: Section, figure: Figure, bottom: float, columns:
 def costs(section: Section, what: str) -> Mapping[str, tuple[float, int]]:
     """(median over photos, over how many) of a column of "enhanced", by method.
 
-    ``what`` is seconds, memory or device_memory (bytes); see `wespe_bench.memory`. Methods that
-    noted none are left out, and those whose results somebody else computed.
+    ``what`` is seconds, memory or device_memory (bytes); see `wespe_bench.memory`. Methods without
+    recorded values are left out, and results that were only copied (``results:``).
     """
     found = {}
     for run in section.runs:
-        if run.enhancer.startswith("results:"):  # what it took is to copy them
+        if run.enhancer.startswith("results:"):  # the cost is that of copying
             continue
         taken = run.results[what].to_numpy(np.float64)
         taken = taken[np.isfinite(taken) & (taken >= 0)]
@@ -97,7 +97,7 @@ def costs(section: Section, what: str) -> Mapping[str, tuple[float, int]]:
 
 
 def legend_height(methods: int) -> float:
-    """Inches that the names above `draw_cost` take."""
+    """Height in inches of the legend of `draw_cost`."""
     return 0.14 + 0.19 * math.ceil(methods / _NAMES_A_LINE)
 
 
@@ -109,7 +109,7 @@ def draw_cost(
     bottom: float,
     columns: int,
 ) -> None:
-    """A panel a metric: mean and interval over what a photo took, on a logarithmic ``axis``."""
+    """Draw a panel for each metric: mean and interval against cost, on a logarithmic ``axis``."""
     shown = section.table.columns
     rows = math.ceil(len(shown) / columns)
     tall = figure.get_figheight()

@@ -1,4 +1,4 @@
-"""Ranks of methods, and how far they would move with other photos."""
+"""Ranks of methods, with bootstrap intervals over the photos."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def rank(values: np.ndarray, higher_is_better: Sequence[bool]) -> Ranks:
 
     ``values`` is float64 (methods, metrics, photos): NaN where there is no score, and all NaN
     where a method lacks the metric. Means are over the photos on which every method with a finite
-    score of the metric has one: one that is perfect (infinite) somewhere is not ranked by its
-    other photos against means over all. Every resample draws the same photos for all methods
-    and metrics.
+    score of the metric has one, so that no method with infinite scores is ranked by a mean over
+    fewer photos than the others. Every resample draws the same photos for all methods and
+    metrics.
     """
     from scipy.stats import rankdata
 
     methods, metrics, photos = values.shape
     signs = np.where(higher_is_better, -1.0, 1.0)
     finite = np.isfinite(values)
-    # A method without any finite score takes no photo from the others.
+    # A method without any finite score must not exclude photos for the others.
     finite = finite & (finite | ~finite.any(axis=2, keepdims=True)).all(axis=0)
     there = finite.any(axis=2)
     flat = np.where(finite, values, 0.0).reshape(methods * metrics, photos).T
@@ -53,14 +53,14 @@ def rank(values: np.ndarray, higher_is_better: Sequence[bool]) -> Ranks:
         """(draws, methods, metrics) from (draws, photos)."""
         total = counts.sum(axis=1, keepdims=True) if whole else counts @ mask
         with np.errstate(divide="ignore", invalid="ignore"):
-            # Rounded, so that equal methods stay equal whatever the order of additions.
+            # Rounded, so that equal methods tie in spite of rounding errors.
             means = np.round(counts @ flat / total, 12)
             means = means.reshape(len(counts), methods, metrics) * signs
         found = np.full(means.shape, np.nan)
         for metric in range(metrics):
             rows = np.flatnonzero(there[:, metric])
             if len(rows):
-                # A resample without any finite score of a method ranks it last.
+                # A method without a finite score in a resample is ranked last there.
                 some = np.nan_to_num(means[:, rows, metric], nan=np.inf)
                 found[:, rows, metric] = rankdata(some, axis=1)
         return found

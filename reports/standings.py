@@ -1,4 +1,4 @@
-"""What a leaderboard shows: every run's cells and ranks, a table a data set, cards added."""
+"""The data behind a leaderboard: for each data set the cells and ranks of runs and added cards."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ Interval = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One method of a board: rank with its interval, overall and a metric (NaN where unranked).
+    """One method: its mean rank, and its rank by each metric, as (rank, low, high).
 
-    It comes from a ``run`` here, or from a ``card`` made elsewhere; the other is None.
+    NaN where it is not ranked. It comes from a ``run`` here or from a ``card`` made elsewhere;
+    the other is None.
     """
 
     label: str
@@ -60,9 +61,10 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Standings:
-    """One data set, best mean rank first. ``partial`` says what is left out and what mends it.
+    """One data set, best mean rank first.
 
-    ``remarks`` tell of infinite scores, and what is made of them, and what enhancers warned of.
+    ``partial`` says which methods are not ranked by a metric, and the command that completes
+    them; ``remarks`` say how infinite scores were treated, and what enhancers warned of.
     """
 
     table: Table
@@ -73,7 +75,7 @@ class Standings:
     remarks: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
-        """A tidy row a method and metric, in the order of the board."""
+        """A tidy row a method and metric, in the order of the ranking."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -98,7 +100,7 @@ class Standings:
                 for column in self.table.columns
                 for cell in (self.table.cell(entry.label, column.metric),)
             ],
-            columns=list(COLUMNS),  # also where nothing is ranked
+            columns=list(COLUMNS),  # so that an empty frame has them too
         )
 
 
@@ -109,12 +111,12 @@ def read_standings(
     cards: Sequence[Card] = (),
     found: tuple[Runs, pd.DataFrame] | None = None,
 ) -> list[Standings]:
-    """A board a data set of the runs at or below ``runs``, with ``cards`` among them.
+    """`Standings` for each data set of the runs at or below ``runs``, with ``cards`` among them.
 
-    A run that lacks photos of a metric has no cell there and is not ranked; the board says so.
-    Metrics that are no mean over photos are left out, unless they are asked for by name, which
-    is refused. ``found`` is what `wespe_bench.run.open_scored` gave of them; without it this
-    reads them, and warns of those that cannot be read.
+    A run that lacks scores of some photos has no cell for that metric and is not ranked by it;
+    `Standings.partial` says so. Metrics that are not a mean over photos are left out; asking for
+    one by name is an error. ``found`` is what `wespe_bench.run.open_scored` gave of the runs;
+    without it they are read here, with a warning for each that cannot be read.
 
     Raises InputError when there is no score, for an unknown metric, for scores that must not
     stand in one table, and for a card that does not belong to the runs (`check_card`).
@@ -126,14 +128,14 @@ def read_standings(
         for line in found[0].left_out:
             warnings.warn(plain(line), stacklevel=2)
     opened, scores = found[0].found, found[1]
-    told = described(opened)
-    _check_metrics(metrics, sorted(scores["metric"].unique()), told)
+    descriptions = described(opened)
+    _check_metrics(metrics, sorted(scores["metric"].unique()), descriptions)
     for card in cards:
         check_card(card, scores, _photos(opened, card.dataset))
     chosen = [
         name
         for name in scores["metric"].unique()
-        if not _pools(name, told) and (not metrics or name in metrics)
+        if not _pools(name, descriptions) and (not metrics or name in metrics)
     ]
     scores = pd.concat([scores, *(card.rows() for card in cards)], ignore_index=True)
     scores = scores[scores["metric"].isin(chosen)]
@@ -148,7 +150,7 @@ def read_standings(
                 {run.label: run for run in opened if run.dataset == dataset},
                 {card.label: card for card in cards if card.dataset == dataset},
                 runs,
-                told,
+                descriptions,
             )
         )
     return boards
@@ -199,25 +201,27 @@ def check_card(card: Card, scores: pd.DataFrame, samples: pd.DataFrame) -> None:
         if metric in versions.index and record.version != versions[metric]:
             raise InputError(
                 f"{name} has {plain(metric)} version {plain(record.version)}, the "
-                f"runs here version {versions[metric]}; it has to be scored again"
+                f"runs here version {versions[metric]}; it must be scored again"
             )
     if not set(card.metrics) & set(versions.index):
         raise InputError(f"{name} has none of the metrics of the runs here")
 
 
-def _check_metrics(asked: Sequence[str], known: Sequence[str], told: Mapping[str, Metric]) -> None:
+def _check_metrics(
+    asked: Sequence[str], known: Sequence[str], descriptions: Mapping[str, Metric]
+) -> None:
     for name in asked:
         if name not in known:
             raise InputError(
                 f"no run has scores of {name!r}{did_you_mean(name, known)}; "
                 f"there are: {', '.join(known)}"
             )
-        if _pools(name, told):
-            raise InputError(f"{name} is no mean over photos; rank by the metric it pools")
+        if _pools(name, descriptions):
+            raise InputError(f"{name} is not a mean over photos; rank by the metric it pools")
 
 
-def _pools(name: str, told: Mapping[str, Metric]) -> bool:
-    metric = known_metric(name, told)
+def _pools(name: str, descriptions: Mapping[str, Metric]) -> bool:
+    metric = known_metric(name, descriptions)
     return metric is not None and metric.aggregate is not None
 
 
@@ -230,7 +234,7 @@ def _board(
     told: Mapping[str, Metric],
 ) -> Standings:
     dataset = str(scores["dataset"].iloc[0])
-    # Before anything is left out: two revisions are no two halves of one.
+    # Checked before incomplete methods are left out, which would hide a second revision.
     check_runs(scores, dataset, Remedy(root))
     scores, partial = _complete(scores, samples, root, told, cards)
     (table,) = summarize(
@@ -265,8 +269,8 @@ def _board(
 
 
 def _remarks(table: Table, values: np.ndarray, ranked: Sequence[Column]) -> tuple[str, ...]:
-    """What was made of infinite ``values``, float64 (methods, metrics, photos)."""
-    told = []
+    """How infinite ``values``, float64 (methods, metrics, photos), were treated."""
+    lines = []
     for at, column in enumerate(ranked):
         infinite = np.isinf(values[:, at])
         if not infinite.any():
@@ -278,33 +282,33 @@ def _remarks(table: Table, values: np.ndarray, ranked: Sequence[Column]) -> tupl
         )
         some = np.isfinite(values[:, at]).any(axis=1)
         left = int(np.isfinite(values[some, at]).all(axis=0).sum()) if some.any() else 0
-        told.append(
+        lines.append(
             f"{plain(column.title)}: infinite for {whose}, left out of that mean; ranks are over "
             f"the {plural(left, 'photo')} where all that have a mean are finite"
         )
-    return tuple(told)
+    return tuple(lines)
 
 
 def _complete(
     scores: pd.DataFrame,
     samples: pd.DataFrame,
     runs: Path,
-    told: Mapping[str, Metric],
+    descriptions: Mapping[str, Metric],
     added: Collection[str],
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The scores without those of a method that lacks photos of a metric, and which these were."""
+    """The scores without those of methods that lack photos of a metric, and a line for each."""
     everything = set(samples["sample"])
     referenced = set(samples.loc[samples["reference"].notna(), "sample"])
     remedy, partial, dropped = Remedy(runs), [], []
     for (run, label, name), rows in scores.groupby(["run", "label", "metric"]):
-        metric = known_metric(str(name), told)
+        metric = known_metric(str(name), descriptions)
         expected = referenced if metric is not None and metric.full_reference else everything
         missing = sorted(expected - set(rows["sample"]))
         if missing:
             names = ", ".join(map(plain, missing[:3])) + (" ..." if len(missing) > 3 else "")
             score = f"score them: {remedy.score(str(run), str(name))}"
             if label in added:
-                score = "who sent its card has to score them"
+                score = "whoever sent its card must score them"
             partial.append(
                 f"{plain(label)} is not ranked by {plain(name)}: it lacks "
                 f"{plural(len(missing), 'photo')} of {len(expected)} ({names}); {score}"

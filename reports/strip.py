@@ -1,4 +1,4 @@
-"""A strip of photos side by side, captioned: the picture for a README."""
+"""Rows of photos side by side with captions, as one picture."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def before_after_strip(
 
     ``rows`` holds a row per sample, and in it for instance before, after and reference:
     uint8 (H, W, 3) each. The panels of a row get one height, chosen so that the row is
-    ``width`` pixels wide with gaps of 8; captions stand inside the panels on a dark label,
-    so that they are readable on any page. Gaps are transparent in PNG and white in JPEG.
+    ``width`` pixels wide with gaps of 8; captions are inside the panels on a dark label,
+    readable on any page. Gaps are transparent in PNG and white in JPEG.
     Written atomically; returns ``out``.
 
     Raises InputError when there is nothing to draw or the ending is another one, and
@@ -63,14 +63,14 @@ def _row(panels: Sequence[tuple[str, np.ndarray]], width: int) -> Image.Image:
         raise InputError(f"{len(panels)} photos do not fit into {width} pixels")
     shapes = [photo.shape[1] / photo.shape[0] for _, photo in panels]
     height = max(1, round(room / sum(shapes)))
-    # Each edge is rounded by itself, so that the last panel ends exactly at the border.
+    # Edges are rounded, not widths, so that the last panel ends exactly at the border.
     edges = np.concatenate([[0.0], np.cumsum(shapes)]) / sum(shapes) * room
     lefts = [round(float(edge)) for edge in edges]
     strip = Image.new("RGBA", (width, height), (255, 255, 255, 0))
     for number, (caption, photo) in enumerate(panels):
         wide = max(1, lefts[number + 1] - lefts[number])
         image = Image.fromarray(photo)
-        # A small patch is shown as its pixels.
+        # Small patches are enlarged without smoothing.
         enlarged = wide >= 2 * image.width
         method = Image.Resampling.NEAREST if enlarged else Image.Resampling.LANCZOS
         image = image.resize((wide, height), method).convert("RGBA")
@@ -80,7 +80,7 @@ def _row(panels: Sequence[tuple[str, np.ndarray]], width: int) -> Image.Image:
 
 
 def _caption(image: Image.Image, text: str) -> None:
-    """White on a dark label in the lower left corner, cut where the panel ends."""
+    """Draw white text on a dark label in the lower left corner, shortened to fit the panel."""
     if not text:
         return
     size = max(10, min(30, image.width // 20))
@@ -104,7 +104,7 @@ def _caption(image: Image.Image, text: str) -> None:
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans as it travels with matplotlib: the same letters on every machine."""
+    """DejaVu Sans, which matplotlib ships: the same letters on every machine."""
     import matplotlib
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

@@ -1,9 +1,9 @@
-"""The one place where scores become a table.
+"""Scores become tables here, and nowhere else.
 
 A cell is the mean of one metric over the photos of one data set for one method, with the
-number of photos, the standard error and a 95% interval (`reports.intervals`). What
-would make a cell lie (two versions, two revisions, two seeds, a missing photo, NaN) is an
-error with a remedy (`reports.checks`), never a footnote.
+number of photos, the standard error and a 95% interval (`reports.intervals`). Scores that must
+not be averaged together (two metric versions, revisions or seeds; a missing photo; NaN) are an
+error that names the remedy (`reports.checks`), not a footnote.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from wespe_bench.types import Metric
 
-# The hashes are the store's business: by the time rows come here they are the current ones.
+# Hashes are not needed: stale rows have been left out before.
 _COLUMNS = [
     name for name in SCORE_COLUMNS if name not in ("image_sha256", "reference_sha256", "seconds")
 ]
@@ -52,13 +52,13 @@ def summarize(
     reference; a full-reference metric is then expected only where there is a reference.
     ``methods`` adds, per data set, labels that get a row even without a score. ``root`` is
     the folder that run names are relative to, for the commands in messages, and ``verb`` what
-    makes the table. ``described`` tells title, unit and direction of metrics the registry does
-    not know.
+    makes the table. ``described`` has title, unit and direction of metrics that are not
+    registered.
 
     Finite values are averaged and infinite ones counted; a metric with its own ``aggregate``
-    is given all rows instead. The best mean of a column is marked (all of them on a tie)
-    where the metric has a direction, two methods have a value, and these are means over the
-    same photos. The order of rows does not matter.
+    is given all rows instead. The best mean of a column is marked (all of them on a tie) if the
+    metric has a direction, two methods or more have a value, and the means are over the same
+    photos. The order of rows does not matter.
 
     With ``common`` every method of a data set is restricted to the photos that all methods
     have for all metrics they were scored with; without it a missing photo is an error.
@@ -185,8 +185,8 @@ def column_of(
 def known_metric(name: str, described: Mapping[str, Metric]) -> Metric | None:
     """The record of a registered metric, or what the runs say of another.
 
-    A store may come from a stranger, so a name like "file.py:METRIC" is not followed: a
-    table must not run code that a data file names.
+    Run folders may come from a stranger, so a name like "file.py:METRIC" is not loaded: a table
+    must not run code that a data file names.
     """
     return registry.load_metric(name) if name in registry.METRICS else described.get(name)
 
@@ -233,7 +233,7 @@ def _fill(
 
 
 def _clamped(rows: pd.DataFrame) -> int:
-    """Rows whose extras say that a term of the product was clamped."""
+    """How many rows say in their extras that a term of the product was clamped."""
     found = rows["extras"].str.contains('"clamped"', regex=False, na=False)
     texts = rows.loc[found.to_numpy(bool), "extras"]
     return sum(json.loads(text).get("clamped", 0) > 0 for text in texts)
@@ -242,7 +242,7 @@ def _clamped(rows: pd.DataFrame) -> int:
 def _fill_pooled(
     cell: Cell, rows: pd.DataFrame, aggregate: Callable[[pd.DataFrame], float]
 ) -> Cell:
-    """A metric that is no mean: its own ``aggregate`` on the rows and on resamples of them."""
+    """A metric that is not a mean: its ``aggregate`` of the rows, and of resamples of them."""
     try:
         value = float(aggregate(rows))
     except Missing as missing:
@@ -256,7 +256,7 @@ def _fill_pooled(
 
 
 def mean(values: np.ndarray) -> float:
-    """The mean of float64 (n,), rounded once, so that order cannot move it.
+    """The mean of float64 (n,), summed exactly, so that it does not depend on the order.
 
     >>> mean(np.array([0.1, 0.1, 0.1])) == 0.1
     True
@@ -267,7 +267,7 @@ def mean(values: np.ndarray) -> float:
 
 
 def standard_error(values: np.ndarray) -> float:
-    """Sample standard deviation (n - 1) of float64 (n,) over the root of n; NaN at n = 1."""
+    """Sample standard deviation (n - 1) of float64 (n,), divided by sqrt(n); NaN at n = 1."""
     if len(values) < 2:
         return math.nan
     return float(np.std(np.sort(values), ddof=1) / math.sqrt(len(values)))
@@ -279,7 +279,7 @@ def _best(
     column: Column,
     metric: Metric | None,
 ) -> tuple[set[str], str]:
-    """The labels to mark, or why there is none."""
+    """The labels to mark as best, or the reason why none is marked."""
     rivals = [cell for cell in filled.values() if cell.has_value or cell.n_infinite]
     if len(rivals) < 2:
         return set(), ""
@@ -307,7 +307,7 @@ def _decimals(cells: Iterable[Cell]) -> int:
 
 
 def method_order(label: str) -> tuple[bool, str, str]:
-    """The unprocessed photos first, the rest by name."""
+    """Sort key: "identity" first, the rest by name."""
     return label != "identity", label.casefold(), label
 
 

@@ -1,4 +1,4 @@
-"""Names from outside (file names, labels, error texts) made fit for a page."""
+"""Makes names from outside (file names, labels, error texts) safe to print."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _INVISIBLE = frozenset("\u200b\u200e\u200f\u2028\u2029\u2060\ufeff\u061c") | fro
 
 
 def plain(text: object) -> str:
-    """One line of ``text`` that can be encoded and cannot steer its surroundings.
+    """``text`` on one line, as valid UTF-8, without characters that reorder or hide text.
 
-    Control characters and line ends become spaces, marks that reorder or hide text go, and
-    bytes that are no UTF-8 (lone surrogates in a file name) become "?".
+    Control characters and line ends become spaces; bytes of a file name that are not UTF-8
+    (lone surrogates) become "?".
 
     >>> plain("a\\n\\u202eb\\udce9")
     'a b?'
@@ -41,7 +41,7 @@ def shorten(text: str, length: int) -> str:
 
 
 def markdown(text: object) -> str:
-    """``text`` so that Markdown, also inside a table, shows it and does nothing else.
+    """``text`` escaped for Markdown, also inside a table.
 
     >>> print(markdown("auto_levels"), markdown("a|b `x` <i> [y](z)"))
     auto_levels a\\|b \\`x\\` &lt;i&gt; \\[y\\](z)
@@ -49,13 +49,13 @@ def markdown(text: object) -> str:
     line = plain(text)
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\`*\[\]|~#$^])", r"\\\1", line)
-    # An underscore inside a word is only an underscore.
+    # An underscore inside a word needs no escape.
     line = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)
-    # No link is made of a bare address.
+    # A bare address must not become a link.
     line = re.sub(r"(?i)(https?|ftp|mailto|xmpp):", r"\1&#58;", line)
     line = re.sub(r"(?i)\bwww\.", "www&#46;", line)
     line = line.replace("@", "&#64;")
-    # At the start of a line: lists, rules, headings.
+    # At the start of a line these would begin lists, rules or headings.
     line = re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
     return re.sub(r"^([-+=:])", r"\\\1", line)
 

@@ -1,6 +1,6 @@
-"""A comparison in plain words: a sentence a metric, and what has to be known beside it.
+"""A comparison in words: a sentence for each metric, and notes beneath the table.
 
-All texts are plain: whoever renders them escapes them.
+Texts are not escaped: the renderer does that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ METHOD = (
 
 
 def sentence(one: Difference) -> str:
-    """What one metric says of the two methods, in its own direction; no claim without proof."""
+    """One metric in a sentence; a method is called better only where that is shown."""
     column = one.column
     title, a, b = plain(column.title), plain(one.a), plain(one.b)
     if one.higher == one.lower == 0:
@@ -46,14 +46,14 @@ def headline(comparison: Comparison) -> str:
 
 
 def interval(column: Column, one: Difference) -> str:
-    """The interval of a difference in brackets, empty where there is none."""
+    """The interval of a difference in brackets; empty where there is none."""
     if math.isnan(one.low):
         return ""
     return f"[{column.show(one.low)}, {column.show(one.high)}]"
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What has to stand beneath the table so that it cannot be misread."""
+    """The notes beneath the table."""
     found = [METHOD]
     if comparison.note:
         found.append(f"This data set: {plain(comparison.note)}.")
@@ -105,22 +105,22 @@ def _claim(one: Difference, title: str, a: str, b: str) -> str:
 
 
 def _doubt(one: Difference) -> str:
-    """Why there is no claim."""
+    """Why no difference is claimed."""
     if math.isnan(one.low):
         return "too few for an interval: no difference is shown"
-    told = f"95% interval {_span(one)}"
+    span = f"95% interval {_span(one)}"
     if one.low <= 0 <= one.high:
-        return f"{told}, which covers 0: no difference is shown"
+        return f"{span}, which covers 0: no difference is shown"
     if paired.smallest_p(one.n) >= paired.LEVEL:
         return (
-            f"{told}: no difference is shown, nor can it be with so few (the rank test's p is "
+            f"{span}: no difference is shown, nor can it be with so few (the rank test's p is "
             f"{paired.smallest_p(one.n):.2g} at best)"
         )
-    return f"{told}, which the rank test does not confirm (p = {one.p_holm:.2g}): none is shown"
+    return f"{span}, which the rank test does not confirm (p = {one.p_holm:.2g}): none is shown"
 
 
 def _span(one: Difference) -> str:
-    """The interval in the direction in which the sentence tells the difference."""
+    """The interval, with its sign turned where the sentence turns the difference."""
     low, high = one.low, one.high
     if one.shown and one.difference < 0:
         low, high = -high, -low
@@ -130,13 +130,13 @@ def _span(one: Difference) -> str:
 def _size(one: Difference) -> str:
     unit = f" {plain(one.column.unit)}" if one.column.unit else ""
     shown = one.column.show(abs(one.difference))
-    if one.difference and not shown.strip("0."):  # it is not 0, it rounds to it
+    if one.difference and not shown.strip("0."):  # rounds to 0 but is not 0
         return f"less than {shown[:-1]}1{unit}"
     return f"{shown}{unit}"
 
 
 def _apart(one: Difference) -> str:
-    """By how much, and which way; of a mean that is 0, neither."""
+    """The size and direction of the difference."""
     if one.difference == 0:
         return "no different"
     return f"{_size(one)} {'higher' if one.difference > 0 else 'lower'}"
@@ -147,15 +147,15 @@ def _finite(one: Difference) -> int:
 
 
 def _seeds(comparison: Comparison, label: str, count: int) -> str:
-    told = []
+    ranges = []
     for one in comparison.differences:
         means = one.seed_means_a if one.a == label else one.seed_means_b
         if label in (one.a, one.b) and means:
             low, high = one.column.show(min(means)), one.column.show(max(means))
-            told.append(f"{plain(one.column.title)} {low} to {high}")
+            ranges.append(f"{plain(one.column.title)} {low} to {high}")
     return (
         f"{plain(label)} is {count} seeds, averaged on each photo; their own means lie between: "
-        f"{', '.join(dict.fromkeys(told))}. The intervals are over photos, for these seeds."
+        f"{', '.join(dict.fromkeys(ranges))}. The intervals are over photos, for these seeds."
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
-from wespe_bench.runs import disarmed
+from wespe_bench.runs import escape_csv_formula
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ def export(runs: Path, out: Path, format: str = "csv") -> tuple[int, Runs]:
     frame = frame.sort_values(["run", "sample", "metric", "seed"])
     frame = frame.drop(columns="seconds").reset_index(drop=True)
     if format == "csv":
-        data = _disarmed(frame).to_csv(index=False, lineterminator="\n").encode()
+        data = _escaped(frame).to_csv(index=False, lineterminator="\n").encode()
     elif format == "json":
         text = frame.assign(value=frame["value"].map(_json_number)).to_json(
             orient="records", indent=1, double_precision=15
@@ -75,11 +75,11 @@ def export(runs: Path, out: Path, format: str = "csv") -> tuple[int, Runs]:
     return len(frame), found
 
 
-def _disarmed(frame: pd.DataFrame) -> pd.DataFrame:
+def _escaped(frame: pd.DataFrame) -> pd.DataFrame:
     """Text columns with an apostrophe before what spreadsheets take for a formula."""
     safe = frame.copy()
     for column in frame.select_dtypes(exclude="number").columns:
-        safe[column] = frame[column].map(disarmed)
+        safe[column] = frame[column].map(escape_csv_formula)
     return safe
 
 

@@ -105,10 +105,10 @@ def group(failures: Iterable[tuple[Key, str]]) -> dict[Key, str]:
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def disarmed(text: Any) -> Any:
-    """A text with an apostrophe before what spreadsheets take for a formula; all else as it is.
+def escape_csv_formula(text: Any) -> Any:
+    """A text with an apostrophe before what a spreadsheet would run as a formula; else unchanged.
 
-    >>> disarmed("=1+1"), disarmed("iphone/7")
+    >>> escape_csv_formula("=1+1"), escape_csv_formula("iphone/7")
     ("'=1+1", 'iphone/7')
     """
     return f"'{text}" if str(text)[:1] in _FORMULAS else text

@@ -1,4 +1,4 @@
-"""Which tables are asked for, and all of them from one reading of the store."""
+"""Makes the tables that are asked for; the runs are read once for all of them."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def parse_numbers(words: Iterable[str | int]) -> tuple[int, ...]:
 def build(numbers: Sequence[int], root: Path | None, choices: Choices) -> list[Grid]:
     """The tables, in order. ``root`` is a run folder or a folder of runs, None for none.
 
-    Raises InputError for choices that name what is not there; anything wrong with a run is
-    said in the tables instead.
+    Raises InputError for choices that name what does not exist; a fault of a run is reported in
+    the tables instead.
     """
     wanted = [number for number in numbers if number in SCORES]
     gathered = gather(root, choices, measures.METRICS) if wanted else None
@@ -65,13 +65,13 @@ def build(numbers: Sequence[int], root: Path | None, choices: Choices) -> list[G
 
 
 def _unplaced(gathered: Gathered) -> list[str]:
-    """What to say when there are runs, and none of them stands in a table."""
+    """A note for when there are runs but none of them is placed in a table."""
     if gathered.at or not gathered.runs:
         return []
     first = gathered.runs[0].run
     count = plural(len(gathered.runs), "run")
     return [
-        f"{count} here, and none stands in these tables: their data sets or methods are not the "
-        f"paper's. To put one there: --dataset 'PLACE={plain(first.dataset)}' (a PLACE is "
+        f"{count} here, and none is used in these tables: their data sets or methods are not the "
+        f"paper's. To use one: --dataset 'PLACE={plain(first.dataset)}' (a PLACE is "
         f"iphone patches, kitti, ...) and --method 'METHOD={plain(first.label)}'"
     ]

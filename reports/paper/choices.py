@@ -1,4 +1,4 @@
-"""What a user says about the tables: which runs are which methods, which conventions count."""
+"""The options of the tables: which runs are which methods, and which conventions apply."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from reports.paper.printed import CAMERAS, METHODS, WILD
 from wespe_bench.errors import InputError
 from wespe_bench.registry import did_you_mean
 
-#: Places of a table that a data set can be told to fill, and what data sets are called there
-#: without being told: the first pattern that any run has counts.
+#: Place of a table -> names of data sets that fill it without --dataset; the first that some
+#: run has is used.
 PLACES: Mapping[str, tuple[str, ...]] = {
     **{f"{phone} patches": (f"dped_{phone}_patches_test",) for phone in CAMERAS},
     **{f"{phone} registered": (f"dped_{phone}_registered_test",) for phone in CAMERAS},
@@ -45,7 +45,7 @@ class Choices:
 
 
 def method_named(name: str) -> str:
-    """The method's id, however its name is written; empty for a name of none.
+    """The method's id, however its name is written; empty for an unknown name.
 
     >>> method_named("WESPE[DPED]"), method_named("wespe_div2k"), method_named("clahe")
     ('wespe_dped', 'wespe_div2k', '')
@@ -90,16 +90,16 @@ def parse_datasets(options: Iterable[str]) -> dict[str, str]:
 
 
 def place_of(row: str, table: int, choices: Choices) -> str:
-    """The place that a row of a table of scores has, a key of `PLACES`."""
+    """The place of a row of a table of scores: a key of `PLACES`."""
     if row not in CAMERAS:
         return row
     return f"{row} {choices.protocol if table == 2 else 'full'}"
 
 
 def dataset_at(place: str, names: Iterable[str], choices: Choices) -> tuple[str, str]:
-    """Which of the data sets ``names`` stands at a place, and a complaint where that is unclear.
+    """(the data set of ``names`` that fills a place, why it is ambiguous); one is empty, or both.
 
-    Names that a manifest lengthened count too. Both are empty where there is none.
+    Names with a manifest's suffix are matched too.
     """
     if place in choices.datasets:
         return choices.datasets[place], ""
@@ -110,7 +110,7 @@ def dataset_at(place: str, names: Iterable[str], choices: Choices) -> tuple[str,
             return pattern, ""
         if len(fits) > 1:
             return "", (
-                f"{len(fits)} data sets could stand here ({', '.join(fits)}); choose one: "
+                f"{len(fits)} data sets could be used here ({', '.join(fits)}); choose one: "
                 f"--dataset '{place}=NAME'"
             )
         if fits:

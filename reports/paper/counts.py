@@ -1,4 +1,4 @@
-"""Tables 1 and 4: the photos that are here, as ``data check`` counts them, beside the paper's."""
+"""Tables 1 and 4: counts of the photos that are installed, beside the paper's counts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _MOST_FAULTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is here of a camera: photos of both sides (None: no such side), their size, remarks.
+    """The installed photos of a camera: numbers of both sides (None: no such side), size, notes.
 
-    ``reason`` says why there is nothing at all.
+    ``reason`` says why there are none, ``no_train`` why there are none for training.
     """
 
     train: int | None = None
@@ -42,7 +42,7 @@ class Found:
 
 
 def grid(number: int, data: str | None) -> Grid:
-    """Table 1 or 4. Every data set is checked (names and headers, no pixels)."""
+    """Table 1 or 4; checks every data set by names and headers, without reading pixels."""
     cameras, title = (TABLE1, TITLE1) if number == 1 else (TABLE4, TITLE4)
     found = {key: _found(key, number, data) for key in cameras}
     entries: dict[tuple[str, tuple[str, str]], Entry] = {}
@@ -50,8 +50,8 @@ def grid(number: int, data: str | None) -> Grid:
         for column, entry in _row(camera, found[key]):
             entries[key, ("photos", column)] = entry
     notes = [
-        "Counts are of full-size photos. Sensor and quality are the paper's words; nothing here "
-        "measures them",
+        "Counts are of full-size photos. Sensor and quality are quoted from the paper, and not "
+        "measured here",
         *doubts.REMARKS[number],
     ]
     return Grid(
@@ -116,7 +116,7 @@ def _other_kind(kind: str, data: str | None) -> Found | None:
 
 
 def _sides(name: str, data: str | None, argument: str = "") -> tuple[int, int]:
-    """Photos that a run would take for training and for the test."""
+    """Numbers of training and test photos that a run would use."""
     found = sources()[name].survey(name, *([argument] if argument else []), data=data)
     split = survey.divided(found)
     return len(split.train), len(split.test)
@@ -175,7 +175,7 @@ def _dped(key: str, data: str | None) -> Found:
 
 
 def _size(sizes: Iterator[tuple[int, int]] | list[tuple[int, int]]) -> str:
-    """The size of most photos; how many others there are."""
+    """The most common size, and how many others there are."""
     found = Counter(sizes)
     if not found:
         return ""
@@ -187,6 +187,6 @@ def _faults(spec: str, report: check.Report) -> tuple[str, ...]:
     if not report.faults:
         return ()
     kinds: Mapping[str, int] = Counter(fault.kind for fault in report.faults)
-    told = ", ".join(f"{kind}: {count}" for kind, count in list(kinds.items())[:_MOST_FAULTS])
+    shown = ", ".join(f"{kind}: {count}" for kind, count in list(kinds.items())[:_MOST_FAULTS])
     number = plural(len(report.faults), "fault")
-    return (f"{number} ({told}): wespe-bench data check {spec}",)
+    return (f"{number} ({shown}): wespe-bench data check {spec}",)

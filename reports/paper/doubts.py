@@ -1,4 +1,4 @@
-"""What does not fit in the paper: claims its tables contradict, numbers that want a remark.
+"""Inconsistencies in the paper: claims that its tables contradict, and doubtful numbers.
 
 Contradictions are computed from `printed`; only remarks are written down.
 """
@@ -16,7 +16,7 @@ _SHOWN = {"psnr": "PSNR", "ssim": "SSIM", "entropy": "entropy", "bpp": "bpp", "c
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the paper's text says of a table: ``better`` beats ``worse`` in all of these cells."""
+    """A claim of the paper's text: ``better`` beats ``worse`` in all of these cells of a table."""
 
     table: int
     says: str
@@ -26,7 +26,7 @@ class Claim:
     quantities: tuple[str, ...]
 
     def exceptions(self) -> Iterator[tuple[str, str, str, str]]:
-        """The cells where it is not so: row, quantity, which should be better, than which."""
+        """The cells that contradict it: (row, quantity, which should be better, than which)."""
         values = SCORES[self.table].values
         for row in self.rows:
             for quantity in self.quantities:
@@ -37,8 +37,8 @@ class Claim:
                         if sign * (high - low) < 0:
                             yield row, quantity, winner, loser
 
-    def told(self) -> str:
-        """The claim and its exceptions in a sentence, empty where it holds throughout."""
+    def sentence(self) -> str:
+        """The claim and its exceptions; empty where it holds in all cells."""
         values = SCORES[self.table].values
         found = [
             f"{ROWS[row]} {_SHOWN[quantity]} ({METHODS[winner]} {values[row, winner, quantity]:g}, "
@@ -132,5 +132,5 @@ REMARKS: dict[int, tuple[str, ...]] = {
 
 
 def contradictions(table: int) -> list[str]:
-    """The claims of the text about a table that the table does not bear out."""
-    return [text for claim in CLAIMS if claim.table == table and (text := claim.told())]
+    """The claims of the text about a table that the table contradicts."""
+    return [text for claim in CLAIMS if claim.table == table and (text := claim.sentence())]

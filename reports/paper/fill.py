@@ -1,8 +1,8 @@
-"""Scores -> cells through `reports.tables.summarize`, blaming what is wrong on its own cells.
+"""Scores -> cells by `reports.tables.summarize`, where a fault empties only the cells it affects.
 
-`summarize` refuses a table in which anything is wrong. Here a fault empties the cells it
-concerns: those of a run that lacks photos or holds NaN; and where runs do not go together (two
-revisions, two metric versions) the metric's cells of all of them.
+`summarize` refuses a table with any fault. Here a run that lacks photos or holds NaN loses its
+own cells; runs that must not be compared (two revisions or metric versions) lose the cells of
+that metric.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from reports.paper.gather import Gathered
 
-#: What makes these tables, for the commands in messages.
+#: The verb that makes these tables, for the commands in messages.
 VERB = "tables all --runs"
 
 
 def fill(
     gathered: Gathered, runs: Mapping[str, str], metrics: Sequence[str], common: bool
 ) -> tuple[dict[tuple[str, str], Cell], dict[tuple[str, str], str], Table | None]:
-    """The cells of one data set by (method, metric), the refusals, and the table they make.
+    """The cells of one data set by (method, metric), the reasons of refused ones, and the table.
 
     ``runs`` maps methods to the names of their runs. A (method, metric) in neither was not scored.
     """

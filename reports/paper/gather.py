@@ -1,4 +1,4 @@
-"""Which run stands where: the store's runs sorted into the places of the paper's tables."""
+"""Assigns the runs to the places of the paper's tables, and reads their scores."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _STRONGEST = ("by --method", "by its label")
 class Gathered:
     """The runs of the paper's methods in their places, and their scores.
 
-    ``at[place, method]`` is the run of a place; ``unclear[place, method]`` says why there is
-    none although several could be. ``scores``, labelled by method, and ``photos`` are those of
+    ``at[place, method]`` is the run of a place; ``unclear[place, method]`` says why none of
+    several was chosen. ``scores``, labelled by method, and ``photos`` are those of
     each run by its name. ``failures`` are the runs that cannot be read.
     """
 
@@ -70,10 +70,10 @@ class Gathered:
 
 
 def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathered:
-    """Read what the tables need from the runs at or below ``root``; None stands for no runs.
+    """Read what the tables need from the runs at or below ``root``; None: no runs.
 
-    Names in ``metrics`` that end in "*" stand for all that begin so. Raises InputError when
-    the folder is not there, and for a label or data set that was chosen and is not there.
+    Names in ``metrics`` that end in "*" match all that begin so. Raises InputError when there
+    is no such folder, and for a chosen label or data set that no run has.
     """
     none: tuple[list[Candidate], dict[str, Metric], list[str]] = ([], {}, [])
     runs, described, failures = read_runs(root, choices.methods) if root else none
@@ -93,7 +93,7 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
             elif fits:
                 names = ", ".join(plain(r.run.name) for r in fits)
                 unclear[place, method] = (
-                    f"{len(fits)} runs could stand here ({names}); choose one by its label: "
+                    f"{len(fits)} runs could be used here ({names}); choose one by its label: "
                     f"--method {method}=LABEL"
                 )
     chosen = list({r.run.name: r for r in at.values()}.values())

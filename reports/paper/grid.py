@@ -1,4 +1,4 @@
-"""What a paper table is made of here: entries, the columns they stand in, the grid of them."""
+"""The parts of a paper table: entries, columns, and the grid."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ READING = (
     "paper's. A dash is a number that is not there."
 )
 
-#: The lines of a row, one below the other: what we have, then the paper.
+#: The lines of a row, from top to bottom: ours, then the paper's.
 OURS, INTERVAL, N, PAPER, DIFFERENCE = "ours", "95% interval", "n", "paper", "difference"
 LINES = (OURS, INTERVAL, N, PAPER, DIFFERENCE)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One place of a table: what we measured for it, and what the paper printed there.
+    """One cell of a table: our measurement, and the paper's number.
 
     ``ours`` is the mean over ``n`` photos, ``low`` and ``high`` its 95% interval; NaN where
     there is none, and ``reason`` then says why. ``paper`` is NaN where the paper has no such
-    number. ``difference`` is ours less the paper's, NaN across unlike scales. ``ours_text``
-    and ``paper_text`` stand in for numbers in cells that hold words. ``notes`` are footnotes.
+    number. ``difference`` is ours less the paper's, NaN where the scales differ. ``ours_text`` and
+    ``paper_text`` replace the numbers in cells of words. ``notes`` are footnotes.
     """
 
     ours: float = math.nan
@@ -95,9 +95,9 @@ class Column:
 class Grid:
     """A table as the paper lays it out.
 
-    ``rows`` maps their keys to their titles. ``notes`` stand beneath without a number,
-    ``sources`` say which runs and photos ours come from. ``failures`` are what was refused or
-    could not be read, one line each.
+    ``rows`` maps their keys to their titles. ``notes`` are printed beneath without a number,
+    ``sources`` name the runs and photos of our numbers, ``failures`` what was refused or could
+    not be read, one line each.
     """
 
     number: int
@@ -117,7 +117,7 @@ class Grid:
         return [self.entry(row, column) for column in self.columns]
 
     def lines(self, row: str) -> tuple[str, ...]:
-        """Which lines a row has: those of which some cell has something."""
+        """The lines of a row that are not empty in every cell."""
         entries = self.row(row)
         needed = {
             INTERVAL: any(not math.isnan(entry.low) for entry in entries),
@@ -127,7 +127,7 @@ class Grid:
         return tuple(line for line in LINES if needed.get(line, True))
 
     def numbered(self) -> tuple[str, ...]:
-        """The footnotes in the order in which a reader meets them."""
+        """The footnotes, in the order of their first cells."""
         found: dict[str, None] = {}
         for row in self.rows:
             for entry in self.row(row):
@@ -136,7 +136,7 @@ class Grid:
 
 
 def shown(entry: Entry, column: Column, line: str) -> tuple[str, bool]:
-    """What a line of a cell says, and whether it is the best of its group."""
+    """The text of a line of a cell, and whether it is the best of its group."""
     if line == OURS:
         return entry.ours_text or column.number(entry.ours), entry.best
     if line == INTERVAL:

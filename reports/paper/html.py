@@ -1,4 +1,4 @@
-"""The paper's tables as one HTML file that asks the network for nothing."""
+"""The paper's tables as one HTML file that loads nothing from the network."""
 
 from __future__ import annotations
 

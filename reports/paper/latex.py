@@ -35,7 +35,7 @@ _ESCAPED = {
 
 
 def tex(text: object) -> str:
-    """``text`` so that LaTeX prints it and does nothing else; one line.
+    """``text`` escaped for LaTeX, on one line.
 
     >>> print(tex("100% of \\\\input{x} & y_1"))
     100\\% of \\textbackslash{}input\\{x\\} \\& y\\_1
@@ -44,7 +44,7 @@ def tex(text: object) -> str:
 
 
 def latex_tables(grids: Sequence[Grid]) -> str:
-    """A table environment for each; the notes stand beneath in small type."""
+    """A table environment for each, with the notes beneath in small type."""
     blocks = ["% needs \\usepackage{booktabs}; \\textquotedbl needs \\usepackage[T1]{fontenc}"]
     blocks += ["\n".join(_table(grid)) for grid in grids]
     return "\n\n".join(blocks) + "\n"
@@ -72,7 +72,7 @@ def _table(grid: Grid) -> Iterator[str]:
                 found = marks(entry, numbered) if line == OURS else ()
                 if found:
                     text += f"$^{{{','.join(map(str, found))}}}$"
-                # A bracket after \\ would be its argument.
+                # LaTeX would read a bracket after \\ as its argument.
                 cells.append(f"{{{text}}}" if text.startswith("[") else text)
             yield f"{' & '.join(cells)} \\\\"
     yield r"\bottomrule"

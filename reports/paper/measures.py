@@ -1,4 +1,4 @@
-"""Which metric stands for which of the paper's quantities, and what has to be said of that."""
+"""Which of our metrics is compared with which of the paper's quantities, with remarks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reports.paper.choices import Choices
     from reports.paper.gather import Gathered
 
-#: What the tables may need from the store; "*" stands for any end.
+#: The metrics that the tables read; "*" matches any ending.
 METRICS = (
     *("psnr", "psnr_pooled", "psnr_dped", "ssim", "ms_ssim", "ms_ssim_dped"),
     *("entropy", "bpp", "cornia*", "ffs*"),
@@ -32,12 +32,12 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One quantity of a table as we fill it.
+    """One quantity of a table.
 
-    ``key`` names its column, ``quantity`` the paper's values it stands beside (empty: none).
-    ``metric`` is what the store calls it, empty while there is none. ``comparable``: ours less
-    the paper's means something. ``refusal`` says why no score may stand here at all. ``notes``
-    go with every value of ours, ``remarks`` beneath the table.
+    ``key`` names its column, ``quantity`` the paper's values it is compared with (empty: none),
+    ``metric`` our metric (empty: none yet). ``comparable``: a difference from the paper's values
+    is meaningful. ``refusal`` says why no score may be used at all. ``notes`` are footnotes of
+    every value of ours, ``remarks`` are printed beneath the table.
     """
 
     key: str
@@ -72,9 +72,9 @@ def of_table(number: int, gathered: Gathered, choices: Choices) -> tuple[Measure
 
 
 def _truth(choices: Choices) -> tuple[Measure, ...]:
-    """PSNR; what stands for the paper's SSIM; and the other reading beside it."""
+    """PSNR, our counterpart of the paper's SSIM, and the other kind of SSIM."""
     other = "ms_ssim" if choices.ssim == "ssim" else "ssim"
-    told = {
+    remarks = {
         "ms_ssim": "The paper's SSIM stands beside MS-SSIM: its 0.86 to 0.94 at 17 to 22 dB are "
         "what DPED's code calls SSIM, and that is MS-SSIM; plain SSIM (Wang 2004) is beside it. "
         "--ssim changes this",
@@ -96,7 +96,7 @@ def _truth(choices: Choices) -> tuple[Measure, ...]:
             choices.ssim,
             f'{title} (paper: "SSIM")' if choices.ssim != "ssim" else title,
             decimals=3,
-            remarks=(told.get(choices.ssim, told["ms_ssim"]),),
+            remarks=(remarks.get(choices.ssim, remarks["ms_ssim"]),),
         ),
         Measure("other_ssim", "", other, _TITLES[other], decimals=3),
     )
@@ -118,7 +118,7 @@ def _bpp(gathered: Gathered) -> Measure:
 
 
 def _cornia(gathered: Gathered, choices: Choices) -> Measure:
-    """The authors' model where a run has it; else our own, never compared in numbers."""
+    """The authors' model where a run has it; else our own, which is not comparable."""
     known = gathered.described
     scored = [n for n in _names(gathered, "cornia") if not choices.cornia or n == choices.cornia]
     authors = [n for n in scored if n in known and known[n].title == "CORNIA (authors')"]
@@ -144,19 +144,19 @@ def _cornia(gathered: Gathered, choices: Choices) -> Measure:
 
 
 def _ffs(gathered: Gathered) -> Measure:
-    """A rater of one's own; a stand-in never."""
+    """A trained rater; a stand-in is refused."""
     scored = _names(gathered, "ffs")
     real = [name for name in scored if not _stands_in(gathered, name)]
     refusal = ""
     if scored and not real:
-        told = ", ".join(map(plain, scored))
+        names = ", ".join(map(plain, scored))
         refusal = (
-            f"Refused: the scores at hand ({told}) are of a stand-in rater, which never fills this "
+            f"Refused: the scores here ({names}) are a stand-in rater's, which never fills this "
             "table; train a rater on real photos (wespe-bench reproduce --plan)"
         )
     elif len(real) > 1:
-        told = ", ".join(map(plain, real))
-        refusal = f"Refused: scores of {len(real)} raters ({told}); keep one of them in the store"
+        names = ", ".join(map(plain, real))
+        refusal = f"Refused: scores of {len(real)} raters ({names}); keep one of them in the store"
     return Measure(
         "ffs",
         "ffs",
@@ -174,13 +174,13 @@ def _ffs(gathered: Gathered) -> Measure:
 
 
 def _names(gathered: Gathered, start: str) -> list[str]:
-    """The metrics called so that the rows hold."""
+    """The metrics in the scores whose name begins so."""
     return sorted(name for name in gathered.versions if re.fullmatch(rf"{start}([:_-].*)?", name))
 
 
 def _stands_in(gathered: Gathered, name: str) -> bool:
-    """Whether the metric, or its card as a run recorded it, calls itself a stand-in."""
+    """Whether the metric's name, version or recorded description says that it is a stand-in."""
     card = gathered.described.get(name)
-    told = [name, *((card.title, card.summary, card.unit, card.version) if card else ())]
-    told += [version for found in gathered.versions[name].values() for version in found]
-    return any(re.search(r"stand.?in", text, re.IGNORECASE) for text in told)
+    texts = [name, *((card.title, card.summary, card.unit, card.version) if card else ())]
+    texts += [version for found in gathered.versions[name].values() for version in found]
+    return any(re.search(r"stand.?in", text, re.IGNORECASE) for text in texts)

@@ -1,4 +1,4 @@
-"""Why a cell of ours is empty, and the command that fills it."""
+"""Reasons for empty cells, each with the command that fills it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def texts(
     choices: Choices,
     chosen: Sequence[Measure],
 ) -> dict[tuple[str, tuple[str, str]], str]:
-    """The reason of every empty cell that has none yet, one text for cells that share a remedy."""
+    """The reason of every empty cell that has none yet; cells with one remedy share a text."""
     runs: dict[str, list[str]] = {}
     scores: dict[tuple[str, str], list[str]] = {}
     empty = {}
@@ -56,11 +56,11 @@ def texts(
         empty[row, (method, key)] = group
     root = shlex.quote(str(gathered.root))
     metrics = " ".join(m.metric for m in chosen if m.metric)
-    told: dict[tuple[str, ...], str] = {
+    reasons: dict[tuple[str, ...], str] = {
         (method,): _no_run(method, specs, metrics, root) for method, specs in runs.items()
     }
-    told |= {pair: _no_scores(*pair, folders) for pair, folders in scores.items()}
-    return {place: told[group] for place, group in empty.items()}
+    reasons |= {pair: _no_scores(*pair, folders) for pair, folders in scores.items()}
+    return {place: reasons[group] for place, group in empty.items()}
 
 
 def _no_run(method: str, specs: Sequence[str], metrics: str, root: str) -> str:
@@ -69,7 +69,7 @@ def _no_run(method: str, specs: Sequence[str], metrics: str, root: str) -> str:
     each = "" if len(specs) == 1 else f", D each of {', '.join(map(shlex.quote, specs))}"
     rest = ""
     if method in _BY_CHECKPOINT:
-        rest = "; wespe-bench reproduce --plan says how to come by the checkpoint"
+        rest = "; wespe-bench reproduce --plan says how to get the checkpoint"
     elif method == "ape":
         rest = "; the FOLDER holds photos that Apple's button enhanced, and the enhancer ape_like "
         rest += "is an open stand-in"

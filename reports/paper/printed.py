@@ -1,9 +1,9 @@
-"""What the paper printed, as data. Nothing in this file was measured by us.
+"""The numbers that the paper printed. Nothing in this file was measured by us.
 
 Ignatov, Kobyshev, Timofte, Vanhoey, Van Gool: "WESPE: Weakly Supervised Photo Enhancer for
-Digital Cameras", arXiv 1709.01118, CVPR Workshops 2018. Bold type did not survive in the text
-these numbers were taken from, so the best of a group is recomputed, never read. Counts of
-Tables 1 and 4 are kept in `wespe_bench.datasets.facts`, where the data sets need them too.
+Digital Cameras", arXiv 1709.01118, CVPR Workshops 2018. The text these
+numbers were taken from has no bold type, so the best of a group is computed. Counts of Tables 1
+and 4 are kept with the data sets (`wespe_bench.datasets.source`), which need them too.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from reports.paper.grid import OURS, PAPER, READING, Column, Grid, marks, shown
 from reports.paper.html import html_tables
 from reports.paper.latex import latex_tables
 from reports.text import markdown, plain
-from wespe_bench.runs import disarmed
+from wespe_bench.runs import escape_csv_formula
 
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
 
@@ -31,14 +31,14 @@ def render(grids: Sequence[Grid], format: str) -> str:
 
 
 def markdown_tables(grids: Sequence[Grid]) -> str:
-    """Every table with its notes; names in them are escaped."""
+    """Every table with its notes; names are escaped."""
     blocks = [f"*{markdown(READING)}*"]
     for grid in grids:
         blocks.append(f"## Table {grid.number}: {markdown(grid.title)}")
         blocks.append("\n".join(_markdown_lines(grid)))
         numbered = grid.numbered()
         if numbered:
-            # Two blanks at the end of a line keep the next on a line of its own.
+            # Two blanks at the end of a line are a line break.
             lines = (
                 f"{_superscript(number)} {markdown(text)}."
                 for number, text in enumerate(numbered, 1)
@@ -84,7 +84,7 @@ def _markdown_lines(grid: Grid) -> Iterator[str]:
 
 
 def head(column: Column) -> str:
-    """A column's heading on one line."""
+    """A column's heading, on one line."""
     return " ".join(filter(None, (column.group, column.title, column.arrow)))
 
 
@@ -93,17 +93,17 @@ def _superscript(*numbers: int) -> str:
 
 
 def csv_tables(grids: Sequence[Grid]) -> str:
-    """A line a cell. Texts that a spreadsheet would run as formulas are disarmed."""
+    """A line for each cell; formulas are escaped for spreadsheets."""
     frame = grids_.frame(grids)
     for column in frame.columns:
         if frame[column].dtype == object or str(frame[column].dtype).startswith("str"):
-            frame[column] = [disarmed(plain(text)) for text in frame[column]]
+            frame[column] = [escape_csv_formula(plain(text)) for text in frame[column]]
     text: str = frame.to_csv(index=False, lineterminator="\n")
     return text
 
 
 def json_tables(grids: Sequence[Grid]) -> str:
-    """An object per table; numbers that are not there are null, infinite ones are texts."""
+    """An object for each table; missing numbers are null, infinite ones are texts."""
     tables = [
         {
             "table": grid.number,

@@ -1,4 +1,4 @@
-"""The runs of a store, read one by one: one that cannot be read costs its own cells only."""
+"""The runs below a folder, and which method of the paper each of them is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from wespe_bench.types import Metric
 
-#: Enhancers that stand in for a method of the paper that nobody can run any more.
+#: Enhancers that replace APE, a method of the paper that is no longer available.
 STAND_INS = {
     "ape_like": "ape_like, an open imitation of an auto-enhance button without any claim of "
     "likeness",
@@ -45,8 +45,8 @@ def read_runs(
 ) -> tuple[list[Candidate], dict[str, Metric], list[str]]:
     """Every run at or below ``root``, their metrics, and a line for each that cannot be read.
 
-    ``methods`` maps labels to methods, and comes before all other evidence. An empty folder
-    has no runs. Raises InputError when there is no such folder.
+    ``methods`` maps labels to methods and overrides all other evidence. An empty folder is
+    no error. Raises InputError when there is no such folder.
     """
     if not root.is_dir():
         raise InputError(f"no such folder: {root}")
@@ -64,7 +64,7 @@ def _candidate(run: Run, methods: Mapping[str, str]) -> Candidate:
 
 
 def _method(run: Run, about: Mapping[str, Any], methods: Mapping[str, str]) -> tuple[str, str]:
-    """Which method a run is, and how we know; empty when it is none of the paper's."""
+    """(method, evidence) of a run; both empty when it is none of the paper's methods."""
     label = run.label.removesuffix(VARIES)
     if label in methods:
         return methods[label], "by --method"
@@ -87,9 +87,9 @@ def _method(run: Run, about: Mapping[str, Any], methods: Mapping[str, str]) -> t
 
 
 def _card(run: Run) -> dict[str, Any]:
-    """What a checkpoint's card says, for runs made before run.json kept it.
+    """What a checkpoint's card says, for runs made before run.json recorded it.
 
-    Only if the file is still the one that made the run: its hash stands in the fingerprint.
+    Only if the file still is the one that made the run: the fingerprint contains its hash.
     """
     from wespe_bench.reading import read_bytes
     from wespe_bench.tensors import card_of
@@ -141,7 +141,7 @@ def scores_of(
 
 
 def about_method(candidate: Candidate) -> list[str]:
-    """What a reader has to know of the enhancer that stands for a method: footnotes."""
+    """Footnotes about the enhancer of a run."""
     found = []
     run = candidate.run
     if candidate.method == "ape":

@@ -26,7 +26,7 @@ AVERAGE = "average"
 
 @dataclass(slots=True)
 class _Draft:
-    """A grid in the making."""
+    """What a grid is built from."""
 
     entries: dict[tuple[str, tuple[str, str]], Entry] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
@@ -151,7 +151,7 @@ def _entry(
 
 
 def _average(draft: _Draft, printed: Printed, method: str, measure: Measure) -> Entry:
-    """The mean over the rows, as the paper prints it; none of ours while a row is missing."""
+    """The mean over the rows, as the paper prints it; none of ours where a row is missing."""
     cells = [draft.entries[row, (method, "ffs")] for row in printed.rows]
     entry = Entry(paper=printed.averages[method], metric=measure.metric)
     empty = [ROWS[row] for row, e in zip(printed.rows, cells, strict=True) if not e.is_filled]
@@ -172,7 +172,7 @@ def _with_best(
     chosen: tuple[Measure, ...],
     printed: Printed,
 ) -> dict[tuple[str, tuple[str, str]], Entry]:
-    """Mark the paper's best of a row, and ours of the averages; `summarize` marked the others."""
+    """Mark the paper's best of each row, and our best average; `summarize` marked ours of rows."""
     marked = dict(entries)
     for row in rows:
         for measure in chosen:
@@ -220,13 +220,13 @@ def _notes(
 
 
 def _source(row: str, runs: Mapping[str, Candidate], dataset: str, revision: str, n: int) -> str:
-    told = ", ".join(
+    methods = ", ".join(
         f"{METHODS[method]} is {plain(one.run.name)} ({one.evidence})"
         for method, one in runs.items()
     )
     return (
         f"{ROWS[row]}: data set {plain(dataset)}, {plural(n, 'photo')}, revision "
-        f"{plain(revision)[:12]}; {told}"
+        f"{plain(revision)[:12]}; {methods}"
     )
 
 

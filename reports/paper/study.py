@@ -1,6 +1,6 @@
 """Table 5: what people preferred, from the folder of a study's report.
 
-A study's report leaves ``table5.json`` in its folder::
+``study report`` writes ``table5.json``::
 
     {"format": 1,
      "study": "words on raters and photos",
@@ -9,7 +9,8 @@ A study's report leaves ``table5.json`` in its folder::
 
 ``rival`` is original or ape, ``dataset`` a row of Table 6, ``share`` the share of ``votes`` for
 the method, ``spread`` the standard deviation of the photos' shares (n - 1), ``low`` and ``high``
-a 95% interval; ``method`` says what stood for WESPE [DIV2K], ``rival_method`` for the rival.
+a 95% interval; ``method`` is the method used for WESPE [DIV2K], ``rival_method`` that used for
+the rival.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from reports.text import plain
 from wespe_bench import reading
 from wespe_bench.errors import InputError
 
-#: The file that a study's report leaves for this table.
+#: The file that ``study report`` writes for this table.
 FILE = "table5.json"
 
 FORMAT_VERSION = 1
@@ -37,11 +38,11 @@ _NONE = (
 
 
 def grid(folder: Path | None) -> Grid:
-    """Table 5, from a study's report in ``folder``; all cells empty without one.
+    """Table 5, from a study's report in ``folder``; all cells are empty without one.
 
-    Raises InputError when the folder has no such report, or a damaged one.
+    Raises InputError when the report is missing or damaged.
     """
-    told, cells = _read(folder) if folder else ("", {})
+    summary, cells = _read(folder) if folder else ("", {})
     columns = tuple(Column((name, "share"), "", title) for name, title in WILD.items())
     entries: dict[tuple[str, tuple[str, str]], Entry] = {}
     for (rival, dataset), (share, spread) in TABLE5.items():
@@ -61,7 +62,7 @@ def grid(folder: Path | None) -> Grid:
             f"data set, {STUDY.votes_per_cell} votes a cell",
             *doubts.REMARKS[5],
         ),
-        sources=(f"Study in {plain(folder)}: {told}",) if folder else (),
+        sources=(f"Study in {plain(folder)}: {summary}",) if folder else (),
     )
 
 
@@ -116,5 +117,5 @@ def _read(folder: Path) -> tuple[str, dict[tuple[str, str], dict[str, Any]]]:
             "study's folder"
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
-        told = plain(error)[:120]
-        raise InputError(f"{path}: no report of a study, or damaged ({told})") from None
+        reason = plain(error)[:120]
+        raise InputError(f"{path}: no report of a study, or damaged ({reason})") from None

@@ -1,4 +1,4 @@
-"""The verb ``tables``, and the same for Python: ``wespe_bench.tables(2)``."""
+"""The verb ``tables``, and the Python function ``wespe_bench.tables``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wespe_bench.places import place
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Where runs are looked for, and not missed when they are not there.
+#: Where runs are looked for; this folder may be missing.
 DEFAULT_RUNS = "runs"
 
 
@@ -26,9 +26,9 @@ DEFAULT_RUNS = "runs"
 class Tables:
     """The paper's tables: ours with n and interval, the paper's value, the difference.
 
-    Runs stand where their data set belongs, as the method that --method says, else their
-    label ("WESPE [DPED]"), else their enhancer or its checkpoint's card. An empty cell says
-    why, and which command fills it. Exit code 3 when runs were refused or could not be read.
+    A run is placed by its data set; its method is what --method says, else its label
+    ("WESPE [DPED]"), else its enhancer or checkpoint. An empty cell says why it is empty and
+    which command fills it. Exit code 3 when runs were refused or could not be read.
 
     Examples:
       wespe-bench tables all --runs runs/paper
@@ -64,7 +64,7 @@ class Tables:
 
 
 def main(config: Tables) -> int:
-    """Print the tables or write them; 3 when something was refused."""
+    """Print the tables or write them; returns 3 when something was refused or left out."""
     out = Path(config.out) if config.out else None
     if out is not None:
         _check_out(out, config.format)
@@ -92,7 +92,7 @@ def main(config: Tables) -> int:
 
 
 def choices_of(config: Tables) -> Choices:
-    """The options that decide what stands in the tables. Raises InputError."""
+    """The options that decide what the tables show. Raises InputError."""
     return Choices(
         methods=parse_methods(config.method),
         datasets=parse_datasets(config.dataset),
@@ -133,7 +133,7 @@ def _root(runs: str) -> Path | None:
 
 
 def _check_out(out: Path, format: str) -> None:
-    """Raise InputError for a file that is not a table's to write over."""
+    """Raise InputError where --out is a folder, part of a run, or has another ending."""
     if out.is_dir():
         raise InputError(f"{out} is a folder; give a file name with --out")
     if out.name in ("run.json", "samples.parquet") or out.suffix in (".png", ".parquet"):

@@ -1,4 +1,4 @@
-"""How far raters agree with each other."""
+"""Agreement between raters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def alpha(counts: np.ndarray) -> float:
     """Krippendorff's alpha, nominal, of int (units, 2): votes for either side of each unit.
 
     1 is perfect agreement, 0 what chance gives, below 0 less than that. NaN where no unit has two
-    votes, or all votes are the same and there is nothing to agree against. Source:
+    votes, and where all votes are the same. Source:
     Krippendorff, Content Analysis (2004), chapter 11, computed by the package ``krippendorff``.
 
     >>> alpha(np.array([[2, 0], [0, 2]]))

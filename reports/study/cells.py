@@ -39,8 +39,8 @@ class Cell:
     """The votes on ``method`` against ``rival``; ``dataset`` is empty for all data sets together.
 
     ``share`` is of the votes, ``spread`` the standard deviation of the images' shares (n - 1),
-    which the paper's ± most likely is; ``mean`` is those shares' mean, the same as ``share`` where
-    every image has as many votes. ``interval`` is over raters and images,
+    which the paper's ± most likely is; ``mean`` is the mean of those shares, equal to ``share``
+    where all images have the same number of votes. ``interval`` is over raters and images,
     ``wilson_low`` and ``wilson_high`` over the votes on these images alone. ``p`` is the exact
     binomial test's of one half, ``p_holm`` the same corrected for all cells. ``alpha`` and
     ``agreement`` are of `reports.study.agreement`.
@@ -65,7 +65,7 @@ class Cell:
 
     @property
     def shown(self) -> bool:
-        """Whether there is a preference: both intervals leave 1/2 out, and the test confirms."""
+        """Whether a preference is shown: both intervals exclude 1/2, the test is significant."""
         low = min(self.interval.low, self.interval.boot_low)
         high = max(self.interval.high, self.interval.boot_high)
         beyond = low > 0.5 or high < 0.5
@@ -73,14 +73,14 @@ class Cell:
 
     @property
     def preferred(self) -> str:
-        """The method that people prefer, empty where none is shown to be."""
+        """The preferred method; empty where no preference is shown."""
         return "" if not self.shown else self.method if self.share > 0.5 else self.rival
 
 
 def oriented(votes: pd.DataFrame) -> pd.DataFrame:
     """Checked votes with ``method``, ``rival`` and ``won`` (bool) in place of first and second.
 
-    A pair that was asked in both orders gets that of more questions, else of the names.
+    A pair that was asked in both orders gets the order of more questions, else that of names.
     """
     asked = Counter(_pairs(votes.drop_duplicates("question")))
     turned = {
@@ -106,12 +106,12 @@ def cells(votes: pd.DataFrame) -> tuple[Cell, ...]:
 
 
 def overall(votes: pd.DataFrame) -> tuple[Cell, ...]:
-    """A cell for each pair over all its data sets, whose p values are corrected by themselves."""
+    """A cell for each pair over all its data sets, with p values corrected apart from `cells`."""
     return _corrected(sorted((_cell(rows, "") for _, rows in votes.groupby(_PAIR)), key=_order))
 
 
 def _order(cell: Cell) -> tuple[bool, str, str, str]:
-    """The untouched photos first among the rivals, the rest by name."""
+    """Sort key: cells against the original photos first, the rest by name."""
     untouched = cell.rival == "identity" or method_named(cell.rival) == "original"
     return not untouched, cell.rival, cell.method, cell.dataset
 

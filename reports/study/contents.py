@@ -1,4 +1,4 @@
-"""All that a study's report says, before it is Markdown or a page."""
+"""The contents of a study's report, which Markdown and the page show."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class Report:
     """The parts of the report.
 
-    ``overall`` has a cell a pair of methods asked on several data sets. ``agreements`` is None
-    where no runs were named. ``left_out`` says what options excluded; ``notes`` what else has to
-    be known, ``unscored`` what the metrics could not be asked; ``table5`` is what table5.json
-    holds, ``votes`` are all votes, checked.
+    ``overall`` has a cell for each pair of methods, over all data sets. ``agreements`` is None
+    without runs. ``left_out`` says what options excluded, ``notes`` are about Table 5,
+    ``unscored`` says which questions metrics were not compared on; ``table5`` is the content of
+    table5.json, ``votes`` are all checked votes.
     """
 
     title: str

@@ -11,7 +11,7 @@ from reports.text import markdown, plural
 
 
 def as_markdown(report: Report) -> str:
-    """Headline, Table 5's shape, all numbers, raters, strengths, metrics; every name escaped."""
+    """The report: headline, Table 5, all numbers, strengths, metrics, raters. Names are escaped."""
     title = f"User study: {report.title}" if report.title else "User study"
     parts = [f"# {markdown(title)}", f"**{markdown(verdict.headline(report))}**"]
     if report.left_out:
@@ -27,7 +27,7 @@ def as_markdown(report: Report) -> str:
     ]
     if report.strengths is not None:
         parts += ["## All methods on one scale", _table(shown.strengths(report.strengths))]
-        tied = [f"{a} and {b} are not told apart." for a, b in report.strengths.tied]
+        tied = [f"{a} and {b} do not differ significantly." for a, b in report.strengths.tied]
         noted = [f"{line}." for line in report.strengths.notes]
         parts.append(_list([verdict.STRENGTHS, *tied, *noted]))
     if report.agreements is not None:

@@ -1,4 +1,4 @@
-"""The report as one HTML file that opens anywhere and asks the network for nothing."""
+"""The report as one HTML file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Bar:
     dots: tuple[float, ...]
     shown: bool
     has_interval: bool
-    told: str
+    text: str
 
 
 def as_html(report: Report) -> str:
@@ -54,7 +54,7 @@ def as_html(report: Report) -> str:
         strengths=shown.strengths(strengths) if strengths else None,
         strength_notes=[
             verdict.STRENGTHS,
-            *(f"{a} and {b} are not told apart." for a, b in strengths.tied),
+            *(f"{a} and {b} do not differ significantly." for a, b in strengths.tied),
             *(f"{line}." for line in strengths.notes),
         ]
         if strengths
@@ -82,7 +82,7 @@ def _bar(cell: Cell, number: int, one_method: bool) -> _Bar:
         dots=tuple(_place(image.share) for image in cell.images[:200]),
         shown=cell.shown,
         has_interval=not none,
-        told=verdict.sentence(cell),
+        text=verdict.sentence(cell),
     )
 
 

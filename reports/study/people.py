@@ -1,4 +1,4 @@
-"""Do metrics say what people say? Question by question, against the runs that were scored."""
+"""Agreement of metrics with people, question by question, from scored runs."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ QUESTION = ["dataset", "sample", "method", "rival"]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How often a metric and people point the same way.
+    """How often a metric prefers the picture that most people prefer.
 
     ``agreed`` of ``questions`` have the metric on the majority's side, with a 95% bootstrap
     interval of that fraction over ``images`` (percentile; where all or none agree, Clopper and
     Pearson's with each image as one). ``split`` questions more have no majority, on ``equal``
     more the metric sees no difference. ``votes`` is the share of single votes that the metric
-    foretells, ``ceiling`` what always guessing the majority would. ``rank`` is Spearman's
+    predicts, ``ceiling`` that which the majority predicts. ``rank`` is Spearman's
     correlation of the metric's difference with the share of votes, over ``ranked`` questions.
-    ``directed`` is False where nobody says which way the metric is better, and more was taken.
+    ``directed`` is False where the metric has no direction; more is then taken as better.
     """
 
     metric: str
@@ -69,7 +69,7 @@ class Agreement:
 
     @property
     def p(self) -> float:
-        """Of the exact binomial test that the metric's side is a coin's."""
+        """p of the exact binomial test that the metric agrees with the majority by chance."""
         from scipy import stats
 
         if not self.questions:
@@ -80,7 +80,7 @@ class Agreement:
 def agreements(
     votes: pd.DataFrame, runs: Path, hashes: Mapping[tuple[str, str, str], str] | None = None
 ) -> tuple[tuple[Agreement, ...], tuple[str, ...]]:
-    """Every metric that both methods of some question were scored with, and what was left out.
+    """An `Agreement` for each metric that was scored for both methods of a question, and notes.
 
     ``votes`` are `reports.study.cells.oriented`. Methods are labels of runs below ``runs``;
     a method called original may be the run of identity. ``hashes`` are of the pictures that were
@@ -88,17 +88,19 @@ def agreements(
     compared (see `reports.checks`), and where there are no runs.
     """
     asked = votes.groupby(QUESTION)["won"].agg(["size", "sum"]).reset_index()
-    scores, told, notes = _scores(asked, runs, hashes or {})
+    scores, descriptions, notes = _scores(asked, runs, hashes or {})
     found = []
     lacking: dict[int, list[str]] = {}
     for name in sorted(scores["metric"].unique(), key=metric_order):
         rows = scores[scores["metric"] == name]
-        metric = known_metric(name, told)
+        metric = known_metric(name, descriptions)
         if metric is not None and metric.aggregate is not None:
-            notes.append(f"{plain(name)} pools its photos, so it says nothing of single questions")
+            notes.append(
+                f"{plain(name)} pools its photos, so it cannot be compared question by question"
+            )
             continue
         among = ", ".join(sorted(rows["dataset"].unique()))
-        column, _ = column_of(name, rows, among, Remedy(runs), told)
+        column, _ = column_of(name, rows, among, Remedy(runs), descriptions)
         values = rows.set_index(["dataset", "sample", "label"])["value"]
         both = asked.assign(
             a=_of(values, asked, "method"),
@@ -111,7 +113,7 @@ def agreements(
     for count, titles in lacking.items():
         notes.append(
             f"{', '.join(titles)}: scored for {count} of {plural(len(asked), 'question')}; the "
-            "others count nowhere here"
+            "others are not counted"
         )
     if not found:
         notes.append(
@@ -144,7 +146,7 @@ def _agreement(both: pd.DataFrame, name: str, title: str, higher: bool | None) -
     )
     low, high = _interval(image, agreed)
     seen = metric != 0
-    foretold = np.where(metric > 0, won, total - won)[seen]
+    predicted = np.where(metric > 0, won, total - won)[seen]
     share = won / total
     varied = len(np.unique(apart)) > 1 and len(np.unique(share)) > 1
     return Agreement(
@@ -158,7 +160,7 @@ def _agreement(both: pd.DataFrame, name: str, title: str, higher: bool | None) -
         images=len(images),
         split=int((people == 0).sum()),
         equal=int(((metric == 0) & (people != 0)).sum()),
-        votes=float(foretold.sum() / total[seen].sum()) if seen.any() else math.nan,
+        votes=float(predicted.sum() / total[seen].sum()) if seen.any() else math.nan,
         ceiling=float(np.maximum(won, total - won)[seen].sum() / total[seen].sum())
         if seen.any()
         else math.nan,
@@ -168,7 +170,7 @@ def _agreement(both: pd.DataFrame, name: str, title: str, higher: bool | None) -
 
 
 def _interval(image: np.ndarray, agreed: np.ndarray) -> tuple[float, float]:
-    """Of the fraction of bool (n,), drawing images (codes (n,)) again; NaN with one image."""
+    """Bootstrap interval of the mean of bool (n,) over images (codes (n,)); NaN with one image."""
     images = len(np.unique(image))
     if images < 2:
         return math.nan, math.nan

@@ -1,4 +1,4 @@
-"""The raters: sides, haste, attention checks, and who has not finished. Nobody is dropped here."""
+"""Statistics of the raters: side bias, fast votes, attention checks, unfinished sessions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reports.study.votes import Kept
 
-#: A vote sooner than this after the pair appeared is called fast (milliseconds).
+#: A vote given sooner than this after the pair appeared is called fast (milliseconds).
 FAST = 1000
 
 #: A rater with more than this share of fast votes is named.
@@ -22,7 +22,7 @@ _SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class Raters:
-    """What the report says of the raters.
+    """The statistics of the raters.
 
     ``left`` of ``votes`` were for the left side, p of the exact binomial test of one half with
     Wilson's interval; ``one_sided`` are raters who never chose the other side. ``fast`` votes
@@ -53,15 +53,15 @@ class Raters:
 
     @property
     def biased(self) -> bool:
-        """Whether one side was chosen more often than chance explains."""
+        """Whether one side was chosen significantly more often than the other."""
         return self.left_p < 0.05
 
 
 def raters(kept: Kept, asked: int | None = None) -> Raters:
-    """What is to be known of the raters; ``asked`` is the study's number of questions.
+    """The statistics of the raters; ``asked`` is the study's number of questions.
 
-    Without it, the furthest position of any rater is taken. Sides and times are of the votes
-    that count, checks and unfinished raters of all.
+    Its default is the largest position of any vote. Sides and times are of the votes that
+    count, checks and unfinished raters of all.
     """
     from scipy import stats
 

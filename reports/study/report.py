@@ -1,4 +1,4 @@
-"""The verb ``study report``: votes -> Table 5, who was asked, how surely, and the metrics."""
+"""The verb ``study report``: a study's votes -> report.md, report.html, votes.csv, table5.json."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.study.votes import FILE, load_votes, read_study
 from reports.text import plain
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
-from wespe_bench.runs import disarmed
+from wespe_bench.runs import escape_csv_formula
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyReport:
-    """What people preferred: the paper's Table 5 from a study's votes, with honest intervals.
+    """What people preferred: the paper's Table 5 from a study's votes, with intervals.
 
     Writes report.md, report.html, votes.csv and table5.json, which `tables 5 --study FOLDER` shows
     beside the paper's.
@@ -39,7 +39,7 @@ class StudyReport:
     folder: str
     """The study's folder, or a votes.csv."""
     runs: str | None = None
-    """Also: do metrics say what people say? The folder of the scored runs."""
+    """Also compare metrics with people: the folder of the scored runs."""
     out: str | None = None
     """Where the files go (default: the study's folder)."""
     exclude_failed_checks: bool = False
@@ -53,7 +53,7 @@ class StudyReport:
 
 
 def main(config: StudyReport) -> int:
-    """Write the report's four files and print the sentence they come to."""
+    """Write the report's four files and print its headline."""
     from wespe_bench.arguments import check_out
 
     folder = Path(config.folder)
@@ -85,8 +85,8 @@ def main(config: StudyReport) -> int:
 def write(report: Report, out: Path, *, source: Path) -> list[Path]:
     """Write report.md, report.html, table5.json and votes.csv into ``out``; their paths.
 
-    A votes.csv that is the ``source`` itself stays as it is. What a spreadsheet would take for a
-    formula gets an apostrophe, which `load_votes` takes off again.
+    A votes.csv that is the ``source`` itself is not rewritten. Formulas are escaped for
+    spreadsheets; `load_votes` reverses that.
     """
     texts = {
         "report.md": as_markdown(report),
@@ -108,11 +108,11 @@ def write(report: Report, out: Path, *, source: Path) -> list[Path]:
 
 
 def votes_csv(votes: pd.DataFrame) -> str:
-    """Checked votes as CSV, a row a vote."""
+    """Checked votes as CSV, one row each."""
     safe = votes.copy()
     for name in safe.columns:
         if safe[name].dtype == object or str(safe[name].dtype) in ("str", "string"):
-            values = {value: disarmed(value) for value in safe[name].dropna().unique()}
+            values = {value: escape_csv_formula(value) for value in safe[name].dropna().unique()}
             if any(key != value for key, value in values.items()):
                 safe[name] = safe[name].map(values)
     return str(safe.to_csv(index=False, lineterminator="\n"))

@@ -62,7 +62,7 @@ def details(cells: Sequence[Cell]) -> Shown:
 
 
 def images(cells: Sequence[Cell]) -> Shown:
-    """Every image's votes."""
+    """The votes of each image."""
     rows = [
         (
             plain(image.dataset),
@@ -92,7 +92,7 @@ def strengths(found: Strengths) -> Shown:
 
 
 def agreements(found: Sequence[Agreement]) -> Shown:
-    """How far each metric says what people say."""
+    """The agreement of each metric with people."""
     heads = ("Metric", "Agrees", "95% interval", "Questions", "Images", "Votes", "Majority")
     rows = [
         (
@@ -112,7 +112,7 @@ def agreements(found: Sequence[Agreement]) -> Shown:
 
 
 def share(cell: Cell) -> str:
-    """A cell as the paper prints it."""
+    """The share of a cell, as the paper prints it."""
     return f"{cell.share:.2f}" + ("" if math.isnan(cell.spread) else f" ± {cell.spread:.2f}")
 
 

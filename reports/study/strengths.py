@@ -46,9 +46,9 @@ class Strength:
 
 @dataclass(frozen=True, slots=True)
 class Strengths:
-    """The methods, strongest first, and what has to be known of the fit.
+    """The methods, strongest first, and notes about the fit.
 
-    ``tied`` are neighbours whose order the resamples do not settle.
+    ``tied`` are neighbours that do not differ significantly.
     """
 
     methods: tuple[Strength, ...]
@@ -59,9 +59,9 @@ class Strengths:
 def strengths(votes: pd.DataFrame) -> Strengths | None:
     """The strengths of more than two methods from `reports.study.cells.oriented` votes.
 
-    None for two methods. Where some methods were never compared, directly or through others, or
-    one won or lost every vote, no finite strengths fit best: half a vote each way is then added
-    to every pair of methods, and a note says so.
+    None for two methods. The likelihood has no maximum where some methods were never compared,
+    directly or through others, or where one won or lost every vote: half a vote each way is then
+    added to every pair of methods, and a note says so.
     """
     names = sorted({*votes["method"], *votes["rival"]})
     if len(names) < 3:
@@ -133,7 +133,7 @@ def _bounded(wins: np.ndarray) -> bool:
 
 
 def _fit(wins: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
-    """The strengths that fit best, mean 0, of wins for which there are such."""
+    """The strengths of maximal likelihood, with mean 0; the maximum must exist (`_bounded`)."""
     import choix
 
     fitted: Any = choix.ilsr_pairwise_dense(wins, initial_params=start, max_iter=10_000)

@@ -23,13 +23,13 @@ def table5(
     methods: Mapping[str, str] | None = None,
     datasets: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What table5.json holds, and a line on every cell that has no place in the paper's table.
+    """The content of table5.json, and a line for each cell that is not in the paper's table.
 
     ``methods`` (label -> method of the paper) and ``datasets`` (place -> data set) are as
-    `reports.paper.choices` parses them; without them names decide. A method whose name has WESPE
-    in it stands for WESPE [DIV2K] where no other could, and the entry says so.
+    `reports.paper.choices` parses them; without them names decide. A method with WESPE in its
+    name is used for WESPE [DIV2K] where no other fits, and the entry says so.
     """
-    told = methods or {}
+    chosen = methods or {}
     known = sorted({cell.dataset for cell in cells})
     places, notes = {}, []
     for place, title in WILD.items():
@@ -39,7 +39,7 @@ def table5(
         if place not in choices.datasets and not name and len(alike) == 1:
             name, doubt = alike[0], ""
         elif place not in choices.datasets and not name and alike and not doubt:
-            doubt = f"{' and '.join(map(plain, alike))} could stand here; choose with --dataset"
+            doubt = f"{' and '.join(map(plain, alike))} could be used here; choose with --dataset"
         if doubt:
             notes.append(f"{title}: {doubt}")
         elif name:
@@ -48,8 +48,8 @@ def table5(
     lost = set()
     for cell in cells:
         for one, method, rival in ((cell, cell.method, cell.rival), _turned(cell)):
-            against = _paper(rival, told)
-            if against in RIVALS and cell.dataset in places and _may_stand(method, told):
+            against = _paper(rival, chosen)
+            if against in RIVALS and cell.dataset in places and _may_stand(method, chosen):
                 entry = _entry(one, method, rival, against, places[cell.dataset])
                 found.setdefault((against, places[cell.dataset]), []).append(entry)
                 break
@@ -57,11 +57,11 @@ def table5(
             lost.add((cell.dataset, cell.method, cell.rival))
     entries = []
     for (against, place), several in sorted(found.items()):
-        exact = [one for one in several if _paper(one["method"], told) == _TESTED] or several
+        exact = [one for one in several if _paper(one["method"], chosen) == _TESTED] or several
         if len(exact) > 1:
             names = ", ".join(f"{one['method']}" for one in exact)
             notes.append(
-                f"{WILD[place]} against {against}: {names} could stand in this cell of Table 5; "
+                f"{WILD[place]} against {against}: {names} could be used in this cell of Table 5; "
                 "choose with --method"
             )
             continue
@@ -73,7 +73,7 @@ def table5(
 
 
 def as_json(content: Mapping[str, Any]) -> str:
-    """The file's text; what is not a number is left out of a cell."""
+    """The text of the file; NaN and infinite values are left out."""
     cells = [
         {k: v for k, v in cell.items() if not isinstance(v, float) or math.isfinite(v)}
         for cell in content["cells"]
@@ -82,19 +82,19 @@ def as_json(content: Mapping[str, Any]) -> str:
     return text + "\n"
 
 
-def _paper(label: str, told: Mapping[str, str]) -> str:
-    if label in told:
-        return told[label]
+def _paper(label: str, chosen: Mapping[str, str]) -> str:
+    if label in chosen:
+        return chosen[label]
     if label == "identity":
         return "original"
     return method_named(label) or ("ape" if label in STAND_INS else "")
 
 
-def _may_stand(label: str, told: Mapping[str, str]) -> bool:
-    """Whether a method can stand for WESPE [DIV2K]: told so, or WESPE by its name."""
-    if label in told:
-        return told[label] == _TESTED
-    return _paper(label, told) in ("", _TESTED) and "wespe" in label.lower()
+def _may_stand(label: str, chosen: Mapping[str, str]) -> bool:
+    """Whether a method can be used for WESPE [DIV2K]: by --method, or with WESPE in its name."""
+    if label in chosen:
+        return chosen[label] == _TESTED
+    return _paper(label, chosen) in ("", _TESTED) and "wespe" in label.lower()
 
 
 def _entry(cell: Cell, method: str, rival: str, against: str, place: str) -> dict[str, Any]:

@@ -1,19 +1,18 @@
-"""How far a share of votes would move with other raters and other images.
+"""Intervals of a share of votes over both raters and images.
 
-Votes of one rater resemble each other, and so do votes on one image, so neither can be counted
-as so many independent votes. Two intervals take both into account:
+Votes of one rater are correlated, and so are votes on one image. Two intervals account for both:
 
-- the **two-way bootstrap**: raters and images are drawn again, each by themselves (McCullagh
-  2000; Owen, "The pigeonhole bootstrap", 2007), and the middle 95% of the shares stand. It counts
-  the noise of single votes three times, so it is too wide where votes differ by chance only, and,
-  as every percentile interval of a handful, too narrow where seven images differ much;
-- the **two-way t interval**, which is the one that claims rest on: the variance is that between
-  raters plus that between images less the residual which both contain (analysis of variance; with
+- the **two-way bootstrap**: raters and images are resampled independently (McCullagh 2000;
+  Owen, "The pigeonhole bootstrap", 2007), and the interval is the middle 95% of the shares. It
+  counts the noise of single votes three times, so it is too wide where votes differ by chance
+  only; as a percentile interval it is too narrow where few images differ much;
+- the **two-way t interval**, on which claims are based: its variance is that between raters
+  plus that between images less the residual, which both contain (analysis of variance; with
   gaps as in Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011), the
-  degrees of freedom Satterthwaite's (1946), laid off on the logit scale, which keeps it within
-  0 and 1.
+  degrees of freedom Satterthwaite's (1946), computed on the logit scale, which keeps it within 0
+  and 1.
 
-Where all votes agree nothing can be resampled: `unanimous` then counts each image, or each
+Where all votes agree, resampling is of no use: `unanimous` then counts each image or each
 rater, whichever are fewer, as one vote.
 """
 
@@ -29,7 +28,7 @@ import numpy as np
 #: Bootstrap resamples of each cell.
 RESAMPLES = 2000
 
-#: With more raters than this, half as many: their draws are most of a report's time.
+#: With more raters than this half as many resamples are drawn, to save time.
 MANY = 5000
 
 _LEVEL = 0.95
@@ -43,7 +42,7 @@ _BLOCK = 2**20
 class Interval:
     """A share's two-way t interval and the plain two-way percentile bootstrap; NaN where none.
 
-    ``certain`` says that all votes agreed, and both are `unanimous`.
+    ``certain``: all votes agreed, and both intervals are `unanimous`.
     """
 
     low: float = math.nan

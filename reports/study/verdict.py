@@ -1,6 +1,6 @@
-"""A study in plain words: a sentence a cell, and what has to be known beside the numbers.
+"""A study in words: a sentence for each cell, and notes beside the numbers.
 
-All texts are plain: whoever renders them escapes them.
+Texts are not escaped: the renderer does that.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ METHOD = (
     f"images leave one half out and p is below {paired.LEVEL}."
 )
 
-#: Below this many images or raters an interval rests on very few numbers.
+#: With fewer images or raters a note says that the interval is rough.
 FEW = 5
 
-# From here on the share of votes and the mean over images differ for the eye.
+# From this difference between the share of votes and the mean over images there is a note.
 _APART = 0.01
 
 
 def sentence(cell: Cell) -> str:
-    """What one cell says; no claim without proof."""
+    """One cell in a sentence; a preference is claimed only where it is shown."""
     method, rival = plain(cell.method), plain(cell.rival)
     on = f" on {plain(cell.dataset)}" if cell.dataset else ""
     of = f"{plural(cell.votes, 'vote')}"
@@ -63,14 +63,14 @@ def headline(report: Report) -> str:
 
 
 def notes(report: Report) -> list[str]:
-    """What has to stand beneath the cells so that they cannot be misread."""
+    """The notes beneath the cells."""
     found = [METHOD, *(f"{line}." for line in report.left_out)]
     for cell in report.cells:
         where = f"{plain(cell.method)} against {plain(cell.rival)} on {plain(cell.dataset)}"
         if cell.interval.certain:
             few = min(cell.raters, len(cell.images))
             found.append(
-                f"{where}: all votes agree, and nothing can be drawn again; the intervals count "
+                f"{where}: all votes agree, so resampling is of no use; the intervals count "
                 f"{plural(few, 'image' if few == len(cell.images) else 'rater')} as one vote each "
                 "(Clopper and Pearson)."
             )
@@ -82,7 +82,7 @@ def notes(report: Report) -> list[str]:
         elif min(cell.raters, len(cell.images)) < FEW:
             found.append(
                 f"{where}: {plural(cell.raters, 'rater')} and {plural(len(cell.images), 'image')} "
-                "are few to tell from how they differ; take the interval as rough."
+                "are few to estimate how they differ; the interval is rough."
             )
         if abs(cell.mean - cell.share) >= _APART:
             found.append(
@@ -104,7 +104,7 @@ def notes(report: Report) -> list[str]:
 
 
 def rater_lines(found: Raters) -> list[str]:
-    """Sides, haste, checks and the unfinished, a sentence each. Nobody was left out for them."""
+    """Side bias, fast votes, checks and unfinished raters, a sentence each."""
     share = found.left / found.votes
     ends = f"95% interval {percent(found.left_low)} to {percent(found.left_high)}"
     side = "left" if share > 0.5 else "right"
@@ -170,35 +170,35 @@ PEOPLE = (
     "A metric agrees with people on a question where it ranks the majority's picture higher. The "
     "interval draws the images again; more or less than chance is claimed only where an exact "
     f"binomial test over the questions says so too (p below {paired.LEVEL}). Votes: the share of "
-    "single votes that the metric foretells, and what always naming the majority would. "
+    "single votes that the metric predicts, and the share that the majority predicts. "
     "Spearman's correlation is of the metric's difference with the share of votes, "
     "question by question."
 )
 
 
 def agreement_sentence(one: Agreement) -> str:
-    """What one metric says of people's choices."""
+    """The agreement of one metric with people, in a sentence."""
     if not one.questions:
         return f"{one.title}: no question with a majority on which the metric sees a difference."
-    told = f"on {one.agreed} of {plural(one.questions, 'question')}"
+    share = f"on {one.agreed} of {plural(one.questions, 'question')}"
     if math.isnan(one.low):
-        return f"{one.title} agrees with the majority {told}: too few images for an interval."
+        return f"{one.title} agrees with the majority {share}: too few images for an interval."
     ends = f"95% interval {percent(one.low)} to {percent(one.high)}"
     if not one.shown:
         why = "which covers one half"
         if one.low > 0.5 or one.high < 0.5:
             why = f"which the exact test does not confirm, p {p_value(one.p)}"
         return (
-            f"{one.title} agrees with the majority {told} ({ends}, {why}): neither better nor "
+            f"{one.title} agrees with the majority {share} ({ends}, {why}): neither better nor "
             "worse than chance is shown."
         )
     if one.fraction < 0.5:
-        return f"{one.title} contradicts people: it agrees with the majority only {told} ({ends})."
-    return f"{one.title} agrees with the majority {told} ({ends})."
+        return f"{one.title} contradicts people: it agrees with the majority only {share} ({ends})."
+    return f"{one.title} agrees with the majority {share} ({ends})."
 
 
 def agreement_notes(report: Report) -> list[str]:
-    """What has to stand beneath the metrics."""
+    """The notes beneath the metrics."""
     found = [PEOPLE] if report.agreements else []
     for one in report.agreements or ():
         less = [
@@ -212,12 +212,12 @@ def agreement_notes(report: Report) -> list[str]:
         if less:
             found.append(f"{one.title}: {' and '.join(less)} not counted.")
         if not one.directed:
-            found.append(f"{one.title}: nobody says which way is better; more was taken as better.")
+            found.append(f"{one.title}: it has no direction; more was taken as better.")
     return list(dict.fromkeys([*found, *(f"{line}." for line in report.unscored)]))
 
 
 def percent(share: float) -> str:
-    """A share in per cent; never 0% or 100% for what is not.
+    """A share in per cent, with <1% and >99% where rounding would give 0% or 100%.
 
     >>> percent(0.944), percent(0.9996), percent(1.0), percent(0.0004)
     ('94%', '>99%', '100%', '<1%')
@@ -230,7 +230,7 @@ def percent(share: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p value for the eye.
+    """A p value, rounded.
 
     >>> p_value(0.0001), p_value(0.04567)
     ('< 0.001', '0.046')
@@ -245,16 +245,16 @@ def some(names: tuple[str, ...]) -> str:
 
 
 def _doubt(cell: Cell) -> str:
-    """Why there is no claim."""
+    """Why no preference is claimed."""
     of = cell.interval
     if math.isnan(of.low):
         return "too few raters or images for an interval: no preference is shown"
-    told = f"95% interval {percent(of.low)} to {percent(of.high)}"
+    span = f"95% interval {percent(of.low)} to {percent(of.high)}"
     if of.low <= 0.5 <= of.high:
-        return f"{told}, which covers one half: no preference is shown"
+        return f"{span}, which covers one half: no preference is shown"
     if of.boot_low <= 0.5 <= of.boot_high:
         boot = f"{percent(of.boot_low)} to {percent(of.boot_high)}"
-        return f"{told}, but the two-way bootstrap's, {boot}, covers one half: none is shown"
+        return f"{span}, but the two-way bootstrap's, {boot}, covers one half: none is shown"
     return (
-        f"{told}, which the exact test does not confirm (p {p_value(cell.p_holm)}): none is shown"
+        f"{span}, which the exact test does not confirm (p {p_value(cell.p_holm)}): none is shown"
     )

@@ -1,4 +1,4 @@
-"""The votes of a study, read and checked: what would make the report lie is refused."""
+"""Reads and checks the votes of a study."""
 
 from __future__ import annotations
 
@@ -11,28 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reports.text import plain, plural
-from wespe_bench import reading
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.study import database, secret
+from wespe_bench.study import database, manifest, secret
 from wespe_bench.study import votes as standing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The table's columns, a row a standing vote. ``first`` is the rival, ``second`` the method
-#: under test; ``left`` and ``right`` are methods as shown, ``choice`` is left or right and
-#: ``chosen`` the method; ``check`` is empty, or names the better of an attention check, whose
-#: ``correct`` is true or false; ``position`` counts from 1 in the rater's order; ``revised`` is
-#: how often the vote was changed, ``source`` server or file.
-COLUMNS = (
-    *("rater", "question", "dataset", "sample", "first", "second", "left", "right", "choice"),
-    *("chosen", "check", "correct", "position", "milliseconds", "revised", "source"),
-)
+#: The table's columns, a row a vote; `wespe_bench.study.votes.load_votes` says what they hold.
+COLUMNS = tuple(standing.COLUMNS)
 _NUMBERS = {"position": 1, "milliseconds": 0, "revised": 0}
 
 #: The file of votes, and the study's own, in a study's folder.
 FILE = "votes.csv"
-STUDY_FILE = "study.json"
+STUDY_FILE = manifest.FILE
 
 #: Most methods and data sets of one report: its tables grow with their product.
 _MOST = 64
@@ -42,7 +34,7 @@ _NO_VOTES = "no votes yet; let people vote (wespe-bench study serve), or import 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What study.json says, where there is one.
+    """The content of study.json that a report needs; all empty without the file.
 
     ``questions``: id -> (data set, sample, first method, second method, check). ``hashes``:
     (data set, sample, method) -> SHA-256 of the picture that was shown.
@@ -56,10 +48,10 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The votes that count, and in words what was left out by whose option.
+    """The votes that count, and a line for each option that left some out.
 
-    ``votes`` are of questions that ask, ``checks`` those of attention checks; ``every`` is both
-    before anything was left out.
+    ``votes`` are of questions, ``checks`` of attention checks; ``every`` is both, before
+    anything was left out.
     """
 
     votes: pd.DataFrame
@@ -69,11 +61,10 @@ class Kept:
 
 
 def load_votes(path: Path) -> pd.DataFrame:
-    """The votes of a study's folder or of a votes.csv, with `COLUMNS` all as they stand there.
+    """The votes of a study's folder or of a votes.csv, unchecked; see `check_votes`.
 
-    A study's own folder has them in its database; one with a votes.csv alone was exported.
-
-    Raises InputError where there are none, or they are no table.
+    The folder's database is read; without one, its votes.csv. Raises InputError where there are
+    no votes, or no table.
     """
     import pandas as pd
 
@@ -100,43 +91,36 @@ def load_votes(path: Path) -> pd.DataFrame:
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"{file}: no table of votes ({one_line(error)[:120]})") from None
     for name in frame.columns.intersection(list(COLUMNS[:10])):
-        armed = {
-            text: text[1:]  # undoes `wespe_bench.runs.disarmed`
+        escaped = {
+            text: text[1:]  # undoes `wespe_bench.runs.escape_csv_formula`
             for text in frame[name].unique()
             if text[:1] == "'" and text[1:2] in tuple("=+-@\t\r")
         }
-        if armed:
-            frame[name] = frame[name].replace(armed)
+        if escaped:
+            frame[name] = frame[name].replace(escaped)
     return frame
 
 
 def read_study(folder: Path) -> Study:
     """What study.json in ``folder`` says; an empty `Study` without one. Raises InputError."""
-    path = folder / STUDY_FILE
-    if not folder.is_dir() or not path.exists():
+    if not folder.is_dir() or not (folder / STUDY_FILE).exists():
         return Study()
-    try:
-        content = reading.read_json(path)
-        pictures = content["pictures"]
-        questions = {
-            str(one["id"]): (
-                str(one["dataset"]),
-                str(one["sample"]),
-                str(pictures[one["first"]]["method"]),
-                str(pictures[one["second"]]["method"]),
-                str(one.get("check") or ""),
+    study = manifest.read(folder)
+    return Study(
+        study.title,
+        study.revision,
+        {
+            one.id: (
+                one.dataset,
+                one.sample,
+                study.pictures[one.first].method,
+                study.pictures[one.second].method,
+                one.check or "",
             )
-            for one in content["questions"]
-        }
-        hashes = {
-            (str(one["dataset"]), str(one["sample"]), str(one["method"])): str(one["sha256"])
-            for one in pictures.values()
-        }
-        return Study(str(content["title"]), str(content["revision"]), questions, hashes)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: damaged ({one_line(error)[:120]})") from None
+            for one in study.questions
+        },
+        {(one.dataset, one.sample, one.method): one.sha256 for one in study.pictures.values()},
+    )
 
 
 def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame:
@@ -152,8 +136,8 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
     unknown = [plain(name) for name in frame.columns if name not in COLUMNS]
     for what, names in (("lack the columns", lacking), ("have unknown columns:", unknown)):
         if names:
-            told = ", ".join(name[:40] for name in names[:9])
-            raise InputError(f"the votes {what} {told}; expected are {', '.join(COLUMNS)}")
+            shown = ", ".join(name[:40] for name in names[:9])
+            raise InputError(f"the votes {what} {shown}; expected are {', '.join(COLUMNS)}")
     if frame.empty:
         raise InputError(_NO_VOTES)
     texts = [name for name in COLUMNS if name not in (*_NUMBERS, "correct")]
@@ -208,32 +192,32 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
 
 
 def keep(votes: pd.DataFrame, *, exclude_failed_checks: bool = False, min_ms: int = 0) -> Kept:
-    """Part checked votes into those that count and attention checks; nothing goes unsaid.
+    """Split checked votes into those that count and those of attention checks.
 
     ``exclude_failed_checks`` leaves out raters who failed an attention check, ``min_ms`` votes
     given sooner. Raises InputError where no vote is left.
     """
     checks = votes[votes["check"] != ""]
     kept = votes[votes["check"] == ""]
-    told = []
+    left_out = []
     if exclude_failed_checks:
         failed = checks.loc[~checks["correct"].astype(bool), "rater"].unique()
         away = kept["rater"].isin(failed)
-        told.append(
+        left_out.append(
             f"--exclude-failed-checks left out {plural(len(failed), 'rater')} who failed an "
             f"attention check, with {plural(int(away.sum()), 'vote')}"
         )
         kept = kept[~away]
     if min_ms > 0:
         fast = kept["milliseconds"] < min_ms
-        told.append(
+        left_out.append(
             f"--min-ms left out {plural(int(fast.sum()), 'vote')} given in under {min_ms:,} ms"
         )
         kept = kept[~fast]
     if kept.empty:
-        reason = f" ({'; '.join(told)})" if told else ": attention checks only"
+        reason = f" ({'; '.join(left_out)})" if left_out else ": attention checks only"
         raise InputError(f"no votes are left to report{reason}")
-    return Kept(kept.reset_index(drop=True), checks.reset_index(drop=True), votes, tuple(told))
+    return Kept(kept.reset_index(drop=True), checks.reset_index(drop=True), votes, tuple(left_out))
 
 
 def _refuse(frame: pd.DataFrame, wrong: Any, what: str) -> None:

@@ -75,12 +75,8 @@ def _read_table(folder: Path, data: bytes) -> Any:
     from reports.study.contents import make_report
     from reports.study.markdown import as_markdown
     from reports.study.page import as_html
-    from wespe_bench.errors import InputError
-    from wespe_bench.study import votes
 
     path = kept(folder, "votes.csv", data)
-    with contextlib.suppress(InputError):
-        votes.load_votes(path)
     report = make_report(reported.load_votes(path))
     return len(as_markdown(report) + as_html(report))
 

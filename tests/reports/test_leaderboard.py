@@ -190,7 +190,7 @@ def test_a_card_is_taken_and_kept(runs: Path, stranger: Path, verb: Command) -> 
     assert "Theirs (added, not verified)" in again.stdout
     page = (runs / "leaderboard" / "leaderboard.html").read_text("utf-8")
     assert "added/photos/Theirs.json" in page
-    assert "cannot be checked here" in page
+    assert "not verified here" in page
 
 
 def changed(path: Path, change: Any) -> Path:
@@ -216,7 +216,7 @@ def test_a_card_with_fewer_photos_is_its_makers_to_mend(
     changed(stranger, resigned(lambda c: c["scores"]["psnr"].__setitem__(0, None)))
     assert call("leaderboard", ["--runs", str(runs), "--add", str(stranger)]) == 3
     said = capsys.readouterr().err
-    assert "Theirs is not ranked by psnr" in said and "who sent its card" in said
+    assert "Theirs is not ranked by psnr" in said and "whoever sent its card" in said
     assert "added/Theirs" not in said  # no command for a folder that is not there
 
 
@@ -224,7 +224,7 @@ def test_a_card_with_fewer_photos_is_its_makers_to_mend(
     ("change", "words"),
     [
         (lambda c: c["dataset"].update(revision="0" * 64), "other photos"),
-        (lambda c: c["metrics"]["psnr"].update(version="2"), "has to be scored again"),
+        (lambda c: c["metrics"]["psnr"].update(version="2"), "must be scored again"),
         (lambda c: c["dataset"].update(name="else"), "no run here"),
         (lambda c: c["method"].update(label="good"), "called 'good' on 'photos' already"),
         (lambda c: c["method"].update(label="a\nb"), "control characters"),

@@ -17,7 +17,7 @@ from wespe_bench.data.faults import Fault, Place
 from wespe_bench.datasets.survey import Part
 from wespe_bench.errors import InputError
 from wespe_bench.images import EXTENSIONS
-from wespe_bench.runs import disarmed
+from wespe_bench.runs import escape_csv_formula
 
 _COLUMNS = ("what", "part", "kind", "path", "detail")
 
@@ -303,6 +303,6 @@ def _csv(report: Report) -> str:
     writer.writerow(_COLUMNS)
     for what, found in (("fault", report.faults), ("remark", report.remarks)):
         for fault in found:
-            told = (fault.part, fault.kind, fault.path, fault.detail)
-            writer.writerow((what, *(disarmed(_plain(text, report.root)) for text in told)))
+            row = (fault.part, fault.kind, fault.path, fault.detail)
+            writer.writerow((what, *(escape_csv_formula(_plain(t, report.root)) for t in row)))
     return buffer.getvalue()

@@ -20,7 +20,7 @@ from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.lock import held
-from wespe_bench.runs import Failure, disarmed, tell
+from wespe_bench.runs import Failure, escape_csv_formula, tell
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
@@ -186,7 +186,7 @@ def _csv(table: Sequence[dict[str, Any]]) -> str:
     writer = csv.DictWriter(text, _COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for row in table:
-        writer.writerow(row | {"sample": disarmed(row["sample"])})
+        writer.writerow(row | {"sample": escape_csv_formula(row["sample"])})
     return text.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""The votes as a table, from a study's folder or from a votes.csv."""
+"""The votes of a study's folder as a table; `reports.study.votes` reads a votes.csv."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench import reading
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.runs import disarmed
+from wespe_bench.runs import escape_csv_formula
 from wespe_bench.study import database, manifest
 from wespe_bench.study.register import turns_of
 
@@ -52,8 +52,8 @@ ORDER BY raters.number, votes.place
 """
 
 
-def load_votes(folder: Path | str) -> pd.DataFrame:
-    """The standing votes of the study in ``folder``, or of a votes.csv; one row each.
+def load_votes(folder: Path) -> pd.DataFrame:
+    """The standing votes of the study in ``folder``, one row each.
 
     Columns: rater (opaque), question, dataset, sample, first and second (methods; the rival
     first), left and right (methods as shown), choice ("left" or "right"), chosen (method), check
@@ -65,9 +65,6 @@ def load_votes(folder: Path | str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    folder = Path(folder)
-    if folder.is_file():
-        return _from_csv(folder)
     return pd.DataFrame(rows(folder), columns=list(COLUMNS)).astype(COLUMNS)
 
 
@@ -79,7 +76,7 @@ def to_csv(folder: Path) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(map(disarmed, row) for row in rows(folder))
+    writer.writerows(map(escape_csv_formula, row) for row in rows(folder))
     return text.getvalue()
 
 
@@ -108,7 +105,7 @@ def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[A
         )
     }
     # What a row says of its question, by whether the first picture is left and the left chosen.
-    told: dict[tuple[int, bool, bool], tuple[Any, ...]] = {}
+    described: dict[tuple[int, bool, bool], tuple[Any, ...]] = {}
     for number, question in enumerate(study.questions):
         first, second = (study.pictures[p].method for p in (question.first, question.second))
         fixed = (question.id, question.dataset, question.sample, first, second)
@@ -116,7 +113,7 @@ def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[A
             left, right = (first, second) if first_left else (second, first)
             for chose_left in (False, True):
                 chosen = "first" if chose_left == first_left else "second"
-                told[number, first_left, chose_left] = (
+                described[number, first_left, chose_left] = (
                     *fixed,
                     left,
                     right,
@@ -131,7 +128,7 @@ def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[A
         if not all(type(n) is int and 0 <= n <= 2**53 for n in (place, milliseconds, revised)):
             raise ValueError(f"a vote of rater {rater!r} has numbers that are none")
         turn = turns[place]
-        what = told[turn.question, turn.first_left, bool(left)]
+        what = described[turn.question, turn.first_left, bool(left)]
         found.append((rater, *what, place + 1, milliseconds, revised, source))
     return found
 
@@ -152,35 +149,3 @@ def _source(text: Any) -> str:
     if text not in ("server", "file"):
         raise ValueError(f"a rater's source is server or file, not {text!r}")
     return str(text)
-
-
-def _from_csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        check_head(path)
-        frame = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(COLUMNS, "string"),
-            keep_default_na=False,
-            compression=None,  # a name that ends in .gz is no reason to inflate
-        )
-        lacking = [name for name in COLUMNS if name not in frame.columns]
-        if lacking:
-            raise ValueError(f"no column {', '.join(lacking)}")
-        frame = frame[list(COLUMNS)]
-        for name, kind in COLUMNS.items():
-            if kind == "string":
-                frame[name] = frame[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
-        known = {"": pd.NA, "True": True, "False": False}
-        if not frame["correct"].isin(list(known)).all():
-            raise ValueError("correct is True, False or empty")
-        if not frame["choice"].isin(["left", "right"]).all():
-            raise ValueError("choice is left or right")
-        frame["correct"] = frame["correct"].map(known)
-        frame = frame.astype(COLUMNS)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"{path}: no votes.csv ({one_line(error)[:120]})") from None
-    return frame

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,10 @@ import pytest
 
 from reports.study.report import votes_csv
 from reports.study.votes import COLUMNS, Study, check_votes, keep, load_votes, read_study
+from tests.hostile import studies
 from tests.reports.study.simulated import table, write
 from wespe_bench.errors import InputError
+from wespe_bench.study import manifest
 
 VOTES = table([[1, 0, 1], [1, 1, 0]])
 
@@ -108,20 +109,22 @@ def test_files_that_are_no_votes_are_refused(tmp_path: Path) -> None:
         read_study(tmp_path)
 
 
-def test_study_json_tells_questions_and_pictures(tmp_path: Path) -> None:
+def test_study_json_names_questions_and_pictures(tmp_path: Path) -> None:
     write(tmp_path, VOTES)
-    pictures = {
-        name: {"dataset": "set", "sample": "s0", "method": method, "sha256": name * 2}
-        for name, method in (("p", "a"), ("q", "b"))
-    }
-    question = {"id": "q0", "dataset": "set", "sample": "s0", "first": "p", "second": "q"}
-    content = {"title": "T", "revision": "r", "pictures": pictures}
-    content["questions"] = [{**question, "check": None}]
-    (tmp_path / "study.json").write_text(json.dumps(content))
+    made = studies.study()
+    manifest.write(tmp_path, made)
     study = read_study(tmp_path)
-    assert study.questions == {"q0": ("set", "s0", "a", "b", "")}
-    assert study.hashes == {("set", "s0", "a"): "pp", ("set", "s0", "b"): "qq"}
+    first = made.questions[0]
+    methods = [made.pictures[name].method for name in (first.first, first.second)]
+    assert study.questions is not None and study.hashes is not None
+    assert study.questions[first.id] == (first.dataset, first.sample, *methods, first.check or "")
+    assert len(study.questions) == len(made.questions)
+    assert {p.sha256 for p in made.pictures.values()} == set(study.hashes.values())
     assert tuple(load_votes(tmp_path).columns) == COLUMNS
+    text = (tmp_path / "study.json").read_text()
+    (tmp_path / "study.json").write_text(text.replace(made.title, "another title"))
+    with pytest.raises(InputError, match="edited after it was built"):
+        read_study(tmp_path)
 
 
 def test_a_lost_database_is_said(tmp_path: Path) -> None:
