@@ -306,7 +306,7 @@ def main(config: Enhance) -> int:
         engine=config.engine,
     )[0]
     kept = f", {run.kept} were there already" if run.kept else ""
-    print(f"{run.done} photos enhanced with {named.label}{kept} -> {out}")
     if colours := colours_of("photos", [run.colours]):
         print(colours)
+    print(f"{run.done} photos enhanced with {named.label}{kept} -> {out}")
     return tell(run.failures)
