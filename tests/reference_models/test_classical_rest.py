@@ -113,4 +113,4 @@ def test_ape_like_does_what_it_says():
     assert np.ptp(classical.ape_like(photo), axis=2)[dull].mean() > (
         np.ptp(levelled.astype(int), axis=2)[dull].mean() / 255
     )
-    assert "no claim of likeness" in " ".join((classical.ape_like.__doc__ or "").lower().split())
+    assert "not on apple's enhancer" in " ".join((classical.ape_like.__doc__ or "").lower().split())

@@ -53,7 +53,7 @@ def test_initial_weights():
 
 
 def test_another_patch_is_refused():
-    with pytest.raises(ValueError, match="made for"):
+    with pytest.raises(ValueError, match="this discriminator takes"):
         Discriminator(3, 32, width=3)(torch.zeros(1, 3, 33, 33))
     with pytest.raises(ValueError, match="expected at least 1"):
         Discriminator(0)

@@ -126,5 +126,5 @@ def test_started_as_identity_it_nearly_is():
         assert (y - x).square().mean().sqrt() < 0.2
     assert correlation["identity"] > 0.95
     assert abs(correlation["normal"]) < 0.8
-    with pytest.raises(ValueError, match="three channels"):
+    with pytest.raises(ValueError, match="at least 3 channels"):
         start_as_identity(Generator(2))

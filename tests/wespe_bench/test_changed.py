@@ -237,9 +237,15 @@ def test_a_batch_may_differ_by_a_level_from_a_photo_alone(tmp_path: Path, datase
     assert run.kept == 6
 
 
+NOISE = (
+    "import numpy\n"
+    "def f(image): return numpy.random.default_rng().integers(0, 256, image.shape, 'uint8')\n"
+)
+
+
 def test_a_mark_goes_with_another_enhancer(tmp_path: Path, dataset: Dataset) -> None:
     source = tmp_path / "mine.py"
-    source.write_text("import random\ndef f(image): return image // 2 + random.randrange(99)\n")
+    source.write_text(NOISE)
 
     def run() -> object:
         return enhance(f"{source}:f", dataset, tmp_path / "run", label="Mine", quiet=True)
