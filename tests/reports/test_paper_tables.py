@@ -117,7 +117,7 @@ def test_a_stand_in_rater_never_fills_a_table(here: Path) -> None:
         found = one(7, here / place)
         entry = cell(found, "iphone", "original", "ffs")
         assert math.isnan(entry.ours)
-        assert "stand-in rater, which never fills this table" in entry.reason
+        assert "stand-in rater's, which never fills this table" in entry.reason
         assert math.isnan(cell(found, "average", "original", "ffs").ours)
 
 
