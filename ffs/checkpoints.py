@@ -93,8 +93,8 @@ def read_card(path: Path) -> tuple[Card, bytes]:
         )
     try:
         known = {field.name for field in dataclasses.fields(Card)}
-        told = {key: value for key, value in fields.items() if key in known}
-        card = Card(**(told | {"layers": tuple(told["layers"])}))
+        known_fields = {key: value for key, value in fields.items() if key in known}
+        card = Card(**(known_fields | {"layers": tuple(known_fields["layers"])}))
         wanted = (
             (card.kind, KINDS),
             (card.head, _HEADS),

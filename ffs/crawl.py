@@ -16,7 +16,7 @@ from ffs import pace, settings
 from ffs.crawler import Crawler
 from ffs.key import from_environment
 from ffs.settings import Crawl
-from ffs.state import set_aside, told
+from ffs.state import one_line_errors, set_aside
 from wespe_bench import atomic, lock
 from wespe_bench.arguments import check_out
 from wespe_bench.data.journal import make_folder
@@ -36,7 +36,7 @@ def main(config: Crawl) -> int:
         raise InputError(f"{folder} is no crawl yet; there is nothing to refresh")
     chosen = settings.chosen(config, folder, before, clock.now())
     make_folder(folder)
-    with lock.held(folder, f"ffs crawl {os.getpid()}"), told(folder):
+    with lock.held(folder, f"ffs crawl {os.getpid()}"), one_line_errors(folder):
         atomic.remove_leftovers(folder)
         if before != chosen:
             settings.write(folder, chosen)

@@ -172,7 +172,7 @@ class Crawler:
         raise InputError(f"{_IN_A_ROW} photos in a row: {why}; {retries.KEPT}")
 
     def refresh(self) -> int:
-        """Read the counts of all photos anew; returns the exit code."""
+        """Read the counts of all photos again; returns the exit code."""
         state = self._state
         round_ = state.get("round")
         if not round_ or state.get("refreshed") == round_:

@@ -101,7 +101,7 @@ class Folding:
         self._complete(reply.about["id"], "sizes", found if found["url"] else {}, reply)
 
     def _complete(self, id_: str, what: str, found: dict[str, Any], reply: Reply) -> None:
-        """Judge a photo anew with what was found; what cannot be found out puts it out."""
+        """Judge a photo again with what was found; what cannot be found out puts it out."""
         row = self._state.photo(id_)
         if row is None:
             return

@@ -17,7 +17,7 @@ from typing import Any
 from ffs import folding, manifest, settings, share
 from ffs.photos import FOLDER
 from ffs.replies import Replies
-from ffs.state import State, set_asides, told
+from ffs.state import State, one_line_errors, set_asides
 from wespe_bench import atomic
 from wespe_bench.datasets.tree import usable
 from wespe_bench.errors import InputError
@@ -51,7 +51,7 @@ def main(config: Forget) -> int:
         raise InputError("no photo is named; give the ids of those to forget")
     if odd := sorted(id_ for id_ in ids if not _possible(id_, crawled)):
         raise InputError(f"{odd[0][:80]!r} is no id of a photo")
-    with held(folder, f"ffs crawl {os.getpid()}"), told(folder):
+    with held(folder, f"ffs crawl {os.getpid()}"), one_line_errors(folder):
         state = State(folder) if crawled else None
         try:
             if state and (late := _unfolded(folder, state)):

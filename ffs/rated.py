@@ -15,7 +15,7 @@ from typing import Any
 from ffs import folding, hd, settings
 from ffs.flickr import whole
 from ffs.photos import FOLDER, encode_jpeg
-from ffs.state import State, told
+from ffs.state import State, one_line_errors
 from wespe_bench import reading
 from wespe_bench.datasets.tree import folded, usable
 from wespe_bench.engines import FATAL, Outcome
@@ -54,7 +54,7 @@ def of_crawl(folder: Path) -> tuple[list[Rated], str]:
     chosen = settings.read(folder)
     if chosen is None:
         raise InputError(f"{folder} is no crawl; wespe-bench ffs crawl --out {folder} makes one")
-    with told(folder):
+    with one_line_errors(folder):
         state = State(folder)
         try:
             rows = state.rows("SELECT * FROM photos WHERE state = 'kept' ORDER BY id")

@@ -19,7 +19,7 @@ from wespe_bench.errors import InputError
 
 #: Tries of one request, the first included.
 TRIES = 8
-#: Seconds that a server may tell us to wait; whoever asks for more is taken at its word: we stop.
+#: Seconds that a server may tell us to wait; we stop if it asks for more.
 PATIENCE = 900.0
 #: Seconds without a byte after which a connection is given up.
 TIMEOUT = 30.0

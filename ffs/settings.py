@@ -68,9 +68,9 @@ class Crawl:
     counts_only: bool = False
     """List photos with their counts, download none."""
     refresh: bool = False
-    """Read the counts of the photos that are here anew, and remove those that are gone."""
+    """Read the counts of the photos that are here again, and remove those that are gone."""
     rebuild: bool = False
-    """Make the state anew from the raw replies first: after damage, or with other filters."""
+    """Rebuild the state from the raw replies first: after damage, or with other filters."""
     calls_per_second: float = 1.0
     """At most so many calls of the API a second."""
     downloads_per_second: float = 2.0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ffs import manifest, settings
 from ffs.manifest import armed
-from ffs.state import State, told
+from ffs.state import State, one_line_errors
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
 
@@ -60,7 +60,7 @@ def export(folder: Path) -> tuple[str, int]:
     built = (folder / manifest.HEAD).exists()
     ratings = manifest.read(folder) if built else None
     sides = {photo.id: photo for photo in ratings.photos} if ratings else {}
-    with told(folder):
+    with one_line_errors(folder):
         state = State(folder)
         try:
             rows = state.rows(

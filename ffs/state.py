@@ -2,7 +2,7 @@
 
 A reply is on disk before it is folded in here, in one transaction with its number; so a crawl
 killed between the two goes on by folding what the database has not seen, and a database that is
-lost or damaged is folded anew.
+lost or damaged is folded again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class State:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
-        with told(folder):
+        with one_line_errors(folder):
             self._db = sqlite3.connect(self.path, isolation_level=None)
             self._db.row_factory = sqlite3.Row
             try:
@@ -198,7 +198,7 @@ def _columns(db: sqlite3.Connection) -> dict[str, list[tuple[str, str]]]:
 
 
 @contextlib.contextmanager
-def told(folder: Path) -> Iterator[None]:
+def one_line_errors(folder: Path) -> Iterator[None]:
     """SQLite's errors as InputError, one line with the remedy."""
     path = folder / FILE
     try:

@@ -13,7 +13,7 @@ from wespe_bench.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Fewest photos of which a share or a median is told.
+#: Fewest photos of which a share or a median is reported.
 _FEWEST = 5
 
 
@@ -121,20 +121,20 @@ def _spread(rows: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]
 def _years(rows: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     lines = []
     for year, some in rows.groupby("year"):
-        told = len(some) >= _FEWEST
+        enough = len(some) >= _FEWEST
         high = (some["label"] == "high").mean()
-        middle = some["score"].median() if told else ""
-        lines.append((int(str(year)[:4]), len(some), middle, f"{high:.0%}" if told else ""))
+        middle = some["score"].median() if enough else ""
+        lines.append((int(str(year)[:4]), len(some), middle, f"{high:.0%}" if enough else ""))
     return ("year", "photos", "median score", "high"), lines
 
 
 def _licences(ratings: Ratings) -> list[tuple[Any, ...]]:
     """Licence -> photos, where the data set is a crawl's."""
-    from ffs.state import FILE, State, told
+    from ffs.state import FILE, State, one_line_errors
 
     if settings.read(ratings.folder) is None or not (ratings.folder / FILE).exists():
         return []
-    with told(ratings.folder):
+    with one_line_errors(ratings.folder):
         state = State(ratings.folder)
         try:
             rows = state.rows(

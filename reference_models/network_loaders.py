@@ -121,7 +121,7 @@ def load_torchscript(path: Path, data: bytes, device: str) -> Network:
 
 
 def _in_training(calls: Iterable[tuple[str, list[Any]]]) -> tuple[str, ...]:
-    """The operators, of their names with arguments, that are told to train."""
+    """The operators, of their names with arguments, that are set to training mode."""
     found = [
         name
         for name, arguments in calls

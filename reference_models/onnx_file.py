@@ -27,7 +27,7 @@ _FIELDS: dict[str, dict[int, str]] = {
 def external_files(path: Path, data: bytes) -> list[Path]:
     """The files that the model ``data``, read from ``path``, names as its weights; sorted.
 
-    Empty for what is no ONNX model: whoever loads it says so.
+    Empty for a file that is not an ONNX model: loading it reports that.
     """
     names: set[str] = set()
     try:

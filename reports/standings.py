@@ -231,18 +231,18 @@ def _board(
     runs: Mapping[str, Run],
     cards: Mapping[str, Card],
     root: Path,
-    told: Mapping[str, Metric],
+    descriptions: Mapping[str, Metric],
 ) -> Standings:
     dataset = str(scores["dataset"].iloc[0])
     # Checked before incomplete methods are left out, which would hide a second revision.
     check_runs(scores, dataset, Remedy(root))
-    scores, partial = _complete(scores, samples, root, told, cards)
+    scores, partial = _complete(scores, samples, root, descriptions, cards)
     (table,) = summarize(
         scores,
         {dataset: samples},
         methods={dataset: [*runs, *cards]},
         root=root,
-        described=told,
+        described=descriptions,
     )
     labels, columns = table.methods, table.columns
     ranked = [column for column in columns if column.higher_is_better is not None]
@@ -262,7 +262,9 @@ def _board(
         overall: Any = tuple(map(float, found.mean[row])) if ranked else none
         entries.append(Entry(label, overall, by_metric, runs.get(label), cards.get(label)))
     entries.sort(key=lambda e: (math.isnan(e.mean_rank[0]), e.mean_rank[0], labels.index(e.label)))
-    metrics = {c.metric: m for c in columns if (m := known_metric(c.metric, told)) is not None}
+    metrics = {
+        c.metric: m for c in columns if (m := known_metric(c.metric, descriptions)) is not None
+    }
     remarks = _remarks(table, values, ranked)
     warned = tuple(plain(f"{e.label}: {line}") for e in entries for line in e.warnings)
     return Standings(table, tuple(entries), tuple(partial), scores, metrics, (*remarks, *warned))
@@ -308,7 +310,7 @@ def _complete(
             names = ", ".join(map(plain, missing[:3])) + (" ..." if len(missing) > 3 else "")
             score = f"score them: {remedy.score(str(run), str(name))}"
             if label in added:
-                score = "whoever sent its card must score them"
+                score = "the sender of its card must score them"
             partial.append(
                 f"{plain(label)} is not ranked by {plain(name)}: it lacks "
                 f"{plural(len(missing), 'photo')} of {len(expected)} ({names}); {score}"

@@ -2,7 +2,7 @@
 
 Every write goes to a temporary name in the same folder, is flushed to disk and renamed.
 The temporary name carries the host and process that made it, so that leftovers of a
-killed process can be told from the work of a living one.
+killed process can be distinguished from the work of a living one.
 """
 
 from __future__ import annotations

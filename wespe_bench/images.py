@@ -98,7 +98,7 @@ def read_photo(source: Path | str | bytes, *, name: str = "") -> Photo:
 
 def _upright_srgb(decoded: Decoded) -> Photo:
     samples, unusable = decoded.samples, ""
-    profile, told = b"", ""
+    profile, conversion = b"", ""
     transform = None
     for colour in decoded.colours:
         if not colour.profile:
@@ -116,7 +116,7 @@ def _upright_srgb(decoded: Decoded) -> Photo:
             unusable = unusable or f"read as sRGB: {colour.name} cannot be used"
             continue
         if transform is not None:
-            profile, told = colour.profile, f"converted from {colour.name}"
+            profile, conversion = colour.profile, f"converted from {colour.name}"
             if grey_in_rgb and isinstance(samples, Image.Image):
                 samples = samples.convert("RGB")
         break
@@ -129,7 +129,7 @@ def _upright_srgb(decoded: Decoded) -> Photo:
         pixels = profiles.deep_to_rgb(samples, decoded.white, profile)
         image = pillow.turned(Image.fromarray(pixels), decoded.orientation)
     # A copy: Pillow's own memory is read-only.
-    return Photo(np.array(image, dtype=np.uint8), told or unusable)
+    return Photo(np.array(image, dtype=np.uint8), conversion or unusable)
 
 
 def check_rgb(image: np.ndarray, name: str = "image") -> None:

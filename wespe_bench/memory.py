@@ -27,7 +27,7 @@ _SLACK = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What was held when a call began; None where nobody can tell."""
+    """What was held when a call began; None where it cannot be measured."""
 
     process: int | None
     device: int
@@ -53,7 +53,7 @@ def mark() -> Mark:
 
 
 def taken(since: Mark) -> tuple[float, float]:
-    """(process, device) bytes at the peak since ``since``; NaN where nobody can tell.
+    """(process, device) bytes at the peak since ``since``; NaN where it cannot be measured.
 
     The device's are NaN too where none was used.
     """

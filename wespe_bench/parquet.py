@@ -39,7 +39,7 @@ def read(data: bytes) -> pa.Table:
 
     most = max(SMALL, MAX_RATIO * len(data))
     with pq.ParquetFile(pa.BufferReader(data)) as file:
-        told, schema = file.metadata, file.schema_arrow
+        footer, schema = file.metadata, file.schema_arrow
         if len(schema) > _MOST_COLUMNS:
             raise ValueError(f"{len(schema)} columns")
         for field in schema:
@@ -48,8 +48,8 @@ def read(data: bytes) -> pa.Table:
                 pa.types.is_integer(kind) or pa.types.is_null(kind)
             ):
                 raise ValueError(f"the column {field.name[:40]!r} holds neither numbers nor texts")
-        stated = sum(told.row_group(n).total_byte_size for n in range(told.num_row_groups))
-        _check(max(stated, 8 * told.num_rows * len(schema)), most, len(data))
+        stated = sum(footer.row_group(n).total_byte_size for n in range(footer.num_row_groups))
+        _check(max(stated, 8 * footer.num_rows * len(schema)), most, len(data))
         texts = [field.name for field in schema if pa.types.is_string(field.type)]
     with pq.ParquetFile(
         pa.BufferReader(data), read_dictionary=texts, page_checksum_verification=True

@@ -217,17 +217,17 @@ def _walk(folder: Path, depth: int | None) -> Iterator[Listing]:
 
 
 def stamp(path: Path) -> tuple[int, str] | None:
-    """Size and version of a remote object, equal only for equal bytes; None where none is told.
+    """Size and version of a remote object, equal only for equal bytes; None if unknown.
 
     Raises OSError.
     """
     remote = cast(Any, path)
     with _as_oserror(path):
-        told = remote.fs.info(remote.path)
-    if told["type"] != "file":
+        status = remote.fs.info(remote.path)
+    if status["type"] != "file":
         raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
-    version = next((str(told[name]) for name in _VERSIONS if told.get(name)), None)
-    return None if version is None else (told["size"], version)
+    version = next((str(status[name]) for name in _VERSIONS if status.get(name)), None)
+    return None if version is None else (status["size"], version)
 
 
 def each(function: Callable[[Path], _Result], paths: Iterable[Path]) -> list[_Result]:
@@ -272,11 +272,11 @@ def _as_oserror(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise FileNotFoundError(errno.ENOENT, "No such file or folder", str(path)) from None
     except PermissionError as error:
-        told = f"the store refuses it: {one_line(error)[:_LONGEST]}; see the keys it is given"
-        raise PermissionError(errno.EACCES, told, str(path)) from None
+        reason = f"the store refuses it: {one_line(error)[:_LONGEST]}; see the keys it is given"
+        raise PermissionError(errno.EACCES, reason, str(path)) from None
     except OSError as error:
-        told = one_line(error)[:_LONGEST]
-        raise OSError(error.errno or errno.EIO, told, str(path)) from None
+        reason = one_line(error)[:_LONGEST]
+        raise OSError(error.errno or errno.EIO, reason, str(path)) from None
     except Exception as error:
         if not unanswered(error):
             raise

@@ -160,7 +160,7 @@ class _Crew:
 
     def dismiss(self) -> None:
         for worker in self.workers:
-            # At the end of a cluster there may be nobody left to tell.
+            # At the end of a cluster no actor may be left to notify.
             try:
                 self.module.kill(worker.actor)
             except Exception:

@@ -218,11 +218,11 @@ def load_dataset(name: str, /, **options: Any) -> Dataset:
     loader finds wrong with the files.
     """
     spec = name
-    name, told = parse_dataset(spec, options.get("data"))
-    double = sorted(told.keys() & options.keys())
+    name, spec_options = parse_dataset(spec, options.get("data"))
+    double = sorted(spec_options.keys() & options.keys())
     if double:
         raise InputError(f"{spec!r}: {double[0]} is given twice")
-    options = told | options
+    options = spec_options | options
     loader = resolve(DATASETS[name])
     parameters = inspect.signature(loader).parameters
     for option in options:

@@ -1,4 +1,4 @@
-"""Plan, Run and Failure: what `enhance` and `score` take and give back, and how it is told."""
+"""Plan, Run and Failure: what `enhance` and `score` take and return, and how it is reported."""
 
 from __future__ import annotations
 

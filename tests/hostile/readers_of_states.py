@@ -100,7 +100,12 @@ def _read_journal(folder: Path, data: bytes) -> Any:
     from wespe_bench.reproduce import states
 
     kept(folder, states.JOURNAL, data)
-    return _some([told.get("commands") for told in states.read_journal(folder).values()])
+    return _some(
+        [
+            one_line_errors.get("commands")
+            for one_line_errors in states.read_journal(folder).values()
+        ]
+    )
 
 
 def _read_rows(folder: Path, data: bytes) -> Any:
@@ -147,12 +152,12 @@ def _state() -> bytes:
 
 
 def _read_state(folder: Path, data: bytes) -> Any:
-    from ffs.state import FILE, State, told
+    from ffs.state import FILE, State, one_line_errors
 
     for old in folder.glob(f"{FILE}*"):
         old.unlink()
     kept(folder, FILE, data)
-    with told(folder):
+    with one_line_errors(folder):
         state = State(folder)
         try:
             return state.get("round"), len(state.windows()), state.photo("1")

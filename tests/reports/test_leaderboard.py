@@ -216,7 +216,7 @@ def test_a_card_with_fewer_photos_is_its_makers_to_mend(
     changed(stranger, resigned(lambda c: c["scores"]["psnr"].__setitem__(0, None)))
     assert call("leaderboard", ["--runs", str(runs), "--add", str(stranger)]) == 3
     said = capsys.readouterr().err
-    assert "Theirs is not ranked by psnr" in said and "whoever sent its card" in said
+    assert "Theirs is not ranked by psnr" in said and "the sender of its card" in said
     assert "added/Theirs" not in said  # no command for a folder that is not there
 
 

@@ -32,8 +32,8 @@ def scatter(
     # A scale is named after its file, which may hold what matplotlib would read as formulas.
     axes.set_xlabel(f"label ({scale})", parse_math=False)
     axes.set_ylabel("predicted")
-    told = ", ".join(f"{k} {v[0]:.3f}" for k, v in report.items() if isinstance(v, list))
-    axes.set_title(f"{report['images']} held-out images of {report['groups']} groups: {told}")
+    summary = ", ".join(f"{k} {v[0]:.3f}" for k, v in report.items() if isinstance(v, list))
+    axes.set_title(f"{report['images']} held-out images of {report['groups']} groups: {summary}")
     axes.title.set_fontsize(9)
     if len(names) > 1:
         axes.legend(markerscale=2, fontsize=8, frameon=False)

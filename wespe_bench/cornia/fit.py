@@ -130,7 +130,7 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
     out = Path(config.out)
     cache = Path(config.cache) if config.cache else out.with_suffix(".features")
     outputs.check(out, plot=config.held_out > 0, cache=cache)
-    photos, scores, told, unread = _synthetic(config) if config.synthetic else _rated(config)
+    photos, scores, source_info, unread = _synthetic(config) if config.synthetic else _rated(config)
     if not photos:
         raise InputError(unread[0] if unread else "no photo to learn from, only earlier plots")
     groups = [photo.group for photo in photos]
@@ -153,11 +153,11 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
         report |= regression.judge(predicted, data.labels[away], names, config.seed)
         report |= {"images": int(away.sum()) // config.draws, "groups": len(set(names))}
         kinds = [kind for kind, out_ in zip(data.kinds, away, strict=True) if out_]
-        plot = figure.scatter(predicted, data.labels[away], kinds, told["unit"], report)
+        plot = figure.scatter(predicted, data.labels[away], kinds, source_info["unit"], report)
     if config.refit:
         model = regression.regress(data.features, data.labels, config.cost)
     count = len(photos) if config.refit else int((~held).sum())
-    card = told | {
+    card = source_info | {
         "words": config.words,
         "photos": count,
         "images": (len(data.labels) if config.refit else int((~away).sum())) // config.draws,
@@ -248,7 +248,7 @@ def _synthetic(config: Fit) -> tuple[list[Any], None, dict[str, Any], list[str]]
         kinds,
     )
     photos = list({photo.sha256: photo for photo in photos if photo}.values())
-    told = {
+    source_info = {
         "title": "own CORNIA model",
         "unit": "own scale",
         "summary": (
@@ -259,7 +259,7 @@ def _synthetic(config: Fit) -> tuple[list[Any], None, dict[str, Any], list[str]]
         "distortions": list(kinds),
         "measures": list(MEASURES),
     }
-    return photos, None, told, unread
+    return photos, None, source_info, unread
 
 
 def _rated(config: Fit) -> tuple[list[Any], list[float], dict[str, Any], list[str]]:
@@ -274,13 +274,13 @@ def _rated(config: Fit) -> tuple[list[Any], list[float], dict[str, Any], list[st
     found, unread = extraction.hashed([(one.path, one.group) for one in ratings.photos])
     rows = [(photo, one.score) for photo, one in zip(found, ratings.photos, strict=True) if photo]
     rows.sort(key=lambda row: (row[0].sha256, row[0].group, row[1]))
-    told = {
+    source_info = {
         "title": "own CORNIA model",
         "unit": ratings.scale,
         "summary": f"fitted on {{photos}} photos with human scores, {ratings.scale}",
         "higher_is_better": ratings.higher_is_better,
     }
-    return [photo for photo, _ in rows], [score for _, score in rows], told, unread
+    return [photo for photo, _ in rows], [score for _, score in rows], source_info, unread
 
 
 def _spread(photos: list[Any], most: int) -> list[Any]:

@@ -9,7 +9,7 @@ from wespe_bench.cornia.cards import plain
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import models
 
-#: Stands in the header of every plot, so that it is told from a photo.
+#: Stands in the header of every plot, so that it is not mistaken for a photo.
 MARK = "wespe-bench cornia fit"
 
 

@@ -1,4 +1,4 @@
-"""Unpacking an archive that nobody has vouched for: looked through whole, then written.
+"""Unpacking an untrusted archive: every entry is checked before any is written.
 
 Refused before anything is written: names that are absolute, climb with ``..``, hold
 backslashes, drive letters or control characters; links, devices and pipes; two names for
@@ -172,7 +172,7 @@ def _dictionary(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
 
 
 def _decompressed(raw: Any) -> Any:
-    """The tar stream inside ``raw``, told by its first bytes."""
+    """The tar stream inside ``raw``, recognised by its first bytes."""
     import bz2
     import gzip
     import lzma

@@ -176,8 +176,8 @@ def _counts(report: Report) -> Iterator[Fault]:
             folders[place.label] = place.folder
     for label, number in expected.items():
         if found[label] != number:
-            told = f"{found[label]} photos instead of {number}"
-            yield Fault(label, kinds.COUNT, str(folders[label]), told)
+            found_text = f"{found[label]} photos instead of {number}"
+            yield Fault(label, kinds.COUNT, str(folders[label]), found_text)
 
 
 def _decode(name: str, report: Report, jobs: int) -> None:
@@ -200,8 +200,8 @@ def _decode(name: str, report: Report, jobs: int) -> None:
         for photo, other, bits in pixels.alike(train, test, looks):
             if str(photo) in told_already:
                 continue
-            told = f"looks like {other}; {bits} of 64 bits differ"
-            report.faults.append(Fault(label, kinds.LIKENESS, str(photo), told))
+            found_text = f"looks like {other}; {bits} of 64 bits differ"
+            report.faults.append(Fault(label, kinds.LIKENESS, str(photo), found_text))
 
 
 def _lines(config: Check, report: Report) -> Iterator[str]:
@@ -217,10 +217,10 @@ def _lines(config: Check, report: Report) -> Iterator[str]:
     yield tabulate(_rows(report), heads, tablefmt="simple", colalign=right, disable_numparse=True)
     name, _, argument = config.dataset.partition("?")[0].partition(":")
     known = sources()
-    told = known[name].counts if name in known else ()
+    expected_counts = known[name].counts if name in known else ()
     if name == "dped" and argument:
-        told = (dped.COUNTS[argument], dped.COUNTS["canon"])
-    for counts in told:
+        expected_counts = (dped.COUNTS[argument], dped.COUNTS["canon"])
+    for counts in expected_counts:
         size = f", {counts.width}x{counts.height}" if counts.width else ""
         yield (
             f"the paper's Table {counts.table}: {counts.camera}, {counts.train} training and "

@@ -147,8 +147,8 @@ def unpaired(photos: Place, references: Place) -> Iterator[Fault]:
         elif photos.part.size is None:
             here, there = photos.sizes.get(id_), references.sizes.get(id_)
             if here and there and here != there:
-                told = f"{there[0]}x{there[1]}, its photo {here[0]}x{here[1]}"
-                yield Fault(references.label, WRONG_SIZE, path, told)
+                sizes = f"{there[0]}x{there[1]}, its photo {here[0]}x{here[1]}"
+                yield Fault(references.label, WRONG_SIZE, path, sizes)
 
 
 def duplicates(places: Sequence[Place]) -> Iterator[Fault]:
@@ -162,7 +162,7 @@ def duplicates(places: Sequence[Place]) -> Iterator[Fault]:
             try:
                 by_length[os.path.getsize(place.path(id_))].append((number, id_))  # noqa: PTH202
             except OSError:
-                continue  # the header was unreadable too, and has been told
+                continue  # the header was unreadable too and is already reported
     for length, some in by_length.items():
         if len(some) < 2:
             continue

@@ -1,7 +1,7 @@
 """The verb ``data fetch``: download and unpack where the terms allow, else say how to get it.
 
 A download that broke off goes on where it stopped (HTTP Range); it counts once its SHA-256
-is right. Where nobody has published one, the hash of first sight is kept in
+is right. Where none is published, the hash of first sight is kept in
 ``fetch.lock.json`` once the archive is unpacked, and holds from then on. What is downloaded
 has hidden names of our own, so that no file of the user's is taken for it or touched.
 """

@@ -103,8 +103,8 @@ def _count(source: Source, argument: str, folder: Path, data: str | None) -> str
         if part.folder.is_dir():
             found = sum(thing.kind == tree.PHOTO for thing in tree.walk(part.folder, root))
             counts[part.label] = counts.get(part.label, 0) + found
-    told = ", ".join(f"{count} {label}" for label, count in counts.items())
-    return f"{folder} ({told})"
+    counts_text = ", ".join(f"{count} {label}" for label, count in counts.items())
+    return f"{folder} ({counts_text})"
 
 
 def _places(data: str | None) -> Iterator[str]:

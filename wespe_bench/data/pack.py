@@ -189,7 +189,7 @@ def _refuse_other(dataset: Dataset, out: Path, hashes: dict[str, tuple[str, str 
     try:
         head = read_head(out)
         index = read_index(out, head)
-    except InputError:  # none there, or a damaged one: it is packed anew
+    except InputError:  # none there, or a damaged one: it is packed again
         pass
     else:
         name = head["dataset"]["name"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 class Archive:
     """One file to download.
 
-    ``sha256`` and ``size`` (bytes) are empty where nobody has published them. ``folder`` is
+    ``sha256`` and ``size`` (bytes) are empty where they are not published. ``folder`` is
     what it unpacks to.
     """
 

@@ -1,4 +1,4 @@
-"""Photos that are shots of one scene, told by when they were taken."""
+"""Photos that are shots of one scene, recognised by when they were taken."""
 
 from __future__ import annotations
 

@@ -38,11 +38,11 @@ def choose(dataset: str | None, config: Options) -> tuple[Dataset, dict[str, Any
     spec = dataset or ("folder" if config.input else "samples")
     names = ("input", "reference", "input_suffix", "reference_suffix", "name")
     options = {name: value for name in names if (value := getattr(config, name))}
-    name, told = parse_dataset(spec, config.data)
+    name, spec_options = parse_dataset(spec, config.data)
     if name == "folder":
-        if not (config.input or "input" in told):
+        if not (config.input or "input" in spec_options):
             raise InputError("the folder data set needs --input FOLDER")
-        if config.reference_suffix and not (config.reference or "reference" in told):
+        if config.reference_suffix and not (config.reference or "reference" in spec_options):
             raise InputError("--reference-suffix needs --reference FOLDER")
     elif options:
         raise InputError(
@@ -50,4 +50,4 @@ def choose(dataset: str | None, config: Options) -> tuple[Dataset, dict[str, Any
         )
     elif config.data:
         options["data"] = config.data
-    return load_dataset(spec, **options), told | options
+    return load_dataset(spec, **options), spec_options | options

@@ -210,11 +210,11 @@ def _warn(folder: Path, kinds: dict[str, list[str]], other: list[str]) -> None:
     """Name, in one line, what is below a folder and not taken."""
     parts = kinds | ({"another suffix": other} if other else {})
     if parts:
-        told = "; ".join(
+        skipped_text = "; ".join(
             f"{len(paths)} ({kind}): {some([_below(path, folder) for path in paths])}"
             for kind, paths in parts.items()
         )
-        warnings.warn(f"{folder}: left out {told}", stacklevel=4)
+        warnings.warn(f"{folder}: left out {skipped_text}", stacklevel=4)
 
 
 def _below(path: str, folder: Path) -> str:

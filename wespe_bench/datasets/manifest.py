@@ -127,13 +127,13 @@ def choose(
         if photo is not None:
             chosen.append(Photo(row.id, photo.path, photo.reference, photo.group, row.split))
     if changed or missing:
-        told = [
+        texts = [
             f"{len(ids)} {what} ({some(ids)})"
             for ids, what in ((changed, "changed"), (missing, "not there"))
             if ids
         ]
         raise InputError(
-            f"{manifest.path} does not match {root}: {'; '.join(told)} "
+            f"{manifest.path} does not match {root}: {'; '.join(texts)} "
             f"of the {len(chosen) + len(changed) + len(missing)} photos of split={split}"
         )
     if not chosen:
@@ -170,8 +170,8 @@ def _plain(row: Row) -> dict[str, str]:
 
 def _row(entry: dict[str, Any]) -> Row:
     row = Row(entry["id"], entry["split"], entry["sha256"], entry.get("reference"))
-    told = [row.id, row.split, row.sha256, row.reference_sha256 or ""]
-    if not all(isinstance(text, str) for text in told):
+    texts = [row.id, row.split, row.sha256, row.reference_sha256 or ""]
+    if not all(isinstance(text, str) for text in texts):
         raise ValueError(f"photo {row.id!r}")
     if row.split not in ("train", "test", "unused") or not usable(row.id):
         raise ValueError(f"photo {row.id!r}")

@@ -78,7 +78,7 @@ class Packed:
         )
 
     def __reduce__(self) -> Any:
-        # A worker process maps the files anew: a path travels, not gigabytes.
+        # Each worker process maps the files itself: only the path is pickled.
         return Packed.open, (self.folder,)
 
     def __len__(self) -> int:

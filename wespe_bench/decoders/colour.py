@@ -121,9 +121,9 @@ def _from_codes(primaries: int, transfer: int, where: str) -> Iterator[Colour]:
     if transfer not in (*_TRANSFERS, _UNSPECIFIED):
         raise InputError(f"its {where} names transfer function {transfer}, which is not known")
     name, chromaticities = _PRIMARIES.get(primaries, _PRIMARIES[1])
-    told, curve = _TRANSFERS.get(transfer, _TRANSFERS[13])
-    if told != "sRGB":
-        name += f" {told}"
+    curve_name, curve = _TRANSFERS.get(transfer, _TRANSFERS[13])
+    if curve_name != "sRGB":
+        name += f" {curve_name}"
     yield Colour(f"{name} ({where})", profiles.made(chromaticities, curve))
 
 
@@ -149,11 +149,11 @@ def _from_png(info: Mapping[Any, Any]) -> Iterator[Colour]:
     # Writers of sRGB say gAMA 45455 for readers without curves (PNG, 11.3.2.5).
     usual = abs((gamma or 0.45455) - 0.45455) < 0.0005
     if usual and (not gamma or chromaticities.near(SRGB)):
-        curve, told = profiles.SRGB_CURVE, "sRGB"
+        curve, curve_name = profiles.SRGB_CURVE, "sRGB"
     else:
-        curve, told = Curve(1 / (gamma or 0.45455)), _power(1 / (gamma or 0.45455))
+        curve, curve_name = Curve(1 / (gamma or 0.45455)), _power(1 / (gamma or 0.45455))
     chunks = " and ".join(name for name, there in (("gAMA", gamma), ("cHRM", chrm)) if there)
-    yield from _calibrated(chromaticities, curve, told, chunks)
+    yield from _calibrated(chromaticities, curve, curve_name, chunks)
 
 
 def _from_bmp(data: bytes) -> Iterator[Colour]:
@@ -204,26 +204,26 @@ def _from_exif(exif: Image.Exif, transfer_tables: bool) -> Iterator[Colour]:
             red, green, blue = ((values[n], values[n + 1]) for n in (0, 2, 4))
             chromaticities = Chromaticities(red, green, blue, (x, y))
         if tables is not None:
-            told = "its own curve"
+            curve_name = "its own curve"
             curve: Curve | tuple[int, ...] = tuple(map(int, tables))
         elif gamma is not None and 0.1 < float(gamma) < 10:
-            curve, told = Curve(float(gamma)), _power(float(gamma))
+            curve, curve_name = Curve(float(gamma)), _power(float(gamma))
         elif chromaticities is not SRGB:
-            curve, told = profiles.SRGB_CURVE, "sRGB"
+            curve, curve_name = profiles.SRGB_CURVE, "sRGB"
         else:
             return
     except Exception:  # damaged EXIF says nothing
         return
-    yield from _calibrated(chromaticities, curve, told, "EXIF")
+    yield from _calibrated(chromaticities, curve, curve_name, "EXIF")
 
 
 def _calibrated(
-    chromaticities: Chromaticities, curve: Curve | tuple[int, ...], told: str, where: str
+    chromaticities: Chromaticities, curve: Curve | tuple[int, ...], curve_name: str, where: str
 ) -> Iterator[Colour]:
     """Chromaticities and a curve by their names, unless they are nonsense."""
     name = next((name for name, known in _known() if chromaticities.near(known)), "other primaries")
-    if told != "sRGB":
-        name = told if name == "sRGB" else f"{name}, {told}"
+    if curve_name != "sRGB":
+        name = curve_name if name == "sRGB" else f"{name}, {curve_name}"
     try:
         profile = profiles.made(chromaticities, curve)
     except ValueError:

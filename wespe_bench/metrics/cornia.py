@@ -48,7 +48,7 @@ VERSION = 1
 #: Patches of a draw, as in the release.
 PATCHES = 10_000
 
-#: Draws that are averaged unless told otherwise.
+#: Draws that are averaged by default.
 DRAWS = 5
 
 #: The model that ships, and what its bytes have to be.
@@ -295,10 +295,10 @@ def _count(text: str) -> int:
 
 def _unusual(draws: int, device: str, sha256: str) -> str:
     """The file's hash and unusual options, for the title: two columns never look alike."""
-    told = [sha256[:6]]
-    told += [f"{draws} draws"] if draws != DRAWS else []
-    told += [device] if device != "cpu" else []
-    return f" ({', '.join(told)})"
+    details = [sha256[:6]]
+    details += [f"{draws} draws"] if draws != DRAWS else []
+    details += [device] if device != "cpu" else []
+    return f" ({', '.join(details)})"
 
 
 def _version(sha256: str, draws: int) -> str:

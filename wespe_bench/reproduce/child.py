@@ -1,4 +1,4 @@
-"""A step in a process of its own, that ends when whoever began it is gone.
+"""A step in a process of its own, that ends when its parent process is gone.
 
 The one who begins it holds the other end of its standard input; when that closes, for what
 reason ever, the step ends as by Ctrl-C, and keeps what it has done.
@@ -51,8 +51,8 @@ def last_words(log: Path) -> str:
     except OSError:
         return ""
     said = [line.strip() for line in lines if line.strip()]
-    told = [line for line in said if line.startswith("wespe-bench: error: ")]
-    return (told or said or [""])[-1].removeprefix("wespe-bench: error: ")[:500]
+    error_lines = [line for line in said if line.startswith("wespe-bench: error: ")]
+    return (error_lines or said or [""])[-1].removeprefix("wespe-bench: error: ")[:500]
 
 
 def _watch() -> None:

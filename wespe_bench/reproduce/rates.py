@@ -33,12 +33,12 @@ def trainings(journal: Mapping[str, Any]) -> dict[tuple[str, str], Rate]:
     """Seconds an iteration by kind and options, of trainings that `--go` has run on this device."""
     found: dict[tuple[str, str], Rate] = {}
     machine = f"{provenance.machine()}"
-    for name, told in journal.items():
-        seconds, count = told.get("seconds"), told.get("iterations")
-        if told.get("machine") != machine or not isinstance(seconds, int | float):
+    for name, entry in journal.items():
+        seconds, count = entry.get("seconds"), entry.get("iterations")
+        if entry.get("machine") != machine or not isinstance(seconds, int | float):
             continue
         if isinstance(count, int) and count > 0 and seconds > 0:
-            key = (str(told.get("kind")), str(told.get("options")))
+            key = (str(entry.get("kind")), str(entry.get("options")))
             found[key] = Rate(seconds / count, f"{count:,} iterations of {name}")
     return found
 

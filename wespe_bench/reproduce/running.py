@@ -103,13 +103,13 @@ def _watch(step: Step, seen: list[tuple[float, int]], bar: Any) -> None:
 
 def _record(out: Path, step: Step, seen: Sequence[tuple[float, int]], seconds: float) -> None:
     """Add an ended step to the journal, with the pace of its iterations."""
-    told: dict[str, Any] = {"commands": step.commands, "kind": step.kind, "took": seconds}
-    told["machine"] = provenance.machine()
+    entry: dict[str, Any] = {"commands": step.commands, "kind": step.kind, "took": seconds}
+    entry["machine"] = provenance.machine()
     if len(seen) > 1:  # loading photos and weights is no iteration
-        told["iterations"] = seen[-1][1] - seen[0][1]
-        told["seconds"] = seen[-1][0] - seen[0][0]
-        told["options"] = options_of(step)
-    steps = read_journal(out) | {step.name: told}
+        entry["iterations"] = seen[-1][1] - seen[0][1]
+        entry["seconds"] = seen[-1][0] - seen[0][0]
+        entry["options"] = options_of(step)
+    steps = read_journal(out) | {step.name: entry}
     atomic.write_text(out / JOURNAL, json.dumps({"steps": steps}, indent=1) + "\n")
 
 

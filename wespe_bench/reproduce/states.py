@@ -33,7 +33,7 @@ class State:
     """
 
     kind: str
-    told: str = ""
+    detail: str = ""
     left: int | None = None
     remedy: str = ""
 
@@ -80,7 +80,7 @@ def read_journal(out: Path) -> dict[str, Any]:
     try:
         content = reading.read_json(out / JOURNAL)
         steps = content["steps"]
-        return {name: told for name, told in steps.items() if isinstance(told, dict)}
+        return {name: started for name, started in steps.items() if isinstance(started, dict)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
@@ -118,8 +118,8 @@ def _look(
             remedy = f"{name}: {source.get}" if source else name
             return State(MISSING, f"photos of {spec}", None, f"{remedy} ({count.split(';')[0]})")
     if step.kind == "import" and not Path(f"{step.commands[0][2]}.index").is_file():
-        told = f"{step.commands[0][2]}.index"
-        return State(MISSING, told, None, f"DPED's released models, {told} and its data file")
+        detail = f"{step.commands[0][2]}.index"
+        return State(MISSING, detail, None, f"DPED's released models, {detail} and its data file")
     for need in step.needs:
         if need in earlier and earlier[need].kind == MISSING:
             return State(MISSING, f"what {need} makes", None, earlier[need].remedy)
@@ -129,7 +129,7 @@ def _look(
     for need in step.needs:
         if need in earlier and earlier[need].kind != DONE:
             return State(WAITS, f"for {need}", left)
-    return State(progress.kind, progress.told, left)
+    return State(progress.kind, progress.detail, left)
 
 
 def _progress(step: Step, same: bool) -> State:
@@ -138,8 +138,8 @@ def _progress(step: Step, same: bool) -> State:
         at = last_iteration(step.out.parent)
         if step.out.is_file() and at >= step.iterations and same:
             return State(DONE, f"{at:,} iterations")
-        told = f"{at:,} of {step.iterations:,} iterations" if at else ""
-        return State(BEGUN if at else READY, told, max(0, step.iterations - at))
+        detail = f"{at:,} of {step.iterations:,} iterations" if at else ""
+        return State(BEGUN if at else READY, detail, max(0, step.iterations - at))
     if step.kind == "run":
         return _run(step)
     done = same and (step.kind == "rate" or step.out.is_file())

@@ -103,7 +103,7 @@ def _lines(
         elif left:
             unknown += 1
         time = _duration(guess[0]) if guess else "?" if left else ""
-        rows.append((step.name, state.kind, state.told, time))
+        rows.append((step.name, state.kind, state.detail, time))
     yield tabulate(rows, ("step", "state", "", "time"), "simple", disable_numparse=True)
     yield ""
     counts = {

@@ -99,11 +99,11 @@ def _in_one_line(refused: Sequence[tuple[str, str]]) -> str:
     by_reason: dict[str, list[str]] = {}
     for file, line in refused:
         by_reason.setdefault(line.removeprefix(f"{Path(file)}: "), []).append(file)
-    told = ", ".join(
+    refusals = ", ".join(
         f"{len(files)} {reason} ({files[0]}{' ...' if len(files) > 1 else ''})"
         for reason, files in by_reason.items()
     )
-    return f"{len(refused)} files refused: {told}"
+    return f"{len(refused)} files refused: {refusals}"
 
 
 def read(path: Path, study: Study) -> tuple[str, list[Answer]]:
@@ -116,15 +116,15 @@ def read(path: Path, study: Study) -> tuple[str, list[Answer]]:
         reading.check_regular(path)
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"larger than {MOST_BYTES} bytes")
-        told = reading.read_json(path)
-        if type(told["format"]) is not int or told["format"] != FORMAT:
-            raise ValueError(f"format {told['format']!r}, this version reads {FORMAT}")
-        if told["study"] != study.revision:
+        answers = reading.read_json(path)
+        if type(answers["format"]) is not int or answers["format"] != FORMAT:
+            raise ValueError(f"format {answers['format']!r}, this version reads {FORMAT}")
+        if answers["study"] != study.revision:
             raise InputError(f"{path}: votes of another study, or of another revision of this one")
-        rater = told["rater"]
+        rater = answers["rater"]
         if not isinstance(rater, str) or not _RATER.fullmatch(rater):
             raise ValueError("rater is no id")
-        votes = sorted(told["votes"], key=lambda vote: _number(vote["position"], 1))
+        votes = sorted(answers["votes"], key=lambda vote: _number(vote["position"], 1))
         if len(votes) > len(study.questions):
             raise ValueError("more votes than questions")
         answers = [_answer(vote, place, study) for place, vote in enumerate(votes, 1)]
@@ -179,7 +179,7 @@ def _merge(connection: sqlite3.Connection, file: str, key: str, answers: list[An
     import hashlib
 
     from wespe_bench.study.database import FILE
-    from wespe_bench.study.register import told, turns_of
+    from wespe_bench.study.register import encode_turns, turns_of
 
     turns = tuple(answer.turn for answer in answers)
     row = connection.execute(
@@ -196,10 +196,13 @@ def _merge(connection: sqlite3.Connection, file: str, key: str, answers: list[An
             raise InputError(f"{file}: contradicts an earlier file of this rater; altered?")
     if number is None:
         number = connection.execute(
-            "INSERT INTO raters (rater, source, plan) VALUES (?, 'file', ?)", (key, told(turns))
+            "INSERT INTO raters (rater, source, plan) VALUES (?, 'file', ?)",
+            (key, encode_turns(turns)),
         ).lastrowid
     elif len(turns) > len(known):
-        connection.execute("UPDATE raters SET plan = ? WHERE number = ?", (told(turns), number))
+        connection.execute(
+            "UPDATE raters SET plan = ? WHERE number = ?", (encode_turns(turns), number)
+        )
     new = 0
     for place, answer in enumerate(answers):
         content = (int(answer.left), answer.milliseconds, answer.revised)

@@ -153,14 +153,14 @@ def _study(content: Mapping[str, Any]) -> Study:
     if type(tile) is not int or not 1 <= tile <= _SIDE:
         raise ValueError("tile is no size")
     pictures = {}
-    for name, told in content["pictures"].items():
-        levels = tuple(Level(**level) for level in told["levels"])
-        picture = Picture(**{**told, "levels": levels})
+    for name, fields in content["pictures"].items():
+        levels = tuple(Level(**level) for level in fields["levels"])
+        picture = Picture(**{**fields, "levels": levels})
         pictures[_id(name)] = picture
         _check_sizes(f"picture {name}", picture, tile)
         for what in ("dataset", "sample", "method", "sha256"):
             check_text(getattr(picture, what), what)
-    questions = tuple(Question(**told) for told in content["questions"])
+    questions = tuple(Question(**fields) for fields in content["questions"])
     if len({_id(question.id) for question in questions}) != len(questions) or not questions:
         raise ValueError("no questions, or one twice")
     for question in questions:

@@ -76,7 +76,7 @@ class Register:
             self._version = version
 
     def forget(self) -> None:
-        """Read everything anew: memory may be ahead of a transaction that failed."""
+        """Reload everything: memory may be ahead of a transaction that failed."""
         self._raters.clear()
         self.closed = database.is_closed(self._connection)
 
@@ -87,7 +87,7 @@ class Register:
         key = database.key_of(word)
         self._connection.execute(
             "INSERT INTO raters (rater, source, plan) VALUES (?, 'server', ?)",
-            (key, told(plan(self._study, key))),
+            (key, encode_turns(plan(self._study, key))),
         )
 
     def rater(self, word: str) -> Rater:
@@ -156,13 +156,13 @@ class Register:
         return rater
 
 
-def told(turns: Iterable[Turn]) -> str:
+def encode_turns(turns: Iterable[Turn]) -> str:
     """A plan as the database keeps it: [[question's number, first is left], ...]."""
     return json.dumps([[t.question, int(t.first_left)] for t in turns], separators=(",", ":"))
 
 
 def turns_of(text: str) -> tuple[Turn, ...]:
-    """The plan that `told` wrote. Raises ValueError for what is none."""
+    """The plan that `encode_turns` wrote. Raises ValueError for what is none."""
     plan = reading.parse_json(text) if isinstance(text, str) else None
     if not isinstance(plan, list) or not all(
         isinstance(turn, list) and len(turn) == 2 and all(type(n) is int and n >= 0 for n in turn)

@@ -40,8 +40,8 @@ def of(folder: Path) -> Secret:
     """The study's secret; drawn and kept where there is none yet. Raises InputError."""
     path = folder / FILE
     try:
-        told = reading.read_json(path)
-        secret = Secret(str(told["salt"]), str(told["token"]))
+        content = reading.read_json(path)
+        secret = Secret(str(content["salt"]), str(content["token"]))
         if len(bytes.fromhex(secret.salt)) != 32:
             raise ValueError("salt")
         if secret.token and not TOKEN.fullmatch(secret.token):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Serve:
-    """Ask people in their browsers. Binds to this machine alone unless told otherwise.
+    """Ask people in their browsers. Binds to this machine alone by default.
 
     Served to others (--host 0.0.0.0, or with --token behind a proxy that adds https) a study
     needs its token, which is in the link that is printed. Ctrl-C stops; the same command goes

@@ -131,9 +131,9 @@ class Server:
         return path.read_bytes()
 
     async def begin(self, request: Request) -> Response:
-        told = await _body(request)
-        token = told.get("token", "")
-        if told.keys() - {"token"} or not isinstance(token, str):
+        fields = await _body(request)
+        token = fields.get("token", "")
+        if fields.keys() - {"token"} or not isinstance(token, str):
             raise Refused(400, "expected {token}")
         if not hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
             raise Refused(
@@ -149,8 +149,8 @@ class Server:
 
     async def session(self, request: Request) -> Response:
         word = _word(request)
-        told = await self._writer.run(lambda register: self._session(register, word))
-        return JSONResponse(told, headers=_NO_STORE)
+        fields = await self._writer.run(lambda register: self._session(register, word))
+        return JSONResponse(fields, headers=_NO_STORE)
 
     def _session(self, register: Register, word: str) -> dict[str, Any]:
         rater: Rater = register.rater(word)
@@ -232,18 +232,18 @@ async def _body(request: Request) -> dict[str, Any]:
     except ClientDisconnect:
         raise Refused(400, "the request was cut short") from None
     try:
-        told = reading.parse_json(bytes(data))
+        fields = reading.parse_json(bytes(data))
     except ValueError:
         raise Refused(400, "malformed: no JSON") from None
-    if not isinstance(told, dict):
+    if not isinstance(fields, dict):
         raise Refused(400, "malformed: expected an object")
-    return told
+    return fields
 
 
-def _vote(question: str, told: Mapping[str, Any]) -> Vote:
+def _vote(question: str, fields: Mapping[str, Any]) -> Vote:
     """A vote as sent. Raises Refused (400)."""
-    number, choice, milliseconds = (told.get(k) for k in ("vote", "choice", "milliseconds"))
-    if told.keys() != {"vote", "choice", "milliseconds"}:
+    number, choice, milliseconds = (fields.get(k) for k in ("vote", "choice", "milliseconds"))
+    if fields.keys() != {"vote", "choice", "milliseconds"}:
         raise Refused(400, "malformed: expected vote, choice and milliseconds")
     if not isinstance(number, str) or not _UUID.fullmatch(number.lower()):
         raise Refused(400, "malformed: vote is no UUID")

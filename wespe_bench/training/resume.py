@@ -133,7 +133,7 @@ def restore(folder: Path, settings: Mapping[str, Any], parts: Mapping[str, Any])
         return 0
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's warnings are for whoever wrote the file
+            warnings.simplefilter("ignore")  # torch's warnings are for the file's author
             saved = torch.load(path, map_location="cpu", weights_only=True)
         version, iteration = saved["format_version"], int(saved["iteration"])
         if iteration < 0:

@@ -75,7 +75,7 @@ def test_states_with_some_data(tmp_path: Path) -> None:
     states = look(steps, Stock(str(tmp_path)), {})
     assert states["train wespe iphone [DPED]"].kind == "can run"
     assert states["train wespe iphone [DPED]"].left == 20_000
-    assert states["train wespe iphone [DIV2K]"].told == "photos of div2k"
+    assert states["train wespe iphone [DIV2K]"].detail == "photos of div2k"
     assert states["run iphone patches ape_like"].left == 3
     assert states["run iphone patches WESPE [DPED]"].kind == "waits"
     assert states["run iphone patches WESPE [DIV2K]"].kind == "missing"
@@ -83,7 +83,7 @@ def test_states_with_some_data(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "train.csv").write_text("iteration,loss\n1,2\n7000,1\n80", "utf-8")
     state = look(steps, Stock(str(tmp_path)), {})["train dped iphone"]
-    assert (state.kind, state.told) == ("begun", "80 of 20,000 iterations")
+    assert (state.kind, state.detail) == ("begun", "80 of 20,000 iterations")
     (folder / "train.csv").write_text("iteration,loss\n20000,2\n", "utf-8")
     (folder / "generator.safetensors").write_bytes(b"")
     journal = {"train dped iphone": {"commands": _step(steps, "train dped iphone").commands}}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wespe_bench.study.manifest import Level, Picture, Question, Study
 from wespe_bench.study.orders import plan
-from wespe_bench.study.register import told, turns_of
+from wespe_bench.study.register import encode_turns, turns_of
 
 
 def study(cells: list[int], checks: int, seed: int) -> Study:
@@ -35,7 +35,7 @@ def test_every_question_once_and_sides_balanced(
     turns = plan(made, rater)
     assert sorted(turn.question for turn in turns) == list(range(len(made.questions)))
     assert turns == plan(made, rater)
-    assert turns_of(told(turns)) == turns
+    assert turns_of(encode_turns(turns)) == turns
     sides: dict[object, Counter[bool]] = {}
     for turn in turns:
         question = made.questions[turn.question]
