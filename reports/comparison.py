@@ -15,8 +15,7 @@ from reports.cells import Column
 from reports.checks import Remedy
 from reports.methods import Method, Scores, find_methods, load
 from reports.tables import column_of, known_metric, mean, metric_order
-from wespe_bench.errors import InputError
-from wespe_bench.registry import did_you_mean
+from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.run import described
 
 if TYPE_CHECKING:

@@ -18,9 +18,8 @@ from reports.contents import Section, read_contents
 from reports.pictures import spaced
 from reports.text import markdown, plain, plural
 from wespe_bench import atomic
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.places import place
-from wespe_bench.registry import did_you_mean
 from wespe_bench.run import print_left_out
 from wespe_bench.runs import folder_name
 

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 from reports.checks import Remedy, check_column, check_runs
 from reports.text import plain
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.places import place
-from wespe_bench.registry import did_you_mean
 from wespe_bench.run import VARIES, Run, Runs, open_runs
 
 if TYPE_CHECKING:

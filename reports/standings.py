@@ -18,8 +18,7 @@ from reports.contents import photos_of
 from reports.ranking import rank
 from reports.tables import known_metric, summarize
 from reports.text import plain, plural
-from wespe_bench.errors import InputError
-from wespe_bench.registry import did_you_mean
+from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.run import Run, Runs, described, open_scored
 
 if TYPE_CHECKING:

@@ -50,6 +50,15 @@ def run_here(
         return subprocess.CompletedProcess(argv, code, _text(out), _text(err))
 
 
+def one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    """The process ended with 2 and one line on standard error that says ``words``."""
+    assert result.returncode == 2, result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("wespe-bench: error: ")
+    for word in words:
+        assert word in line
+
+
 @contextmanager
 def _written_to(out: TextIO, err: TextIO) -> Iterator[None]:
     """What this process and its workers print goes to these files."""

@@ -18,7 +18,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     import cyclopts
@@ -141,8 +141,6 @@ def preset(presets: Mapping[str, Config], argv: Sequence[str]) -> Config:
 
     Raises InputError for another name.
     """
-    from wespe_bench.registry import did_you_mean
-
     name = next(iter(presets))
     for word, following in zip(argv, [*argv[1:], ""], strict=True):
         option, equals, value = word.partition("=")

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from types import ModuleType
 from typing import Any
 
+from wespe_bench.errors import did_you_mean
 from wespe_bench.verbs import VERBS
 
 _OPTIONS = {"-h": "help", "--help": "help", "help": "help", "-V": "version", "--version": "version"}
@@ -143,8 +144,6 @@ def _complain(message: str) -> int:
 
 
 def _unknown(argv: list[str]) -> str:
-    from wespe_bench.registry import did_you_mean
-
     if argv[0].startswith("-"):
         return f"unknown option {argv[0]!r}; see wespe-bench --help"
     second = [verb.partition(" ")[2] for verb in VERBS if verb.startswith(argv[0] + " ")]

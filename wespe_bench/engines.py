@@ -31,8 +31,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from wespe_bench.errors import InputError, one_line
-from wespe_bench.registry import ENGINE_PREFIXES, ENGINES, resolve, unknown
+from wespe_bench.errors import InputError, one_line, unknown
+from wespe_bench.registry import ENGINE_PREFIXES, ENGINES, resolve
 from wespe_bench.retry import DEATHS, Batch, Retry
 
 #: Errors of the disk and its folders, which every other item would meet too.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -55,3 +57,21 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, InputError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint to append to an error message, empty when nothing is close.
+
+    >>> did_you_mean("pnsr", ["psnr", "ssim"])
+    " (did you mean 'psnr'?)"
+    """
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """The error for a name that is not known: what, a guess, and where to look."""
+    names = sorted(known)
+    return InputError(
+        f"unknown {kind} {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}"
+    )

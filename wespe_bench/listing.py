@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wespe_bench.arguments import POSITIONAL
+from wespe_bench.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def main(config: List) -> int:
         "suites": _described(registry.SUITES, lambda suite: suite.title),
     }
     if config.kind and config.kind not in kinds:
-        raise registry.unknown("kind", config.kind, kinds)
+        raise unknown("kind", config.kind, kinds)
     for kind, entries in kinds.items():
         if config.kind in ("", kind):
             print(kind)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wespe_bench.errors import InputError
-from wespe_bench.registry import did_you_mean
+from wespe_bench.errors import InputError, did_you_mean
 
 
 def split_options(

@@ -7,6 +7,7 @@ variables, a server. So the answers themselves are compared.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -94,7 +95,35 @@ def _enhanced_again(
     return Outcome(item, rows=({"answer": VARIES if varies else DIFFERS},))
 
 
-def open_scorer(context: score_worker.Context) -> Callable[[Sequence[Kept]], list[Outcome]]:
+def check_scores(
+    engine: Callable[..., Iterable[Outcome]],
+    context: score_worker.Context,
+    folders: Sequence[Path],
+    rows: Sequence[Kept],
+    jobs: int,
+) -> None:
+    """Score kept rows of other people's metrics again; InputError where one comes out otherwise.
+
+    Warns of a metric that gives another value each time.
+    """
+    asked = ask(engine, _open_scorer, context, rows, jobs=jobs, apart=lambda row: row.item.apart)
+    for outcome in asked:
+        kept: Kept = outcome.item
+        metric, where = kept.item.metrics[0], f"{folders[kept.item.run]}: {kept.item.sample}"
+        if outcome.error:
+            raise InputError(f"{metric} scored {where} before, and fails now: {outcome.error}")
+        found = outcome.rows[0]
+        if found["answer"] == VARIES:
+            warnings.warn(f"{metric} gives another value for {where} each time", stacklevel=3)
+        elif found["answer"] == DIFFERS:
+            raise InputError(
+                f"{metric} gives {found['value']:.6g} for {where}, where {kept.value:.6g} is kept, "
+                "from the same code (a file, a setting or a library of it has changed): raise its "
+                "version, and everything is scored again"
+            )
+
+
+def _open_scorer(context: score_worker.Context) -> Callable[[Sequence[Kept]], list[Outcome]]:
     """An engine's setup: score kept rows again; "value" of an outcome's row is what came out."""
     score = score_worker.open_worker(context)
     return lambda rows: [_scored_again(score, row) for row in rows]

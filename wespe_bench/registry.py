@@ -19,16 +19,15 @@ Specs
 
 from __future__ import annotations
 
-import difflib
 import importlib.machinery
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import foreign
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError, did_you_mean, one_line, unknown
 from wespe_bench.foreign import OWN
 
 if TYPE_CHECKING:
@@ -124,24 +123,6 @@ TABLES = "reports.paper.tables:frame"
 COMPARE = "reports.compare:compare"
 SENTENCE = "reports.compare:one_sentence"
 LEADERBOARD = "reports.leaderboard:leaderboard"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint to append to an error message, empty when nothing is close.
-
-    >>> did_you_mean("pnsr", ["psnr", "ssim"])
-    " (did you mean 'psnr'?)"
-    """
-    close = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """The error for a name that is not known: what, a guess, and where to look."""
-    names = sorted(known)
-    return InputError(
-        f"unknown {kind} {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}"
-    )
 
 
 def resolve(target: str) -> Any:

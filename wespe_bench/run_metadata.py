@@ -43,37 +43,21 @@ def write(
     rows = provenance.hash_samples(plan.dataset.samples)
     revision = provenance.revision(rows)
     options = {name: _option(name, value) for name, value in plan.options.items()}
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    metrics: dict[str, Any] = {}  # what `score` noted of its metrics is kept
-    again, varies = 0, False
-    warned = dict.fromkeys(warnings, 0)
-    colours: dict[str, int] = {}
     spec = plan.enhancer if isinstance(plan.enhancer, str) else provenance.name_of(plan.enhancer)
+    before: dict[str, Any] = {}
     if (plan.folder / "run.json").exists():
         before = store.read_run(plan.folder)
-        same = (before["enhancer"], before["dataset"]["name"]) == (spec, plan.dataset.name)
-        if not same:
-            raise InputError(
-                f"{plan.folder} holds {before['enhancer']!r} on {before['dataset']['name']!r}, "
-                f"not {spec!r} on {plan.dataset.name!r}; choose another --out"
-            )
-        source = before["dataset"].get("options", {}).get("input")
-        moved = source is not None and source != options.get("input")
-        if moved and before["dataset"]["revision"] != revision:
-            raise InputError(
-                f"{plan.folder} holds results of other photos, those in {source}; "
-                "give these another --name, or choose another --out"
-            )
-        created = before.get("created", created)
-        metrics = before.get("metrics", {})
-        again = before.get("again", 0)
-        fingerprint += f"+again{again}" * bool(again)
-        varies = bool(before.get("varies")) and before.get("fingerprint") == fingerprint
-        if before.get("fingerprint") == fingerprint and not force:
-            warned |= {line: n for line, n in before.get("warnings", {}).items() if n}
-            colours = before.get("colours", {})
+        _check_same_run(plan, before, spec, revision, options.get("input"))
     else:
         store.check_new(plan.folder)
+    again = before.get("again", 0)
+    fingerprint += f"+again{again}" * bool(again)
+    same_enhancer = before.get("fingerprint") == fingerprint
+    warned = dict.fromkeys(warnings, 0)
+    colours: dict[str, int] = {}
+    if same_enhancer and not force:
+        warned |= {line: n for line, n in before.get("warnings", {}).items() if n}
+        colours = before.get("colours", {})
     # run.json first: by it a second shard knows that the folder is a run's.
     store.write_run(
         plan.folder,
@@ -83,7 +67,7 @@ def write(
             "fingerprint": fingerprint,
             **({"about": dict(about)} if about else {}),
             **({"again": again} if again else {}),
-            **({"varies": True} if varies else {}),
+            **({"varies": True} if same_enhancer and before.get("varies") else {}),
             **({"warnings": warned} if warned else {}),
             **({"colours": colours} if colours else {}),
             "stretch": stretch,
@@ -99,9 +83,9 @@ def write(
             "versions": {**provenance.versions(), **(versions or {})},
             "device": provenance.device(),
             "platform": provenance.machine(),
-            "created": created,
+            "created": before.get("created") or datetime.now(UTC).isoformat(timespec="seconds"),
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "metrics": metrics,
+            "metrics": before.get("metrics", {}),  # noted by `score`
         },
     )
     store.write_samples(
@@ -118,6 +102,24 @@ def write(
         ],
     )
     return fingerprint
+
+
+def _check_same_run(
+    plan: Plan, before: Mapping[str, Any], spec: str, revision: str, source: str | None
+) -> None:
+    """Raise InputError where the folder holds another enhancer's results, or other photos'."""
+    dataset = before["dataset"]
+    if (before["enhancer"], dataset["name"]) != (spec, plan.dataset.name):
+        raise InputError(
+            f"{plan.folder} holds {before['enhancer']!r} on {dataset['name']!r}, "
+            f"not {spec!r} on {plan.dataset.name!r}; choose another --out"
+        )
+    earlier = dataset.get("options", {}).get("input")
+    if earlier not in (None, source) and dataset["revision"] != revision:
+        raise InputError(
+            f"{plan.folder} holds results of other photos, those in {earlier}; "
+            "give these another --name, or choose another --out"
+        )
 
 
 def start_again(folder: Path) -> None:

@@ -7,10 +7,9 @@ reference or version is scored again.
 from __future__ import annotations
 
 import functools
-import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from wespe_bench.score_worker import Context, Item, failure_row, open_worker
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wespe_bench.driver import Row
     from wespe_bench.engines import Outcome
     from wespe_bench.types import Metric
 
@@ -72,8 +72,7 @@ def score_runs(
     In the result ``done`` and ``kept`` count photos: with at least one new row, and with
     all rows there already.
     """
-    from wespe_bench import provenance, store
-    from wespe_bench.driver import Row, append_rows, run_items
+    from wespe_bench.driver import append_rows, run_items
     from wespe_bench.engines import chunk_of, load_engine
     from wespe_bench.metrics import precompile
 
@@ -84,36 +83,61 @@ def score_runs(
         raise InputError("no metrics to compute")
     prepare_metrics(tuple(records), min(jobs, 1))
     todo: list[Item] = []
-    kept: list[int] = []
-    failures: dict[int, list[Failure]] = defaultdict(list)
-    rows: list[Kept] = []
+    runs: list[_Progress] = []
+    looked_at: list[Kept] = []
     for number, folder in enumerate(folders):
-        waiting, there, some, broken = _prepare(folder, number, records, shard, force)
+        waiting, complete, some, broken = _prepare(folder, number, records, shard, force)
         todo.extend(waiting)
-        kept.append(there)
-        rows.extend(some)
-        failures[number].extend(broken)
+        looked_at.extend(some)
+        runs.append(_Progress(folder, complete, broken, _failed(folder)))
     context = Context(
         {name: records[name].version for name in records if is_foreign(name)},
         {name: scorer.sources for name, scorer in scorers.items()},
     )
-    _refuse_disproved(run_engine, context, folders, rows, jobs)
-
+    proof.check_scores(run_engine, context, folders, looked_at, jobs)
     precompile.finish({metric for item in todo for metric in item.metrics})
-    done: list[set[str]] = [set() for _ in folders]
-    colours: list[dict[str, str]] = [{} for _ in folders]
-    standing = [_failed(folder) for folder in folders]
+    run_items(
+        run_engine,
+        open_worker,
+        context,
+        todo,
+        title="score",
+        jobs=jobs,
+        chunk=chunk_of((item.image for item in todo), len(todo)),
+        take=lambda outcome: runs[outcome.item.run].take(outcome),
+        write=functools.partial(append_rows, folders),
+        apart=lambda item: item.apart,
+        quiet=quiet,
+    )
+    return [run.result() for run in runs]
 
-    def take(outcome: Outcome) -> Iterator[Row]:
+
+@dataclass
+class _Progress:
+    """What `score_runs` has learned of one run so far."""
+
+    folder: Path
+    #: Photos whose rows were all there already.
+    kept: int
+    failures: list[Failure]
+    #: The (sample, metric) whose scoring failed earlier.
+    failed: set[tuple[str, str]]
+    done: set[str] = field(default_factory=set)
+    colours: dict[str, str] = field(default_factory=dict)
+
+    def take(self, outcome: Outcome) -> Iterator[Row]:
+        """The rows that a photo's outcome adds to the store."""
+        from wespe_bench import provenance, store
+
         item: Item = outcome.item
         scored = [row for row in outcome.rows if "error" not in row]
         wrong = [row for row in outcome.rows if "error" in row]
         if outcome.error:
             wrong = [failure_row(item.sample, metric, outcome.error) for metric in item.metrics]
         if scored:
-            done[item.run].add(item.sample)
+            self.done.add(item.sample)
         if outcome.colours:
-            colours[item.run][item.sample] = outcome.colours
+            self.colours[item.sample] = outcome.colours
         if item.reference is not None and any(
             row["reference_sha256"] not in (None, item.reference_sha256) for row in scored
         ):
@@ -123,31 +147,17 @@ def score_runs(
         for reason in dict.fromkeys(row["error"] for row in wrong):
             names = ", ".join(row["metric"] for row in wrong if row["error"] == reason)
             text = reason if outcome.error else f"{names}: {reason}"
-            failures[item.run].append(Failure(folders[item.run], item.sample, "score", text))
+            self.failures.append(Failure(self.folder, item.sample, "score", text))
         for row in scored:
             yield item.run, "scores", row
-            if (item.sample, row["metric"]) in standing[item.run]:
+            if (item.sample, row["metric"]) in self.failed:
                 yield item.run, "failures", store.strike(item.sample, "score", row["metric"])
         for row in wrong:
             yield item.run, "failures", row
 
-    run_items(
-        run_engine,
-        open_worker,
-        context,
-        todo,
-        title="score",
-        jobs=jobs,
-        chunk=chunk_of((item.image for item in todo), len(todo)),
-        take=take,
-        write=functools.partial(append_rows, folders),
-        apart=lambda item: item.apart,
-        quiet=quiet,
-    )
-    return [
-        Run(f, len(done[i]), kept[i], tuple(failures[i]), dict(Counter(colours[i].values())))
-        for i, f in enumerate(folders)
-    ]
+    def result(self) -> Run:
+        colours = dict(Counter(self.colours.values()))
+        return Run(self.folder, len(self.done), self.kept, tuple(self.failures), colours)
 
 
 @functools.cache
@@ -233,36 +243,6 @@ def _prepare(
         complete += not missing
     smallest = (proof.smallest((row, row.item.image) for row in some) for some in kept.values())
     return waiting, complete, list(smallest), failures
-
-
-def _refuse_disproved(
-    engine: Callable[..., Any],
-    context: Context,
-    folders: Sequence[Path],
-    rows: Sequence[Kept],
-    jobs: int,
-) -> None:
-    """Score kept rows of other people's metrics again; InputError where one comes out otherwise.
-
-    Warns of a metric that gives another value each time.
-    """
-    asked = proof.ask(
-        engine, proof.open_scorer, context, rows, jobs=jobs, apart=lambda row: row.item.apart
-    )
-    for outcome in asked:
-        kept: Kept = outcome.item
-        metric, where = kept.item.metrics[0], f"{folders[kept.item.run]}: {kept.item.sample}"
-        if outcome.error:
-            raise InputError(f"{metric} scored {where} before, and fails now: {outcome.error}")
-        found = outcome.rows[0]
-        if found["answer"] == proof.VARIES:
-            warnings.warn(f"{metric} gives another value for {where} each time", stacklevel=3)
-        elif found["answer"] == proof.DIFFERS:
-            raise InputError(
-                f"{metric} gives {found['value']:.6g} for {where}, where {kept.value:.6g} is kept, "
-                "from the same code (a file, a setting or a library of it has changed): raise its "
-                "version, and everything is scored again"
-            )
 
 
 def _failed(folder: Path) -> set[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions, check_jobs
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, unknown
 from wespe_bench.places import place
 from wespe_bench.runs import Plan, colours_of, folder_name, tell
 
@@ -155,7 +155,7 @@ def run_suite(config: RunSuite) -> int:
     from wespe_bench.enhancing import enhance_runs
     from wespe_bench.labels import parse_named
     from wespe_bench.metrics import precompile
-    from wespe_bench.registry import SUITES, check_own_packages, resolve, unknown
+    from wespe_bench.registry import SUITES, check_own_packages, resolve
     from wespe_bench.run import open_runs
     from wespe_bench.scoring import DEFAULT_METRICS, prepare_metrics, score_runs
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reports.paper.printed import CAMERAS, METHODS, WILD
-from wespe_bench.errors import InputError
-from wespe_bench.registry import did_you_mean
+from wespe_bench.errors import InputError, did_you_mean
 
 #: Place of a table -> names of data sets that fill it without --dataset; the first that some
 #: run has is used.

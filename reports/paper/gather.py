@@ -12,6 +12,7 @@ from reports.paper.choices import PLACES, Choices, dataset_at
 from reports.paper.printed import METHODS
 from reports.paper.runs import Candidate, read_runs, scores_of
 from reports.text import plain
+from wespe_bench.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,9 +115,6 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
 
 
 def _check_choices(runs: list[Candidate], choices: Choices, root: Path | None) -> None:
-    from wespe_bench.errors import InputError
-    from wespe_bench.registry import did_you_mean
-
     for option, given, known in (
         ("--method", choices.methods, {one.run.label for one in runs}),
         ("--dataset", set(choices.datasets.values()), {one.run.dataset for one in runs}),

@@ -12,7 +12,7 @@ from reports.paper import build, grid, render
 from reports.paper.choices import Choices, parse_datasets, parse_methods
 from wespe_bench import atomic
 from wespe_bench.arguments import POSITIONAL
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.places import place
 
 if TYPE_CHECKING:
@@ -112,8 +112,6 @@ def frame(numbers: Iterable[str | int], runs: Path | str, **options: object) -> 
     ``options`` are the verb's. Raises InputError; warns of runs that were refused or left out.
     """
     import warnings
-
-    from wespe_bench.registry import did_you_mean
 
     known = set(Tables.__dataclass_fields__) - {"numbers", "runs", "format", "out"}
     for name in options:

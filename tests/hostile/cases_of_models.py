@@ -51,12 +51,12 @@ def _long(size: int) -> Callable[[Path], object]:
     """Numbers that are said, and deflated, to be that many bytes of zeros."""
 
     def make(folder: Path) -> None:
-        from tests.hostile.cases_of_photos import _zeros
+        from tests.hostile.photos import zeros
 
         head = _array(6, (49, size // 392), b"codebook0", _numbers(9, size))
         engine = zlib.compressobj()
         begin = engine.compress(head) + engine.flush(zlib.Z_FULL_FLUSH)
-        small = begin + _zeros(size >> 20)[2:]  # its own frame taken off
+        small = begin + zeros(size >> 20)[2:]  # its own frame taken off
         _codebook(struct.pack("<II", 15, len(small)) + small)(folder)
 
     return make

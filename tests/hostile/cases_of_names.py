@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.hostile import whole
+from tests.hostile import photos
 from tests.hostile.cases import Case
 
 TITLE = "Names"
@@ -30,7 +30,7 @@ def _photo(name: str | bytes) -> Callable[[Path], object]:
         (folder / "photos").mkdir()
         path = folder / "photos" / os.fsdecode(name)
         with open(path, "wb") as file:
-            file.write(encode_png(whole.pixels()))
+            file.write(encode_png(photos.pixels()))
 
     return make
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.hostile import whole
+from tests.hostile import photos
 from tests.hostile.cases import Case
 
 TITLE = "Networks in files"
@@ -24,7 +24,7 @@ _DONE = "1 photos enhanced with ... -> out"
 def _photo(folder: Path) -> None:
     from wespe_bench.images import write_png
 
-    write_png(folder / "photos" / "x.png", whole.pixels())
+    write_png(folder / "photos" / "x.png", photos.pixels())
 
 
 def _onnx(

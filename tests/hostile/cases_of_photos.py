@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-import functools
-import io
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from tests.hostile import whole
 from tests.hostile.cases import Case
+from tests.hostile.photos import (
+    avif,
+    bmp,
+    deep_tiff,
+    ended_png,
+    endless,
+    frames,
+    gif,
+    header,
+    jpeg_of,
+    pixels,
+    saved,
+    scans,
+    small_png,
+    srgb_profile,
+    tag,
+    tiff,
+    webp,
+    zeros,
+)
 from tests.oracles.photo_colours import profile
 
 TITLE = "Photos"
@@ -32,143 +48,17 @@ def _file(name: str, data: Callable[[], bytes]) -> Callable[[Path], object]:
     return make
 
 
-def _header(width: int, height: int, depth: int = 8, colour: int = 2) -> tuple[bytes, bytes]:
-    return b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-
-
-@functools.cache
-def _zeros(megabytes: int) -> bytes:
-    """A zlib stream of that many; what a full flush ends can be repeated."""
-    engine = zlib.compressobj(9)
-    head = engine.compress(b"") + engine.flush(zlib.Z_FULL_FLUSH)
-    part = engine.compress(bytes(2**20)) + engine.flush(zlib.Z_FULL_FLUSH)
-    checksum = struct.pack(">HH", megabytes * 2**20 % 65521, 1)
-    return head + part * megabytes + b"\x03\0" + checksum
-
-
-def _png(*parts: tuple[bytes, bytes]) -> bytes:
-    return whole.png([*parts, (b"IEND", b"")])
-
-
-def _small_png(*parts: tuple[bytes, bytes]) -> bytes:
-    rows = zlib.compress(b"".join(b"\0" + bytes(row) for row in whole.pixels().reshape(16, -1)))
-    return _png(_header(24, 16), *parts, (b"IDAT", rows))
-
-
-def _saved(format: str, image: Image.Image | None = None, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    (image or Image.fromarray(whole.pixels())).save(buffer, format, **options)
-    return buffer.getvalue()
-
-
-def _bmp(width: int, height: int) -> bytes:
-    data = bytearray(_saved("BMP"))
-    struct.pack_into("<ii", data, 18, width, height)
-    return bytes(data)
-
-
-def _gif(width: int, height: int) -> bytes:
-    return b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0) + b"," + bytes(8) + b"\x02\0;"
-
-
-def _frames() -> bytes:
-    frames = [Image.fromarray(np.full((8, 8), n % 256, np.uint8)) for n in range(3000)]
-    return _saved("GIF", frames[0], save_all=True, append_images=frames[1:])
-
-
-def _jpeg_of(width: int, height: int) -> bytes:
-    data = bytearray(_saved("JPEG"))
-    struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, height, width)
-    return bytes(data)
-
-
-def _scans() -> bytes:
-    data = _saved("JPEG", progressive=True)
-    scan, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
-    return data[:end] + data[scan:end] * 50_000 + data[end:]
-
-
-def _tiff(*tags: tuple[int, int, int, int], more: bytes = b"", loop: bool = False) -> bytes:
-    """A TIFF of one directory: (tag, type, count, value); ``more`` follows it."""
-    entries = b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags))
-    following = 8 if loop else 0
-    return (
-        b"II*\0\x08\0\0\0"
-        + struct.pack("<H", len(tags))
-        + entries
-        + struct.pack("<I", following)
-        + more
-    )
-
-
-def _deep_tiff(
-    compression: int, data: bytes, width: int = 8, *extra: tuple[int, int, int, int]
-) -> bytes:
-    tags = [
-        (256, 4, 1, width),
-        (257, 4, 1, 8),
-        (258, 3, 1, 16),
-        (259, 3, 1, compression),
-        (262, 3, 1, 1),
-        (277, 3, 1, 1),
-        (278, 4, 1, 8),
-        (279, 4, 1, len(data)),
-        *extra,
-    ]
-    at = 8 + 2 + 12 * (len(tags) + 1) + 4
-    return _tiff(*tags, (273, 4, 1, at), more=data)
-
-
-def _endless() -> bytes:
-    """A TIFF whose only page names itself as the next one."""
-    data = bytearray(_deep_tiff(1, bytes(128)))
-    struct.pack_into("<I", data, len(data) - 132, 8)
-    return bytes(data)
-
-
-def _tag(tag: int, value: int, kind: int = 4) -> bytes:
-    return struct.pack("<HHII", tag, kind, 1, value)
-
-
-def _avif(width: int, height: int) -> bytes:
-    """An AVIF of 24x16 whose box of the size says something else."""
-    data = bytearray(_saved("AVIF"))
-    struct.pack_into(">II", data, data.index(b"ispe") + 8, width, height)
-    return bytes(data)
-
-
-def _webp(width: int, height: int) -> bytes:
-    body = b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + bytes(8)
-    chunk = b"VP8L" + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
-    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
-
-
-def _profile(**change: bytes) -> bytes:
-    """sRGB's profile with bytes of its header changed: ``at12=...`` from byte 12 on."""
-    from PIL import ImageCms
-
-    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    for name, content in change.items():
-        at = int(name.removeprefix("at"))
-        data[at : at + len(content)] = content
-    return bytes(data)
-
-
 def _with_profile(profile: Callable[[], bytes]) -> Callable[[Path], object]:
-    return _file("x.png", lambda: _saved("PNG", icc_profile=profile()))
+    return _file("x.png", lambda: saved("PNG", icc_profile=profile()))
 
 
 def _exif(content: bytes) -> Callable[[Path], object]:
-    return _file("x.png", lambda: _small_png((b"eXIf", content)))
-
-
-def _directory(*tags: tuple[int, int, int, int], loop: bool = False) -> bytes:
-    return _tiff(*tags, loop=loop)
+    return _file("x.png", lambda: small_png((b"eXIf", content)))
 
 
 def _pixels_as_stored(folder: Path) -> None:
     with Image.open(folder / "out" / "images" / "x.png") as image:
-        assert (np.asarray(image) == whole.pixels()).all()
+        assert (np.asarray(image) == pixels()).all()
 
 
 def _refused(offered: str, name: str, data: Callable[[], bytes], answer: str) -> Case:
@@ -186,184 +76,192 @@ CASES = (
     _refused(
         "a PNG of 100 bytes that says 4,000,000,000 pixels",
         "x.png",
-        lambda: _png(_header(100_000, 40_000), (b"IDAT", zlib.compress(b""))),
+        lambda: ended_png(header(100_000, 40_000), (b"IDAT", zlib.compress(b""))),
         _LIMIT,
     ),
     _taken(
         "a 16-bit PNG of 24x16 with 2 GB of zeros after its pixels",
-        _file("x.png", lambda: _png(_header(24, 16, 16), (b"IDAT", _zeros(2048)))),
+        _file(
+            "x.png",
+            lambda: ended_png(header(24, 16, 16), (b"IDAT", zeros(2048))),
+        ),
         same=False,
     ),
     _refused(
         "a 16-bit PNG cut short",
         "x.png",
-        lambda: _png(_header(24, 16, 16), (b"IDAT", zlib.compress(bytes(500)))),
+        lambda: ended_png(header(24, 16, 16), (b"IDAT", zlib.compress(bytes(500)))),
         "damaged or unsupported image (...)",
     ),
     _refused(
         "a 16-bit PNG of 100 bytes that says 16,384x16,384",
         "x.png",
-        lambda: _png(_header(16_384, 16_384, 16), (b"IDAT", zlib.compress(b""))),
+        lambda: ended_png(header(16_384, 16_384, 16), (b"IDAT", zlib.compress(b""))),
         "damaged: parts of the picture are missing",
     ),
     _refused(
         "a 16-bit TIFF of 200 bytes that says 16,777,216x8",
         "x.tif",
-        lambda: _deep_tiff(5, bytes(64), 2**24),
+        lambda: deep_tiff(5, bytes(64), 2**24),
         "damaged: parts of the picture are missing",
     ),
     _refused(
         "a 16-bit PNG that says 4,000,000,000 pixels",
         "x.png",
-        lambda: _png(_header(100_000, 40_000, 16), (b"IDAT", zlib.compress(b""))),
+        lambda: ended_png(header(100_000, 40_000, 16), (b"IDAT", zlib.compress(b""))),
         _LIMIT,
     ),
     _taken(
         "an 8-bit PNG of 24x16 with 2 GB of zeros after its pixels",
-        _file("x.png", lambda: _png(_header(24, 16), (b"IDAT", _zeros(2048)))),
+        _file("x.png", lambda: ended_png(header(24, 16), (b"IDAT", zeros(2048)))),
         same=False,
     ),
     _refused(
         "a PNG whose comment inflates to 2 GB",
         "x.png",
-        lambda: _small_png((b"zTXt", b"Comment\0\0" + _zeros(2048))),
+        lambda: small_png((b"zTXt", b"Comment\0\0" + zeros(2048))),
         "damaged or unsupported image (...)",
     ),
     _refused(
         "a PNG whose colour profile inflates to 2 GB",
         "x.png",
-        lambda: _small_png((b"iCCP", b"p\0\0" + _zeros(2048))),
+        lambda: small_png((b"iCCP", b"p\0\0" + zeros(2048))),
         "damaged or unsupported image (...)",
     ),
     _refused(
         "a PNG with a chunk of 4 GB, cut short",
         "x.png",
-        lambda: _png(_header(24, 16))[:-12] + b"\xff\xff\xff\xffIDATx",
+        lambda: ended_png(header(24, 16))[:-12] + b"\xff\xff\xff\xffIDATx",
         "damaged or unsupported image (...)",
     ),
     _refused(
         "a BMP header of 60,000x60,000",
         "x.bmp",
-        lambda: _bmp(60_000, 60_000),
+        lambda: bmp(60_000, 60_000),
         _LIMIT,
     ),
     _refused(
         "a GIF screen of 65,535x65,535",
         "x.png",
-        lambda: _gif(65_535, 65_535),
+        lambda: gif(65_535, 65_535),
         _LIMIT,
     ),
-    _taken("a GIF of 3,000 frames: the first counts", _file("x.png", _frames), same=False),
+    _taken("a GIF of 3,000 frames: the first counts", _file("x.png", frames), same=False),
     _refused(
         "a JPEG header of 65,000x65,000",
         "x.jpg",
-        lambda: _jpeg_of(65_000, 65_000),
+        lambda: jpeg_of(65_000, 65_000),
         _LIMIT,
     ),
     _refused(
         "a JPEG that repaints its pixels 50,000 times",
         "x.jpg",
-        _scans,
+        scans,
         "a JPEG of more than 100 scans",
     ),
     _refused(
         "a WebP header of 16,384x16,384, and nothing else",
         "x.webp",
-        lambda: _webp(16_384, 16_384),
+        lambda: webp(16_384, 16_384),
         "...",
     ),
     _refused(
         "a TIFF of 200 bytes that says 10,000,000,000 pixels",
         "x.tif",
-        lambda: _deep_tiff(1, bytes(64), 2**30),
+        lambda: deep_tiff(1, bytes(64), 2**30),
         f"1073741824x8 is {_LIMIT}",
     ),
     _refused(
         "a 16-bit TIFF of 8x8 whose strip inflates to 2 GB",
         "x.tif",
-        lambda: _deep_tiff(8, _zeros(2048)),
+        lambda: deep_tiff(8, zeros(2048)),
         "damaged or unsupported image (...)",
     ),
     _refused(
         "a 16-bit TIFF of 8x8 whose LZW strip unpacks to 3 bytes",
         "x.tif",
-        lambda: _deep_tiff(5, bytes.fromhex("80004040")),
+        lambda: deep_tiff(5, bytes.fromhex("80004040")),
         "damaged or unsupported image (...)",
     ),
     _refused(
         "a 16-bit TIFF whose strip is 4 GB long",
         "x.tif",
-        lambda: _deep_tiff(1, bytes(128)).replace(_tag(279, 128), _tag(279, 2**32 - 1)),
+        lambda: deep_tiff(1, bytes(128)).replace(tag(279, 128), tag(279, 2**32 - 1)),
         "damaged: parts of the picture are missing",
     ),
     _refused(
         "a 16-bit TIFF without its strip",
         "x.tif",
-        lambda: _deep_tiff(1, bytes(128)).replace(_tag(279, 128), _tag(279, 0)),
+        lambda: deep_tiff(1, bytes(128)).replace(tag(279, 128), tag(279, 0)),
         "damaged: parts of the picture are missing",
     ),
     _refused(
         "a 16-bit TIFF whose strip is a JPEG",
         "x.tif",
-        lambda: _deep_tiff(7, _jpeg_of(65_000, 65_000)),
+        lambda: deep_tiff(7, jpeg_of(65_000, 65_000)),
         "a TIFF of 16 bits with JPEG compression; save it with LZW",
     ),
     _refused(
         "a 16-bit TIFF whose strip is an AVIF, 16 MB deep",
         "x.tif",
-        lambda: _deep_tiff(60001, _avif(16_384, 16_384)),
+        lambda: deep_tiff(60001, avif(16_384, 16_384)),
         "...",
     ),
     _refused(
         "a 16-bit TIFF that is 100,000,000 layers deep by another tag",
         "x.tif",
-        lambda: _deep_tiff(1, bytes(128), 8, (32997, 4, 1, 100_000_000)),
+        lambda: deep_tiff(1, bytes(128), 8, (32997, 4, 1, 100_000_000)),
         "a TIFF with conflicting size tags",
     ),
     _refused(
         "a TIFF of 2**20 samples a pixel",
         "x.tif",
-        lambda: _deep_tiff(1, bytes(128)).replace(_tag(277, 1, 3), _tag(277, 2**20)),
+        lambda: deep_tiff(1, bytes(128)).replace(tag(277, 1, 3), tag(277, 2**20)),
         "...",
     ),
     _refused(
         "an AVIF that says 16,000,000,000 pixels",
         "x.avif",
-        lambda: _avif(200_000, 80_000),
+        lambda: avif(200_000, 80_000),
         "...",
     ),
     _refused(
         "an AVIF of 24x16 whose boxes say 16,384x16,384",
         "x.avif",
-        lambda: _avif(16_384, 16_384),
+        lambda: avif(16_384, 16_384),
         "damaged or unsupported image (...)",
     ),
-    _refused("an AVIF cut short", "x.avif", lambda: _avif(24, 16)[:-40], "damaged or ..."),
+    _refused("an AVIF cut short", "x.avif", lambda: avif(24, 16)[:-40], "damaged or ..."),
     _taken(
         "a 16-bit TIFF whose list of pages leads back to its first",
-        _file("x.tif", _endless),
+        _file("x.tif", endless),
         same=False,
     ),
     _refused(
         "a TIFF with a tag of 4,000,000,000 values",
         "x.tif",
-        lambda: _tiff((256, 4, 2**32 - 1, 8), (257, 4, 1, 8)),
+        lambda: tiff((256, 4, 2**32 - 1, 8), (257, 4, 1, 8)),
         "...",
     ),
     _taken("a profile of 1 MB of zeros", _with_profile(lambda: bytes(2**20))),
-    _taken("a profile that says 4 GB", _with_profile(lambda: _profile(at0=b"\xff" * 4))),
-    _taken("a profile with 4,000,000,000 tags", _with_profile(lambda: _profile(at128=b"\xff" * 4))),
+    _taken("a profile that says 4 GB", _with_profile(lambda: srgb_profile(at0=b"\xff" * 4))),
+    _taken(
+        "a profile with 4,000,000,000 tags",
+        _with_profile(lambda: srgb_profile(at128=b"\xff" * 4)),
+    ),
     _taken(
         "a profile whose first tag is the profile itself",
-        _with_profile(lambda: _profile(at136=struct.pack(">II", 0, 500))),
+        _with_profile(lambda: srgb_profile(at136=struct.pack(">II", 0, 500))),
     ),
-    _taken("a profile of a printer (CMYK) on RGB", _with_profile(lambda: _profile(at16=b"CMYK"))),
-    _taken("a profile of class link", _with_profile(lambda: _profile(at12=b"link"))),
-    _taken("EXIF that is turned by 9999", _exif(_directory((0x0112, 3, 1, 9999)))),
-    _taken("EXIF whose directory is its own next", _exif(_directory((0x0112, 3, 1, 1), loop=True))),
+    _taken(
+        "a profile of a printer (CMYK) on RGB", _with_profile(lambda: srgb_profile(at16=b"CMYK"))
+    ),
+    _taken("a profile of class link", _with_profile(lambda: srgb_profile(at12=b"link"))),
+    _taken("EXIF that is turned by 9999", _exif(tiff((0x0112, 3, 1, 9999)))),
+    _taken("EXIF whose directory is its own next", _exif(tiff((0x0112, 3, 1, 1), loop=True))),
     _taken(
         "EXIF whose directory of the shot is the first again",
-        _exif(_directory((0x0112, 3, 1, 1), (0x8769, 4, 1, 8))),
+        _exif(tiff((0x0112, 3, 1, 1), (0x8769, 4, 1, 8))),
     ),
     _taken("EXIF with 65,535 tags, cut short", _exif(b"II*\0\x08\0\0\0\xff\xff")),
     _taken("EXIF of 1 MB of noise", _exif(np.random.default_rng(0).bytes(2**20))),
@@ -373,12 +271,12 @@ CASES = (
     ),
     _taken(
         "a PNG whose primaries span no colours",
-        _file("x.png", lambda: _small_png((b"cHRM", bytes(32)), (b"gAMA", bytes(4)))),
+        _file("x.png", lambda: small_png((b"cHRM", bytes(32)), (b"gAMA", bytes(4)))),
     ),
     _refused(
         "a PNG whose cICP says HDR",
         "x.png",
-        lambda: _small_png((b"cICP", bytes((9, 16, 0, 1)))),
+        lambda: small_png((b"cICP", bytes((9, 16, 0, 1)))),
         "its cICP names the transfer function PQ (HDR), made for other displays; save it as an "
         "ordinary photo (SDR)",
     ),

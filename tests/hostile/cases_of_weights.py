@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.hostile import whole
+from tests.hostile import photos, whole
 from tests.hostile.cases import Case
 
 TITLE = "Weights"
@@ -31,7 +31,7 @@ def _photo(folder: Path) -> None:
     from wespe_bench.images import write_png
 
     for name in ("photos/x", "photos/y", "others/x", "others/y"):
-        pixels = whole.pixels() if name.startswith("photos") else 255 - whole.pixels()
+        pixels = photos.pixels() if name.startswith("photos") else 255 - photos.pixels()
         write_png(folder / f"{name}.png", pixels)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.hostile import readers_of_states, readers_of_studies, whole
+from tests.hostile import photos, readers_of_states, readers_of_studies, whole
 from tests.hostile.mutate import damaged, revalued
 from tests.hostile.reader import Reader, json_file, plainly
 from tests.hostile.readers_of_photos import (
@@ -236,7 +236,7 @@ READERS: Sequence[Reader] = (
     Reader("wespe-data.toml", whole.places, plainly(b"[" * 500, b"=", b'"""', b"\0"), _read_places),
     Reader("list of ratings CSV", whole.lists, _CSV, _read_iqa),
     Reader("views and faves CSV", whole.faves, _CSV, _read_rated),
-    Reader("photo", whole.photos, spoil_png, read_photo),
+    Reader("photo", photos.photos, spoil_png, read_photo),
     Reader("zip, tar", whole.archives, spoil_archive, read_archive),
     *readers_of_studies.READERS,
     *readers_of_states.READERS,

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from tests.hostile import whole
+from tests.hostile import photos
 from tests.hostile.mutate import damaged
 
 
@@ -28,13 +28,13 @@ def spoil_png(data: bytes, dice: random.Random, other: bytes) -> bytes:
     tokens = (b"IDAT", b"iCCP", b"eXIf", b"zTXt", b"acTL", b"Exif\0\0", b"\xff\xda", b"ICC_PROFILE")
     if not data.startswith(b"\x89PNG") or dice.random() < 0.2:
         return damaged(data, dice, tokens, other)
-    chunks = whole.chunks(data)
+    chunks = photos.chunks(data)
     number = dice.randrange(len(chunks))
     kind, content = chunks[number]
     chunks[number] = (kind, damaged(content, dice, (), other[:500]))
     if dice.random() < 0.2:
         chunks.insert(dice.randrange(len(chunks)), dice.choice(chunks))
-    return whole.png(chunks)
+    return photos.png(chunks)
 
 
 def read_archive(folder: Path, data: bytes) -> Any:

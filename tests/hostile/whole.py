@@ -10,7 +10,6 @@ import struct
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -251,86 +250,6 @@ def lists() -> list[bytes]:
 
 def faves() -> list[bytes]:
     return [b"path,views,faves,owner,uploaded\na/1.jpg,100,3,o,2016-05-31\nb.png,7,0,,\n"]
-
-
-@functools.cache
-def pixels() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
-
-
-def photos() -> list[bytes]:
-    """A photo in every format, with a profile and EXIF where it takes them."""
-    import png as pypng
-    import tifffile
-    from PIL import Image, ImageCms
-
-    image = Image.fromarray(pixels())
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "maker"
-    exif.get_ifd(0x8769)[0x9003] = "2024:05:01 12:00:00"
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    found = []
-    for kind, options in (
-        ("PNG", {"icc_profile": profile, "exif": exif}),
-        ("JPEG", {"icc_profile": profile, "exif": exif}),
-        ("JPEG", {"progressive": True}),
-        ("TIFF", {"compression": "tiff_deflate", "icc_profile": profile}),
-        ("TIFF", {"compression": "tiff_lzw"}),
-        ("WEBP", {"lossless": True, "exif": exif}),
-        ("BMP", {}),
-        ("AVIF", {"exif": exif, "icc_profile": profile}),
-        ("GIF", {"save_all": True, "append_images": [image.rotate(180)]}),
-    ):
-        buffer = io.BytesIO()
-        image.save(buffer, kind, **options)  # type: ignore[arg-type]
-        found.append(buffer.getvalue())
-    deep = pixels().astype(np.uint16) * 257
-    options: dict[str, Any]
-    for options in (
-        {"iccprofile": profile, "extratags": [(274, 3, 1, 6, True)]},
-        {"compression": "zlib", "predictor": True, "tile": (16, 16)},
-        {"compression": "lzw", "predictor": True, "rowsperstrip": 3},
-        {"compression": "zstd", "planarconfig": "separate"},
-        {"compression": "lzma"},
-        {"compression": "packbits", "byteorder": ">"},
-        {"bitspersample": 12},
-    ):
-        samples = deep >> 4 if "bitspersample" in options else deep
-        planes = samples.transpose(2, 0, 1) if "planarconfig" in options else samples
-        buffer = io.BytesIO()
-        tifffile.imwrite(buffer, planes, photometric="rgb", metadata=None, **options)
-        found.append(buffer.getvalue())
-    buffer = io.BytesIO()
-    floats = (deep / 65535).astype(np.float32)
-    tifffile.imwrite(buffer, floats, photometric="rgb", compression="zlib", predictor=3)
-    found.append(buffer.getvalue())
-    for interlace in (False, True):
-        buffer = io.BytesIO()
-        writer = pypng.Writer(24, 16, bitdepth=16, greyscale=False, interlace=interlace)
-        writer.write(buffer, deep.reshape(16, -1).tolist())
-        found.append(buffer.getvalue())
-    return found
-
-
-def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """The (kind, content) of a PNG's chunks."""
-    found, at = [], 8
-    while at + 8 <= len(data):
-        (size,) = struct.unpack(">I", data[at : at + 4])
-        found.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
-        at += 12 + size
-    return found
-
-
-def png(parts: list[tuple[bytes, bytes]]) -> bytes:
-    """A PNG of these chunks, with right lengths and checksums."""
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in parts
-    )
 
 
 def archives() -> list[bytes]:

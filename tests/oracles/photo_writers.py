@@ -15,7 +15,7 @@ import pyvips
 import tifffile
 from PIL import Image
 
-from tests.hostile.whole import chunks, png
+from tests.hostile.photos import chunks, png
 from tests.oracles.photo_colours import D65, Array
 
 

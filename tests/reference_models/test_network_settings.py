@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
 from PIL import Image
 from torch import Tensor, nn
 
-from reference_models import network_loaders
-from wespe_bench import enhance, load_dataset
+from tests.reference_models.small_networks import Listed, affine, export, photo, write_onnx
 from wespe_bench.errors import InputError
-from wespe_bench.images import write_png
 from wespe_bench.provenance import fingerprint
 from wespe_bench.registry import load_enhancer
-
-
-def photo(height: int = 29, width: int = 37) -> np.ndarray:
-    """Uint8 (H, W, 3) with dark and bright parts."""
-    x = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    x[: height // 3] //= 4
-    return x
-
-
-def export(module: nn.Module, kind: str, path: Path, example: Tensor | None = None) -> str:
-    """Save as pt2 or TorchScript, as it is (training mode too); the spec."""
-    example = torch.rand(1, 3, 24, 32) if example is None else example
-    free = torch.export.Dim.AUTO
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if kind == "pt2":
-            program = torch.export.export(module, (example,), dynamic_shapes=({2: free, 3: free},))
-            torch.export.save(program, path)
-        else:
-            traced: Any = torch.jit.trace(module, example, strict=False, check_trace=False)
-            torch.jit.save(traced, str(path))
-    return f"{kind}:{path}"
-
-
-def write_onnx(
-    path: Path,
-    nodes: list[Any],
-    outputs: dict[str, list[Any]],
-    constants: dict[str, np.ndarray] | None = None,
-    shape: tuple[Any, ...] = (1, 3, "h", "w"),
-    kind: int = TensorProto.FLOAT,
-) -> str:
-    """A model of the input "x", without an exporter; its spec."""
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info("x", kind, shape)],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()],
-        [onnx.numpy_helper.from_array(v, n) for n, v in (constants or {}).items()],
-    )
-    opsets = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
-    return f"onnx:{path}"
-
-
-def affine(path: Path, scale: float, offset: float = 0.0, **options: Any) -> str:
-    """An ONNX model that gives x * scale + offset."""
-    return write_onnx(
-        path,
-        [helper.make_node("Mul", ["x", "s"], ["m"]), helper.make_node("Add", ["m", "o"], ["y"])],
-        {"y": list(options.get("shape", (1, 3, "h", "w")))},
-        {"s": np.array(scale, np.float32), "o": np.array(offset, np.float32)},
-        **options,
-    )
-
 
 # Several outputs ----------------------------------------------------------------------
 
@@ -92,11 +31,6 @@ class Pair(nn.Module):
 class Named(nn.Module):
     def forward(self, x: Tensor) -> dict[str, Any]:
         return {"aux": x * 0.25, "rest": {"image": x * 0.5}}
-
-
-class Listed(nn.Module):
-    def forward(self, x: Tensor) -> list[Tensor]:
-        return [x * 0.5]
 
 
 @pytest.mark.parametrize("kind", ["pt2", "torchscript"])
@@ -316,125 +250,3 @@ def test_settings_that_are_none(options: str, complaint: str, tmp_path: Path) ->
     spec = affine(tmp_path / "a.onnx", 1.0)
     with pytest.raises(InputError, match=complaint):
         load_enhancer(f"{spec}?{options}")
-
-
-# Training mode ------------------------------------------------------------------------
-
-
-class Normed(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm, self.drop = nn.BatchNorm2d(3), nn.Dropout(0.1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.drop(self.norm(x))
-        return y
-
-
-def warned(spec: str) -> list[str]:
-    enhancer: Any = load_enhancer(spec)
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        enhancer.check(None)
-    return [str(warning.message) for warning in found]
-
-
-@pytest.mark.parametrize("kind", ["pt2", "torchscript"])
-def test_training_mode_is_warned_of(kind: str, tmp_path: Path) -> None:
-    lines = warned(export(Normed().train(), kind, tmp_path / "net"))
-    assert len(lines) == 2
-    assert "was exported in training mode (batch_norm)" in lines[0]
-    assert "(dropout)" in lines[1] and "export it after .eval()" in lines[1]
-    assert warned(export(Normed().eval(), kind, tmp_path / "net")) == []
-
-
-@pytest.mark.parametrize("training", [0, 1])
-def test_training_mode_of_onnx(training: int, tmp_path: Path) -> None:
-    nodes = [
-        helper.make_node(
-            "BatchNormalization",
-            ["x", "one", "zero", "zero", "one"],
-            ["n", "m", "v"] if training else ["n"],
-            training_mode=training,
-        ),
-        helper.make_node("Dropout", ["n", "r", "t"] if training else ["n"], ["y"]),
-    ]
-    constants = {"one": np.ones(3, np.float32), "zero": np.zeros(3, np.float32)}
-    constants |= {"r": np.array(0.1, np.float32), "t": np.array(True)} if training else {}
-    lines = warned(write_onnx(tmp_path / "a.onnx", nodes, {"y": [1, 3, "h", "w"]}, constants))
-    assert [line.split("(")[1].split(")")[0] for line in lines] == (
-        ["BatchNormalization", "Dropout"] if training else []
-    )
-
-
-# Devices ------------------------------------------------------------------------------
-
-
-def test_a_device_that_is_not_there_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    spec = export(Listed(), "torchscript", tmp_path / "net")
-    with pytest.raises(InputError, match="device=cuda: no CUDA device here"):
-        load_enhancer(f"{spec}?device=cuda")
-    with pytest.raises(InputError, match="onnxruntime has no CUDA; install onnxruntime-gpu"):
-        load_enhancer(f"{affine(tmp_path / 'a.onnx', 1.0)}?device=cuda")
-    loaded: Any = [load_enhancer(f"{spec}?device={device}") for device in ("auto", "cpu")]
-    assert [enhancer.network.device for enhancer in loaded] == ["cpu", "cpu"]
-    assert loaded[0].fingerprint == loaded[1].fingerprint
-
-
-def test_onnx_on_the_cpu_beside_cuda_is_warned_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(network_loaders, "_torch_has_cuda", lambda: True)
-    spec = affine(tmp_path / "a.onnx", 1.0)
-    (line,) = warned(spec)
-    assert "runs on the CPU, other networks on CUDA" in line and "onnxruntime-gpu" in line
-    assert warned(f"{spec}?device=cpu") == []
-
-
-# In a run -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., tuple[Any, dict[str, Any]]]:
-    """Enhance three photos with a spec; the run, and its run.json."""
-    for number in range(3):
-        write_png(tmp_path / "photos" / f"{number}.png", np.roll(photo(), number, axis=1))
-
-    def work(spec: str, **options: Any) -> tuple[Any, dict[str, Any]]:
-        dataset = load_dataset("folder", input=str(tmp_path / "photos"))
-        done = enhance(spec, dataset, tmp_path / "out", quiet=True, **options)
-        return done, json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
-
-    return work
-
-
-def test_warnings_stand_in_the_run(
-    run: Callable[..., tuple[Any, dict[str, Any]]], tmp_path: Path
-) -> None:
-    spec = f"{affine(tmp_path / 'a.onnx', 1.6, -0.8, shape=(1, 3, 16, 16))}?size=16"
-    line = "a.onnx gives many numbers below 0; is output_range=-1..1 right?"
-    scaled = "a.onnx sees photos scaled to 16x16, and its results are scaled back: detail is lost"
-    with pytest.warns(UserWarning, match=r"below 0; .* \(3 photos\)$"):
-        done, told = run(spec)
-    assert (done.done, told["warnings"]) == (3, {scaled: 0, line: 3})
-    with pytest.warns(UserWarning, match="scaled to 16x16"):
-        done, told = run(spec)
-    assert (done.done, done.kept, told["warnings"]) == (0, 3, {scaled: 0, line: 3})
-    with pytest.warns(UserWarning, match=r"\(3 photos\)$"):
-        done, told = run(spec, force=True)
-    assert (done.done, told["warnings"]) == (3, {scaled: 0, line: 3})
-    done, told = run(f"{affine(tmp_path / 'a.onnx', 1.0, shape=(1, 3, 16, 16))}?size=16")
-    assert told["warnings"] == {scaled: 0}
-
-
-def test_a_useless_result_is_a_failure_not_a_score(
-    run: Callable[..., tuple[Any, dict[str, Any]]], tmp_path: Path
-) -> None:
-    done, told = run(f"{affine(tmp_path / 'a.onnx', 0.8, 0.1)}?output_range=0..255")
-    assert done.done == 0 and "warnings" not in told
-    assert {failure.error.partition(": ")[2] for failure in done.failures} == {
-        "a.onnx gives a nearly constant picture for a photo that is none: say output_range=0..1"
-    }

@@ -13,18 +13,10 @@ import pandas as pd
 import pytest
 
 from tests.conftest import Command
+from tests.verbs import one_line
 from wespe_bench import registry, store
 from wespe_bench.cli import VERBS, main
 from wespe_bench.images import write_png
-
-
-def one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
-    """The process ended with 2 and one line on standard error that says ``words``."""
-    assert result.returncode == 2, result.stderr
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("wespe-bench: error: ")
-    for word in words:
-        assert word in line
 
 
 def test_import_is_light() -> None:
@@ -241,43 +233,6 @@ def test_partial_run_exits_with_3_and_lists_what_failed(
     assert verb("report", "out", "--common").returncode == 0
 
 
-def test_shards_in_folders_of_their_own_merge_to_one_run(
-    verb: Command, photos: Path, references: Path, tmp_path: Path
-) -> None:
-    arguments = ("run", "--enhancers", "identity", "unsharp", "--input", photos)
-    arguments += ("--reference", references, "--jobs", "0")
-    assert verb(*arguments, "--out", "whole").returncode == 0
-    for index in (1, 2):
-        result = verb(*arguments, "--shard", f"{index}/2", "--out", f"shard{index}")
-        assert result.returncode == 0, result.stderr
-        assert not (tmp_path / f"shard{index}" / "report.md").exists()
-    result = verb("merge", "shard1", "shard2", "--out", "merged")
-    assert result.returncode == 0, result.stderr
-    assert "12 images" in result.stdout
-    for folder in ("whole", "merged"):
-        verb("export", "scores", folder)
-    merged = (tmp_path / "merged" / "scores.csv").read_bytes()
-    assert merged == (tmp_path / "whole" / "scores.csv").read_bytes()
-    # Again: nothing is doubled.
-    assert "0 images and 0 scores new" in verb("merge", "shard1", "--out", "merged").stdout
-    # Something else is refused before anything is copied.
-    assert verb(*arguments[:2], "clahe", *arguments[4:], "--out", "other").returncode == 0
-    (tmp_path / "other" / "photos" / "clahe").rename(tmp_path / "other" / "photos" / "identity")
-    one_line(verb("merge", "shard1", "other", "--out", "x"), "differ in label")
-    assert not (tmp_path / "x").exists()
-
-
-def test_shards_can_share_a_folder(verb: Command, photos: Path, tmp_path: Path) -> None:
-    arguments = ("run", "--enhancers", "unsharp", "--input", photos, "--jobs", "0")
-    for index in (1, 2, 3):
-        assert verb(*arguments, "--shard", f"{index}/3", "--out", "shards").returncode == 0
-    assert verb(*arguments, "--out", "whole").returncode == 0
-    for folder in ("whole", "shards"):
-        verb("export", "scores", folder)
-    shards = (tmp_path / "shards" / "scores.csv").read_bytes()
-    assert shards == (tmp_path / "whole" / "scores.csv").read_bytes()
-
-
 def test_formulas_are_disarmed_in_csv(verb: Command, tmp_path: Path) -> None:
     write_png(tmp_path / "evil" / "=HYPERLINK(1).png", np.zeros((16, 16, 3), np.uint8))
     result = verb(
@@ -336,22 +291,6 @@ def test_own_metric_keeps_its_direction_in_the_table(
     # A resumed run forgets nothing of it.
     assert verb(*arguments, "--force", "--jobs", "0").returncode == 0
     assert "Darkness (level) ↓" in (tmp_path / "out" / "report.md").read_text()
-
-
-def test_merge_heals_and_mends(verb: Command, photos: Path, tmp_path: Path) -> None:
-    arguments = ["run", "--enhancers", "identity", "--input", photos, "--jobs", "0"]
-    good = (photos / "img1.png").read_bytes()
-    assert verb(*arguments, "--shard", "2/2", "--out", "s2").returncode == 0
-    assert verb(*arguments, "--shard", "1/2", "--out", "s1").returncode == 0
-    # A merge that was killed between its first two files.
-    head = tmp_path / "m" / "photos" / "identity" / "run.json"
-    head.parent.mkdir(parents=True)
-    head.write_bytes((tmp_path / "s1" / "photos" / "identity" / "run.json").read_bytes())
-    assert verb("merge", "s1", "s2", "--out", "m").returncode == 0
-    result = verb("report", "m")
-    assert result.returncode == 0, result.stderr
-    assert "| identity | 6 |" in result.stdout
-    assert good == (photos / "img1.png").read_bytes()
 
 
 def test_streams_of_other_encodings_and_none(

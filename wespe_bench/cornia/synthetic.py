@@ -18,9 +18,8 @@ from PIL import Image, features
 
 from wespe_bench.cornia.measures import SMALLEST
 from wespe_bench.datasets.camera import Camera, from_linear, photograph, to_linear
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, unknown
 from wespe_bench.images import quantize, read_rgb
-from wespe_bench.registry import unknown
 
 #: Changes when the same photo would be distorted otherwise.
 VERSION = 1

@@ -22,7 +22,7 @@ from wespe_bench.data.journal import make_folder
 from wespe_bench.data.sources import ARCHIVES, Archive
 from wespe_bench.datasets.source import Source, sources
 from wespe_bench.downloads import Resuming, file_name, unreachable
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, unknown
 
 #: Where hashes are kept, in the folder where data sets live.
 LOCK = "fetch.lock.json"
@@ -162,7 +162,6 @@ def private_name(url: str) -> str:
 def main(config: Fetch) -> int:
     """The verb ``data fetch``."""
     from wespe_bench.provenance import data_folder
-    from wespe_bench.registry import unknown
 
     root = Path(config.data) if config.data else data_folder()
     name, known = config.source, sources()

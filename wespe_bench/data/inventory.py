@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wespe_bench.arguments import POSITIONAL, DataOptions
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from wespe_bench.datasets.source import Source
@@ -32,7 +32,6 @@ def main(config: Inventory) -> int:
     """Print a paragraph for each data set."""
     from wespe_bench.datasets.locations import named
     from wespe_bench.datasets.source import sources
-    from wespe_bench.registry import unknown
 
     public = sources()
     own = {name: path for name, path in named(config.data).items() if name not in public}

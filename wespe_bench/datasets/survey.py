@@ -16,7 +16,7 @@ from wespe_bench import provenance
 from wespe_bench.datasets import captures, halved, manifest, splits
 from wespe_bench.datasets.folder import find_photos, natural_key, some
 from wespe_bench.datasets.splits import Photo
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.places import is_dir, place
 from wespe_bench.types import Dataset, Sample
 
@@ -194,8 +194,6 @@ def load(
 
 def one_of(option: str, value: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     """``value`` if it is known. Raises InputError with a guess."""
-    from wespe_bench.registry import did_you_mean
-
     if value not in known:
         raise InputError(
             f"{option}={value}: expected one of {', '.join(known)}{did_you_mean(value, known)}"

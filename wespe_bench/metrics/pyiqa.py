@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError, did_you_mean, one_line
 from wespe_bench.images import check_rgb
 from wespe_bench.metrics.pairs import check_alone, check_pair
-from wespe_bench.registry import did_you_mean
 from wespe_bench.types import Metric
 
 

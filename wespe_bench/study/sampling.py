@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wespe_bench import links
-from wespe_bench.errors import InputError
-from wespe_bench.registry import did_you_mean
+from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.run import Run
 from wespe_bench.store import result_of
 

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Command
+from tests.verbs import one_line
 from tests.wespe_bench.datasets import trees
 from wespe_bench import enhance, load_dataset, score
 from wespe_bench.cli import call
 from wespe_bench.datasets.source import sources
-
-
-def one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
-    """The process ended with 2 and one line on standard error that says ``words``."""
-    assert result.returncode == 2, result.stderr
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("wespe-bench: error: ")
-    for word in words:
-        assert word in line
 
 
 def test_list_says_what_is_here_and_how_to_get_the_rest(verb: Command, tmp_path: Path) -> None:

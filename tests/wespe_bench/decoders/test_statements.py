@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tests.hostile.cases_of_photos import _deep_tiff
+from tests.hostile.photos import deep_tiff
 from tests.oracles import photo_colours, photo_files
 from tests.oracles.photo_colours import ADOBE, P3, levels, power, profile, scene, upright
 from tests.oracles.photo_writers import (
@@ -162,7 +162,7 @@ REFUSED = {
         "premultiplied",
     ),
     "missing strip": (
-        lambda: _deep_tiff(1, bytes(128)).replace(struct.pack("<HHII", 279, 4, 1, 128),
+        lambda: deep_tiff(1, bytes(128)).replace(struct.pack("<HHII", 279, 4, 1, 128),
                                                   struct.pack("<HHII", 279, 4, 1, 0)),
         "parts of the picture are missing",
     ),
