@@ -123,7 +123,7 @@ def _readable(path: Path, card: Card, digest: str) -> str:
     )
     settings = dict(card.training.get("settings", {}))
     settings["iterations"] = card.training.get("iterations")
-    command = f"wespe-bench train {card.model.lower()} {_options(settings)}"
+    command = f"wespe-bench train {card.model.lower()} {as_options(settings)}"
     return f"""# {path.name}
 
 {card.model} generator for {card.camera} photos, {card.note}.
@@ -142,10 +142,10 @@ in reference_models/wespe says what else it cannot do.
 """
 
 
-def _options(settings: Mapping[str, Any]) -> str:
+def as_options(settings: Mapping[str, Any]) -> str:
     """Settings as command line options; those that are off, empty or not set are left out.
 
-    >>> _options({"lr_disc": 5e-4, "turn": True, "ema": 0.0, "camera": "", "input": "my photos"})
+    >>> as_options({"lr_disc": 5e-4, "turn": True, "ema": 0.0, "camera": "", "input": "my photos"})
     "--lr-disc 0.0005 --turn --ema 0.0 --input 'my photos'"
     """
     words = []

@@ -1,9 +1,9 @@
-"""The demo's own networks: small WESPE and DPED generators for the simulated camera.
+"""The demo's own models for the simulated camera: tone curves, a small WESPE, a small DPED.
 
-``wespe:demo`` and ``dped:demo`` ship with the package. They are narrow and were trained for
-minutes on one CPU, on the packaged photos that may be trained on. They show what training does, not
-what WESPE or DPED can reach. The commands that made them are `WESPE` and `DPED`; `train` repeats
-them, to the bit on the same processor with the same versions.
+``tone:demo``, ``wespe:demo`` and ``dped:demo`` ship with the package, made from the packaged photos
+that may be trained on. The networks are narrow and were trained for minutes on one CPU: they show
+what training does, not what WESPE or DPED can reach. The commands that made the three are `TONE`,
+`WESPE` and `DPED`; `train` repeats them, to the bit on the same processor with the same versions.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from pathlib import Path
 
 from wespe_bench.errors import InputError
 
+#: The networks.
 MODELS = ("wespe", "dped")
+
+_UNPAIRED = ("--source", "samples_fit", "--target", "samples_fit:reference")
 
 _SMALL = ("--width", "32", "--patch", "48", "--batch", "8", "--turn", "--device", "cpu")
 
 _LENGTH = ("--iterations", "300", "--preview-every", "100")
 
-#: The options that made the shipped checkpoints, without --out and --data.
-WESPE = ("--source", "samples_fit", "--target", "samples_fit:reference", *_SMALL, *_LENGTH)
+#: The options that made the shipped files, without --out and --data.
+TONE = (*_UNPAIRED, "--model", "mean_std")
+WESPE = (*_UNPAIRED, *_SMALL, *_LENGTH)
 DPED = ("--camera", "samples_fit", "--init", "identity", *_SMALL, *_LENGTH)
 
 #: Options of the demo's live training: the same photos and losses, smaller patches.
@@ -47,7 +51,8 @@ def live(out: Path, data: str | None) -> int:
 
 
 def train(out: Path, data: str | None) -> int:
-    """Train the shipped generators again, in ``out``/train; resumes. Returns the exit code."""
+    """Make the shipped files again, in ``out``/train; resumes. Returns the exit code."""
+    _main("tone", list(TONE), out / "train" / "tone", data)
     for name in MODELS:
         folder = out / "train" / name
         _main(name, _command(name), folder, data)

@@ -10,7 +10,6 @@ state, draws are independent of each other, and several processes share one batc
 from __future__ import annotations
 
 import dataclasses
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,15 +20,12 @@ import torch
 from torch import Tensor
 
 from reference_models.memory import free_memory
+from reference_models.photo_sets import REFERENCES, find, is_packed
 from wespe_bench import provenance
 from wespe_bench.datasets.packed import Packed
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
-from wespe_bench.registry import DATASETS, load_dataset
 from wespe_bench.types import Dataset
-
-#: Suffix of a data set's name that stands for its references.
-REFERENCES = ":reference"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -168,9 +164,9 @@ def load(spec: str, side: int, *, data: str | None = None, paired: bool = False)
         InputError: Unknown name, photos that cannot be read, fewer than two of sufficient size, or
             pairs of different sizes.
     """
-    if (Path(spec.removesuffix(REFERENCES)) / "pack.json").exists():
+    if is_packed(spec):
         return from_packed(spec, side, paired=paired)
-    return from_dataset(*_dataset(spec, data), side, paired=paired)
+    return from_dataset(*find(spec, data), side, paired=paired)
 
 
 def from_dataset(dataset: Dataset, references: bool, side: int, *, paired: bool = False) -> Photos:
@@ -247,17 +243,6 @@ def _check_sizes(name: str, count: int, small: int, side: int) -> None:
             f"{name}: {small} of {count + small} photos are smaller than {side} px and left out",
             stacklevel=3,
         )
-
-
-def _dataset(spec: str, data: str | None) -> tuple[Dataset, bool]:
-    name = spec.removesuffix(REFERENCES)
-    references = name != spec
-    if Path(name).is_dir():
-        return load_dataset("folder", input=name), references
-    if re.split("[:?]", name)[0] in DATASETS and name != "folder":
-        return load_dataset(name, **({"data": data} if data else {})), references
-    known = ", ".join(sorted(DATASETS.keys() - {"folder"}))
-    raise InputError(f"{spec}: no such folder, nor a data set; known: {known}")
 
 
 def _block(

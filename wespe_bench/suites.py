@@ -34,13 +34,14 @@ _METRICS = ("psnr", "ssim", "ms_ssim", "entropy", "bpp")
 
 DEMO = Suite(
     "demo",
-    "Classical enhancers and two small networks on real photos taken by a simulated camera",
+    "Classical enhancers, tone curves and two small networks on real photos taken by a simulated "
+    "camera",
     ("samples",),
-    (*_CLASSICAL, "WESPE demo=wespe:demo", "DPED demo=dped:demo"),
+    (*_CLASSICAL, "Tone demo=tone:demo", "WESPE demo=wespe:demo", "DPED demo=dped:demo"),
     _METRICS,
 )
 #: The two whose comparison ends the demo.
-COMPARED = ("WESPE demo", "identity")
+COMPARED = ("WESPE demo", "Tone demo")
 CLASSICAL = Suite(
     "classical",
     "Classical enhancers",
@@ -77,14 +78,15 @@ class RunSuite(PhotoOptions, WorkerOptions):
 
 @dataclass(frozen=True)
 class Demo(JobOptions):
-    """Classical enhancers and two small networks on real photos: a table and a page, with
-    nothing to download; then two dozen training steps of each network.
+    """Classical enhancers, tone curves and two small networks on real photos: a table and a page,
+    with nothing to download; then two dozen training steps of each network.
 
     Examples:
       wespe-bench demo
       wespe-bench demo --train
 
-    The networks (wespe:demo, dped:demo) ship with the package and were trained for minutes.
+    The networks (wespe:demo, dped:demo) ship with the package and were trained for minutes; the
+    tone curves (tone:demo) are the baseline that WESPE has to beat.
     """
 
     out: str = "runs/demo"
@@ -126,7 +128,9 @@ def demo(config: Demo) -> int:
     code = run_suite(RunSuite(suite="demo", out=out, data=config.data, jobs=config.jobs))
     if code == 0:
         sentence = registry.resolve(registry.SENTENCE)(Path(out), *COMPARED)
-        print(f"\nThe small WESPE against doing nothing, photo by photo:\n  {sentence}")
+        print(
+            f"\nThe small WESPE against tone curves from the same photos, one by one:\n  {sentence}"
+        )
     mine = f"wespe-bench run --suite demo --out {shlex.quote(out)} --enhancers"
     print(
         "\nOpen the page in a browser. Put your own function beside them, or a network, a program, "

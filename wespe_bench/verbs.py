@@ -211,6 +211,11 @@ VERBS = {
         resumes=True,
         presets="PRESETS",
     ),
+    "train tone": Verb(
+        "reference_models.tone.train",
+        "TrainTone",
+        "the same photos as WESPE -> a tone curve per channel, the baseline to beat",
+    ),
     "ffs train": Verb(
         "ffs.recipe",
         "TrainRater",

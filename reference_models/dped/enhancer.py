@@ -8,7 +8,6 @@ Options go after a question mark: ``dped:CHECKPOINT?device=cpu&precision=fp16&ma
 
 from __future__ import annotations
 
-import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference_models import banded
-from reference_models.dped import CAMERAS
+from reference_models.cameras import other_camera
 from reference_models.memory import parse_size
 from wespe_bench.fingerprints import version_of
 from wespe_bench.images import check_rgb
@@ -97,17 +96,8 @@ class GeneratorEnhancer:
 
     def check(self, dataset: Dataset) -> None:
         """Warn when the photos name another camera than the checkpoint's."""
-        if not self.card.camera:
-            return
-        names = [dataset.name, *(sample.id for sample in dataset.samples)]
-        words = {word for name in names for word in re.split(r"[^a-z]+", name.lower())}
-        others = sorted(words.intersection(CAMERAS) - {self.card.camera})
-        if others:
-            warnings.warn(
-                f"{self.checkpoint.name} was trained for {self.card.camera} photos, data set "
-                f"{dataset.name!r} holds {' and '.join(others)} photos: expect over-correction",
-                stacklevel=2,
-            )
+        if warning := other_camera(self.checkpoint.name, self.card.camera, dataset):
+            warnings.warn(warning, stacklevel=2)
 
 
 def dped(argument: str) -> GeneratorEnhancer:

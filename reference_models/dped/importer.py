@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from reference_models import checkpoints
-from reference_models.dped import CAMERAS
+from reference_models.cameras import CAMERAS
 from reference_models.dped.bundle import files_of, prefix_of, read_bundle
 from wespe_bench import atomic, provenance
 from wespe_bench.errors import InputError

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from reference_models import checkpoints, collapse, patches, vgg
-from reference_models.dped import CAMERAS, recipe
+from reference_models.cameras import CAMERAS
+from reference_models.dped import recipe
 from reference_models.dped.recipe import TrainDped
 from reference_models.memory import check_step
 from reference_models.seeds import train_seeds

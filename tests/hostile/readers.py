@@ -78,6 +78,12 @@ def _read_generator(folder: Path, data: bytes) -> Any:
     return checkpoints.read(kept(folder, "x.safetensors", data))[1].width
 
 
+def _read_tone(folder: Path, data: bytes) -> Any:
+    from reference_models.tone.enhancer import tone
+
+    return tone(str(kept(folder, "x.safetensors", data))).about["model"]
+
+
 def _read_cornia(folder: Path, data: bytes) -> Any:
     from wespe_bench.metrics import cornia
 
@@ -224,6 +230,7 @@ _CSV = plainly(*whole.CELLS)
 READERS: Sequence[Reader] = (
     Reader("TensorFlow bundle", lambda: [whole.bundle_index()], _spoil_index, _read_index),
     Reader("generator checkpoint", whole.generators, _spoil_tensors, _read_generator),
+    Reader("tone file", whole.tones, _spoil_tensors, _read_tone),
     Reader("CORNIA model", whole.cornias, _spoil_tensors, _read_cornia),
     Reader("rater card", whole.raters, _spoil_tensors, _read_rater),
     Reader(".mat", whole.mats, _spoil_mat, _read_mat),

@@ -93,6 +93,15 @@ def generators() -> list[bytes]:
     return found
 
 
+def tones() -> list[bytes]:
+    from reference_models.tone import files
+
+    training = {"settings": {"model": "mean"}, "photos": "a 1", "source counted": {"pixels": 3}}
+    card = files.Card("tone mean", "a camera", "a note", training)
+    curves = np.arange(768).reshape(3, 256).astype(np.uint8)
+    return [_made("x.safetensors", lambda path: files.write(path, curves, card))]
+
+
 def cornias() -> list[bytes]:
     from tests.wespe_bench.cornia.models import write_cornia
 
