@@ -92,7 +92,7 @@ def test_own_enhancer_in_two_lines(demo_run: Path, tmp_path: Path, verb: Command
     result = verb(*line[1].split())
     assert result.returncode == 0, result.stderr
     assert "| Mine" in result.stdout
-    assert "5 results new, 40 there already" in result.stdout
+    assert "5 results new, 45 there already" in result.stdout
 
 
 def test_links_lead_somewhere() -> None:

@@ -117,7 +117,7 @@ def test_packed_pairs_stay_pairs(photos, references, tmp_path):
 
 
 def test_pairs_come_from_the_same_places(photos, references):
-    dataset = patches.load_dataset("folder", input=photos, reference=references)
+    dataset = load_dataset("folder", input=photos, reference=references)
     paired = patches.from_dataset(dataset, False, 20, paired=True)
     x, y = paired.pairs(Draw("x", 1, 10, 20))
     truth = patches.from_dataset(dataset, True, 20)
@@ -145,6 +145,6 @@ def test_bad_photos(photos, references, tmp_path):
     with pytest.raises(InputError, match="no references"):
         patches.load(str(photos), 20).pairs(Draw("x", 1, 2, 20))
     write_png(references / "img3.png", np.zeros((24, 33, 3), np.uint8))
-    dataset = patches.load_dataset("folder", input=photos, reference=references)
+    dataset = load_dataset("folder", input=photos, reference=references)
     with pytest.raises(InputError, match="img3: 32x24 and its reference 33x24"):
         patches.from_dataset(dataset, False, 20, paired=True)
