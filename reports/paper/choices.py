@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reports.paper.printed import CAMERAS, METHODS, WILD
+from reports.paper.printed import CAMERAS, METHODS, WILD, Printed
 from wespe_bench.errors import InputError, did_you_mean
 
 #: Place of a table -> names of data sets that fill it without --dataset; the first that some
@@ -20,8 +20,19 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "kitti": ("kitti_extract_test", "kitti_sync_test", "kitti_object_test"),
 }
 
-_NAMES = {re.sub(r"[^a-z0-9]", "", name.lower()): id_ for id_, name in METHODS.items()} | {
-    **{re.sub(r"[^a-z0-9]", "", id_): id_ for id_ in METHODS},
+#: Methods of ours that the tables show beside the paper's, each the baseline of one of its WESPEs:
+#: tone curves from the same photos (`train tone`). The paper has no numbers for them.
+OURS = {
+    "tone_dped": "tone mean_std [DPED] (ours)",
+    "tone_div2k": "tone mean_std [DIV2K] (ours)",
+}
+_BASELINES = {"wespe_dped": "tone_dped", "wespe_div2k": "tone_div2k"}
+
+#: The titles of all methods, the paper's and ours.
+TITLES: Mapping[str, str] = METHODS | OURS
+
+_NAMES = {re.sub(r"[^a-z0-9]", "", name.lower()): id_ for id_, name in TITLES.items()} | {
+    **{re.sub(r"[^a-z0-9]", "", id_): id_ for id_ in TITLES},
     "13": "dped",
     "wespediv2k": "wespe_div2k",
     "wespedped": "wespe_dped",
@@ -43,11 +54,23 @@ class Choices:
     study: Path | None = None
 
 
+def methods_of(printed: Printed) -> tuple[str, ...]:
+    """The methods of a table: the paper's, then ours that its WESPEs are judged by.
+
+    >>> from reports.paper.printed import TABLE8
+    >>> methods_of(TABLE8)
+    ('original', 'wespe_div2k', 'tone_div2k')
+    """
+    return (*printed.methods, *(_BASELINES[m] for m in _BASELINES if m in printed.methods))
+
+
 def method_named(name: str) -> str:
     """The method's id, however its name is written; empty for an unknown name.
 
     >>> method_named("WESPE[DPED]"), method_named("wespe_div2k"), method_named("clahe")
     ('wespe_dped', 'wespe_div2k', '')
+    >>> method_named("tone [DPED]")
+    'tone_dped'
     """
     return _NAMES.get(re.sub(r"[^a-z0-9]", "", name.lower()), "")
 
@@ -61,8 +84,8 @@ def parse_methods(options: Iterable[str]) -> dict[str, str]:
         if not equals or not label:
             raise InputError(f"--method {option!r}: expected METHOD=LABEL, 'WESPE [DPED]=mine'")
         if not method:
-            known = ", ".join(METHODS.values())
-            raise InputError(f"--method {option!r}: no method {name!r} in the paper; {known}")
+            known = ", ".join(TITLES.values())
+            raise InputError(f"--method {option!r}: no method {name!r} in the tables; {known}")
         if found.get(label, method) != method:
             raise InputError(f"--method: label {label!r} is given to two methods")
         found[label] = method

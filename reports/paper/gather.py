@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.paper.choices import PLACES, Choices, dataset_at
-from reports.paper.printed import METHODS
+from reports.paper.choices import PLACES, TITLES, Choices, dataset_at
 from reports.paper.runs import Candidate, read_runs, scores_of
 from reports.text import plain
 from wespe_bench.errors import InputError, did_you_mean
@@ -83,7 +82,7 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
     unclear: dict[tuple[str, str], str] = {}
     for place in PLACES:
         dataset, complaint = dataset_at(place, [r.run.dataset for r in runs], choices)
-        for method in METHODS:
+        for method in TITLES:
             if complaint:
                 unclear[place, method] = complaint
             fits = [r for r in runs if r.method == method and r.run.dataset == dataset]

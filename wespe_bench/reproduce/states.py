@@ -156,7 +156,7 @@ def _run(step: Step) -> State:
         return State(READY)
     spec = step.commands[0][1].partition("=")[2]
     file = Path(spec.partition(":")[2].partition("?")[0])
-    if spec.startswith(("wespe:", "dped:")) and (
+    if spec.startswith(("wespe:", "dped:", "tone:")) and (
         not file.is_file() or provenance.sha256_file(file) not in run.fingerprint
     ):
         return State(READY, "its checkpoint is another now", len(samples))

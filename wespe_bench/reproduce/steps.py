@@ -28,12 +28,15 @@ _LABELS = {
     "wespe_dped": "WESPE [DPED]",
     "wespe_div2k": "WESPE [DIV2K]",
     "dped": "DPED",
+    "tone_dped": "tone [DPED]",
+    "tone_div2k": "tone [DIV2K]",
 }
 
 
 @dataclass(frozen=True)
 class Reproduce(DataOptions, JobOptions):
-    """The paper as a plan: 11 WESPE and 3 DPED trainings, the FFS rater, their photos and scores.
+    """The paper as a plan: 11 WESPE and 3 DPED trainings, the FFS rater, their photos and scores;
+    and tone curves from each WESPE's photos, the baseline it has to beat.
 
     --plan (the default) says what is done, what can run with the data at hand and how long it
     takes here, and what is missing and where to get it. --go runs it, step by step; the same
@@ -72,10 +75,10 @@ class Reproduce(DataOptions, JobOptions):
 class Step:
     """One step: verbs to run in order, and what has to be there before.
 
-    ``kind`` is "train wespe", "train dped", "import", "ffs", "run", "rate" or "study"; ``out``
-    its folder, or the file it makes. ``needs`` are the names of earlier steps; ``photos`` the
-    specs of data sets. ``size`` is the nominal megapixels of a photo, ``metrics`` what a run is
-    scored by.
+    ``kind`` is "train wespe", "train dped", "fit" (tone curves), "import", "ffs", "run", "rate" or
+    "study"; ``out`` its folder, or the file it makes. ``needs`` are the names of earlier steps;
+    ``photos`` the specs of data sets. ``size`` is the nominal megapixels of a photo, ``metrics``
+    what a run is scored by.
     """
 
     name: str
@@ -120,10 +123,11 @@ def _split(option: str, text: str) -> list[str]:
 
 
 def checkpoint(config: Reproduce, method: str, camera: str) -> Path:
-    """Where the generator of a method for a camera is, or will be."""
+    """Where the generator, or the tone file, of a method for a camera is, or will be."""
     kind, _, target = method.partition("_")
     name = f"{kind}-{camera}" + (f"-{target}" if target else "")
-    return Path(config.out) / "train" / name / "generator.safetensors"
+    file = "tone" if kind == "tone" else "generator"
+    return Path(config.out) / "train" / name / f"{file}.safetensors"
 
 
 def _trainings(config: Reproduce) -> Iterator[Step]:
@@ -145,6 +149,15 @@ def _trainings(config: Reproduce) -> Iterator[Step]:
             path,
             photos=(source, wanted),
             iterations=iterations_of(options),
+        )
+        path = checkpoint(config, f"tone_{target}", camera)
+        command = ("train", "tone", "--source", source, "--target", wanted)
+        yield Step(
+            _training("tone", camera, target),
+            "fit",
+            ((*command, "--out", str(path.parent), *data),),
+            path,
+            photos=(source, wanted),
         )
     options = _split("dped", config.dped)
     for phone in PHONES:
@@ -184,13 +197,13 @@ def _spec(config: Reproduce, place: str, split: str = "") -> str:
 
 def _runs(config: Reproduce) -> Iterator[Step]:
     """A run of every method on every data set of Tables 2, 3 and 6."""
-    wespe = ("wespe_dped", "wespe_div2k")
+    unpaired = ("wespe_dped", "wespe_div2k", "tone_dped", "tone_div2k")
     for phone in PHONES:
-        yield from _place(config, f"{phone} patches", ("ape", *wespe, "dped"), _TRUTH)
+        yield from _place(config, f"{phone} patches", ("ape", *unpaired, "dped"), _TRUTH)
     for phone in PHONES:
-        yield from _place(config, f"{phone} full", ("original", "ape", "dped", *wespe), _BLIND)
+        yield from _place(config, f"{phone} full", ("original", "ape", "dped", *unpaired), _BLIND)
     for name in WILD:
-        yield from _place(config, name, ("original", "ape", "wespe_div2k"), _BLIND)
+        yield from _place(config, name, ("original", "ape", "wespe_div2k", "tone_div2k"), _BLIND)
 
 
 def _place(

@@ -95,7 +95,8 @@ def _lines(
     sources: dict[str, None] = {}
     for step in steps:
         state = states[step.name]
-        left = state.kind in (READY, BEGUN, WAITS) and step.kind != "import"  # done in a second
+        # An import takes a second, and a fit no longer than its photos take to read.
+        left = state.kind in (READY, BEGUN, WAITS) and step.kind not in ("import", "fit")
         guess = rates.estimate(step, state, config.jobs, trained, paced) if left else None
         if guess:
             total += guess[0]

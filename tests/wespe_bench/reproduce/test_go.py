@@ -46,14 +46,16 @@ def options(iterations: int, *only: str, wespe: str = "", dped: str = "") -> lis
 
 
 def test_what_can_run_runs_and_fills_tables(command: Command, place: Path) -> None:
-    argv = options(4, "run iphone patches DPED", "run iphone full Original", "run sony full*")
+    tone = "run iphone patches tone [DPED]"
+    argv = options(4, "run iphone patches DPED", "run iphone full Original", "run sony full*", tone)
     result = command(*argv)
     assert result.returncode == 0, result.stderr
-    assert "3 done" in result.stdout, result.stdout
+    assert "5 done" in result.stdout, result.stdout
     found = wespe_bench.tables(2, 3, runs=place / "runs/paper")
     filled = found[found["ours"].notna()]
     assert set(zip(filled["row"], filled["method"], filled["n"], strict=True)) == {
         ("iphone", "dped", 2),
+        ("iphone", "tone_dped", 2),
         ("iphone", "original", 1),
     }
     assert filled["notes"].str.contains("4 iterations on dped_iphone_patches_train").any()
@@ -63,7 +65,7 @@ def test_what_can_run_runs_and_fills_tables(command: Command, place: Path) -> No
     before = generator.stat().st_mtime_ns
     again = command(*argv)
     assert again.returncode == 0, again.stderr
-    assert "3 done" in again.stdout
+    assert "5 done" in again.stdout
     assert generator.stat().st_mtime_ns == before, "what is done is not done again"
 
 

@@ -27,9 +27,10 @@ def test_the_plan_is_the_papers() -> None:
     steps = plan(Reproduce())
     kinds = Counter(step.kind for step in steps)
     assert (kinds["train wespe"], kinds["train dped"], kinds["ffs"]) == (11, 3, 1)
-    # Tables 2 (4 methods), 3 (5) on three phones, 6 (3) on five data sets.
-    assert kinds["run"] == 3 * 4 + 3 * 5 + 5 * 3
-    assert len({step.name for step in steps}) == len(steps) == 11 + 3 + 1 + 42 + 2
+    assert kinds["fit"] == 11, "a baseline for each WESPE"
+    # Tables 2 (4 methods), 3 (5) on three phones, 6 (3) on five data sets; and each WESPE's tone.
+    assert kinds["run"] == 3 * (4 + 2) + 3 * (5 + 2) + 5 * (3 + 1)
+    assert len({step.name for step in steps}) == len(steps) == 11 + 11 + 3 + 1 + 59 + 2
     before: set[str] = set()
     for step in steps:
         assert set(step.needs) <= before
@@ -40,6 +41,14 @@ def test_the_plan_is_the_papers() -> None:
 
 def test_sources_and_targets_are_the_papers() -> None:
     steps = plan(Reproduce(data="d", kitti="kitti:sync"))
+    for name in (step.name for step in steps if step.kind == "train wespe"):
+        wespe, tone = _step(steps, name), _step(steps, name.replace("wespe", "tone"))
+        assert tone.commands[0][2:6] == wespe.commands[0][2:6], "the same photos"
+        assert tone.photos == wespe.photos
+    tone = _step(steps, "run kitti tone [DIV2K]")
+    assert tone.commands[0][1] == (
+        "tone [DIV2K]=tone:runs/paper/train/tone-kitti-div2k/tone.safetensors"
+    )
     phone = _step(steps, "train wespe sony [DPED]")
     assert phone.commands[0][:6] == (
         *("train", "wespe", "--source", "dped:sony?split=train"),
@@ -158,6 +167,6 @@ def test_the_plan_is_a_table(verb: Command, tmp_path: Path) -> None:
     result = verb("reproduce", "--plan", "--data", "data")
     assert result.returncode == 0, result.stderr
     assert re.search(r"^train wespe iphone \[DPED\] +missing +photos of dped", result.stdout, re.M)
-    assert "59 missing" in result.stdout
+    assert "87 missing" in result.stdout
     assert "the tables so far: wespe-bench tables all --runs runs/paper" in result.stdout
     assert not (tmp_path / "runs").exists(), "a plan writes nothing"
