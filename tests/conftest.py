@@ -26,6 +26,7 @@ from hypothesis import settings
 
 from tests import needs
 from tests.shared_folders import made_once
+from wespe_bench.arguments import cores
 from wespe_bench.images import encode_png, write_png
 from wespe_bench.metrics import precompile
 from wespe_bench.registry import METRICS
@@ -45,6 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden files of tests/golden anew instead of comparing with them",
     )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than the cores: some tests wait for a server, a timeout or a killed process."""
+    return cores() + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:

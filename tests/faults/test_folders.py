@@ -25,6 +25,7 @@ from tests.verbs import run_here
 from wespe_bench import store
 
 
+@pytest.mark.slow
 def test_two_drivers_on_one_run(place: Path, expected: bytes) -> None:
     for stage in (enhance, score):
         both = [start(stage("hit", jobs=1), place) for _ in range(2)]

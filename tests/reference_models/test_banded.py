@@ -301,6 +301,7 @@ print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) * 1024 - before, planned
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["memory", "file"])
 def test_no_more_memory_than_planned(store):
     """The estimate that decides where the stores go is no promise to be broken."""

@@ -54,6 +54,7 @@ def test_what_is_wrong_is_said(tmp_path):
             read_bundle(tmp_path / "x")
 
 
+@pytest.mark.slow
 def test_a_thousand_mutations(tmp_path):
     """Whatever is done to a bundle, it is read as it was, read as another, or refused."""
     dice = random.Random(0)

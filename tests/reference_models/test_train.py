@@ -22,7 +22,7 @@ from wespe_bench.images import read_rgb, write_png
 from wespe_bench.registry import load_enhancer
 
 pytestmark = pytest.mark.usefixtures("undrawn")
-SLOW = pytest.mark.slow
+BOTH = pytest.mark.parametrize("options", [pytest.param(o, id=o[1]) for o in (WESPE, DPED)])
 
 
 @pytest.fixture
@@ -90,9 +90,8 @@ def test_dped_from_pairs_to_an_enhancer(place):
     load_enhancer(f"dped:{out / 'generator.safetensors'}?device=cpu")
 
 
-@pytest.mark.parametrize(
-    "options", [pytest.param(WESPE, id="wespe"), pytest.param(DPED, id="dped", marks=SLOW)]
-)
+@pytest.mark.slow
+@BOTH
 def test_killed_and_resumed_gives_the_same_weights(command, place, options):
     """kill -9 at whatever moment; the weights are those of an undisturbed training."""
     more = ("--iterations", "24", "--checkpoint-minutes", "0", "--log-every", "7")
@@ -124,9 +123,8 @@ def test_longer_goes_on_where_it_ended(place):
     assert _distance(place / "calm/generator.safetensors", out / "generator.safetensors") == 0
 
 
-@pytest.mark.parametrize(
-    "options", [pytest.param(WESPE, id="wespe"), pytest.param(DPED, id="dped", marks=SLOW)]
-)
+@pytest.mark.slow
+@BOTH
 def test_two_processes_equal_one(place, options):
     more = ("--iterations", "3", "--lr", "1e-3", "--lr-disc", "1e-7", "--device", "cpu")
     if options is WESPE:
@@ -157,6 +155,7 @@ def test_settings_of_another_training_are_refused(place):
         run(WESPE, "--iterations", "4", "--lr", "0.5")
 
 
+@pytest.mark.slow
 def test_a_collapse_is_said_within_200_iterations_and_can_stop(place, capsys):
     """A huge variation weight turns every patch grey."""
     grey = ("--weight-tv", "1e6", "--lr", "1e-2", "--weight-content", "0", "--warmup", "0")
@@ -212,6 +211,7 @@ def test_bad_input_gets_one_line(place, change, complaint, monkeypatch):
     assert not (place / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_last_state(command, place):
     more = ("--iterations", "40", "--checkpoint-minutes", "0")
     result = command(*WESPE, *more, env=full_disk(place / "site", 30))

@@ -129,6 +129,7 @@ def test_the_card_says_the_command(place, options):
     assert (again.iterations, again.lr, again.turn, again.width) == (1, 3e-4, True, 4)
 
 
+@pytest.mark.slow
 def test_interrupted_says_what_to_do_and_logs_are_short(place):
     """SIGTERM, twice as `timeout` sends it; and in a log the bar is not written with every row."""
     process = _begin(place, WESPE, "--iterations", "100000", "--log-every", "1")
@@ -171,6 +172,7 @@ def test_an_interrupted_training_loses_nothing(place, options, monkeypatch):
         assert (out / name).read_bytes() == (calm / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_said_by_the_other(place):
     both = [begin_rank(rank, WESPE, "--iterations", "100000") for rank in (0, 1)]
     _wait_for_row(place, both[0])

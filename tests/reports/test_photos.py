@@ -78,6 +78,7 @@ def test_page_holds_the_data_as_data(tmp_path: Path) -> None:
     assert len(elements.all("script")) == 1 and len(elements.all("dialog")) == 1
 
 
+@pytest.mark.slow
 def test_a_hundred_photos_stay_below_ten_megabytes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for number in range(2):

@@ -90,6 +90,7 @@ def test_all_in_a_store_gives_the_rows_of_files(
     assert tables[0] == tables[1] and any("clahe" in line for line in tables[0])
 
 
+@pytest.mark.slow
 def test_what_reads_runs_reads_them_there(bucket: str, tmp_path: Path, capsys: Any) -> None:
     runs = f"{bucket}/runs"
     assert main(run_verb(bucket, runs)) == 0
@@ -108,6 +109,7 @@ def test_what_reads_runs_reads_them_there(bucket: str, tmp_path: Path, capsys: A
     assert rows(str(tmp_path / "copy"), tmp_path / "three.csv") == whole
 
 
+@pytest.mark.slow
 def test_shards_and_changed_objects(bucket: str, photos: Path, tmp_path: Path, capsys: Any) -> None:
     out = f"{bucket}/runs"
     for shard in ("1/2", "2/2"):
@@ -131,6 +133,7 @@ def enhance(image):
 """
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_in_a_store(bucket: str, tmp_path: Path, verb: Command) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     work = ["enhance", "slow.py:enhance", "--input", f"{bucket}/photos", "--jobs", "2", "--out"]

@@ -17,6 +17,7 @@ from wespe_bench import cli, load_scores, store
 from wespe_bench.errors import InputError
 from wespe_bench.run import Run, open_runs
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 _opened: Counter[Path] | None = None
 
 

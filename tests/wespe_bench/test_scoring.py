@@ -213,7 +213,7 @@ CANNOT = Metric("cannot", "1", "", True, False, _failing)
 UNPREPARED = Metric("unprepared", "1", "", True, False, _failing, prepare=_prepare)
 
 
-@pytest.mark.parametrize("jobs", [0, 1])
+@pytest.mark.parametrize("jobs", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("metric", "reason"),
     [

@@ -38,6 +38,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory, clean: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_the_command_gives_the_same_bits(
     command: Command, clean: Path, fitted: Path, tmp_path: Path
 ) -> None:

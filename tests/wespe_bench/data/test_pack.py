@@ -154,6 +154,7 @@ def test_too_little_disk_is_said_before_anything_is_written(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_in_the_same_bytes(command: Command, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     for number in range(60):

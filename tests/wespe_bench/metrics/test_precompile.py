@@ -108,6 +108,7 @@ def test_damaged_code_is_compiled_again(cache: Path) -> None:
         assert (done.stdout, done.stderr) == (RIGHT, said)
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_only_time(tmp_path: Path) -> None:
     full = (
         "import errno; from wespe_bench import atomic\n"
@@ -117,6 +118,7 @@ def test_a_full_disk_costs_only_time(tmp_path: Path) -> None:
     assert compile_in(tmp_path, full).stdout == RIGHT
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_kept_one_command_compiles_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run(

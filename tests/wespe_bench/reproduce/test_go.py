@@ -45,6 +45,7 @@ def options(iterations: int, *only: str, wespe: str = "", dped: str = "") -> lis
     ]
 
 
+@pytest.mark.slow
 def test_what_can_run_runs_and_fills_tables(command: Command, place: Path) -> None:
     tone = "run iphone patches tone [DPED]"
     argv = options(4, "run iphone patches DPED", "run iphone full Original", "run sony full*", tone)
@@ -85,9 +86,8 @@ def _steps_of(process: psutil.Process) -> list[psutil.Process]:
     return [c for c in process.children() if any("reproduce.child" in w for w in c.cmdline())]
 
 
-@pytest.mark.parametrize(
-    "sign", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_and_resumed(command: Command, place: Path, sign: int) -> None:
     only = ("train dped iphone",)
     argv = options(40, *only, dped="--checkpoint-minutes 0 --log-every 1")
