@@ -37,7 +37,9 @@ def table(folder: Path) -> dict[str, dict[str, str]]:
         return {row["sample"]: row for row in csv.DictReader(file)}
 
 
-def test_good_pairs_are_written_and_bad_ones_listed(verb: Command, two_cameras: Path) -> None:
+def test_good_pairs_are_written_and_bad_ones_listed(
+    verb: Command, command: Command, two_cameras: Path
+) -> None:
     arguments = ["data", "register", "--input", "phone", "--reference", "dslr", "--out", "out"]
     result = verb(*arguments, "--features", "orb")
     assert result.returncode == 3, result.stderr
@@ -60,7 +62,7 @@ def test_good_pairs_are_written_and_bad_ones_listed(verb: Command, two_cameras: 
     # Again: only what failed is tried, and what is gone is made anew, to the same bytes.
     first = (two_cameras / "out" / "registration.csv").read_bytes()
     (two_cameras / "out" / "reference" / "1.png").unlink()
-    result = verb(*arguments, "--features", "orb", "--jobs", "0")
+    result = command(*arguments, "--features", "orb", "--jobs", "0")
     assert result.returncode == 3
     assert "1 pairs registered, 1 were there already" in result.stdout
     assert (two_cameras / "out" / "registration.csv").read_bytes() == first
