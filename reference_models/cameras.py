@@ -23,11 +23,10 @@ def named_in(texts: Iterable[str]) -> list[str]:
 
 def other_camera(file: str, camera: str, dataset: Dataset) -> str:
     """A warning where the photos name another phone than ``camera``; "" where they do not."""
-    if not camera:
-        return ""
-    others = named_in([dataset.name, *(sample.id for sample in dataset.samples)])
-    others = [name for name in others if name != camera]
-    if not others:
+    mine = named_in([camera])
+    found = named_in([dataset.name, *(sample.id for sample in dataset.samples)])
+    others = [name for name in found if name not in mine]
+    if not camera or not others:
         return ""
     return (
         f"{file} was trained for {camera} photos, data set {dataset.name!r} holds "

@@ -8,6 +8,9 @@ trained on come nearer to the target's (Wasserstein distance of the histograms o
 Cr, pooled over the photos, in levels). CORNIA, HOSA (with a model), entropy and PNG bits per
 pixel stand beside it, before and after, through `enhance` and `score`.
 
+Tone curves fitted on the same photos (`train tone`), all three kinds, stand beside it as the
+baseline; --tone-only measures them alone and leaves WESPE's rows as they are.
+
 The photos are split into as many parts as there are seeds; each seed trains on all parts but
 one and is judged on that one, so that every photo is judged once, unseen.
 """
@@ -17,12 +20,16 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from scipy.stats import wasserstein_distance
 
+from reference_models.tone.match import MODELS
+from reference_models.tone.train import TrainTone
+from reference_models.tone.train import train as train_tone
 from reference_models.wespe.recipe import PRESETS
 from reference_models.wespe.train import train
 from wespe_bench import enhance, load_dataset, score
@@ -42,6 +49,7 @@ def main() -> None:
     parser.add_argument("--preset", default="paper", choices=PRESETS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", type=int, nargs="*", help="of the seeds, do these now")
+    parser.add_argument("--tone-only", action="store_true", help="train no WESPE")
     parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--patch", type=int, default=48)
@@ -71,7 +79,13 @@ def main() -> None:
             device="cpu",
             seed=seed,
         )
-        record(arguments, seed, train(recipe), work, wanted)
+        specs = {"before": "identity"}
+        for model in MODELS:
+            fit = TrainTone(str(source), str(target), model, str(work / f"tone-{model}"))
+            specs[f"tone {model}"] = f"tone:{train_tone(fit, quiet=True)}"
+        if not arguments.tone_only:
+            specs["after"] = f"wespe:{train(recipe)}"
+        record(arguments, seed, specs, work, wanted)
 
 
 def linked(photos: set[Path], folder: Path) -> Path:
@@ -98,16 +112,16 @@ def histograms(photos: list[Path]) -> list[np.ndarray]:
 def record(
     arguments: argparse.Namespace,
     seed: int,
-    checkpoint: Path,
+    specs: Mapping[str, str],
     work: Path,
     wanted: list[np.ndarray],
 ) -> None:
-    """Two rows, before and after, on the seed's held-out photos."""
+    """A row for each enhancer, by what it is called, on the seed's held-out photos."""
     dataset = load_dataset("folder", input=work / "held-out", name=f"held-out-{seed}")
     metrics = ["cornia", "entropy", "bpp"]
     metrics += [f"hosa:{arguments.hosa}"] if arguments.hosa else []
     rows = []
-    for label, spec in (("before", "identity"), ("after", f"wespe:{checkpoint}")):
+    for label, spec in specs.items():
         run = enhance(spec, dataset, work / "runs" / label, label=label)
         frame = score(run, metrics)
         values = frame.groupby("metric")["value"].mean()
@@ -122,18 +136,23 @@ def record(
         for name, ours, theirs in zip(CHANNELS, found, wanted, strict=True):
             row[f"distance_{name}"] = f"{wasserstein_distance(levels, levels, ours, theirs):.2f}"
         row |= {name.partition(":")[0]: f"{value:.3f}" for name, value in sorted(values.items())}
-        row |= {name: getattr(arguments, name) for name in ("preset", "iterations", "width")}
-        row |= {"patch": arguments.patch, "batch": arguments.batch}
+        settings = ("preset", "iterations", "width", "patch", "batch")
+        trained = not label.startswith("tone")
+        row |= {name: getattr(arguments, name) if trained else "" for name in settings}
         print(row, flush=True)
         rows.append(row)
     kept = []
     if arguments.results.is_file():
         with arguments.results.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file) if row["seed"] != str(seed)]
+            kept = [
+                row
+                for row in csv.DictReader(file)
+                if row["seed"] != str(seed) or row["what"] not in specs
+            ]
     with arguments.results.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
-        writer.writerows([*kept, *rows])
+        writer.writerows(sorted([*kept, *rows], key=lambda row: int(row["seed"])))
 
 
 if __name__ == "__main__":

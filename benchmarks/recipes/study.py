@@ -2,7 +2,8 @@
 
     uv run python benchmarks/recipes/study.py --photos CLEAN_PHOTOS --held-out OTHER_CLEAN_PHOTOS
 
-The simulated camera takes one half of the clean photos; the other half, other scenes, are
+The baseline is fitted on the same photos: tone curves per channel (`train tone`), which have no
+seed. The simulated camera takes one half of the clean photos; the other half, other scenes, are
 the target. Nothing pairs the two. Each recipe is trained with each seed, and every kept
 generator is judged on held-out photos that the same camera took: PSNR and MS-SSIM to the
 truth, and PSNR to its own input. Small on purpose (width 32, patches of 48 px, batches of
@@ -17,6 +18,8 @@ import csv
 import dataclasses
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,11 @@ from reference_models import banded, checkpoints
 from reference_models.dped.recipe import PRESETS as DPED_PRESETS
 from reference_models.dped.recipe import TrainDped
 from reference_models.dped.train import train as train_dped
+from reference_models.tone import files as tone_files
+from reference_models.tone.enhancer import ToneEnhancer
+from reference_models.tone.match import MODELS
+from reference_models.tone.train import TrainTone
+from reference_models.tone.train import train as train_tone
 from reference_models.wespe.recipe import PRESETS, TrainWespe
 from reference_models.wespe.train import train as train_wespe
 from wespe_bench import atomic
@@ -51,7 +59,9 @@ _ON_F = {"content_on": "reconstruction"}
 _DPED, _ICCV = DPED_PRESETS["dped"], DPED_PRESETS["iccv"]
 
 #: name -> recipe. Everything else is as in the preset it starts from.
-RECIPES: dict[str, TrainWespe | TrainDped] = {
+RECIPES: dict[str, TrainWespe | TrainDped | TrainTone] = {
+    # The baseline.
+    **{f"tone {model}": TrainTone(model=model) for model in MODELS},
     # The print, and the print read as DPED's code computes it.
     "literal": _LITERAL,
     "read as DPED's code": _READ,
@@ -113,7 +123,17 @@ def main() -> None:
     } | {"preview_every": arguments.every, "device": "cpu"}
     for seed in arguments.seeds:
         for name in arguments.recipes:
-            recipe = dataclasses.replace(RECIPES[name], **common, seed=seed)
+            recipe = RECIPES[name]
+            if isinstance(recipe, TrainTone):
+                if seed == arguments.seeds[0]:
+                    sides = {"source": str(phone), "target": str(target)}
+                    out = work / name
+                    begun = time.process_time()
+                    train_tone(dataclasses.replace(recipe, **sides, out=str(out)))
+                    took = time.process_time() - begun
+                    judge(name, "", out, held_out, arguments, "done", took)
+                continue
+            recipe = dataclasses.replace(recipe, **common, seed=seed)
             out = work / f"w{arguments.width}-p{arguments.patch}-b{arguments.batch}" / name
             out = out / str(seed)
             begun, ended = time.process_time(), "done"
@@ -162,23 +182,34 @@ def crops(photos: Path, side: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return pairs
 
 
+def kept(out: Path) -> list[tuple[int | str, Callable[[np.ndarray], np.ndarray]]]:
+    """What a training left: (iteration, enhancer); iteration 0 is the input itself."""
+    found: list[tuple[int | str, Callable[[np.ndarray], np.ndarray]]] = [(0, lambda photo: photo)]
+    for path in sorted((out / "generators").glob("*.safetensors")):
+        generator = checkpoints.read(path)[0]
+        found.append((int(path.stem), partial(banded.whole, generator)))
+    if (out / tone_files.NAME).is_file():
+        found.append(("", ToneEnhancer(out / tone_files.NAME)))
+    return found
+
+
 def judge(
     name: str,
-    seed: int,
+    seed: int | str,
     out: Path,
     held_out: list[tuple[np.ndarray, np.ndarray]],
     arguments: argparse.Namespace,
     ended: str,
     seconds: float,
 ) -> None:
-    """A row for every kept generator of a training; iteration 0 is the input itself."""
+    """A row for everything that `kept` finds."""
     rows = []
-    kept: list[Path | None] = [None, *sorted((out / "generators").glob("*.safetensors"))]
-    for path in kept:
-        generator = None if path is None else checkpoints.read(path)[0]
+    fitted = seed == ""  # tone curves have neither a seed nor a size
+    size = {n: "" if fitted else getattr(arguments, n) for n in ("width", "patch", "batch")}
+    for iteration, enhance in kept(out):
         scores = []
         for taken, scene in held_out:
-            result = taken if generator is None else quantize(banded.whole(generator, taken))
+            result = quantize(enhance(taken))
             scores.append(
                 [value(f.compute(result, scene)) for f in (PSNR, MS_SSIM)]
                 + [min(value(PSNR.compute(result, taken)), 99.0), result.std()]
@@ -188,15 +219,13 @@ def judge(
             {
                 "recipe": name,
                 "seed": seed,
-                "iteration": 0 if path is None else int(path.stem),
+                "iteration": iteration,
                 "psnr": f"{psnr:.3f}",
                 "ms_ssim": f"{ms_ssim:.4f}",
                 "psnr_to_input": f"{to_input:.2f}",
                 "spread": f"{spread:.2f}",
                 "photos": len(held_out),
-                "width": arguments.width,
-                "patch": arguments.patch,
-                "batch": arguments.batch,
+                **size,
                 "seconds": f"{seconds:.0f}",
                 "ended": ended.replace(",", ";")[:160],
             }
@@ -209,7 +238,7 @@ def judge(
     old = []
     if arguments.results.is_file():
         with arguments.results.open(newline="") as file:
-            key = (name, str(seed), str(arguments.width), str(arguments.patch))
+            key = (name, str(seed), str(size["width"]), str(size["patch"]))
             old = [
                 row
                 for row in csv.DictReader(file)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from reference_models import banded, checkpoints
+from reference_models.cameras import other_camera
 from reference_models.dped import importer
 from reference_models.dped.enhancer import GeneratorEnhancer
 from tests.oracles import bundle
@@ -111,6 +112,8 @@ def test_another_camera_is_warned_of(checkpoint):
         warnings.simplefilter("error")
         enhancer.check(_dataset("dped", "iphone/test/1"))
         enhancer.check(_dataset("kodak", "01", "personal/2"))
+    assert other_camera("x", "dped_iphone_full", _dataset("dped", "iphone/test/1")) == ""
+    assert "holds sony photos" in other_camera("x", "iphone_full", _dataset("dped", "sony/1"))
 
 
 # Mean PSNR in dB of 11 published test pairs, before and after. An independent reading of the
