@@ -209,7 +209,7 @@ def _prepare(
     """Write run.json and samples.parquet; returns what is left to do and what is kept."""
     from wespe_bench import atomic, images, links, provenance, store
 
-    fingerprint = f"{found.fingerprint}+reader{images.READER}" + ("+stretch" if stretch else "")
+    fingerprint = f"{found.fingerprint}+{images.reader_version()}" + ("+stretch" if stretch else "")
     try:
         fingerprint = run_metadata.write(
             plan, fingerprint, stretch, found.about, found.versions, found.warned, force

@@ -13,9 +13,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-#: Size in bytes, and what else changes with the bytes: nanoseconds of a file's time, or the
+#: Size in bytes, and what else changes with the bytes: the times of a file and its inode, or the
 #: version of an object in a store.
-Stamp = tuple[int, int | str]
+Stamp = tuple[int, str]
 
 # Entries that wait before they are written; a killed process loses no more than these.
 _AT_ONCE = 10_000

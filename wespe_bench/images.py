@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from wespe_bench import atomic, reading
+from wespe_bench import atomic, fingerprints, reading
 from wespe_bench.decoders import pillow, profiles, reader
 from wespe_bench.decoders.decoded import Decoded
 from wespe_bench.errors import InputError, one_line
@@ -35,9 +35,18 @@ MAX_PIXELS = pillow.MAX_PIXELS
 #: Version of how photos are read, part of what makes a result: raise it when photos of any kind
 #: read differently. 2: orientation of TIFF, depth before colours, colours not named by ICC.
 READER = 2
+_DECODERS = ("pillow", "imagecodecs", "pillow-heif")
 
 #: MATLAB's exact rgb2gray weights (SPEC 4.5); they sum to 1 to the last bit.
 LUMA_WEIGHTS = (0.298936021293775, 0.587043074451121, 0.114020904255103)
+
+
+@functools.cache
+def reader_version() -> str:
+    """`READER` and the versions of the libraries that decode: part of every result and score."""
+    found = {name: fingerprints.version_of(name) for name in _DECODERS}
+    there = [f"{name}{version}" for name, version in found.items() if version != "-"]
+    return "+".join([f"reader{READER}", *there])
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Layout number of everything a run folder holds; a reader refuses a larger one.
-SCHEMA = 2
+SCHEMA = 3
 
 #: kind -> column -> type
 COLUMNS: dict[str, dict[str, str]] = {
@@ -49,6 +49,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "reference_sha256": "string",
         "seed": "int64",
         "seconds": "float64",
+        "reader": "string",
     },
     "failures": {
         "sample": "string",
@@ -58,6 +59,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "error": "string",
     },
 }
+
+# Columns that older layouts lack, by the layout that added them; they are read as missing values.
+_ADDED = {"enhanced": {"memory": 2, "device_memory": 2}, "scores": {"reader": 3}}
 
 #: What tells one row of a kind from another.
 KEYS = {
@@ -104,9 +108,9 @@ def read(path: Path, kind: str) -> pa.Table:
             raise ValueError("not written by wespe-bench")
         if int(stamp) <= SCHEMA:
             table = parquet.read(data)
-            if kind == "enhanced" and int(stamp) < 2:  # when nobody asked for memory yet
-                for name in ("memory", "device_memory"):
-                    table = table.append_column(name, pa.nulls(len(table), pa.float64()))
+            for name, since in _ADDED.get(kind, {}).items():
+                if int(stamp) < since:
+                    table = table.append_column(name, pa.nulls(len(table)))
             table = table.cast(schema(kind))
             ids.check_column(table.column("sample"))
     except (OSError, pa.ArrowException, ValueError) as error:

@@ -1,6 +1,6 @@
 """Where a number comes from: hashes of files, revisions, versions, the machine.
 
-File hashes are cached by path, size and modification time in
+File hashes are cached by path, size and the times of file and inode in
 ``$WESPE_CACHE`` (default ``~/.cache/wespe-bench``); `forget` (--verify) hashes all again.
 """
 
@@ -93,7 +93,7 @@ def _hash_cache() -> HashCache:
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, from the cache while size and time are the same.
+    """SHA-256 of a file's bytes, from the cache while size and times are the same.
 
     Of an object in a store while size and version are. Raises InputError when it cannot be read.
     """
@@ -104,14 +104,15 @@ def sha256_file(path: Path) -> str:
         status = path.stat()
         cache = _hash_cache()
         key = str(path.absolute())
-        stamp = (status.st_size, status.st_mtime_ns)
+        # rsync and tar keep a file's time; the time of its inode they cannot set.
+        stamp = (status.st_size, f"{status.st_mtime_ns}:{status.st_ctime_ns}")
         if known := cache.get(key, stamp):
             return known
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if time.time_ns() - status.st_mtime_ns > _SETTLED_NS:
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS:
         cache.put(key, stamp, digest)
     return digest
 

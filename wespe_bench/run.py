@@ -179,7 +179,8 @@ class Run:
         current = scores["sample"].map(images) == scores["image_sha256"]
         references = scores["sample"].map(self.samples.set_index("sample")["reference_sha256"])
         same = (references == scores["reference_sha256"]) | scores["reference_sha256"].isna()
-        scores = scores[current & same]  # a sample that has left the data set has no result
+        # A sample that has left the data set has no result.
+        scores = scores[current & same].drop(columns="reader")
         head = {
             "run": self.name,
             "label": self.label,

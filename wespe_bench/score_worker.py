@@ -203,6 +203,8 @@ def _score_group(metric: Metric, group: Sequence[_Photo], have_worked: set[str])
 
 def _row(metric: Metric, photo: _Photo, result: Any, seconds: float) -> dict[str, Any]:
     """A row of the store, or the reason why the result cannot be one."""
+    from wespe_bench import images
+
     try:
         extras = dict(result) if isinstance(result, dict) else {"value": result}
         value = float(extras.pop("value"))
@@ -222,4 +224,5 @@ def _row(metric: Metric, photo: _Photo, result: Any, seconds: float) -> dict[str
         "reference_sha256": photo.reference_sha256 if metric.full_reference else None,
         "seed": 0,
         "seconds": seconds,
+        "reader": images.reader_version() if metric.full_reference else None,
     }

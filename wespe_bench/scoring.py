@@ -1,7 +1,7 @@
 """Run x metrics -> scores: reads the PNGs back, pairs them by id, appends rows.
 
-A row for the same image, reference, seed and metric version is kept; a changed image,
-reference or version is scored again.
+A row for the same image, reference, seed and metric version is kept. A changed image, reference
+or version is scored again, and so is a reference that another version of the decoders reads.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _prepare(
 
     Then a kept row of each of other people's metrics, and what cannot be scored.
     """
-    from wespe_bench import atomic, links, store
+    from wespe_bench import atomic, images, links, store
 
     links.check_tree(folder)
     content = run_metadata.describe(folder, records)
@@ -214,8 +214,8 @@ def _prepare(
     # What failed in `enhance` has been reported by it.
     mine = [row for row in samples[index - 1 :: count] if row["sample"] not in failed]
     listed = [row["sample"] for row in mine if row["sample"] in valid]
-    images = (store.result_of(folder, sample) for sample in listed)
-    hashes = dict(zip(listed, each(_sha256, images), strict=True))
+    results = (store.result_of(folder, sample) for sample in listed)
+    hashes = dict(zip(listed, each(_sha256, results), strict=True))
     for row in mine:
         sample, reference = row["sample"], row["reference"]
         made = enhanced.get(sample)
@@ -230,9 +230,10 @@ def _prepare(
             if metric.full_reference and reference is None:
                 continue
             old = there.get((sample, metric.name))
-            expected = row["reference_sha256"] if metric.full_reference else None
-            current = (metric.version, made["image_sha256"], expected)
-            columns = ("metric_version", "image_sha256", "reference_sha256")
+            reference_read = (row["reference_sha256"], images.reader_version())
+            expected = reference_read if metric.full_reference else (None, None)
+            current = (metric.version, made["image_sha256"], *expected)
+            columns = ("metric_version", "image_sha256", "reference_sha256", "reader")
             if force or old is None or tuple(old[c] for c in columns) != current:
                 missing.append(name)
             elif is_foreign(name) and len(kept[name]) < proof.LOOKED_AT:

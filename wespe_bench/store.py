@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 #: Layout number of everything a run folder holds; a reader refuses a larger one.
 SCHEMA = parts.SCHEMA
 
-SCORE_COLUMNS = ("run", "label", "dataset", "revision", "note", *parts.COLUMNS["scores"])
+# How the reference was read matters to `wespe_bench.scoring` only.
+_SCORE_COLUMNS = (name for name in parts.COLUMNS["scores"] if name != "reader")
+SCORE_COLUMNS = ("run", "label", "dataset", "revision", "note", *_SCORE_COLUMNS)
 
 
 def result_of(run: Path, sample: str) -> Path:

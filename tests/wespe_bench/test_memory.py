@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests import needs
-from wespe_bench import enhance, load_dataset, memory, provenance, store
+from wespe_bench import enhance, load_dataset, memory, provenance, score, store
 from wespe_bench.merge import merge
 
 MEASURED = needs.CLEAR_REFS.exists()
@@ -103,8 +103,10 @@ def test_enhance_notes_it_and_results_and_fingerprints_stay(photos: Path, tmp_pa
 
 def older(run: Path) -> None:
     """What layout 1 wrote of the same run."""
-    for path in (run / "enhanced").iterdir():
-        table = pq.read_table(path).drop_columns(["memory", "device_memory"])
+    for path in [*(run / "enhanced").iterdir(), *(run / "scores").iterdir()]:
+        table = pq.read_table(path)
+        added = {"memory", "device_memory", "reader"}
+        table = table.drop_columns([*added & set(table.column_names)])
         table = table.replace_schema_metadata({"wespe_bench.schema": "1"})
         sink = io.BytesIO()
         pq.write_table(table, sink, write_page_checksum=True)
@@ -118,8 +120,10 @@ def older(run: Path) -> None:
 def test_older_runs_are_read_kept_and_merged(photos: Path, tmp_path: Path) -> None:
     dataset = load_dataset("folder", input=photos)
     run = enhance("identity", dataset, tmp_path / "a" / "run", quiet=True).folder
+    score(run, ["entropy"], quiet=True)
     older(run)
     assert store.load(run, "enhanced")["memory"].isna().all()
+    assert store.load(run, "scores")["reader"].isna().all()
     again: Any = enhance("identity", dataset, run, quiet=True)
     assert (again.done, again.kept) == (0, 6)
     assert merge([tmp_path / "a"], tmp_path / "all").images == 6

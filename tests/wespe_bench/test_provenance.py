@@ -8,16 +8,32 @@ from pathlib import Path
 from wespe_bench import load_dataset, provenance
 
 
-def test_photo_replaced_under_its_size_and_time(photos: Path, tmp_path: Path) -> None:
+def test_photo_replaced_under_its_size_and_time(photos: Path) -> None:
     target = photos / "img1.png"
-    os.utime(target, (1_600_000_000, 1_600_000_000))
-    load_dataset("folder", input=photos)
-    data = bytearray(target.read_bytes())
-    data[-20] ^= 1  # inside the check sum of the end: unreadable, of the same size
-    target.write_bytes(data)
-    os.utime(target, (1_600_000_000, 1_600_000_000))
-    stale = load_dataset("folder", input=photos).revision
-    provenance._hash_cache().save()
-    assert load_dataset("folder", input=photos).revision == stale
+    cache = provenance._hash_cache()
+
+    def revision(data: bytes) -> str:
+        target.write_bytes(data)
+        os.utime(target, (1_600_000_000, 1_600_000_000))
+        cache.put(str(target.absolute()), _stamp(target), provenance.sha256_file(target))
+        cache.save()
+        return load_dataset("folder", input=photos).revision
+
+    data = target.read_bytes()
+    before = revision(data)
+    # Inside the checksum at the end: unreadable, of the same size.
+    assert revision(data[:-20] + bytes([data[-20] ^ 1]) + data[-19:]) != before
+    assert revision(data) == before
+
+
+def _stamp(path: Path) -> tuple[int, str]:
+    status = path.stat()
+    return status.st_size, f"{status.st_mtime_ns}:{status.st_ctime_ns}"
+
+
+def test_verify_hashes_again(photos: Path) -> None:
+    target = photos / "img1.png"
+    provenance._hash_cache().put(str(target.absolute()), _stamp(target), "0" * 64)
+    assert provenance.sha256_file(target) == "0" * 64
     provenance.forget()
-    assert load_dataset("folder", input=photos).revision != stale
+    assert provenance.sha256_file(target) == provenance.sha256_bytes(target.read_bytes())

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio
 
-from wespe_bench import enhance, load_dataset, load_scores, score, scoring, store
+from wespe_bench import enhance, images, load_dataset, load_scores, score, scoring, store
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
 from wespe_bench.suites import RunSuite, run_suite
@@ -90,6 +90,35 @@ def test_changed_reference_is_rescored_and_back_again(
     assert [a[0] for a, b in zip(before, changed, strict=True) if a != b] == ["img3"]
     (references / "img3.png").write_bytes(kept)
     assert rows(score(tmp_path / "run", ["psnr"], quiet=True)) == before
+
+
+def test_references_that_other_decoders_read_are_scored_again(
+    photos: Path, references: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = load_dataset("folder", input=photos, reference=references)
+    run = enhance("identity", dataset, tmp_path / "run", quiet=True)
+    before = score(run, ["psnr", "entropy"], quiet=True)
+    read_photo = images.read_photo
+
+    def brighter_by_a_level(source: bytes, *, name: str = "") -> images.Photo:
+        photo = read_photo(source, name=name)
+        return dataclasses.replace(photo, pixels=np.minimum(photo.pixels, 254) + np.uint8(1))
+
+    monkeypatch.setattr(images, "read_photo", brighter_by_a_level)
+    monkeypatch.setattr(images, "reader_version", lambda: "another")
+    parts = len(list((run.folder / "scores").iterdir()))
+    after = score(run, ["psnr", "entropy"], quiet=True)
+    moved = before.merge(after, on=["sample", "metric"]).query("value_x != value_y")
+    assert sorted(zip(moved["sample"], moved["metric"], strict=True)) == [
+        (f"img{n}", "psnr") for n in range(1, 7)
+    ]
+    written = [parts for _, parts in sorted(store.parts.numbered(run.folder / "scores"))][parts:]
+    assert {row for path in written for row in pd.read_parquet(path)["metric"]} == {"psnr"}
+    # From now on they are kept.
+    monkeypatch.setattr(images, "read_photo", read_photo)
+    assert rows(score(run, ["psnr", "entropy"], quiet=True)) == rows(after)
+    # What the decoders make of the photos themselves is part of the enhancer's fingerprint.
+    assert enhance("identity", dataset, tmp_path / "run", quiet=True).done == 6
 
 
 def test_new_metric_version_is_rescored(
