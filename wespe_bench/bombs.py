@@ -7,7 +7,6 @@ may go on for gigabytes after the last pixel, and a JPEG may repaint its pixels 
 from __future__ import annotations
 
 import re
-import struct
 
 from wespe_bench.errors import InputError
 
@@ -35,7 +34,7 @@ def check_scans(data: bytes) -> None:
             continue
         if marker == 0xD9:  # what follows belongs to other pictures
             return
-        (length,) = struct.unpack_from(">H", data, at + 2)
+        length = data[at + 2] << 8 | data[at + 3]
         if marker in (0xC0, 0xC1) and components is None and at + 9 < len(data):
             components = data[at + 9]
         at += 2 + length

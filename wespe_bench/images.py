@@ -35,18 +35,22 @@ MAX_PIXELS = pillow.MAX_PIXELS
 #: Version of how photos are read, part of what makes a result: raise it when photos of any kind
 #: read differently. 2: orientation of TIFF, depth before colours, colours not named by ICC.
 READER = 2
-_DECODERS = ("pillow", "imagecodecs", "pillow-heif")
 
 #: MATLAB's exact rgb2gray weights (SPEC 4.5); they sum to 1 to the last bit.
 LUMA_WEIGHTS = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
-@functools.cache
 def reader_version() -> str:
     """`READER` and the versions of the libraries that decode: part of every result and score."""
-    found = {name: fingerprints.version_of(name) for name in _DECODERS}
-    there = [f"{name}{version}" for name, version in found.items() if version != "-"]
-    return "+".join([f"reader{READER}", *there])
+    return "+".join([f"reader{READER}", *_decoders()])
+
+
+@functools.cache
+def _decoders() -> list[str]:
+    found = {
+        name: fingerprints.version_of(name) for name in ("pillow", "imagecodecs", "pillow-heif")
+    }
+    return [f"{name}{version}" for name, version in found.items() if version != "-"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +141,7 @@ def _upright_srgb(decoded: Decoded) -> Photo:
     else:
         pixels = profiles.deep_to_rgb(samples, decoded.white, profile)
         image = pillow.turned(Image.fromarray(pixels), decoded.orientation)
-    # A copy: Pillow's own memory is read-only.
-    return Photo(np.array(image, dtype=np.uint8), conversion or unusable)
+    return Photo(pillow.array_of(image), conversion or unusable)
 
 
 def check_rgb(image: np.ndarray, name: str = "image") -> None:

@@ -231,6 +231,12 @@ CASES = (
         lambda: avif(16_384, 16_384),
         "damaged or unsupported image (...)",
     ),
+    _refused(
+        "an animated AVIF, whose later frames imagecodecs writes over other memory",
+        "x.avif",
+        lambda: saved("AVIF", save_all=True, append_images=[Image.new("RGB", (24, 16))] * 40),
+        "an animated AVIF; save the frame that is the photo",
+    ),
     _refused("an AVIF cut short", "x.avif", lambda: avif(24, 16)[:-40], "damaged or ..."),
     _taken(
         "a 16-bit TIFF whose list of pages leads back to its first",

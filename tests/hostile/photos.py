@@ -19,6 +19,7 @@ def pixels() -> np.ndarray:
 
 def photos() -> list[bytes]:
     """A photo in every format, with a profile and EXIF where it takes them."""
+    import imagecodecs
     import png as pypng
     import tifffile
     from PIL import Image, ImageCms
@@ -63,6 +64,7 @@ def photos() -> list[bytes]:
     floats = (deep / 65535).astype(np.float32)
     tifffile.imwrite(buffer, floats, photometric="rgb", compression="zlib", predictor=3)
     found.append(buffer.getvalue())
+    found.append(bytes(imagecodecs.avif_encode(deep >> 6, level=90, bitspersample=10)))
     for interlace in (False, True):
         buffer = io.BytesIO()
         writer = pypng.Writer(24, 16, bitdepth=16, greyscale=False, interlace=interlace)

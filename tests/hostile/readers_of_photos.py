@@ -26,6 +26,7 @@ def read_photo(folder: Path, data: bytes) -> Any:
 def spoil_png(data: bytes, dice: random.Random, other: bytes) -> bytes:
     """A PNG's chunks with right checksums, their content damaged; other formats plainly."""
     tokens = (b"IDAT", b"iCCP", b"eXIf", b"zTXt", b"acTL", b"Exif\0\0", b"\xff\xda", b"ICC_PROFILE")
+    tokens += (b"avis", b"ispe", b"av1C", b"colrnclx")
     if not data.startswith(b"\x89PNG") or dice.random() < 0.2:
         return damaged(data, dice, tokens, other)
     chunks = photos.chunks(data)

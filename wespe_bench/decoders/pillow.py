@@ -7,6 +7,7 @@ import threading
 import warnings
 from typing import IO, Any
 
+import numpy as np
 from PIL import Image, ImageFile, PngImagePlugin
 
 from wespe_bench.errors import InputError
@@ -21,6 +22,7 @@ _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 _ORIENTATION = 0x0112
+_STRIP = 2**17  # pixels
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -31,32 +33,36 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Pillow's global settings that change which files are taken, and the value of each that we need.
-# Many research repositories set the first; a photo cut in half would get a score.
-_SETTINGS: tuple[tuple[Any, str, Any], ...] = (
-    (ImageFile, "LOAD_TRUNCATED_IMAGES", False),
-    (Image, "MAX_IMAGE_PIXELS", MAX_PIXELS),
-    (PngImagePlugin, "MAX_TEXT_CHUNK", 2**20),
-    (PngImagePlugin, "MAX_TEXT_MEMORY", 2**26),
-)
 _lock = threading.Lock()
 _inside = 0
-_theirs: tuple[list[Any], Any] = ([], None)
+_theirs: tuple[Any, ...] = ()
 
 
 class OurSettings:
-    """Pillow's settings are ours inside, and what they were before once no thread is inside."""
+    """Pillow's settings are ours inside, and what they were before once no thread is inside.
+
+    They are those that change which files are taken, and every photo sets them: no loops here.
+    Many research repositories set LOAD_TRUNCATED_IMAGES; a photo cut in half would get a score.
+    """
 
     def __enter__(self) -> None:
         global _inside, _theirs
         with _lock:
             if not _inside:
                 quiet = warnings.catch_warnings()
-                _theirs = [getattr(module, name) for module, name, _ in _SETTINGS], quiet
+                _theirs = (
+                    quiet,
+                    ImageFile.LOAD_TRUNCATED_IMAGES,
+                    Image.MAX_IMAGE_PIXELS,
+                    PngImagePlugin.MAX_TEXT_CHUNK,
+                    PngImagePlugin.MAX_TEXT_MEMORY,
+                )
                 quiet.__enter__()
                 warnings.simplefilter("ignore")
-                for module, name, value in _SETTINGS:
-                    setattr(module, name, value)
+                ImageFile.LOAD_TRUNCATED_IMAGES = False
+                Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+                PngImagePlugin.MAX_TEXT_CHUNK = 2**20
+                PngImagePlugin.MAX_TEXT_MEMORY = 2**26
             _inside += 1
 
     def __exit__(self, *_: object) -> None:
@@ -64,10 +70,14 @@ class OurSettings:
         with _lock:
             _inside -= 1
             if not _inside:
-                values, quiet = _theirs
-                quiet.__exit__(None, None, None)
-                for (module, name, _value), value in zip(_SETTINGS, values, strict=True):
-                    setattr(module, name, value)
+                _theirs[0].__exit__(None, None, None)
+                (
+                    _,
+                    ImageFile.LOAD_TRUNCATED_IMAGES,
+                    Image.MAX_IMAGE_PIXELS,
+                    PngImagePlugin.MAX_TEXT_CHUNK,
+                    PngImagePlugin.MAX_TEXT_MEMORY,
+                ) = _theirs
 
 
 def formats(start: bytes) -> tuple[str, ...]:
@@ -98,10 +108,11 @@ def opened(file: bytes | IO[bytes]) -> Image.Image:
 
     Raises InputError, and whatever Pillow raises on damaged files.
     """
-    stream = io.BytesIO(file) if isinstance(file, bytes) else file
-    start = stream.read(32)
-    stream.seek(0)
-    return Image.open(stream, formats=formats(start))
+    if isinstance(file, bytes):
+        return Image.open(io.BytesIO(file), formats=formats(file[:32]))
+    start = file.read(32)
+    file.seek(0)
+    return Image.open(file, formats=formats(start))
 
 
 def exif_of(image: Image.Image) -> Image.Exif:
@@ -122,6 +133,22 @@ def turned(image: Image.Image, orientation: int) -> Image.Image:
     """A picture whose stored rows and columns have this orientation, upright."""
     method = _TURNS.get(orientation)
     return image if method is None else image.transpose(method)
+
+
+def array_of(image: Image.Image) -> np.ndarray:
+    """A loaded RGB picture as a new uint8 array (H, W, 3)."""
+    result = np.empty((image.height, image.width, 3), np.uint8)
+    # In strips that stay in the processor's cache: Pillow's two copies of a whole photo on the way
+    # take longer than its array.
+    rows = max(_STRIP // image.width, 1)
+    for top in range(0, image.height, rows):
+        strip = image
+        if rows < image.height:
+            strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        result[top : top + rows] = np.frombuffer(strip.tobytes(), np.uint8).reshape(
+            -1, image.width, 3
+        )
+    return result
 
 
 def without_alpha(image: Image.Image) -> Image.Image:

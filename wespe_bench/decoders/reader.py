@@ -23,8 +23,7 @@ def read(data: bytes) -> Decoded:
         if data[:4] in tiff.STARTS:
             return tiff.read(data)
         try:
-            with pillow.opened(data) as image:
-                return _read(data, image)
+            return _read(data, pillow.opened(data))
         except UnidentifiedImageError:
             if (bits := bombs.jpeg_bits(data)) not in (0, 8):
                 raise InputError(f"a JPEG of {bits} bits a sample; save it with 8") from None
@@ -72,6 +71,9 @@ def _avif(data: bytes, image: Image.Image) -> Decoded:
     """AVIF of 8, 10 or 12 bits; Pillow, which keeps 8, says which way up it is."""
     import imagecodecs
 
+    # imagecodecs writes the later frames of an animation past the end of the first one's array.
+    if getattr(image, "is_animated", False) or data[8:12] == b"avis":
+        raise InputError("an animated AVIF; save the frame that is the photo")
     exif = pillow.exif_of(image)
     colours = colour.stated(image.info, exif, coded=boxes.coded_colour(data))
     samples = _coloured(imagecodecs.avif_decode(data, index=0, numthreads=1))

@@ -18,10 +18,12 @@ from wespe_bench.errors import InputError
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Of PhotometricInterpretation, ExtraSamples, SampleFormat (TIFF 6.0) what we tell apart.
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _YCBCR = 0, 1, 2, 6
 _MEANINGS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB", 32803: "raw"}
 _PREMULTIPLIED = 1
 _UNSIGNED, _FLOAT = 1, 3
+_KINDS = {1: "unsigned", 2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+_WEBP, _JPEGS = 50001, (6, 7)
 _SMALL_COPY = 1  # bit 0 of NewSubfileType
 # What unpacks to no more than it has to, and to how much a byte can: none, LZW, deflate (two
 # numbers), PackBits, LZMA, ZSTD.
@@ -55,6 +57,7 @@ def read(data: bytes) -> Decoded:
             )
         bits = page.bitspersample
         if page.sampleformat == _UNSIGNED and bits <= 8:
+            _check_for_pillow(page)
             try:
                 return _by_pillow(data, exif)
             except UnidentifiedImageError:
@@ -63,6 +66,15 @@ def read(data: bytes) -> Decoded:
     info = {"icc_profile": exif[34675]} if isinstance(exif.get(34675), bytes) else {}
     colours = colour.stated(info, exif, transfer_tables=bits in (8, 16))
     return Decoded(samples, colours, pillow.orientation(exif), white)
+
+
+def _check_for_pillow(page: Any) -> None:
+    """Raise InputError for what Pillow opens and then calls damaged, or reads by chance."""
+    if page.compression == _WEBP:
+        raise InputError("a TIFF with WebP compression; save it with LZW")
+    halved = _values(page, 530) not in ((1, 1), ())
+    if page.photometric == _YCBCR and halved and page.compression not in _JPEGS:
+        raise InputError("a TIFF of YCbCr samples without JPEG compression; save it as RGB")
 
 
 def _by_pillow(data: bytes, exif: Image.Exif) -> Decoded:
@@ -135,7 +147,7 @@ def _check(page: Any) -> None:
         meaning = _MEANINGS.get(page.photometric, f"photometric {int(page.photometric)}")
         raise InputError(f"a TIFF of {bits}-bit {meaning} samples; save it with 8 bits or as RGB")
     if not (kind == _UNSIGNED and bits <= 32) and not (kind == _FLOAT and bits in (16, 32, 64)):
-        what = "unsigned" if kind == _UNSIGNED else "floating-point" if kind == _FLOAT else "signed"
+        what = _KINDS.get(kind, "other")
         raise InputError(f"a TIFF of {what} {bits}-bit samples; save it with 8 or 16 bits")
     if len({*_values(page, 258)}) > 1 or len({*_values(page, 339)}) > 1:
         raise InputError("a TIFF whose channels have unequal depths; save it with 8 or 16 bits")

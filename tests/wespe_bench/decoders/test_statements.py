@@ -140,6 +140,18 @@ REFUSED = {
     "NaN": (lambda: by_tifffile(np.full((9, 9, 3), np.nan, np.float32)), "not all numbers"),
     "infinity": (lambda: by_tifffile(np.full((9, 9, 3), -np.inf, np.float32)), "not all numbers"),
     "signed": (lambda: by_tifffile(DEEP.astype(np.int16)), "signed 16-bit"),
+    "signed, 8 bits": (lambda: by_tifffile(PIXELS.astype(np.int8)), "signed 8-bit"),
+    "complex": (lambda: _tiff(scene()[..., 0].astype(np.complex64)), "complex 64-bit"),
+    "64 bits": (lambda: by_tifffile(DEEP.astype(np.uint64)), "unsigned 64-bit"),
+    "YCbCr of 2x2": (
+        lambda: _tiff(PIXELS, photometric="ycbcr", subsampling=(1, 1)).replace(
+            struct.pack("<HHI2H", 530, 3, 2, 1, 1), struct.pack("<HHI2H", 530, 3, 2, 2, 2)
+        ),
+        "YCbCr samples without JPEG",
+    ),
+    "WebP in TIFF": (lambda: by_tifffile(PIXELS, compression="webp"), "WebP compression"),
+    "JPEG 2000 in TIFF": (lambda: by_tifffile(PIXELS, compression="jpeg2000"), "JPEG2000 compr"),
+    "animated AVIF": (lambda: _animated("AVIF", quality=90), "an animated AVIF"),
     "CMYK of 16 bits": (
         lambda: _tiff(np.zeros((9, 9, 4), np.uint16), photometric="separated"),
         "16-bit CMYK",
@@ -173,6 +185,11 @@ def _tiff(samples: np.ndarray, **options: Any) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, samples, metadata=None, **options)
     return buffer.getvalue()
+
+
+def _animated(format: str, **options: Any) -> bytes:
+    later = [Image.fromarray(255 - PIXELS)] * 3
+    return by_pillow(PIXELS, format, save_all=True, append_images=later, **options)
 
 
 @pytest.mark.parametrize("case", REFUSED)
