@@ -62,10 +62,15 @@ def dataset(photos: Path) -> Dataset:
 
 
 @pytest.mark.parametrize(
-    ("engine", "jobs"),
-    [("local", 0), ("local", 2), pytest.param("ray", 2, marks=pytest.mark.slow)],
+    ("engine", "jobs", "order"),
+    [
+        ("local", 0, "ab"),
+        ("local", 2, "ba"),
+        pytest.param("local", 0, "ba", marks=pytest.mark.slow),
+        pytest.param("local", 2, "ab", marks=pytest.mark.slow),
+        pytest.param("ray", 2, "ab", marks=pytest.mark.slow),
+    ],
 )
-@pytest.mark.parametrize("order", ["ab", "ba"])
 def test_two_with_modules_of_one_name(
     engine: str, jobs: int, order: str, tmp_path: Path, dataset: Dataset
 ) -> None:
