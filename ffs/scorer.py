@@ -163,6 +163,7 @@ def _read(path: Path, stamp: object, name: str, kind: str, device: str, vgg: str
         compute=compute,
         title=f"{card.title}{native}" + (" (cuda)" if device == "cuda" else ""),
         summary=_summary(card),
+        rates_quality=card.kind != "stand-in",
     )
 
 

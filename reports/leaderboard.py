@@ -13,9 +13,9 @@ from reports.cards import make_card, read_card, write_card
 from reports.cells import Column
 from reports.html import render
 from reports.notes import row_n
-from reports.ranking import RESAMPLES
+from reports.ranking import FEWEST, RESAMPLES
 from reports.standings import Entry, Interval, Standings, read_standings
-from reports.text import markdown, plain
+from reports.text import markdown, plain, plural
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
 from wespe_bench.places import place
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 #: How to read the ranks, in the words of the page and the Markdown.
 READING = (
-    "Methods are ranked by their mean of each metric, and ordered by the mean of those ranks. "
-    f"Brackets hold 95% intervals: the photos are drawn again {RESAMPLES:,} times, the same for "
-    "all methods, and the methods ranked again. Where intervals overlap, the order may be chance: "
-    "wespe-bench compare tests two methods against each other."
+    "Methods are ranked by their mean of each metric. Brackets hold 95% intervals: the photos are "
+    f"drawn again {RESAMPLES:,} times, the same for all methods, and the methods ranked again. "
+    "A place such as 2–4 is the interval of a method's place: methods that share places cannot be "
+    "told apart. wespe-bench compare tests two methods against each other."
 )
 
 
@@ -49,7 +49,10 @@ class Leaderboard:
     runs: str = "runs"
     """The folder of runs."""
     metrics: tuple[str, ...] = ()
-    """Rank by these metrics only."""
+    """Show these metrics only."""
+    rank_by: tuple[str, ...] = ()
+    """Order methods by the mean of their ranks by these metrics (default: psnr, ssim and ms_ssim,
+    those of them that were scored; without them methods have no overall order)."""
     add: tuple[str, ...] = ()
     """Cards of others' runs, kept in the folder added/ beside the page."""
     out: str | None = None
@@ -68,7 +71,13 @@ def main(config: Leaderboard) -> int:
     cards = {(card.dataset, card.label): card for card in map(read_card, [*kept, *given])}
     found = open_scored(runs)
     left_out = [plain(line) for line in found[0].left_out]
-    boards = read_standings(runs, metrics=config.metrics, cards=list(cards.values()), found=found)
+    boards = read_standings(
+        runs,
+        metrics=config.metrics,
+        rank_by=config.rank_by,
+        cards=list(cards.values()),
+        found=found,
+    )
     for path in given:
         card = read_card(path)
         target = out / "added" / folder_name(card.dataset) / f"{folder_name(card.label)}.json"
@@ -87,11 +96,14 @@ def main(config: Leaderboard) -> int:
     return print_left_out([*left_out, *(line for board in boards for line in board.partial)])
 
 
-def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.DataFrame:
+def leaderboard(
+    runs: Path | str = "runs", metrics: Sequence[str] = (), rank_by: Sequence[str] = ()
+) -> pd.DataFrame:
     """The standings as one tidy frame; see `reports.standings.Standings.frame`."""
     import pandas as pd
 
-    frames = [board.frame() for board in read_standings(place(runs), metrics=metrics)]
+    boards = read_standings(place(runs), metrics=metrics, rank_by=rank_by)
+    frames = [board.frame() for board in boards]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -120,15 +132,21 @@ def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> st
     for board in boards:
         table = board.table
         note = f" ({markdown(table.note)})" if table.note else ""
-        parts.append(f"## {markdown(table.dataset)}{note}")
-        heads = ["Mean rank", "Method", "n"]
-        heads += [markdown(f"{c.title} {c.arrow}".strip()) for c in table.columns]
-        lines = [heads, ["--:", ":--", *("--:" for _ in heads[2:])]]
+        parts += [f"## {markdown(table.dataset)}{note}", markdown(order_of(board))]
+        heads = ["Place", "Mean rank", "Method", "n"]
+        heads += [markdown(_head(board, column)) for column in table.columns]
+        lines = [heads, ["--:", "--:", ":--", *("--:" for _ in heads[3:])]]
         for entry in board.entries:
             cells = [_cell(board, entry, column) for column in table.columns]
             added = " (added, not verified)" if entry.card else ""
             lines.append(
-                [_rank(entry.mean_rank), markdown(entry.label) + added, _n(board, entry), *cells]
+                [
+                    _place(entry),
+                    _rank(entry.mean_rank),
+                    markdown(entry.label) + added,
+                    _n(board, entry),
+                    *cells,
+                ]
             )
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
         parts += [f"- {markdown(line)}" for line in (*board.partial, *board.remarks)]
@@ -143,8 +161,7 @@ def notes(boards: Sequence[Standings]) -> list[str]:
     columns = [column for board in boards for column in board.table.columns]
     if any(column.metric.startswith(("entropy", "bpp")) for column in columns):
         found.append(
-            "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo. "
-            "--metrics ranks by others."
+            "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."
         )
     if any(entry.card for board in boards for entry in board.entries):
         found.append(
@@ -161,11 +178,14 @@ def as_html(
     views = [
         {
             "board": board,
+            "order": order_of(board),
+            "rates": {c.metric: _rates(board, c) for c in board.table.columns},
             "rows": [
                 {
                     "entry": entry,
                     "label": plain(entry.label),
                     "link": links.get((board.table.dataset, entry.label), ""),
+                    "place": _place(entry),
                     "rank": _rank(entry.mean_rank),
                     "n": _n(board, entry),
                     "about": _about(entry),
@@ -192,11 +212,48 @@ def _view(board: Standings, entry: Entry, column: Column) -> dict[str, object]:
     return {
         "mean": mean,
         "interval": interval,
-        "best": cell.best,
+        "best": cell.best and _rates(board, column),
         "rank": _rank(entry.ranks[column.metric]),
         "sort": "" if math.isnan(cell.mean) else repr(cell.mean),
         "reason": plain(cell.reason),
     }
+
+
+def order_of(board: Standings) -> str:
+    """What the order of the methods rests on, and why they have no places if they have none."""
+    if not board.deciding:
+        return (
+            "No overall order: none of these scores compares with a reference. Each metric ranks "
+            "by itself; --rank-by METRIC orders by one."
+        )
+    names = [plain(column.title) for column in board.deciding]
+    by = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    text = f"Ordered by the mean of the ranks by {by}."
+    if len(names) == 1:
+        text = f"Ordered by {by}."
+    if board.table.n_expected < FEWEST:
+        text += (
+            f" No places: {plural(board.table.n_expected, 'photo')} are too few to tell methods "
+            f"apart (at least {FEWEST})."
+        )
+    return text
+
+
+def _head(board: Standings, column: Column) -> str:
+    mark = "" if _rates(board, column) else " (not a quality score)"
+    return f"{column.title} {column.arrow}".strip() + mark
+
+
+def _rates(board: Standings, column: Column) -> bool:
+    metric = board.metrics.get(column.metric)
+    return metric is None or metric.rates_quality
+
+
+def _place(entry: Entry) -> str:
+    low, high = entry.place
+    if math.isnan(low):
+        return "–"
+    return f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}"
 
 
 def _about(entry: Entry) -> str:
@@ -213,7 +270,7 @@ def _n(board: Standings, entry: Entry) -> str:
 def _cell(board: Standings, entry: Entry, column: Column) -> str:
     cell = board.table.cell(entry.label, column.metric)
     mean, _ = column.show_cell(cell)
-    mean = f"**{mean}**" if cell.best else mean
+    mean = f"**{mean}**" if cell.best and _rates(board, column) else mean
     ranked = _rank(entry.ranks[column.metric])
     return f"{mean} ({ranked})" if ranked != "–" else mean
 

@@ -12,6 +12,10 @@ from reports.paired import draws
 #: Bootstrap resamples of a ranking.
 RESAMPLES = 5000
 
+#: Of fewer photos no order of two methods is beyond chance: even if all agree on it, a sign test
+#: gives p = 0.0625 at five.
+FEWEST = 6
+
 _ENDS = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)
 
 
@@ -20,22 +24,27 @@ class Ranks:
     """Ranks from 1, the best; ties share their mean rank.
 
     ``metric`` is float64 (methods, metrics, 3): rank, lower and upper end of its 95% interval;
-    ``mean`` (methods, 3) the same of the mean rank over the metrics. NaN where a method lacks
-    a metric; its mean rank is NaN then too.
+    ``mean`` (methods, 3) the same of the mean rank over the deciding metrics. NaN where a method
+    lacks a metric; its mean rank is NaN then too.
+
+    ``place`` (methods, 2) holds the best and the last place of 95% of the resamples when methods
+    are ordered by that mean rank: methods that cannot be told apart share places. NaN where there
+    is no mean rank, and with fewer than `FEWEST` photos.
     """
 
     metric: np.ndarray
     mean: np.ndarray
+    place: np.ndarray
 
 
-def rank(values: np.ndarray, higher_is_better: Sequence[bool]) -> Ranks:
+def rank(values: np.ndarray, higher_is_better: Sequence[bool], deciding: Sequence[bool]) -> Ranks:
     """Rank methods by their means over photos.
 
-    ``values`` is float64 (methods, metrics, photos): NaN where there is no score, and all NaN
-    where a method lacks the metric. Means are over the photos on which every method with a finite
-    score of the metric has one, so that no method with infinite scores is ranked by a mean over
-    fewer photos than the others. Every resample draws the same photos for all methods and
-    metrics.
+    ``values`` is float64 (methods, metrics, photos): NaN where there is no score, and all NaN where
+    a method lacks the metric. ``deciding`` says which metrics enter the mean rank. Means are over
+    the photos on which every method with a finite score of the metric has one, so that no method
+    with infinite scores is ranked by a mean over fewer photos than the others. Every resample draws
+    the same photos for all methods and metrics.
     """
     from scipy.stats import rankdata
 
@@ -65,16 +74,34 @@ def rank(values: np.ndarray, higher_is_better: Sequence[bool]) -> Ranks:
                 found[:, rows, metric] = rankdata(some, axis=1)
         return found
 
+    none = np.full((methods, 3), np.nan)
     if not metrics:
-        return Ranks(np.empty((methods, 0, 3)), np.full((methods, 3), np.nan))
+        return Ranks(np.empty((methods, 0, 3)), none, none[:, :2])
     (observed,) = ranked(np.ones((1, photos)))
     drawn = np.concatenate([ranked(counts) for counts in draws(photos, RESAMPLES)])
     if photos < 2:
         drawn = np.full_like(drawn, np.nan)
+    by_metric = np.stack([observed, *_ends(drawn)], axis=-1)
+    if not any(deciding):
+        return Ranks(by_metric, none, none[:, :2])
+    chosen = np.asarray(deciding)
+    mean, means = observed[:, chosen].mean(axis=1), drawn[:, :, chosen].mean(axis=2)
     return Ranks(
-        metric=np.stack([observed, *_ends(drawn)], axis=-1),
-        mean=np.stack([observed.mean(axis=1), *_ends(drawn.mean(axis=2))], axis=-1),
+        metric=by_metric,
+        mean=np.stack([mean, *_ends(means)], axis=-1),
+        place=_places(means) if photos >= FEWEST else none[:, :2],
     )
+
+
+def _places(means: np.ndarray) -> np.ndarray:
+    """The ends of the places, (methods, 2), from mean ranks (draws, methods)."""
+    from scipy.stats import rankdata
+
+    found = np.full((means.shape[1], 2), np.nan)
+    some = np.flatnonzero(~np.isnan(means).any(axis=0))
+    if len(some):
+        found[some] = _ends(rankdata(means[:, some], axis=1, method="min").astype(float)).T
+    return found
 
 
 def _ends(drawn: np.ndarray) -> np.ndarray:

@@ -33,12 +33,13 @@ Interval = tuple[float, float, float]
 class Entry:
     """One method: its mean rank, and its rank by each metric, as (rank, low, high).
 
-    NaN where it is not ranked. It comes from a ``run`` here or from a ``card`` made elsewhere;
-    the other is None.
+    ``place`` is (best, last) of `reports.ranking.Ranks`. NaN where it is not ranked. It comes from
+    a ``run`` here or from a ``card`` made elsewhere; the other is None.
     """
 
     label: str
     mean_rank: Interval
+    place: tuple[float, float]
     ranks: Mapping[str, Interval]
     run: Run | None = None
     card: Card | None = None
@@ -50,10 +51,14 @@ class Entry:
         return made.warnings if made else ()
 
 
+#: The metrics whose ranks order methods by default: what photos with references are judged by.
+DECIDING = ("psnr", "ssim", "ms_ssim")
+
 #: The columns of `Standings.frame`.
 COLUMNS = (
     *("dataset", "label", "metric", "unit", "higher_is_better", "n", "mean", "low", "high"),
-    *("rank", "rank_low", "rank_high", "mean_rank", "mean_rank_low", "mean_rank_high"),
+    *("rank", "rank_low", "rank_high", "place_low", "place_high"),
+    *("mean_rank", "mean_rank_low", "mean_rank_high"),
     *("added", "metric_version", "revision"),
 )
 
@@ -62,8 +67,10 @@ COLUMNS = (
 class Standings:
     """One data set, best mean rank first.
 
-    ``partial`` says which methods are not ranked by a metric, and the command that completes
-    them; ``remarks`` say how infinite scores were treated, and what enhancers warned of.
+    ``deciding`` are the metrics whose ranks the mean rank is of; none where no metric with a
+    reference was scored and none was asked for: the methods then have no order. ``partial`` says
+    which methods are not ranked by a metric, and the command that completes them; ``remarks`` say
+    how infinite scores were treated, and what enhancers warned of.
     """
 
     table: Table
@@ -71,6 +78,7 @@ class Standings:
     partial: tuple[str, ...]
     scores: pd.DataFrame
     metrics: Mapping[str, Metric]
+    deciding: tuple[Column, ...]
     remarks: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
@@ -90,6 +98,8 @@ class Standings:
                     "low": cell.low,
                     "high": cell.high,
                     **_three("rank", entry.ranks[column.metric]),
+                    "place_low": entry.place[0],
+                    "place_high": entry.place[1],
                     **_three("mean_rank", entry.mean_rank),
                     "added": entry.card is not None,
                     "metric_version": column.version,
@@ -107,6 +117,7 @@ def read_standings(
     runs: Path,
     *,
     metrics: Sequence[str] = (),
+    rank_by: Sequence[str] = (),
     cards: Sequence[Card] = (),
     found: tuple[Runs, pd.DataFrame] | None = None,
 ) -> list[Standings]:
@@ -114,8 +125,10 @@ def read_standings(
 
     A run that lacks scores of some photos has no cell for that metric and is not ranked by it;
     `Standings.partial` says so. Metrics that are not a mean over photos are left out; asking for
-    one by name is an error. ``found`` is what `wespe_bench.run.open_scored` gave of the runs;
-    without it they are read here, with a warning for each that cannot be read.
+    one by name is an error. Methods are ordered by the mean of their ranks by ``rank_by``; by
+    default those of `DECIDING` that were scored, and without them no order. ``found`` is what
+    `wespe_bench.run.open_scored` gave of the runs; without it they are read here, with a warning
+    for each that cannot be read.
 
     Raises InputError when there is no score, for an unknown metric, for scores that must not
     stand in one table, and for a card that does not belong to the runs (`check_card`).
@@ -136,6 +149,7 @@ def read_standings(
         for name in scores["metric"].unique()
         if not _pools(name, descriptions) and (not metrics or name in metrics)
     ]
+    _check_metrics(rank_by, chosen, descriptions)
     scores = pd.concat([scores, *(card.rows() for card in cards)], ignore_index=True)
     scores = scores[scores["metric"].isin(chosen)]
     if scores.empty:
@@ -150,6 +164,7 @@ def read_standings(
                 {card.label: card for card in cards if card.dataset == dataset},
                 runs,
                 descriptions,
+                rank_by,
             )
         )
     return boards
@@ -231,6 +246,7 @@ def _board(
     cards: Mapping[str, Card],
     root: Path,
     descriptions: Mapping[str, Metric],
+    rank_by: Sequence[str],
 ) -> Standings:
     dataset = str(scores["dataset"].iloc[0])
     # Checked before incomplete methods are left out, which would hide a second revision.
@@ -246,27 +262,37 @@ def _board(
     labels, columns = table.methods, table.columns
     ranked = [column for column in columns if column.higher_is_better is not None]
     values = np.full((len(labels), len(ranked), len(samples)), np.nan)
-    place = {sample: i for i, sample in enumerate(samples["sample"])}
+    at_photo = {sample: i for i, sample in enumerate(samples["sample"])}
     for (label, metric), rows in scores.groupby(["label", "metric"]):
         at = next((i for i, column in enumerate(ranked) if column.metric == metric), None)
         if at is not None:
-            values[labels.index(label), at, rows["sample"].map(place)] = rows["value"]
-    found = rank(values, [bool(column.higher_is_better) for column in ranked])
+            values[labels.index(label), at, rows["sample"].map(at_photo)] = rows["value"]
+    deciding = [column.metric in (rank_by or DECIDING) for column in ranked]
+    found = rank(values, [bool(column.higher_is_better) for column in ranked], deciding)
     none = (math.nan, math.nan, math.nan)
     entries = []
     for row, label in enumerate(labels):
         by_metric: dict[str, Any] = {column.metric: none for column in columns}
         for at, column in enumerate(ranked):
             by_metric[column.metric] = tuple(map(float, found.metric[row, at]))
-        overall: Any = tuple(map(float, found.mean[row])) if ranked else none
-        entries.append(Entry(label, overall, by_metric, runs.get(label), cards.get(label)))
+        mean: Any = tuple(map(float, found.mean[row]))
+        place: Any = tuple(map(float, found.place[row]))
+        entries.append(Entry(label, mean, place, by_metric, runs.get(label), cards.get(label)))
     entries.sort(key=lambda e: (math.isnan(e.mean_rank[0]), e.mean_rank[0], labels.index(e.label)))
     metrics = {
         c.metric: m for c in columns if (m := known_metric(c.metric, descriptions)) is not None
     }
     remarks = _remarks(table, values, ranked)
     warned = tuple(plain(f"{e.label}: {line}") for e in entries for line in e.warnings)
-    return Standings(table, tuple(entries), tuple(partial), scores, metrics, (*remarks, *warned))
+    return Standings(
+        table,
+        tuple(entries),
+        tuple(partial),
+        scores,
+        metrics,
+        tuple(column for column, decides in zip(ranked, deciding, strict=True) if decides),
+        (*remarks, *warned),
+    )
 
 
 def _remarks(table: Table, values: np.ndarray, ranked: Sequence[Column]) -> tuple[str, ...]:

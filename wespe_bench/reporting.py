@@ -35,15 +35,20 @@ def compare(
     return frame
 
 
-def leaderboard(runs: Path | str = "runs", metrics: Sequence[str] = ()) -> pd.DataFrame:
-    """All runs below a folder, ranked: a row a data set, method and metric, best ranks first.
+def leaderboard(
+    runs: Path | str = "runs", metrics: Sequence[str] = (), rank_by: Sequence[str] = ()
+) -> pd.DataFrame:
+    """All runs below a folder, ranked: a row a data set, method and metric, best first.
 
     The columns: n, mean, low and high as in tables, rank with rank_low and rank_high (95% of
-    resamples of the photos), mean_rank over the metrics with its own two.
+    resamples of the photos), mean_rank over the metrics ``rank_by`` with its own two, and the
+    place by that mean rank, place_low to place_high. By default PSNR, SSIM and MS-SSIM decide;
+    without them there is no overall order.
 
     Raises InputError where the scores must not stand in one table.
     """
-    frame: pd.DataFrame = registry.resolve(registry.LEADERBOARD)(runs, metrics=metrics)
+    chosen = {"metrics": metrics, "rank_by": rank_by}
+    frame: pd.DataFrame = registry.resolve(registry.LEADERBOARD)(runs, **chosen)
     return frame
 
 

@@ -92,7 +92,8 @@ class Metric:
     `conventions` lists the metric under its ``quantity`` ("SSIM"), with what sets it apart from
     others of that name, ``convention``. `doctor` compares it with ``golden``: a version and the
     value for `wespe_bench.doctor.golden_pair`. Cards refuse scores outside of ``possible``,
-    lowest and highest.
+    lowest and highest. ``rates_quality`` is False for what describes a photo without rating it
+    (entropy, bits per pixel, a stand-in): the leaderboard orders by it only when it is asked to.
     """
 
     name: str
@@ -110,3 +111,4 @@ class Metric:
     convention: str = ""
     golden: tuple[str, float] | None = None
     possible: tuple[float, float] = (-math.inf, math.inf)
+    rates_quality: bool = True

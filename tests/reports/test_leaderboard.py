@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import wespe_bench
 from reports.cards import _digest, read_card
+from reports.leaderboard import as_markdown
 from reports.ranking import rank
 from reports.standings import read_standings
 from tests.conftest import Command
@@ -47,7 +48,7 @@ def runs(tmp_path: Path) -> Path:
 @settings(max_examples=25, deadline=None)
 def test_ranks_are_those_of_a_slow_loop(values: list[list[int]], higher: bool) -> None:
     array = np.array(values, float)[:, None, :]
-    found = rank(array, [higher]).metric[:, 0]
+    found = rank(array, [higher], [True]).metric[:, 0]
     means = array.mean(axis=2)[:, 0]
     for i, own in enumerate(means):
         better = sum(m > own if higher else m < own for m in means)
@@ -58,7 +59,7 @@ def test_ranks_are_those_of_a_slow_loop(values: list[list[int]], higher: bool) -
 
 def test_rank_intervals_are_those_of_resamples() -> None:
     values = RNG.normal(0, 1, (3, 2, 15))
-    found = rank(values, [True, False])
+    found = rank(values, [True, False], [True, True])
     rng = np.random.default_rng(0)
     ranks = []
     for _ in range(4000):
@@ -74,15 +75,15 @@ def test_rank_intervals_are_those_of_resamples() -> None:
 
 def test_missing_and_infinite_values() -> None:
     values = np.array([[[1.0, math.inf], [1, 2]], [[2.0, 2.0], [3, 4]], [[np.nan] * 2, [0, 0]]])
-    found = rank(values, [True, True])
+    found = rank(values, [True, True], [True, True])
     assert found.metric[:2, 0, 0].tolist() == [2.0, 1.0]
     assert np.isnan(found.metric[2, 0]).all() and np.isnan(found.mean[2]).all()
-    assert np.isnan(rank(np.ones((2, 1, 1)), [True]).metric[..., 1:]).all()
+    assert np.isnan(rank(np.ones((2, 1, 1)), [True], [True]).metric[..., 1:]).all()
 
 
 def test_ranks_are_over_the_same_photos_where_scores_are_infinite(runs: Path) -> None:
     # Perfect on its hardest photo, the first method would lose by the mean of the other.
-    found = rank(np.array([[[21.0, math.inf]], [[20.0, 30.0]], [[math.inf] * 2]]), [True])
+    found = rank(np.array([[[21.0, math.inf]], [[20.0, 30.0]], [[math.inf] * 2]]), [True], [True])
     assert found.metric[:2, 0, 0].tolist() == [1.0, 2.0]
     assert np.isnan(found.metric[2]).all()
     make_run(runs, "perfect", {"psnr": [math.inf, *[30.0] * 11], "entropy": [6.0] * 12})
@@ -102,6 +103,73 @@ def test_board_is_ordered_by_mean_rank(runs: Path) -> None:
     frame = wespe_bench.leaderboard(runs, metrics=["psnr"])
     assert frame["label"].tolist() == ["good", "identity", "bad"]
     assert frame["mean"].tolist() == sorted(frame["mean"], reverse=True)
+
+
+def test_what_does_not_rate_quality_has_no_say(tmp_path: Path) -> None:
+    """A sharpener that loses every full-reference metric and wins all the others comes last."""
+    said: dict[str, list[float]] = {"psnr": [20.0, 18, 12], "ssim": [0.8, 0.7, 0.3]}
+    said |= {"entropy": [5, 6, 7.9], "bpp": [9, 10, 15], "ffs-standin": [0.2, 0.3, 0.9]}
+    for number, label in enumerate(("dped", "identity", "sharper")):
+        values = {name: RNG.normal(of[number], 0.01, 12) for name, of in said.items()}
+        make_run(tmp_path, label, values)
+    (board,) = read_standings(tmp_path)
+    assert [entry.label for entry in board.entries] == ["dped", "identity", "sharper"]
+    assert [entry.place for entry in board.entries] == [(1, 1), (2, 2), (3, 3)]
+    text = as_markdown([board])
+    assert "Ordered by the mean of the ranks by PSNR and SSIM." in text
+    for title in ("Entropy", "PNG bpp"):
+        assert f"{title} ↑ (not a quality score)" in text
+    assert "PSNR ↑ |" in text
+    assert "**7.9" not in text and "**20.0" in text
+    # Asked to, it orders by entropy.
+    (board,) = read_standings(tmp_path, rank_by=["entropy"])
+    assert [entry.label for entry in board.entries] == ["sharper", "identity", "dped"]
+    with pytest.raises(InputError, match="no run has scores of 'entropi'"):
+        read_standings(tmp_path, rank_by=["entropi"])
+    with pytest.raises(InputError, match="no run has scores of 'ssim'"):
+        read_standings(tmp_path, metrics=["psnr"], rank_by=["ssim"])
+
+
+def test_without_references_there_is_no_overall_order(tmp_path: Path, verb: Command) -> None:
+    for label, shift in {"a": 0.0, "b": 1.0}.items():
+        make_run(tmp_path, label, {"entropy": RNG.uniform(4, 5, 12) + shift})
+    result = verb("leaderboard", "--runs", tmp_path)
+    assert result.returncode == 0
+    assert "No overall order: none of these scores compares with a reference." in result.stdout
+    rows = [line.split("|")[1:5] for line in result.stdout.splitlines() if line.startswith("| –")]
+    assert [[cell.strip() for cell in row[:3]] for row in rows] == [
+        ["–", "–", "a"],
+        ["–", "–", "b"],
+    ]
+    assert "(1 [1, 1])" in result.stdout  # by entropy itself
+
+
+@given(
+    values=st.lists(st.lists(st.integers(0, 3), min_size=8, max_size=8), min_size=2, max_size=4),
+    other=st.lists(st.integers(0, 3), min_size=8, max_size=8),
+)
+@settings(max_examples=15, deadline=None)
+def test_places_hold_the_order_and_no_other_metric_moves_them(
+    values: list[list[int]], other: list[int]
+) -> None:
+    array = np.array(values, float)[:, None, :]
+    found = rank(array, [True], [True])
+    for one, mean in zip(found.place, found.mean, strict=True):
+        assert 1 <= one[0] <= one[1] <= len(values)
+        assert one[0] <= mean[0]
+    beside = np.concatenate([array, RNG.permuted(array, axis=0)], axis=1)
+    assert np.array_equal(rank(beside, [True, True], [True, False]).place, found.place)
+
+
+def test_few_photos_give_an_order_without_places(tmp_path: Path) -> None:
+    for label, value in {"a": 20.0, "b": 21.0}.items():
+        make_run(tmp_path, label, {"psnr": [value] * 5})
+    (board,) = read_standings(tmp_path)
+    assert [entry.label for entry in board.entries] == ["b", "a"]
+    assert all(math.isnan(entry.place[0]) for entry in board.entries)
+    assert "No places: 5 photos are too few to tell methods apart (at least 6)." in as_markdown(
+        [board]
+    )
 
 
 def test_half_scored_runs_are_named_and_not_ranked(runs: Path, command: Command) -> None:

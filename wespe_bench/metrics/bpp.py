@@ -74,6 +74,7 @@ BPP = Metric(
     convention="Pillow at zlib level 6; depends on the zlib it was built with",
     golden=("1+pillow13.0.0+zlib-ng2.3.3", 12.703150912106135),
     possible=(0.0, 1e9),
+    rates_quality=False,
 )
 
 BPP_PINNED = Metric(
@@ -89,4 +90,5 @@ BPP_PINNED = Metric(
     convention="libdeflate at level 6; the same bytes on every machine",
     golden=("2+deflate0.9.0", 13.38905472636816),
     possible=(0.0, 1e9),
+    rates_quality=False,
 )

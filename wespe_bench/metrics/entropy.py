@@ -71,6 +71,7 @@ ENTROPY = Metric(
     quantity="Entropy of A",
     convention="histogram of the rounded grey photo",
     golden=("1", 7.254678813408099),
+    rates_quality=False,
     possible=(0.0, 8.0),
 )
 
@@ -86,4 +87,5 @@ ENTROPY_RGB = Metric(
     quantity="Entropy of A",
     convention="one histogram of all three channels' values, MATLAB's entropy(RGB)",
     golden=("1", 7.691974962572238),
+    rates_quality=False,
 )
