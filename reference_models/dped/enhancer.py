@@ -4,11 +4,13 @@
     wespe-bench enhance dped:iphone.safetensors --input photos/
 
 Options go after a question mark: ``dped:CHECKPOINT?device=cpu&precision=fp16&max_memory=2GB``.
+A folder with the three phones' generators enhances each photo with its phone's: ``dped:FOLDER``.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ import numpy as np
 
 from reference_models import banded
 from reference_models.cameras import other_camera
+from reference_models.dped.by_camera import GeneratorsByCamera
 from reference_models.memory import parse_size
 from wespe_bench.fingerprints import version_of
 from wespe_bench.images import check_rgb
@@ -100,29 +103,36 @@ class GeneratorEnhancer:
             warnings.warn(warning, stacklevel=2)
 
 
-def dped(argument: str) -> GeneratorEnhancer:
+def dped(argument: str) -> GeneratorEnhancer | GeneratorsByCamera:
     """A DPED or WESPE generator, photos of any size: dped:CHECKPOINT?precision=fp32&max_memory=2GB.
 
     ``dped:demo`` is the small one that ships (`reference_models.demo`). ``device`` is auto,
-    cpu or cuda; ``precision`` fp32, fp16 or bf16; see `GeneratorEnhancer`.
+    cpu or cuda; ``precision`` fp32, fp16 or bf16; see `GeneratorEnhancer`. ``dped:FOLDER`` takes
+    each photo's own generator (`reference_models.dped.by_camera`).
     """
+    if Path(argument.partition("?")[0]).is_dir():
+        path, options = split_options("dped", argument, {**_OPTIONS, "camera": [""]})
+        return GeneratorsByCamera(Path(path), lambda file: _made(file, options), options["camera"])
     return of_spec("dped", argument)
+
+
+_OPTIONS: Mapping[str, Sequence[str]] = {
+    "device": ["auto", "cpu", "cuda"],
+    "precision": ["fp32", "fp16", "bf16"],
+    "max_memory": [""],
+}
 
 
 def of_spec(prefix: str, argument: str) -> GeneratorEnhancer:
     """The enhancer of ``PREFIX:CHECKPOINT?options``."""
-    path, options = split_options(
-        prefix,
-        argument,
-        {
-            "device": ["auto", "cpu", "cuda"],
-            "precision": ["fp32", "fp16", "bf16"],
-            "max_memory": [""],
-        },
-    )
+    path, options = split_options(prefix, argument, _OPTIONS)
+    return _made(SHIPPED[prefix] if path == "demo" else Path(path), options)
+
+
+def _made(checkpoint: Path, options: Mapping[str, str]) -> GeneratorEnhancer:
     memory = options["max_memory"]
     return GeneratorEnhancer(
-        SHIPPED[prefix] if path == "demo" else Path(path),
+        checkpoint,
         options["device"],
         options["precision"],  # type: ignore[arg-type]
         parse_size(memory) if memory else None,

@@ -232,9 +232,10 @@ def test_what_it_cannot_enhance(tmp_path: Path) -> None:
 
 
 def test_the_shipped_curves_are_those_of_the_recorded_command(
-    tmp_path: Path, verb: Command
+    tmp_path: Path, command: Command
 ) -> None:
-    assert verb("train", "tone", *demo.TONE, "--out", "out").returncode == 0
+    result = command("train", "tone", *demo.TONE, "--out", "out")
+    assert result.returncode == 0, result.stderr
     made, card, _ = files.read(tmp_path / "out" / "tone.safetensors")
     shipped, kept, digest = files.read(SHIPPED)
     assert (made == shipped).all()

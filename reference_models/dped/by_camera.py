@@ -1,0 +1,101 @@
+"""DPED's generators together, each applied to the photos of its own phone: ``dped:FOLDER``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference_models.cameras import CAMERAS, named_in
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from reference_models.dped.enhancer import GeneratorEnhancer
+    from wespe_bench.types import Dataset, Sample
+
+
+class GeneratorsByCamera:
+    """The generators of a folder; each photo goes to the one for its phone.
+
+    A photo's phone is the one that its id names, as those of DPED's data sets do, else the one that
+    the folder of its data set names; ``camera`` is taken where neither names one.
+
+    Raises InputError for a folder without generators, and for one that does not say whose photos it
+    is for or that is for the same phone as another.
+    """
+
+    def __init__(
+        self, folder: Path, load: Callable[[Path], GeneratorEnhancer], camera: str = ""
+    ) -> None:
+        self.folder, self.camera = folder, camera
+        self.generators: dict[str, GeneratorEnhancer] = {}
+        for path in sorted(folder.glob("*.safetensors")):
+            generator = load(path)
+            found = named_in([generator.card.camera])
+            if len(found) != 1:
+                raise InputError(
+                    f"{path}: it is for {generator.card.camera or 'unknown'} photos; a folder of "
+                    f"generators holds one each of {', '.join(CAMERAS)}; import it with --camera"
+                )
+            if found[0] in self.generators:
+                other = self.generators[found[0]].checkpoint.name
+                raise InputError(f"{folder}: {other} and {path.name} are both for {found[0]}")
+            self.generators[found[0]] = generator
+        if not self.generators:
+            raise InputError(
+                f"{folder}: no .safetensors in it; make them with `wespe-bench import dped`"
+            )
+        if camera and camera not in self.generators:
+            raise InputError(f"{folder}: no generator for {camera}, which camera= names")
+        parts = sorted(f"{name}={g.fingerprint}" for name, g in self.generators.items())
+        self.fingerprint = ";".join([*parts, f"camera={camera}"])
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The model, for run.json and tables."""
+        names = ", ".join(sorted(self.generators))
+        notes = {generator.card.note for generator in self.generators.values()}
+        note = f"a generator for each phone ({names}); {'; '.join(sorted(notes))}"
+        return {"model": "DPED", "camera": "", "note": note}
+
+    def camera_of(self, sample: Sample) -> str:
+        """The phone of a photo. Raises InputError where it is not clear, or has no generator."""
+        above = sample.path.parents
+        folder = above[min(sample.id.count("/"), len(above) - 1)].name
+        found = named_in([sample.id]) or named_in([folder])
+        if not found and self.camera:
+            return self.camera
+        if len(found) != 1:
+            names = " and ".join(found) or "no phone"
+            raise InputError(
+                f"{sample.id}: its id and folder name {names}, so no generator of {self.folder} "
+                "can be chosen; rename it, or say ?camera=iphone for such photos"
+            )
+        if found[0] not in self.generators:
+            raise InputError(f"{sample.id}: {self.folder} has no generator for {found[0]} photos")
+        return found[0]
+
+    def check(self, dataset: Dataset) -> None:
+        """Raise InputError where the camera of a photo cannot be told; before any is enhanced."""
+        errors = []
+        for sample in dataset.samples:
+            try:
+                self.camera_of(sample)
+            except InputError as error:
+                errors.append(str(error))
+        if errors:
+            more = f" (and {len(errors) - 1} more photos)" if len(errors) > 1 else ""
+            raise InputError(f"{errors[0]}{more}")
+
+    def for_sample(self, sample: Sample, image: np.ndarray) -> np.ndarray:
+        """uint8 (H, W, 3) to float32 of the same shape, by the generator of the photo's phone."""
+        return self.generators[self.camera_of(sample)](image)
+
+    def __call__(self, image: np.ndarray, /) -> np.ndarray:
+        if not self.camera:
+            raise InputError(
+                f"dped:{self.folder} needs to know a photo's phone; say ?camera=iphone"
+            )
+        return self.generators[self.camera](image)
