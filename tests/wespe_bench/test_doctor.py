@@ -57,7 +57,7 @@ def test_all_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("doctor", []) == 0
     out, err = capsys.readouterr()
     assert "drift" not in err
-    for word in ("numpy", "device", "JPEG decoder", "weights found", "psnr", "cornia"):
+    for word in ("numpy", "device", "JPEG decoder", "weights found", "psnr", "cornia", "tone:demo"):
         assert f" {word}" in out or f"\n{word}" in out
     assert out.endswith("all as it should be\n")
 
@@ -86,6 +86,25 @@ def test_another_version_is_not_compared(
     change(monkeypatch, "bpp", golden=("1+pillow1.0+zlib1.2", 0.0))
     assert call("doctor", []) == 0
     assert "not checked: the golden value is of version 1+pillow1.0" in capsys.readouterr().out
+
+
+def test_shipped_curves_that_are_others_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from reference_models.tone import enhancer, files
+
+    other = tmp_path / "x.safetensors"
+    curves, card, _ = files.read(enhancer.SHIPPED)
+    files.write(other, 255 - curves, card)
+    monkeypatch.setattr(enhancer, "SHIPPED", other)
+    (drifted,) = doctor.check_enhancers()
+    assert drifted.drift.startswith("tone:demo drifted: pixels ")
+    other.write_bytes(b"")
+    (failed,) = doctor.check_enhancers()
+    assert "tone:demo fails: " in failed.drift
+    monkeypatch.undo()
+    (fine,) = doctor.check_enhancers()
+    assert not fine.drift
 
 
 def test_a_drifted_decoder_is_named(
