@@ -37,9 +37,9 @@ from PIL import Image
 
 from wespe_bench import load_dataset
 from wespe_bench.arguments import cores
-from wespe_bench.data.pack import pack
 from wespe_bench.datasets.packed import Packed
 from wespe_bench.images import read_rgb
+from wespe_bench.prepare.pack import pack
 from wespe_bench.provenance import machine
 from wespe_bench.types import Dataset
 

@@ -19,8 +19,8 @@ from ffs.settings import Crawl
 from ffs.state import one_line_errors, set_aside
 from wespe_bench import atomic, lock
 from wespe_bench.arguments import check_out
-from wespe_bench.data.journal import make_folder
 from wespe_bench.errors import InputError
+from wespe_bench.journal import make_folder
 from wespe_bench.provenance import data_folder
 
 

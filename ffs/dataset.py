@@ -67,7 +67,7 @@ class Build(JobOptions):
 
 def main(config: Build) -> int:
     """The verb ``ffs build``."""
-    from wespe_bench.data.journal import make_folder
+    from wespe_bench.journal import make_folder
     from wespe_bench.lock import held
 
     check_jobs(config.jobs)

@@ -152,8 +152,8 @@ def of_csv(
     Raises InputError when ``out`` holds something else, and for a full disk.
     """
     from wespe_bench import provenance
-    from wespe_bench.data.journal import Journal, work_through
     from wespe_bench.engines import chunk_of
+    from wespe_bench.journal import Journal, work_through
 
     journal = Journal(out / "prepared")
     if not journal.folder.is_dir():

@@ -13,7 +13,7 @@ from ffs.manifest import armed, unarmed
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.engines import Outcome
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 
 #: Columns besides the scorer's extras.
 _FIRST, _LAST = ("photo", "ffs"), ("sha256", "version")
@@ -73,7 +73,7 @@ def score(config: ScoreFolder) -> tuple[str, list[dict[str, str]], list[str]]:
 
     spec = config.rater if config.rater in ("", "ffs-standin") else f"ffs:{config.rater}"
     metric = load_metric(spec or "ffs")
-    paths = find_photos(place(config.photos), every=True)
+    paths = find_photos(to_path(config.photos), every=True)
     out = Path(config.out)
     if out.is_dir():
         raise InputError(f"--out {out}: is a folder, expected a file to write")

@@ -13,7 +13,7 @@ from wespe_bench import provenance
 from wespe_bench.datasets.folder import composed, find_photos
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 from wespe_bench.types import Dataset, Sample
 
 _LOSSY = (".jpg", ".jpeg", ".jfif", ".jpe")
@@ -39,7 +39,7 @@ class ResultsFolder:
                 )
         if not folder:
             raise InputError("results: needs a folder, for instance results:outputs/")
-        self.folder = place(folder)
+        self.folder = to_path(folder)
         self.suffix = suffix
         self.fingerprint = "results"
         self._files()  # a missing or empty folder is said at once

@@ -16,7 +16,7 @@ from reports.extremes import draw_extremes, most_different
 from reports.text import markdown, plain
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 from wespe_bench.run import print_left_out
 from wespe_bench.runs import escape_csv_formula, folder_name
 
@@ -54,11 +54,11 @@ def main(config: Compare) -> int:
     """Print the comparison; write it, and the photos that differ most, to files."""
     from wespe_bench.arguments import check_out
 
-    runs = place(config.runs)
+    runs = to_path(config.runs)
     found = compare_methods(
         config.methods, runs=runs, dataset=config.dataset, metrics=config.metrics
     )
-    folder = place(config.out) if config.out else _default_folder(runs, found)
+    folder = to_path(config.out) if config.out else _default_folder(runs, found)
     check_out(folder)
     name = "compare-" + "-".join(folder_name(plain(method.label)) for method in found.methods)
     strip, changed = draw_extremes(found, folder / f"{name[:120]}.png")
@@ -83,7 +83,7 @@ def compare(
     metrics: tuple[str, ...] | list[str] = (),
 ) -> pd.DataFrame:
     """The comparison as a tidy frame; see `as_frame`."""
-    return as_frame(compare_methods(methods, runs=place(runs), dataset=dataset, metrics=metrics))
+    return as_frame(compare_methods(methods, runs=to_path(runs), dataset=dataset, metrics=metrics))
 
 
 def one_sentence(runs: Path, a: str, b: str) -> str:

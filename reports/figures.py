@@ -19,7 +19,7 @@ from reports.pictures import spaced
 from reports.text import markdown, plain, plural
 from wespe_bench import atomic
 from wespe_bench.errors import InputError, did_you_mean
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 from wespe_bench.run import print_left_out
 from wespe_bench.runs import folder_name
 
@@ -112,7 +112,7 @@ def main(config: Figures) -> int:
     """Write the figures of every data set; returns 3 where runs or pictures are left out."""
     from wespe_bench.arguments import check_out
 
-    runs = place(config.runs)
+    runs = to_path(config.runs)
     out = Path(config.out) if config.out else runs / "figures"
     check_out(out)
     contents = read_contents(runs, common=config.common)

@@ -18,7 +18,7 @@ from reports.standings import Entry, Interval, Standings, read_standings
 from reports.text import markdown, plain, plural
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 from wespe_bench.run import open_scored, print_left_out
 from wespe_bench.runs import escape_csv_formula, folder_name
 
@@ -63,8 +63,8 @@ def main(config: Leaderboard) -> int:
     """Write leaderboard.html, .md, .csv and the cards; 3 when a run is half scored or bad."""
     from wespe_bench.arguments import check_out
 
-    runs = place(config.runs)
-    out = place(config.out) if config.out else runs / "leaderboard"
+    runs = to_path(config.runs)
+    out = to_path(config.out) if config.out else runs / "leaderboard"
     check_out(out)
     given = [Path(path) for path in config.add]
     kept = sorted((out / "added").glob("*/*.json"))
@@ -102,7 +102,7 @@ def leaderboard(
     """The standings as one tidy frame; see `reports.standings.Standings.frame`."""
     import pandas as pd
 
-    boards = read_standings(place(runs), metrics=metrics, rank_by=rank_by)
+    boards = read_standings(to_path(runs), metrics=metrics, rank_by=rank_by)
     frames = [board.frame() for board in boards]
     return pd.concat(frames, ignore_index=True)
 

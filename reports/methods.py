@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from reports.checks import Remedy, check_column, check_runs
 from reports.text import plain
 from wespe_bench.errors import InputError, did_you_mean
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 from wespe_bench.run import VARIES, Run, Runs, open_runs
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def find_methods(names: Sequence[str], runs: Path, dataset: str | None = None) -
     for name in names:
         label, equals, listed = name.partition("=")
         if equals and label and listed:
-            groups.append((label, [Run(place(run)) for run in listed.split(",")]))
-        elif ((folder := place(name)) / "run.json").is_file():
+            groups.append((label, [Run(to_path(run)) for run in listed.split(",")]))
+        elif ((folder := to_path(name)) / "run.json").is_file():
             run = Run(folder)
             groups.append((run.label, [run]))
         else:

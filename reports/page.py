@@ -14,7 +14,7 @@ from reports.text import plain
 from wespe_bench import atomic
 from wespe_bench.arguments import check_out
 from wespe_bench.errors import InputError
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 
 if TYPE_CHECKING:
     from reports.cells import Cell, Column
@@ -38,8 +38,8 @@ def write_report(
     Raises InputError when there is nothing to report, when scores must not share a table (see
     `reports.tables.summarize`), and when the folder cannot be written.
     """
-    path = place(path)
-    folder = path if out is None else place(out)
+    path = to_path(path)
+    folder = path if out is None else to_path(out)
     check_out(folder)
     contents = read_contents(path, title=title, common=common)
     page, changed = html_report(contents)

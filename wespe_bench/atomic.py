@@ -13,7 +13,7 @@ import re
 import socket
 from pathlib import Path
 
-from wespe_bench import places
+from wespe_bench import paths
 
 _counter = itertools.count()
 _TEMPORARY = re.compile(r"^\..{0,80}\.(?P<host>[0-9A-Za-z_-]+)\.(?P<pid>\d+)\.\d+\.tmp$")
@@ -28,8 +28,8 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
     Raises OSError (full disk, no permission) and then leaves ``path`` as it was.
     """
-    if places.is_remote(path):
-        places.write_bytes(path, data)
+    if paths.is_remote(path):
+        paths.write_bytes(path, data)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     # The name is cut so that a long file name plus our suffix stays within the 255 bytes
@@ -63,10 +63,10 @@ def remove_leftovers(folder: Path) -> int:
     import psutil
 
     removed = 0
-    if places.is_remote(folder):  # a store shows nothing half written
+    if paths.is_remote(folder):  # a store shows nothing half written
         return removed
     host = _host()
-    for listing in places.walk(folder, lambda path, why: None, within=folder):
+    for listing in paths.walk(folder, lambda path, why: None, within=folder):
         for name in listing.files:
             match = _TEMPORARY.match(name) if name.endswith(".tmp") else None
             if match and match["host"] == host and not psutil.pid_exists(int(match["pid"])):

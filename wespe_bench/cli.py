@@ -106,10 +106,10 @@ def _run(verb: str, argv: list[str]) -> int:
         kept = "; what is done is kept" if VERBS[verb].resumes else ""
         return _complain(f"{where}{error.strerror or error}{kept}")
     except Exception as error:
-        from wespe_bench import places
+        from wespe_bench import paths
         from wespe_bench.errors import one_line
 
-        if not places.unanswered(error):
+        if not paths.unanswered(error):
             raise
         return _complain(f"the store does not answer: {one_line(error)}")
 

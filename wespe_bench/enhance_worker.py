@@ -17,7 +17,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import foreign, memory, places, process_state, reading, registry
+from wespe_bench import foreign, memory, paths, process_state, reading, registry
 from wespe_bench.engines import FATAL, UNUSABLE, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.store import result_of
@@ -105,9 +105,9 @@ def _may_leave(enhancer: Any) -> bool:
 def _located(item: Item, here: Path) -> Item:
     """The item with paths that hold whatever the process's folder becomes."""
     sample = item.sample
-    if not sample.path.is_absolute() and not places.is_remote(sample.path):
+    if not sample.path.is_absolute() and not paths.is_remote(sample.path):
         sample = replace(sample, path=here / sample.path)
-    folder = item.folder if places.is_remote(item.folder) else here / item.folder
+    folder = item.folder if paths.is_remote(item.folder) else here / item.folder
     return replace(item, sample=sample, folder=folder)
 
 

@@ -19,7 +19,7 @@ from wespe_bench import describe, proof, run_metadata
 from wespe_bench.arguments import PhotoOptions, WorkerOptions, check_jobs
 from wespe_bench.enhance_worker import Context, Item, open_worker
 from wespe_bench.errors import InputError
-from wespe_bench.places import each, place
+from wespe_bench.paths import each, to_path
 from wespe_bench.runs import Failure, Plan, Run, colours_of, folder_name, tell
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def enhance(
             "a function cannot be sent to other processes; use jobs=0, or name it module:function"
         )
     label = label or getattr(enhancer, "__name__", type(enhancer).__name__)
-    plan = Plan(place(out), label, enhancer, dataset)
+    plan = Plan(to_path(out), label, enhancer, dataset)
     (run,) = enhance_runs([plan], jobs=jobs, shard=shard, force=force, stretch=stretch, quiet=quiet)
     return run
 
@@ -296,7 +296,9 @@ def main(config: Enhance) -> int:
     if not is_foreign(named.spec):
         load_enhancer(named.spec)  # a wrong name is an error before a data set is hashed
     dataset, options = choose(config.dataset, config)
-    out = place(config.out) if config.out else Path("runs", folder_name(dataset.name), named.label)
+    out = (
+        to_path(config.out) if config.out else Path("runs", folder_name(dataset.name), named.label)
+    )
     run = enhance_runs(
         [Plan(out, named.label, named.spec, dataset, options)],
         jobs=config.jobs,

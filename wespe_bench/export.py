@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from wespe_bench.errors import InputError
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 from wespe_bench.runs import escape_csv_formula
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def main(config: Export) -> int:
     """Export and say where to."""
     from wespe_bench.run import print_left_out
 
-    runs = place(config.runs)
-    out = place(config.out) if config.out else runs / f"scores.{config.format}"
+    runs = to_path(config.runs)
+    out = to_path(config.out) if config.out else runs / f"scores.{config.format}"
     rows, found = export(runs, out, config.format)
     print(f"{rows} rows of {len(found.found)} runs -> {out}")
     return print_left_out(found.left_out)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from wespe_bench import places
+from wespe_bench import paths
 from wespe_bench.errors import InputError
 
 _OWN = ("run.json", "samples.parquet", "images", "enhanced", "scores", "failures")
@@ -16,7 +16,7 @@ _OWN = ("run.json", "samples.parquet", "images", "enhanced", "scores", "failures
 
 def check_run(run: Path) -> None:
     """Raise InputError where a file or folder that a run is made of is a link out of it."""
-    if places.is_remote(run):
+    if paths.is_remote(run):
         return
     for name in _OWN:
         if (run / name).is_symlink():
@@ -25,9 +25,9 @@ def check_run(run: Path) -> None:
 
 def check_file(path: Path, run: Path) -> None:
     """Raise InputError where a link at or above ``path``, which is below ``run``, leads out."""
-    if places.is_remote(run):
+    if paths.is_remote(run):
         return
-    if not places.inside(os.path.realpath(path), os.path.realpath(run)):
+    if not paths.inside(os.path.realpath(path), os.path.realpath(run)):
         raise InputError(f"{path}: leads out of the run folder by a link; delete the link")
 
 
@@ -36,15 +36,15 @@ def check_tree(run: Path) -> None:
 
     Raises InputError also for a folder that cannot be listed.
     """
-    if places.is_remote(run) or not run.exists():
+    if paths.is_remote(run) or not run.exists():
         return
 
     def skipped(folder: Path, why: str) -> None:
-        if why == places.OUTSIDE:
+        if why == paths.OUTSIDE:
             check_file(folder, run)
-        if why == places.UNREADABLE:
+        if why == paths.UNREADABLE:
             raise InputError(f"{folder} cannot be listed; is it yours?")
 
-    for listing in places.walk(run, skipped, within=run):
+    for listing in paths.walk(run, skipped, within=run):
         for name in listing.links:
             check_file(listing.path / name, run)

@@ -8,7 +8,7 @@ from typing import Any
 
 from wespe_bench import reading
 from wespe_bench.errors import InputError
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 from wespe_bench.run import Run, open_runs, print_left_out
 
 
@@ -30,8 +30,8 @@ class Merge:
 
 def main(config: Merge) -> int:
     """Merge and say how much."""
-    out = place(config.out)
-    done = merge([place(shard) for shard in config.shards], out)
+    out = to_path(config.out)
+    done = merge([to_path(shard) for shard in config.shards], out)
     folders = f"{len(config.shards)} folder{'s' if len(config.shards) > 1 else ''}"
     runs = f"{done.runs} run{'s' if done.runs > 1 else ''}"
     print(f"merged {folders}, {runs}: {done.images} images and {done.scores} scores new in {out}")

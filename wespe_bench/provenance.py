@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wespe_bench import places, reading
+from wespe_bench import paths, reading
 from wespe_bench.errors import InputError
 from wespe_bench.fingerprints import fingerprint as fingerprint
 from wespe_bench.fingerprints import name_of as name_of
@@ -97,7 +97,7 @@ def sha256_file(path: Path) -> str:
 
     Of an object in a store while size and version are. Raises InputError when it cannot be read.
     """
-    if places.is_remote(path):
+    if paths.is_remote(path):
         return _sha256_remote(path)
     try:
         reading.check_regular(path)
@@ -120,10 +120,10 @@ def sha256_file(path: Path) -> str:
 def _sha256_remote(path: Path) -> str:
     cache, key = _hash_cache(), str(path)
     try:
-        stamp = places.stamp(path)
+        stamp = paths.stamp(path)
         if stamp is not None and (known := cache.get(key, stamp)):
             return known
-        digest = sha256_bytes(places.read_bytes(path))
+        digest = sha256_bytes(paths.read_bytes(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     if stamp is not None:
@@ -164,8 +164,8 @@ def hash_samples(samples: Iterable[Sample]) -> list[tuple[str, str, str | None]]
     """(id, `content_of` the photo, that of the reference or None) of each sample."""
     listed = list(samples)
     references = [sample.reference for sample in listed if sample.reference is not None]
-    photos = places.each(content_of, [sample.path for sample in listed])
-    pairs = iter(places.each(content_of, references))
+    photos = paths.each(content_of, [sample.path for sample in listed])
+    pairs = iter(paths.each(content_of, references))
     return [
         (sample.id, photo, None if sample.reference is None else next(pairs))
         for sample, photo in zip(listed, photos, strict=True)

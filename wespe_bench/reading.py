@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from wespe_bench import places
+from wespe_bench import paths
 from wespe_bench.errors import InputError
 
 
@@ -27,9 +27,9 @@ def check_regular(path: Path | str) -> None:
 
 def read_bytes(path: Path | str) -> bytes:
     """The bytes of a regular file, or of an object in a store. Raises OSError."""
-    path = places.place(path)
-    if places.is_remote(path):
-        return places.read_bytes(path)
+    path = paths.to_path(path)
+    if paths.is_remote(path):
+        return paths.read_bytes(path)
     check_regular(path)
     return path.read_bytes()
 

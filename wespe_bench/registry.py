@@ -46,7 +46,7 @@ DATASETS = {
     "huawei_p9": "wespe_bench.datasets.phones:HUAWEI_P9",
     "iphone6": "wespe_bench.datasets.phones:IPHONE6",
     "ffs": "wespe_bench.datasets.ffs:SOURCE",
-    "camera": "wespe_bench.datasets.any_camera:SOURCE",
+    "camera": "wespe_bench.datasets.camera:SOURCE",
 }
 
 #: What gives a user's own names of folders (wespe-data.toml): ``(data) -> name -> folder``.

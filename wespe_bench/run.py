@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import places, store
+from wespe_bench import paths, store
 from wespe_bench.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -248,18 +248,18 @@ def _find(path: Path) -> tuple[list[Path], list[str]]:
     Links are followed; a run that several lead to is found once. Raises InputError where there
     is no folder.
     """
-    if not places.is_dir(path):
+    if not paths.is_dir(path):
         raise InputError(f"no such folder: {path}")
-    if places.is_file(path / "run.json"):
+    if paths.is_file(path / "run.json"):
         return [path], []
     found: list[Path] = []
     unseen: list[str] = []
 
     def skipped(folder: Path, why: str) -> None:
-        if why == places.UNREADABLE:
+        if why == paths.UNREADABLE:
             unseen.append(f"{folder} cannot be listed, so its runs are left out; is it yours?")
 
-    for listing in places.walk(path, skipped):
+    for listing in paths.walk(path, skipped):
         if "run.json" in listing.files:
             found.append(listing.path)
             listing.folders.clear()  # a run holds no runs
@@ -278,7 +278,7 @@ def load_scores(path: Path | str) -> pd.DataFrame:
     left out (`Run.read_scores`). Warns of a run that cannot be read; raises InputError where
     none can.
     """
-    runs, scores = open_scored(places.place(path))
+    runs, scores = open_scored(paths.to_path(path))
     for line in runs.left_out:
         warnings.warn(line, stacklevel=2)
     return scores

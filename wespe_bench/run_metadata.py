@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench.errors import InputError
-from wespe_bench.places import each, place
+from wespe_bench.paths import each, to_path
 from wespe_bench.runs import Plan
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def add_counts(folder: Path, what: str, found: Mapping[str, int]) -> None:
 def _option(name: str, value: Any) -> str:
     """A data set's option as run.json keeps it; folders in full, so that they can be compared."""
     folders = ("input", "reference", "data", "folder", "pairs", "manifest")
-    return str(place(value).absolute()) if name in folders and value else str(value)
+    return str(to_path(value).absolute()) if name in folders and value else str(value)
 
 
 def describe(folder: Path, records: dict[str, Metric]) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def refresh(folder: Path, content: dict[str, Any]) -> tuple[list[dict[str, Any]]
     changed = False
     for path, sha256 in (("path", "sha256"), ("reference", "reference_sha256")):
         named = [row for row in rows if row[path] is not None]
-        hashes = each(provenance.content_if_there, [place(row[path]) for row in named])
+        hashes = each(provenance.content_if_there, [to_path(row[path]) for row in named])
         for row, now in zip(named, hashes, strict=True):
             if now is not None:
                 changed |= now != row[sha256]

@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import foreign, places, registry
+from wespe_bench import foreign, paths, registry
 from wespe_bench.engines import UNUSABLE, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.store import result_of
@@ -73,7 +73,7 @@ def open_worker(context: Context) -> Callable[[Sequence[Item]], list[Outcome]]:
 
 
 def _is_local(item: Item) -> bool:
-    return not places.is_remote(item.folder)
+    return not paths.is_remote(item.folder)
 
 
 def _load(context: Context, name: str) -> Metric:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench import describe, proof, run_metadata
 from wespe_bench.arguments import WorkerOptions, check_jobs
 from wespe_bench.errors import InputError
-from wespe_bench.places import each, place
+from wespe_bench.paths import each, to_path
 from wespe_bench.proof import Kept
 from wespe_bench.registry import is_foreign
 from wespe_bench.runs import Failure, Run, tell
@@ -49,7 +49,7 @@ def score(
     """
     from wespe_bench.run import load_scores
 
-    folder = run.folder if isinstance(run, Run) else place(run)
+    folder = run.folder if isinstance(run, Run) else to_path(run)
     score_runs([folder], metrics, jobs=jobs, shard=shard, quiet=quiet)
     return load_scores(folder)
 
@@ -223,7 +223,7 @@ def _prepare(
         if obstacle or made is None:
             failures.append(Failure(folder, sample, "score", f"{obstacle}; run enhance again"))
             continue
-        path = None if reference is None else place(reference)
+        path = None if reference is None else to_path(reference)
         make = functools.partial(Item, number, sample, folder, path, row["reference_sha256"])
         missing = []
         for name, metric in records.items():
@@ -309,7 +309,7 @@ def main(config: Score) -> int:
     check_jobs(config.jobs)
     if config.verify:
         provenance.forget()
-    opened = open_runs(place(config.runs))
+    opened = open_runs(to_path(config.runs))
     runs = score_runs(
         [run.folder for run in opened.found],
         config.metrics,

@@ -22,17 +22,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import atomic, links, parts, places, provenance, reading
+from wespe_bench import atomic, links, paths, provenance, reading, store_files
 from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: Layout number of everything a run folder holds; a reader refuses a larger one.
-SCHEMA = parts.SCHEMA
+SCHEMA = store_files.SCHEMA
 
 # How the reference was read matters to `wespe_bench.scoring` only.
-_SCORE_COLUMNS = (name for name in parts.COLUMNS["scores"] if name != "reader")
+_SCORE_COLUMNS = (name for name in store_files.COLUMNS["scores"] if name != "reader")
 SCORE_COLUMNS = ("run", "label", "dataset", "revision", "note", *_SCORE_COLUMNS)
 
 
@@ -58,8 +58,8 @@ def append(run: Path, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     folder = run / kind
-    number = max((number for number, _ in parts.numbered(folder)), default=0) + 1
-    data = parts.encode(kind, rows)
+    number = max((number for number, _ in store_files.numbered(folder)), default=0) + 1
+    data = store_files.encode(kind, rows)
     name = f"part-{number:08d}-{provenance.sha256_bytes(data)[:32]}.parquet"
     atomic.write_bytes(folder / name, data)
 
@@ -82,13 +82,13 @@ def load(run: Path, kind: str) -> pd.DataFrame:
     import pyarrow as pa
 
     tables = []
-    for _, path in parts.numbered(run / kind):
+    for _, path in store_files.numbered(run / kind):
         links.check_file(path, run)
-        tables.append(parts.read(path, kind))
-    table = pa.concat_tables(tables) if tables else parts.schema(kind).empty_table()
+        tables.append(store_files.read(path, kind))
+    table = pa.concat_tables(tables) if tables else store_files.schema(kind).empty_table()
     frame: pd.DataFrame = table.to_pandas()
-    frame = frame.drop_duplicates(parts.KEYS[kind], keep="last")
-    return frame.sort_values(parts.KEYS[kind], kind="stable").reset_index(drop=True)
+    frame = frame.drop_duplicates(store_files.KEYS[kind], keep="last")
+    return frame.sort_values(store_files.KEYS[kind], kind="stable").reset_index(drop=True)
 
 
 def check_new(run: Path) -> None:
@@ -99,10 +99,10 @@ def check_new(run: Path) -> None:
     above = next((folder for folder in run.absolute().parents if _is_run(folder)), None)
     if above is not None:
         raise InputError(f"{run} lies inside the run {above}; choose another --out")
-    if not places.is_dir(run):
+    if not paths.is_dir(run):
         return
     links.check_run(run)
-    names = {name for name in places.names(run) if not name.endswith(".tmp")}
+    names = {name for name in paths.names(run) if not name.endswith(".tmp")}
     if names and "samples.parquet" not in names:  # with it: a run whose run.json was lost
         raise InputError(f"{run} is not empty and is no run folder; choose another --out")
 
@@ -113,13 +113,13 @@ def _is_run(folder: Path) -> bool:
 
 def write_samples(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write samples.parquet: sample, path, sha256, reference, reference_sha256."""
-    atomic.write_bytes(run / "samples.parquet", parts.encode("samples", rows))
+    atomic.write_bytes(run / "samples.parquet", store_files.encode("samples", rows))
 
 
 def load_samples(run: Path) -> pd.DataFrame:
     """The run's samples, sorted by id: sample, path, sha256, reference, reference_sha256."""
     try:
-        table = parts.read(run / "samples.parquet", "samples")
+        table = store_files.read(run / "samples.parquet", "samples")
     except FileNotFoundError:
         raise InputError(f"{run}: no samples.parquet, so this is not a run folder") from None
     frame: pd.DataFrame = table.to_pandas()
@@ -149,7 +149,7 @@ def read_run(run: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, TypeError, KeyError):
         raise InputError(f"{path}: damaged; delete it and run the same command again") from None
-    parts.refuse_newer(path, schema)
+    store_files.refuse_newer(path, schema)
     _check_head(path, content)
     return dict(content)
 
@@ -225,7 +225,7 @@ def clear_failures(
     failures: pd.DataFrame, done: Iterable[tuple[str, str, str]]
 ) -> list[dict[str, Any]]:
     """Rows that strike out the failures whose (sample, stage, metric) has now succeeded."""
-    standing = failures.loc[failures["error"] != "", parts.KEYS["failures"]].to_numpy(object)
+    standing = failures.loc[failures["error"] != "", store_files.KEYS["failures"]].to_numpy(object)
     struck = set(done).intersection(map(tuple, standing))
     return [strike(*key) for key in sorted(struck)]
 

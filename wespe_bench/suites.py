@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions, check_jobs
 from wespe_bench.errors import InputError, unknown
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 from wespe_bench.runs import Plan, colours_of, folder_name, tell
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def demo(config: Demo) -> int:
 def report(config: Report) -> int:
     """The verb ``report``."""
 
-    return _write_report(place(config.runs), config.out, config.title, config.common)
+    return _write_report(to_path(config.runs), config.out, config.title, config.common)
 
 
 def run_suite(config: RunSuite) -> int:
@@ -183,7 +183,7 @@ def run_suite(config: RunSuite) -> int:
         [item.label for item in named], "enhancers", "give one another label: LABEL=ENHANCER"
     )
     datasets = _datasets(config, suite)
-    out = place(config.out or Path("runs", config.suite or folder_name(datasets[0][0].name)))
+    out = to_path(config.out or Path("runs", config.suite or folder_name(datasets[0][0].name)))
     plans = [
         Plan(out / folder_name(dataset.name) / item.label, item.label, item.spec, dataset, options)
         for dataset, options in datasets
@@ -266,11 +266,13 @@ def _write_report(runs: Path, out: str | None, title: str | None, common: bool) 
     from wespe_bench.run import print_left_out
 
     write = registry.resolve(registry.REPORT)
-    paths, left_out = write(runs, out=place(out) if out else None, title=title or "", common=common)
-    for path in paths:
+    written, left_out = write(
+        runs, out=to_path(out) if out else None, title=title or "", common=common
+    )
+    for path in written:
         if path.suffix == ".md":
             print(_tables_of(path.read_text("utf-8")))
-    for path in paths:
+    for path in written:
         print(path)
     return print_left_out(left_out)
 

@@ -19,7 +19,7 @@ class Sample:
 
     ``id`` is a relative POSIX path without extension ("iphone/test/0042"); it names the
     photo everywhere and is what pairs an output with its input and its reference. A path may be
-    an address in a store (`wespe_bench.places.place`).
+    an address in a store (`wespe_bench.paths.to_path`).
     """
 
     id: str

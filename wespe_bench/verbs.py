@@ -13,7 +13,7 @@ class Verb:
     called with it, returning the exit code: there, or in "another.module:function", which is
     imported once the options are read. ``resumes``: an interrupted verb goes on from where it
     stopped. ``addresses``: the options that may hold addresses of stores
-    (`wespe_bench.places`), or of the web. ``presets``: a dictionary of the module, from the
+    (`wespe_bench.paths`), or of the web. ``presets``: a dictionary of the module, from the
     names that --preset takes to their settings; its first is the default.
     """
 
@@ -131,17 +131,17 @@ VERBS = {
         ),
     ),
     "data list": Verb(
-        "wespe_bench.data.inventory",
+        "wespe_bench.prepare.inventory",
         "Inventory",
         "the data sets: where they are, how to get them, what the paper used",
     ),
     "data check": Verb(
-        "wespe_bench.data.check",
+        "wespe_bench.prepare.check",
         "Check",
         "a data set's files against what they should be: every fault named",
     ),
     "data split": Verb(
-        "wespe_bench.data.split",
+        "wespe_bench.prepare.split",
         "SplitData",
         "training and test photos drawn by seed -> a manifest to share",
         addresses=(
@@ -150,13 +150,13 @@ VERBS = {
         ),
     ),
     "data pack": Verb(
-        "wespe_bench.data.pack",
+        "wespe_bench.prepare.pack",
         "Pack",
         "a data set -> one memory-mapped block of pixels, for training",
         resumes=True,
     ),
     "data fetch": Verb(
-        "wespe_bench.data.fetch",
+        "wespe_bench.prepare.fetch",
         "Fetch",
         "download and unpack a data set where its terms allow; else say how to get it",
         resumes=True,
@@ -166,13 +166,13 @@ VERBS = {
         ),
     ),
     "data make": Verb(
-        "wespe_bench.data.make",
+        "wespe_bench.prepare.make",
         "Make",
         "a simulated camera over clean photos -> a paired data set",
         resumes=True,
     ),
     "data preview": Verb(
-        "wespe_bench.data.preview",
+        "wespe_bench.prepare.preview",
         "Preview",
         "a contact sheet: what is in a data set, pairs side by side",
         addresses=(
@@ -182,7 +182,7 @@ VERBS = {
         ),
     ),
     "data register": Verb(
-        "wespe_bench.data.register",
+        "wespe_bench.prepare.register",
         "Register",
         "two cameras' photos of the same scenes -> aligned pairs",
         resumes=True,

@@ -36,8 +36,8 @@ from reference_models.tone.train import train as train_tone
 from reference_models.wespe.recipe import PRESETS, TrainWespe
 from reference_models.wespe.train import train as train_wespe
 from wespe_bench import atomic
-from wespe_bench.datasets.camera import Camera, photograph
 from wespe_bench.datasets.folder import find_photos
+from wespe_bench.datasets.simulator import Camera, photograph
 from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb, write_png
 from wespe_bench.metrics.ms_ssim import MS_SSIM

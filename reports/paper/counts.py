@@ -10,10 +10,10 @@ from reports.paper import doubts
 from reports.paper.grid import Column, Entry, Grid
 from reports.paper.printed import TABLE1, TABLE4, TITLE1, TITLE4, Camera
 from reports.text import plain, plural
-from wespe_bench.data import check
 from wespe_bench.datasets import dped, survey
 from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError
+from wespe_bench.prepare import check
 
 _COLUMNS = (
     Column(("photos", "sensor"), "", "Sensor (MP)"),

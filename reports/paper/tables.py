@@ -13,7 +13,7 @@ from reports.paper.choices import Choices, parse_datasets, parse_methods
 from wespe_bench import atomic
 from wespe_bench.arguments import POSITIONAL
 from wespe_bench.errors import InputError, did_you_mean
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,7 @@ def frame(numbers: Iterable[str | int], runs: Path | str, **options: object) -> 
 
 
 def _root(runs: str) -> Path | None:
-    root = place(runs)
+    root = to_path(runs)
     return None if runs == DEFAULT_RUNS and not root.exists() else root
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 from tests.conftest import Command, entry_point
 from tests.faults.drivers import csv
 from tests.faults.injected import injected
-from wespe_bench import parts, store
+from wespe_bench import store, store_files
 
 COUNT = 2000
 
@@ -241,8 +241,8 @@ def title(process: psutil.Process) -> str:
 
 def raw(run: Path, kind: str) -> list[tuple[object, ...]]:
     """Keys of all the rows that were ever written."""
-    tables = [parts.read(path, kind) for _, path in parts.numbered(run / kind)]
-    keys = pa.concat_tables(tables).select(parts.KEYS[kind])
+    tables = [store_files.read(path, kind) for _, path in store_files.numbered(run / kind)]
+    keys = pa.concat_tables(tables).select(store_files.KEYS[kind])
     return list(zip(*(column.to_pylist() for column in keys.columns), strict=True))
 
 

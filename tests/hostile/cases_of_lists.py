@@ -59,7 +59,7 @@ def _run_of_ids(*samples: str) -> Callable[[Path], object]:
     """A run whose samples are called this, as no writer of ours would."""
 
     def make(folder: Path) -> None:
-        from wespe_bench.parts import encode
+        from wespe_bench.store_files import encode
 
         _runs(folder)
         rows = [{"sample": s, "path": "p", "sha256": "0" * 64} for s in samples]

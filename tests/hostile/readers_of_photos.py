@@ -41,7 +41,7 @@ def spoil_png(data: bytes, dice: random.Random, other: bytes) -> bytes:
 def read_archive(folder: Path, data: bytes) -> Any:
     import shutil
 
-    from wespe_bench.data.archives import unpack
+    from wespe_bench.prepare.archives import unpack
 
     path = kept(folder, "x.zip", data)
     before = sorted(entry.name for entry in folder.iterdir())

@@ -84,7 +84,7 @@ def _read_curves(folder: Path, data: bytes) -> Any:
 
 
 def _read_lock(folder: Path, data: bytes) -> Any:
-    from wespe_bench.data import fetch
+    from wespe_bench.prepare import fetch
 
     return len(fetch.read_lock(kept(folder, "fetch.lock.json", data)))
 
@@ -109,7 +109,7 @@ def _read_journal(folder: Path, data: bytes) -> Any:
 
 
 def _read_rows(folder: Path, data: bytes) -> Any:
-    from wespe_bench.data.journal import Journal
+    from wespe_bench.journal import Journal
 
     kept(folder, "part-00000001.jsonl", data)
     return _some(Journal(folder).rows())

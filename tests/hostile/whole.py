@@ -236,7 +236,7 @@ def heads() -> list[bytes]:
 
 
 def parts() -> list[bytes]:
-    from wespe_bench.parts import encode
+    from wespe_bench.store_files import encode
 
     rows = [
         {"sample": f"s{n}", "metric": "psnr", "metric_version": "1", "value": 20.0 + n}

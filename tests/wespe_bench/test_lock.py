@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from wespe_bench import load_dataset, lock
-from wespe_bench.data.pack import pack
-from wespe_bench.data.register import Settings, register_pairs
 from wespe_bench.datasets.packed import Packed
 from wespe_bench.errors import InputError
 from wespe_bench.images import write_png
+from wespe_bench.prepare.pack import pack
+from wespe_bench.prepare.register import Settings, register_pairs
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.wespe_bench.datasets import trees
+from tests.wespe_bench.preparesets import trees
 from wespe_bench import load_dataset, provenance, reading
 from wespe_bench.cli import call
-from wespe_bench.data import fetch
-from wespe_bench.data.make import make
 from wespe_bench.datasets import headers, locations, manifest, packed
-from wespe_bench.datasets.camera import Camera
+from wespe_bench.datasets.simulator import Camera
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
+from wespe_bench.prepare import fetch
+from wespe_bench.prepare.make import make
 from wespe_bench.store import read_run
 
 DEEP = "[" * 200_000

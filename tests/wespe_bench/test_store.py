@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wespe_bench import parts, store
+from wespe_bench import store, store_files
 from wespe_bench.errors import InputError
 
 
@@ -88,7 +88,7 @@ def test_ids_that_leave_the_folder_are_refused(tmp_path: Path, sample: str) -> N
 
 
 def test_part_of_a_newer_version(tmp_path: Path) -> None:
-    schema = parts.schema("scores").with_metadata({"wespe_bench.schema": "99"})
+    schema = store_files.schema("scores").with_metadata({"wespe_bench.schema": "99"})
     (tmp_path / "scores").mkdir()
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([row()], schema=schema), sink)

@@ -1,7 +1,7 @@
 """Clean photos, distorted by known amounts: what a model without human scores learns from.
 
 Seven kinds, five levels each, mild to strong; the last is the simulated phone camera of
-`wespe_bench.datasets.camera`. Where Pillow was built without JPEG 2000 that kind is left out,
+`wespe_bench.datasets.simulator`. Where Pillow was built without JPEG 2000 that kind is left out,
 and the model's card says so.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, features
 
 from wespe_bench.cornia.measures import SMALLEST
-from wespe_bench.datasets.camera import Camera, from_linear, photograph, to_linear
+from wespe_bench.datasets.simulator import Camera, from_linear, photograph, to_linear
 from wespe_bench.errors import InputError, unknown
 from wespe_bench.images import quantize, read_rgb
 

@@ -1,116 +1,64 @@
-"""A simulated phone camera: what it does to a good photo, documented and seeded.
+"""Anyone's camera: a folder of photos, nested or not, split by seed where a split is wanted.
 
-The photo, taken as the scene, passes in this order through
+    --dataset camera:FOLDER             all of them
+    --dataset camera:FOLDER?split=test  a tenth, drawn by seed
 
-1. linear light (the sRGB curve undone);
-2. exposure error and white-balance error (a gain per channel);
-3. lens blur (Gaussian) and loss of resolution (down- and up-sampling);
-4. shot noise (variance proportional to light) and read noise (constant variance);
-5. the sRGB curve, clipping, a contrast curve;
-6. a sharpening halo (unsharp mask), as phones add;
-7. JPEG.
-
-One camera has fixed faults (its exposure, its white balance, its blur), which an enhancer
-can learn, and each shot deviates a little from them. All of it follows from the settings,
-the seed and the photo's id. It imitates no particular phone: tables and pages call it
-simulated.
+A line ``pixel8 = "/photos/pixel8"`` in wespe-data.toml gives the folder a name, and from then
+on ``--dataset pixel8`` is the same. Shots taken within seconds of each other stay on one side;
+``group=folder`` keeps each folder's photos together, ``group=none`` each photo alone.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-from dataclasses import asdict, dataclass
+from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from wespe_bench.datasets import survey as surveys
+from wespe_bench.datasets.locations import named
+from wespe_bench.datasets.source import Source
+from wespe_bench.datasets.survey import CAPTURE, FOLDER, Part, Survey, one_of
+from wespe_bench.errors import InputError
 
-from wespe_bench.images import check_rgb, quantize
+#: Photos with a shorter side than this (pixels) are too small for every metric here.
+SMALLEST = 100
 
-#: Changes whenever the same settings, seed and photo would give other bytes.
-VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Camera:
-    """The settings of one simulated camera."""
-
-    exposure_stops: float = -0.8  #: mean exposure error, in stops
-    exposure_jitter: float = 0.2  #: its standard deviation from shot to shot, in stops
-    white_balance: tuple[float, float, float] = (
-        0.90,
-        1.0,
-        1.14,
-    )  #: gain of R, G, B in linear light
-    white_balance_jitter: float = 0.03  #: standard deviation of each gain, relative
-    blur: float = 0.7  #: sigma of the lens blur, in pixels
-    resolution: float = 0.75  #: the sensor's share of the photo's width
-    shot_noise: float = 0.001  #: variance of the noise at full light, linear light squared
-    read_noise: float = 0.0025  #: standard deviation of the noise in the dark, linear light
-    contrast: float = 0.12  #: weight of an S-curve mixed into the tone curve
-    halo: float = 0.6  #: amount of the sharpening mask (radius 1.5 px)
-    jpeg_quality: int = 85
-    seed: int = 0
-
-    def describe(self) -> str:
-        """Name, version and every setting, for provenance."""
-        return f"simulated camera v{VERSION} {asdict(self)}"
+_GROUPS = {"capture": CAPTURE, "folder": FOLDER, "none": ""}
 
 
-def photograph(scene: np.ndarray, sample_id: str, camera: Camera | None = None) -> bytes:
-    """The JPEG file this camera writes of ``scene``, uint8 (H, W, 3) sRGB; same size.
-
-    The same scene, id and camera give the same bytes with the same JPEG encoder. Raises
-    ValueError when ``scene`` is not uint8 (H, W, 3).
-    """
-    from scipy.ndimage import gaussian_filter
-
-    check_rgb(scene, "scene")
-    camera = camera or Camera()
-    key = hashlib.sha256(f"{VERSION}:{camera.seed}:{sample_id}".encode()).digest()
-    rng = np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
-    light = to_linear(scene)
-    stops = camera.exposure_stops + camera.exposure_jitter * rng.standard_normal()
-    gains = np.array(camera.white_balance) * (
-        1 + camera.white_balance_jitter * rng.standard_normal(3)
-    )
-    light = light * (2.0**stops * gains)
-    light = gaussian_filter(light, (camera.blur, camera.blur, 0), mode="nearest")
-    light = _resample(light, camera.resolution)
-    variance = camera.shot_noise * light + camera.read_noise**2
-    light += np.sqrt(np.maximum(variance, 0)) * rng.standard_normal(light.shape)
-    tone = from_linear(light)
-    tone += camera.contrast * (tone * tone * (3 - 2 * tone) - tone)
-    tone += camera.halo * (tone - gaussian_filter(tone, (1.5, 1.5, 0), mode="nearest"))
-    buffer = io.BytesIO()
-    Image.fromarray(quantize(tone)).save(
-        buffer, format="JPEG", quality=camera.jpeg_quality, subsampling="4:2:0"
-    )
-    return buffer.getvalue()
+def survey(
+    name: str, folder: str = "", *, data: Path | str | None = None, group: str = "capture"
+) -> Survey:
+    """One part, the folder; ``group`` is capture, folder or none. Raises InputError."""
+    root, parts = check_parts(name, folder, data, group=group)
+    own = parts[0].label
+    return Survey(own if own != name else root.resolve().name or name, root, parts)
 
 
-def to_linear(image: np.ndarray) -> np.ndarray:
-    """uint8 sRGB -> linear light on [0, 1], float64 (IEC 61966-2-1)."""
-    tone = np.arange(256) / 255
-    table = np.where(tone <= 0.04045, tone / 12.92, ((tone + 0.055) / 1.055) ** 2.4)
-    return np.asarray(table[image])
+def check_parts(
+    name: str, argument: str, data: Path | str | None, *, group: str = "capture"
+) -> tuple[Path, tuple[Part, ...]]:
+    """The root, and the folder as the one part. Raises InputError."""
+    one_of("group", group, _GROUPS)
+    root, own = find(argument, data)
+    return root, (Part(own or name, root, group=_GROUPS[group], smallest=SMALLEST),)
 
 
-def from_linear(light: np.ndarray) -> np.ndarray:
-    """Linear light, clipped to [0, 1] -> sRGB on [0, 1], float64."""
-    light = np.clip(light, 0, 1)
-    return np.asarray(
-        np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    )
+def find(folder: str, data: Path | str | None) -> tuple[Path, str]:
+    """A folder, with the name that wespe-data.toml gives it if ``folder`` is such a name."""
+    if not folder:
+        raise InputError("camera: which folder? camera:FOLDER, or a name of wespe-data.toml")
+    own = named(data)
+    if folder in own:
+        if not own[folder].is_dir():
+            raise InputError(f"wespe-data.toml says that {folder} is in {own[folder]}, no folder")
+        return own[folder], folder
+    return surveys.folder_of("camera", folder), ""
 
 
-def _resample(light: np.ndarray, share: float) -> np.ndarray:
-    """Down to ``share`` of the size and back, as a sensor with fewer pixels would see it."""
-    height, width = light.shape[:2]
-    small = (max(1, round(width * share)), max(1, round(height * share)))
-    planes = []
-    for channel in range(3):
-        plane = Image.fromarray(light[..., channel].astype(np.float32))
-        down = plane.resize(small, Image.Resampling.BOX)
-        planes.append(np.asarray(down.resize((width, height), Image.Resampling.BICUBIC)))
-    return np.stack(planes, axis=-1).astype(np.float64)
+SOURCE = Source(
+    name="camera",
+    title="Any camera's photos",
+    summary="Any camera's photos: camera:FOLDER, or a name that wespe-data.toml gives a folder.",
+    survey=survey,
+    check_parts=check_parts,
+    get="name the folder, camera:FOLDER, or add a line to wespe-data.toml: mine = '/my/photos'",
+)

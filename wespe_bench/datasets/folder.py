@@ -19,7 +19,7 @@ from wespe_bench import provenance
 from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError
 from wespe_bench.images import EXTENSIONS
-from wespe_bench.places import is_dir, is_file, place
+from wespe_bench.paths import is_dir, is_file, to_path
 from wespe_bench.types import Dataset, Sample
 
 #: What tells photos from references by the ends of their names, where a verb has it.
@@ -41,13 +41,13 @@ def load(
     a photo too. Raises InputError when a folder is missing or holds no photo, when two files share
     an id, and when a photo lacks its reference.
     """
-    folder = place(input)
+    folder = to_path(input)
     if is_file(folder):
         return _one_photo(folder, reference, input_suffix, name, note)
     listed = _look(folder, input_suffix)
     references: dict[str, Path] = {}
     if reference is not None:
-        pairs = place(reference)
+        pairs = to_path(reference)
         if folder.resolve() == pairs.resolve():
             if input_suffix == reference_suffix:
                 raise InputError(
@@ -77,7 +77,7 @@ def _one_photo(
     id_ = id_.removesuffix(composed(suffix)) or id_
     references: dict[str, Path] = {}
     if reference is not None:
-        pairs = place(reference)
+        pairs = to_path(reference)
         references = {id_: pairs} if is_file(pairs) else find_photos(pairs)
         if id_ not in references:
             raise InputError(f"{photo} has no reference of its name in {pairs}; name the file")
@@ -186,7 +186,7 @@ def _look(folder: Path, suffix: str = "", within: Path | None = None) -> _Listin
                 f"{found[same]} and {thing.path} have one id, {id_!r}{how}; rename or remove one "
                 "of them"
             )
-        found[id_] = place(thing.path)
+        found[id_] = to_path(thing.path)
     _check_nested(found)
     if not found:
         wanted = f" ending in {suffix!r}" if suffix else ""

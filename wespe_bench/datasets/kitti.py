@@ -19,7 +19,7 @@ from wespe_bench.datasets.locations import locate, wrong_layout
 from wespe_bench.datasets.source import Counts, Source
 from wespe_bench.datasets.survey import Part, Survey, one_of
 from wespe_bench.errors import InputError
-from wespe_bench.places import OUTSIDE, UNREADABLE, walk
+from wespe_bench.paths import OUTSIDE, UNREADABLE, walk
 
 KINDS = ("extract", "sync", "object")
 CAMERAS = ("image_02", "image_03")

@@ -1,7 +1,7 @@
 """Real photos that are on every machine already, with a simulated camera for the "phone" side.
 
 scikit-image and scikit-learn ship photos inside their wheels. They are the references; the
-inputs are what `wespe_bench.datasets.camera` makes of them, written once below
+inputs are what `wespe_bench.datasets.simulator` makes of them, written once below
 ``$WESPE_DATA`` (default ``data/``). The photos are split by name: nothing that is ever
 fitted or trained on packaged photos may see the test half.
 """
@@ -13,7 +13,7 @@ import importlib.util
 from pathlib import Path
 
 from wespe_bench import atomic, provenance
-from wespe_bench.datasets.camera import VERSION, Camera, photograph
+from wespe_bench.datasets.simulator import VERSION, Camera, photograph
 from wespe_bench.datasets.tree import MARKER
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png

@@ -17,7 +17,7 @@ from wespe_bench.datasets import captures, halved, manifest, splits
 from wespe_bench.datasets.folder import find_photos, natural_key, some
 from wespe_bench.datasets.splits import Photo
 from wespe_bench.errors import InputError, did_you_mean
-from wespe_bench.places import is_dir, place
+from wespe_bench.paths import is_dir, to_path
 from wespe_bench.types import Dataset, Sample
 
 
@@ -163,7 +163,7 @@ def load(
     if manifest_file:
         if seed not in (0, "0", "") or train or test:
             raise InputError("a manifest says what the split is; leave out seed, train and test")
-        pinned = manifest.read(place(manifest_file))
+        pinned = manifest.read(to_path(manifest_file))
         listed = photos(survey, {row.id for row in pinned.rows})
         chosen: Sequence[Photo] = manifest.choose(pinned, listed, split, survey.root)
         by = f"split by {Path(manifest_file).name}"
@@ -234,7 +234,7 @@ def no_argument(name: str, argument: str) -> None:
 
 def folder_of(name: str, argument: str) -> Path:
     """The folder in ``NAME:FOLDER``. Raises InputError when there is none."""
-    folder = place(argument).expanduser()
+    folder = to_path(argument).expanduser()
     if not is_dir(folder):
         raise InputError(f"{name}: no such folder: {folder}")
     return folder

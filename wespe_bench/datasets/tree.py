@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wespe_bench import places
+from wespe_bench import paths
 from wespe_bench.images import EXTENSIONS, HEIC_EXTENSIONS
 
 #: A folder that holds a file of this name is not looked into for photos.
@@ -26,7 +26,7 @@ PHOTO = "photo"
 OTHER = "not a photo by its name"
 HIDDEN = "hidden"
 OURS = "a folder of wespe-bench's own"
-AGAIN, OUTSIDE, UNREADABLE = places.AGAIN, places.OUTSIDE, places.UNREADABLE
+AGAIN, OUTSIDE, UNREADABLE = paths.AGAIN, paths.OUTSIDE, paths.UNREADABLE
 DANGLING = "link to nothing"
 LINKED = "linked from outside of the data set"
 SPECIAL = "neither file nor folder"
@@ -61,11 +61,11 @@ def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found
     """
     folder = Path(folder) if isinstance(folder, str) else folder
     within = Path(within) if isinstance(within, str) else within or folder
-    remote = places.is_remote(folder)
+    remote = paths.is_remote(folder)
     root = "" if remote else os.path.realpath(within)
     start = str(folder)
     skipped: list[Found] = []
-    for listing in places.walk(
+    for listing in paths.walk(
         folder, lambda path, why: skipped.append(Found(why, str(path))), within=within
     ):
         yield from skipped
@@ -120,7 +120,7 @@ def _file(folder: str, name: str, prefix: str, linked: bool, root: str) -> Found
         # A link to a device is as endless as the device.
         nothing = linked and not os.path.exists(path)  # noqa: PTH110
         return Found(DANGLING if nothing else SPECIAL, path, id_)
-    outside = linked and not places.inside(os.path.realpath(path), root)
+    outside = linked and not paths.inside(os.path.realpath(path), root)
     return Found(PHOTO if usable(id_) else UNUSABLE, path, id_, outside)
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from wespe_bench import load_dataset
-from wespe_bench.data.pack import pack
 from wespe_bench.datasets.packed import Packed
 from wespe_bench.errors import InputError
 from wespe_bench.images import write_png
+from wespe_bench.prepare.pack import pack
 
 photo = hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
 

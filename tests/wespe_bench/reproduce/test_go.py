@@ -14,7 +14,7 @@ import pytest
 
 import wespe_bench
 from tests.conftest import Command, entry_point
-from tests.wespe_bench.datasets import trees
+from tests.wespe_bench.preparesets import trees
 from wespe_bench.reproduce import child
 
 #: Trainings of seconds.

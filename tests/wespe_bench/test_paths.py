@@ -14,10 +14,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.conftest import Command, entry_point
-from wespe_bench import load_scores, places, provenance, store
+from wespe_bench import load_scores, paths, provenance, store
 from wespe_bench.cli import main
 from wespe_bench.errors import InputError
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 
 METRICS = ["--metrics", "psnr", "bpp", "--jobs", "0"]
 
@@ -51,10 +51,10 @@ def bucket(
     monkeypatch.chdir(tmp_path)
     name = f"lab-{tmp_path.name.replace('_', '-').lower()}"[:60].rstrip("-")
     s3fs.S3FileSystem().mkdir(name)
-    root = place(f"s3://{name}")
+    root = to_path(f"s3://{name}")
     for side, folder in (("photos", photos), ("truth", references)):
         for photo in folder.iterdir():
-            places.write_bytes(root / side / photo.name, photo.read_bytes())
+            paths.write_bytes(root / side / photo.name, photo.read_bytes())
     return f"s3://{name}"
 
 
@@ -83,10 +83,10 @@ def test_all_in_a_store_gives_the_rows_of_files(
     capsys.readouterr()
     assert main(run_verb(bucket, f"{bucket}/runs")) == 0
     assert "0 results new, 12 there already; 0 scored" in capsys.readouterr().out
-    tables = [
-        [line for line in place(f"{root}/report.md").read_text("utf-8").splitlines() if "|" in line]
-        for root in (f"{bucket}/runs", "here")
+    reports = [
+        to_path(f"{root}/report.md").read_text("utf-8") for root in (f"{bucket}/runs", "here")
     ]
+    tables = [[line for line in report.splitlines() if "|" in line] for report in reports]
     assert tables[0] == tables[1] and any("clahe" in line for line in tables[0])
 
 
@@ -98,7 +98,7 @@ def test_what_reads_runs_reads_them_there(bucket: str, tmp_path: Path, capsys: A
     assert "clahe against identity" in capsys.readouterr().out
     assert (tmp_path / "compare-clahe-identity.png").exists()
     assert main(["leaderboard", "--runs", runs]) == 0
-    assert place(f"{runs}/leaderboard/leaderboard.html").is_file()
+    assert to_path(f"{runs}/leaderboard/leaderboard.html").is_file()
     assert main(["tables", "2", "--runs", runs]) == 0
     assert main(["figures", runs, "--out", str(tmp_path / "figures")]) == 0
     assert list((tmp_path / "figures").rglob("*.png"))
@@ -115,12 +115,12 @@ def test_shards_and_changed_objects(bucket: str, photos: Path, tmp_path: Path, c
     for shard in ("1/2", "2/2"):
         assert main(run_verb(bucket, out, "--shard", shard)) == 0
     assert len(load_scores(out)) == 2 * 6 * 2
-    changed = place(f"{bucket}/photos/img3.png")
-    places.write_bytes(changed, (photos / "img4.png").read_bytes())
+    changed = to_path(f"{bucket}/photos/img3.png")
+    paths.write_bytes(changed, (photos / "img4.png").read_bytes())
     capsys.readouterr()
     assert main(run_verb(bucket, out)) == 0
     assert "2 results new, 10 there already; 2 scored" in capsys.readouterr().out
-    places.write_bytes(changed, b"no photo")
+    paths.write_bytes(changed, b"no photo")
     assert main(run_verb(bucket, out)) == 3
     assert f"{changed}: not a photo" in capsys.readouterr().err
 
@@ -139,8 +139,8 @@ def test_killed_and_resumed_in_a_store(bucket: str, tmp_path: Path, verb: Comman
     work = ["enhance", "slow.py:enhance", "--input", f"{bucket}/photos", "--jobs", "2", "--out"]
     assert verb(*work, "here").returncode == 0
     process = subprocess.Popen([*entry_point(), *work, f"{bucket}/run"], cwd=tmp_path)
-    images = place(f"{bucket}/run/images")
-    while not (images.is_dir() and places.names(images)):
+    images = to_path(f"{bucket}/run/images")
+    while not (images.is_dir() and paths.names(images)):
         assert process.poll() is None
         time.sleep(0.02)
     process.kill()
@@ -149,7 +149,8 @@ def test_killed_and_resumed_in_a_store(bucket: str, tmp_path: Path, verb: Comman
     assert result.returncode == 0, result.stderr
     columns = ["sample", "input_sha256", "image_sha256"]
     there, here = (
-        store.load(run, "enhanced")[columns] for run in (place(f"{bucket}/run"), tmp_path / "here")
+        store.load(run, "enhanced")[columns]
+        for run in (to_path(f"{bucket}/run"), tmp_path / "here")
     )
     assert there.equals(here)
     assert len(there) == 6
@@ -159,7 +160,7 @@ def test_a_manifest_and_a_camera_in_a_store(bucket: str, photos: Path, capsys: A
     split = ["data", "split", f"camera:{bucket}/photos", "--test", "2", "--out"]
     assert main([*split, f"{bucket}/split.json"]) == 0
     assert main(["data", "split", f"camera:{photos}", "--test", "2", "--out", "split.json"]) == 0
-    assert place(f"{bucket}/split.json").read_bytes() == Path("split.json").read_bytes()
+    assert to_path(f"{bucket}/split.json").read_bytes() == Path("split.json").read_bytes()
     assert not Path("s3:").exists()
     spec = f"camera:{bucket}/photos?split=test&manifest={bucket}/split.json"
     assert main(["enhance", "identity", "--dataset", spec, "--jobs", "0", "--out", "run"]) == 0
@@ -170,12 +171,12 @@ def test_what_lies_in_a_store_besides_photos(bucket: str, capsys: Any) -> None:
     import s3fs
 
     fs = s3fs.S3FileSystem()
-    root = place(f"{bucket}/odd")
-    png = place(f"{bucket}/photos/img1.png").read_bytes()
+    root = to_path(f"{bucket}/odd")
+    png = to_path(f"{bucket}/photos/img1.png").read_bytes()
     for name in ("a#1?.png", "deep/er/b.png", ".hidden/x.png", ".y.png", "note.txt"):
-        places.write_bytes(root / name, png)
-    places.write_bytes(root / "done" / "run.json", b"{}")
-    places.write_bytes(root / "done" / "images" / "c.png", png)
+        paths.write_bytes(root / name, png)
+    paths.write_bytes(root / "done" / "run.json", b"{}")
+    paths.write_bytes(root / "done" / "images" / "c.png", png)
     assert main(["enhance", "identity", "--input", str(root), "--jobs", "0", "--out", "run"]) == 0
     assert list(store.load(Path("run"), "enhanced")["sample"]) == ["a#1?", "deep/er/b"]
     assert main(["enhance", "identity", "--input", f"{bucket}/none", "--jobs", "0"]) == 2
@@ -265,14 +266,14 @@ def test_a_part_that_cannot_be_had_is_not_called_damaged(
 ) -> None:
     assert main(run_verb(bucket, f"{bucket}/runs")) == 0
     capsys.readouterr()
-    real = places.read_bytes
+    real = paths.read_bytes
 
     def refused(path: Path) -> bytes:
         if path.suffix == ".parquet":
             raise PermissionError(13, "the store refuses it", str(path))
         return real(path)
 
-    monkeypatch.setattr(places, "read_bytes", refused)
+    monkeypatch.setattr(paths, "read_bytes", refused)
     assert main(["export", "scores", f"{bucket}/runs", "--out", "x.csv"]) == 2
     told = capsys.readouterr().err
     assert "cannot be read (the store refuses it); run again once it can" in told
@@ -284,20 +285,20 @@ def test_an_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(InputError, match=r"^gs://bucket/photos: needs uv sync --extra gs"):
-        place("gs://bucket/photos")
+        to_path("gs://bucket/photos")
 
 
 def test_hashes_are_kept_by_the_stores_version(bucket: str, monkeypatch: Any) -> None:
-    path = place(f"{bucket}/photos/img1.png")
+    path = to_path(f"{bucket}/photos/img1.png")
     first = provenance.sha256_file(path)
 
     def read(_: Path) -> bytes:
         raise AssertionError("fetched again")
 
     with monkeypatch.context() as context:
-        context.setattr(places, "read_bytes", read)
+        context.setattr(paths, "read_bytes", read)
         assert provenance.sha256_file(path) == first
-    places.write_bytes(path, path.read_bytes()[:-1] + b"!")
+    paths.write_bytes(path, path.read_bytes()[:-1] + b"!")
     assert provenance.sha256_file(path) != first
 
 

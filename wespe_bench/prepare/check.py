@@ -12,11 +12,11 @@ from pathlib import Path
 
 from wespe_bench import atomic, provenance
 from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
-from wespe_bench.data import faults as kinds
-from wespe_bench.data.faults import Fault, Place
 from wespe_bench.datasets.survey import Part
 from wespe_bench.errors import InputError
 from wespe_bench.images import EXTENSIONS
+from wespe_bench.prepare import faults as kinds
+from wespe_bench.prepare.faults import Fault, Place
 from wespe_bench.runs import escape_csv_formula
 
 _COLUMNS = ("what", "part", "kind", "path", "detail")
@@ -183,21 +183,21 @@ def _counts(report: Report) -> Iterator[Fault]:
 def _decode(name: str, report: Report, jobs: int) -> None:
     """Add what only pixels tell."""
     from wespe_bench import progress
-    from wespe_bench.data import pixels, sides
+    from wespe_bench.prepare import check_pixels, check_sides
 
     total = sum(len(place.sizes) for place in report.places)
     with progress.bar(total, "decode") as bar:
-        looks, broken = pixels.decode(report.places, jobs, bar.update)
+        looks, broken = check_pixels.decode(report.places, jobs, bar.update)
     for place in report.places:
         for path in place.paths():
             if path in broken:
                 report.faults.append(Fault(place.label, kinds.UNREADABLE, path, broken[path]))
-    split = sides.of(name, report.places)
+    split = check_sides.of(name, report.places)
     if split.reason:
         report.unlooked.append(f"likeness between training and test: {split.reason}")
     told_already = {fault.path for fault in report.faults if fault.kind == kinds.LEAK}
     for label, train, test in split.pairs:
-        for photo, other, bits in pixels.alike(train, test, looks):
+        for photo, other, bits in check_pixels.alike(train, test, looks):
             if str(photo) in told_already:
                 continue
             found_text = f"looks like {other}; {bits} of 64 bits differ"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import ids, parquet, places, provenance, reading
+from wespe_bench import ids, parquet, paths, provenance, reading
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def refuse_newer(path: Path, layout: int) -> None:
 def numbered(folder: Path) -> list[tuple[int, Path]]:
     """Numbered parts in the order in which they count."""
     try:
-        names = places.names(folder)
+        names = paths.names(folder)
     except FileNotFoundError:
         return []
     found = [(m, name) for name in names if (m := _PART.fullmatch(name))]

@@ -23,7 +23,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from wespe_bench.datasets.homography import (
+from wespe_bench.images import check_rgb, luma
+from wespe_bench.prepare.homography import (
     Unregistered,
     check_plausible,
     fitted,
@@ -32,7 +33,6 @@ from wespe_bench.datasets.homography import (
     through,
     valid_box,
 )
-from wespe_bench.images import check_rgb, luma
 
 #: Pixels in the photos that features are looked for in.
 COARSE_PIXELS = 700_000

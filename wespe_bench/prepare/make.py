@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench import reading
 from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
-from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.ids import check_id
+from wespe_bench.journal import Journal, refuse_inside, refuse_other, work_through
 from wespe_bench.lock import held
 from wespe_bench.runs import Failure, folder_name, tell
 
 if TYPE_CHECKING:
-    from wespe_bench.datasets.camera import Camera
+    from wespe_bench.datasets.simulator import Camera
     from wespe_bench.types import Dataset
 
 #: Layout number of manifest.json.
@@ -36,7 +36,7 @@ class Make(DataOptions, JobOptions):
     """Photograph clean photos with a simulated camera: pairs to train and test with.
 
     Writes input/ (the camera's JPEGs), reference/ (the clean photos as PNGs) and
-    manifest.json. The settings left out here are the camera's own (wespe_bench.datasets.camera).
+    manifest.json. The settings left out here are the camera's own (wespe_bench.datasets.simulator).
 
     Example:
       wespe-bench data make --input clean/ --out pairs/ --seed 1
@@ -220,7 +220,7 @@ def _stands(row: dict[str, Any], item: Item, source: str) -> bool:
 def open_worker(camera: Camera) -> Callable[[Sequence[Item]], list[Outcome]]:
     """In each worker: take the photos with ``camera``."""
     from wespe_bench import atomic, images, provenance
-    from wespe_bench.datasets.camera import photograph
+    from wespe_bench.datasets.simulator import photograph
 
     def one(item: Item) -> Outcome:
         try:
@@ -253,7 +253,7 @@ def camera_of(config: Make) -> Camera:
     import math
     from dataclasses import replace
 
-    from wespe_bench.datasets.camera import Camera
+    from wespe_bench.datasets.simulator import Camera
 
     ranges = {
         "exposure_stops": (-10.0, 10.0),

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from wespe_bench.data.journal import check_room, make_folder
 from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.journal import check_room, make_folder
 
 #: Photos hardly compress; above this many bytes for one, an archive is a bomb.
 MAX_RATIO = 50

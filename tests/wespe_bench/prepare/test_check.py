@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Command
-from tests.wespe_bench.data.test_inventory import one_line
-from tests.wespe_bench.datasets import trees
+from tests.wespe_bench.prepare.test_inventory import one_line
+from tests.wespe_bench.preparesets import trees
 from wespe_bench.cli import call
-from wespe_bench.data import faults as kinds
-from wespe_bench.data import pixels
-from wespe_bench.data.check import check
-from wespe_bench.data.faults import Fault
 from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError
+from wespe_bench.prepare import faults as kinds
+from wespe_bench.prepare import pixels
+from wespe_bench.prepare.check import check
+from wespe_bench.prepare.faults import Fault
 
 
 def told(found: Sequence[Fault], root: Path) -> set[tuple[str, str, str]]:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import Command
-from wespe_bench.data import archives
-from wespe_bench.data.archives import unpack
 from wespe_bench.errors import InputError
 from wespe_bench.images import encode_png
+from wespe_bench.prepare import archives
+from wespe_bench.prepare.archives import unpack
 
 PHOTO = encode_png(np.zeros((8, 8, 3), np.uint8))
 

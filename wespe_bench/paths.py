@@ -47,7 +47,7 @@ _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _Result = TypeVar("_Result")
 
 
-def place(where: Path | str) -> Path:
+def to_path(where: Path | str) -> Path:
     """A path, or an address such as ``s3://bucket/photos``, as an object with a path's methods.
 
     A leading ``~`` is the user's home, unless a file here is called so.
@@ -55,9 +55,9 @@ def place(where: Path | str) -> Path:
     Raises InputError for other addresses, one without a bucket, and where the store's extra is
     not installed.
 
-    >>> place("runs/demo").name
+    >>> to_path("runs/demo").name
     'demo'
-    >>> place("ftp://host/photos")
+    >>> to_path("ftp://host/photos")
     Traceback (most recent call last):
     wespe_bench.errors.InputError: ftp://...: no store; known: s3://, gs://, hf://; else give a path
     """

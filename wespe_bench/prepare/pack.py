@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wespe_bench import lock
 from wespe_bench.arguments import JobOptions, PhotoOptions, check_jobs, check_out
-from wespe_bench.data.block import believed, open_worker
-from wespe_bench.data.journal import (
+from wespe_bench.errors import InputError
+from wespe_bench.journal import (
     Journal,
     make_folder,
     refuse_inside,
     refuse_other,
     work_through,
 )
-from wespe_bench.data.layout import Layout, allocate, lay_out
-from wespe_bench.errors import InputError
+from wespe_bench.prepare.pack_layout import Layout, allocate, lay_out
+from wespe_bench.prepare.pack_pixels import believed, open_worker
 from wespe_bench.runs import Failure, folder_name, tell
 
 if TYPE_CHECKING:

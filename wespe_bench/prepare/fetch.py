@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 from wespe_bench import atomic, provenance, reading
 from wespe_bench.arguments import DataOptions
-from wespe_bench.data.archives import Refused, is_archive, stem, unpack
-from wespe_bench.data.journal import make_folder
-from wespe_bench.data.sources import ARCHIVES, Archive
 from wespe_bench.datasets.source import Source, sources
 from wespe_bench.downloads import Resuming, file_name, unreachable
 from wespe_bench.errors import InputError, unknown
+from wespe_bench.journal import make_folder
+from wespe_bench.prepare.archives import Refused, is_archive, stem, unpack
+from wespe_bench.prepare.sources import ARCHIVES, Archive
 
 #: Where hashes are kept, in the folder where data sets live.
 LOCK = "fetch.lock.json"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wespe_bench.arguments import DataOptions
 from wespe_bench.errors import InputError
-from wespe_bench.places import place
+from wespe_bench.paths import to_path
 
 if TYPE_CHECKING:
     from wespe_bench.datasets.survey import Survey
@@ -53,7 +53,7 @@ def main(config: SplitData) -> int:
         provenance.forget()
     survey = _survey(config.dataset, config.data)
     split = divided(survey, config.seed, config.train, config.test)
-    out = place(config.out or f"{folder_name(survey.name)}-{config.seed}.json")
+    out = to_path(config.out or f"{folder_name(survey.name)}-{config.seed}.json")
     if out.exists() and not config.force:
         raise InputError(f"{out} is there already; --force replaces it, --out names another")
     try:

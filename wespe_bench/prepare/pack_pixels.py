@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from wespe_bench.data.layout import Item, Layout
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.prepare.pack_layout import Item, Layout
 
 # The pixel files were there when the work began: gone, they are gone for every photo.
 _FATAL = FATAL | {errno.ENOENT}

@@ -10,11 +10,11 @@ import pytest
 
 from tests.conftest import Command
 from wespe_bench import load_dataset
-from wespe_bench.data.journal import Journal
-from wespe_bench.data.make import make
-from wespe_bench.datasets.camera import Camera, photograph
+from wespe_bench.datasets.simulator import Camera, photograph
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
+from wespe_bench.journal import Journal
+from wespe_bench.prepare.make import make
 from wespe_bench.provenance import sha256_bytes
 
 
@@ -60,7 +60,7 @@ def test_resumed_and_kept_up_to_date(photos: Path, tmp_path: Path) -> None:
     rows = json.loads((out / "manifest.json").read_text())["samples"]
     (out / "manifest.json").unlink()
     from wespe_bench import provenance
-    from wespe_bench.data.journal import Journal
+    from wespe_bench.journal import Journal
 
     key = provenance.sha256_bytes(camera.describe().encode())[:12]
     Journal(out / f"journal-{key}").add(rows[:4])
@@ -79,7 +79,7 @@ def test_resumed_and_kept_up_to_date(photos: Path, tmp_path: Path) -> None:
 
 
 def test_less_noise_is_less_noise(photos: Path, tmp_path: Path) -> None:
-    from wespe_bench.data.make import Make, camera_of
+    from wespe_bench.prepare.make import Make, camera_of
 
     assert camera_of(Make()) == Camera()
     quiet, loud = (camera_of(Make(noise=factor)) for factor in (0.0, 2.0))

@@ -145,7 +145,7 @@ def test_mistakes_get_one_line(verb: Command, photos: Path, tmp_path: Path) -> N
 def test_too_little_disk_is_said_before_anything_is_written(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wespe_bench.data.pack import pack
+    from wespe_bench.prepare.pack import pack
 
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
@@ -190,7 +190,7 @@ def test_killed_again_and_again_it_ends_in_the_same_bytes(command: Command, tmp_
 def test_what_a_killed_pack_left_is_hashed_before_it_is_believed(
     photos: Path, tmp_path: Path
 ) -> None:
-    from wespe_bench.data.pack import pack
+    from wespe_bench.prepare.pack import pack
 
     dataset = load_dataset("folder", input=photos)
     pack(dataset, tmp_path / "calm")
@@ -204,7 +204,7 @@ def test_what_a_killed_pack_left_is_hashed_before_it_is_believed(
     with open(tmp_path / "hit" / name, "r+b") as file:
         file.seek(128 + rows["img4"]["offset"])
         file.write(bytes(24 * 32 * 3))
-    from wespe_bench.data.journal import Journal
+    from wespe_bench.journal import Journal
 
     key = name.removeprefix("input-").removesuffix(".npy")
     Journal(tmp_path / "hit" / f"journal-{key}").add(list(rows.values()))
@@ -214,7 +214,7 @@ def test_what_a_killed_pack_left_is_hashed_before_it_is_believed(
 
 @pytest.mark.parametrize("damage", [b"", b"PK\3\4", b"\x93NUMPY\1\0\xff\xff{"])
 def test_damaged_pixels_are_packed_anew(damage: bytes, photos: Path, tmp_path: Path) -> None:
-    from wespe_bench.data.pack import pack
+    from wespe_bench.prepare.pack import pack
 
     dataset = load_dataset("folder", input=photos)
     pack(dataset, tmp_path / "out")
@@ -241,7 +241,7 @@ def test_size_from_the_head_is_the_decoded_one(orientation: int, tmp_path: Path)
 
 
 def test_one_odd_patch_is_told(photos: Path, tmp_path: Path) -> None:
-    from wespe_bench.data.pack import pack
+    from wespe_bench.prepare.pack import pack
 
     write_png(photos / "img5.png", np.zeros((24, 31, 3), np.uint8))
     with pytest.warns(UserWarning, match="5 are 32x24 and 1 are not; --kind patches"):
@@ -249,7 +249,7 @@ def test_one_odd_patch_is_told(photos: Path, tmp_path: Path) -> None:
 
 
 def test_a_turn_that_the_head_does_not_tell(photos: Path, tmp_path: Path) -> None:
-    from wespe_bench.data.pack import pack
+    from wespe_bench.prepare.pack import pack
 
     data = (photos / "img2.png").read_bytes()
     exif = b"Exif\0\0"[6:] + b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06" + bytes(6)

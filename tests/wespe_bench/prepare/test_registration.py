@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 from skimage.transform import ProjectiveTransform, warp
 
-from wespe_bench.datasets.homography import (
+from wespe_bench.images import read_rgb
+from wespe_bench.prepare.homography import (
     Unregistered,
     check_plausible,
     resample,
     through,
     valid_box,
 )
-from wespe_bench.datasets.registration import aligned, register
-from wespe_bench.images import read_rgb
+from wespe_bench.prepare.registration import aligned, register
 
 
 def homography(shape: tuple[int, ...], degrees: float = 2.3, scale: float = 1.04) -> np.ndarray:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wespe_bench.arguments import check_jobs, cores
-from wespe_bench.data.journal import Journal, refuse_inside, refuse_other, work_through
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.journal import Journal, refuse_inside, refuse_other, work_through
 from wespe_bench.lock import held
 from wespe_bench.runs import Failure, escape_csv_formula, tell
 
@@ -208,8 +208,8 @@ def _stands(row: dict[str, Any], item: Item, sources: tuple[str, str | None]) ->
 def open_worker(settings: Settings) -> Callable[[Sequence[Item]], list[Outcome]]:
     """In each worker: align pairs as ``settings`` say."""
     from wespe_bench import images, provenance
-    from wespe_bench.datasets import registration
-    from wespe_bench.datasets.homography import Unregistered
+    from wespe_bench.prepare import registration
+    from wespe_bench.prepare.homography import Unregistered
 
     def one(item: Item) -> Outcome:
         try:

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wespe_bench.data.journal import check_room
 from wespe_bench.datasets.headers import upright_size
 from wespe_bench.errors import InputError
+from wespe_bench.journal import check_room
 from wespe_bench.types import Dataset, Sample
 
 #: Photos with a longer side than this are not taken for patches, even if all are of one size.

@@ -19,10 +19,10 @@ import pytest
 from tests.conftest import Command
 from wespe_bench import downloads
 from wespe_bench.cli import call
-from wespe_bench.data.fetch import fetch, private_name
-from wespe_bench.data.sources import ARCHIVES, Archive
 from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError
+from wespe_bench.prepare.fetch import fetch, private_name
+from wespe_bench.prepare.sources import ARCHIVES, Archive
 
 
 def archive_bytes(seed: int = 0) -> bytes:

@@ -1,7 +1,7 @@
 """What is wrong with the files of a data set, as far as names and headers tell.
 
 Nothing here raises for a bad file and nothing is passed over: whatever keeps a photo from being
-used is a `Fault`. Pixels are looked at in `wespe_bench.data.pixels`.
+used is a `Fault`. Pixels are looked at in `wespe_bench.prepare.check_pixels`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wespe_bench import places, provenance
+from wespe_bench import paths, provenance
 from wespe_bench.datasets import tree
 from wespe_bench.datasets.headers import photo_size
 from wespe_bench.datasets.survey import Part
@@ -89,7 +89,7 @@ def _list(place: Place, root: Path) -> Iterator[Fault]:
         if place.folder == place.part.reference:
             yield Fault(place.label, tree.UNREADABLE, str(place.folder), "no such folder")
         return
-    if not places.inside(os.path.realpath(place.folder), os.path.realpath(root)):
+    if not paths.inside(os.path.realpath(place.folder), os.path.realpath(root)):
         yield Fault(place.label, tree.LINKED, str(place.folder))
     folded: dict[str, str] = {}
     suffix = place.part.suffix

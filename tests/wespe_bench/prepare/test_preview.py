@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 
 from tests.conftest import Command
 from wespe_bench import load_dataset
-from wespe_bench.data import preview as previewing
-from wespe_bench.data.preview import preview
 from wespe_bench.images import read_rgb, write_png
+from wespe_bench.prepare import preview as previewing
+from wespe_bench.prepare.preview import preview
 
 
 def flat(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (30, 40)) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wespe_bench.data.faults import Place
 from wespe_bench.datasets import splits
 from wespe_bench.datasets.source import sources
 from wespe_bench.datasets.splits import Photo
 from wespe_bench.datasets.survey import groups_of
 from wespe_bench.errors import InputError
+from wespe_bench.prepare.faults import Place
 
 
 @dataclass(frozen=True, slots=True)

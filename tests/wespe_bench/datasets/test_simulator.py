@@ -11,7 +11,7 @@ from skimage import data
 
 from wespe_bench import load_dataset
 from wespe_bench.datasets import samples
-from wespe_bench.datasets.camera import Camera, from_linear, photograph, to_linear
+from wespe_bench.datasets.simulator import Camera, from_linear, photograph, to_linear
 from wespe_bench.images import read_rgb
 from wespe_bench.metrics.psnr import psnr
 

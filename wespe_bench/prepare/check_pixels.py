@@ -18,7 +18,7 @@ from wespe_bench.engines import Outcome, local
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
-    from wespe_bench.data.faults import Place
+    from wespe_bench.prepare.faults import Place
 
 #: Hashes that differ in at most this many of their 64 bits are alike. Of 259 photos, 33,411
 #: pairs, the closest differ in 8 bits and the next in 14; at half the size or as JPEG of quality

@@ -1,0 +1,116 @@
+"""A simulated phone camera: what it does to a good photo, documented and seeded.
+
+The photo, taken as the scene, passes in this order through
+
+1. linear light (the sRGB curve undone);
+2. exposure error and white-balance error (a gain per channel);
+3. lens blur (Gaussian) and loss of resolution (down- and up-sampling);
+4. shot noise (variance proportional to light) and read noise (constant variance);
+5. the sRGB curve, clipping, a contrast curve;
+6. a sharpening halo (unsharp mask), as phones add;
+7. JPEG.
+
+One camera has fixed faults (its exposure, its white balance, its blur), which an enhancer
+can learn, and each shot deviates a little from them. All of it follows from the settings,
+the seed and the photo's id. It imitates no particular phone: tables and pages call it
+simulated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from PIL import Image
+
+from wespe_bench.images import check_rgb, quantize
+
+#: Changes whenever the same settings, seed and photo would give other bytes.
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """The settings of one simulated camera."""
+
+    exposure_stops: float = -0.8  #: mean exposure error, in stops
+    exposure_jitter: float = 0.2  #: its standard deviation from shot to shot, in stops
+    white_balance: tuple[float, float, float] = (
+        0.90,
+        1.0,
+        1.14,
+    )  #: gain of R, G, B in linear light
+    white_balance_jitter: float = 0.03  #: standard deviation of each gain, relative
+    blur: float = 0.7  #: sigma of the lens blur, in pixels
+    resolution: float = 0.75  #: the sensor's share of the photo's width
+    shot_noise: float = 0.001  #: variance of the noise at full light, linear light squared
+    read_noise: float = 0.0025  #: standard deviation of the noise in the dark, linear light
+    contrast: float = 0.12  #: weight of an S-curve mixed into the tone curve
+    halo: float = 0.6  #: amount of the sharpening mask (radius 1.5 px)
+    jpeg_quality: int = 85
+    seed: int = 0
+
+    def describe(self) -> str:
+        """Name, version and every setting, for provenance."""
+        return f"simulated camera v{VERSION} {asdict(self)}"
+
+
+def photograph(scene: np.ndarray, sample_id: str, camera: Camera | None = None) -> bytes:
+    """The JPEG file this camera writes of ``scene``, uint8 (H, W, 3) sRGB; same size.
+
+    The same scene, id and camera give the same bytes with the same JPEG encoder. Raises
+    ValueError when ``scene`` is not uint8 (H, W, 3).
+    """
+    from scipy.ndimage import gaussian_filter
+
+    check_rgb(scene, "scene")
+    camera = camera or Camera()
+    key = hashlib.sha256(f"{VERSION}:{camera.seed}:{sample_id}".encode()).digest()
+    rng = np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
+    light = to_linear(scene)
+    stops = camera.exposure_stops + camera.exposure_jitter * rng.standard_normal()
+    gains = np.array(camera.white_balance) * (
+        1 + camera.white_balance_jitter * rng.standard_normal(3)
+    )
+    light = light * (2.0**stops * gains)
+    light = gaussian_filter(light, (camera.blur, camera.blur, 0), mode="nearest")
+    light = _resample(light, camera.resolution)
+    variance = camera.shot_noise * light + camera.read_noise**2
+    light += np.sqrt(np.maximum(variance, 0)) * rng.standard_normal(light.shape)
+    tone = from_linear(light)
+    tone += camera.contrast * (tone * tone * (3 - 2 * tone) - tone)
+    tone += camera.halo * (tone - gaussian_filter(tone, (1.5, 1.5, 0), mode="nearest"))
+    buffer = io.BytesIO()
+    Image.fromarray(quantize(tone)).save(
+        buffer, format="JPEG", quality=camera.jpeg_quality, subsampling="4:2:0"
+    )
+    return buffer.getvalue()
+
+
+def to_linear(image: np.ndarray) -> np.ndarray:
+    """uint8 sRGB -> linear light on [0, 1], float64 (IEC 61966-2-1)."""
+    tone = np.arange(256) / 255
+    table = np.where(tone <= 0.04045, tone / 12.92, ((tone + 0.055) / 1.055) ** 2.4)
+    return np.asarray(table[image])
+
+
+def from_linear(light: np.ndarray) -> np.ndarray:
+    """Linear light, clipped to [0, 1] -> sRGB on [0, 1], float64."""
+    light = np.clip(light, 0, 1)
+    return np.asarray(
+        np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    )
+
+
+def _resample(light: np.ndarray, share: float) -> np.ndarray:
+    """Down to ``share`` of the size and back, as a sensor with fewer pixels would see it."""
+    height, width = light.shape[:2]
+    small = (max(1, round(width * share)), max(1, round(height * share)))
+    planes = []
+    for channel in range(3):
+        plane = Image.fromarray(light[..., channel].astype(np.float32))
+        down = plane.resize(small, Image.Resampling.BOX)
+        planes.append(np.asarray(down.resize((width, height), Image.Resampling.BICUBIC)))
+    return np.stack(planes, axis=-1).astype(np.float64)
