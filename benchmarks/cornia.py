@@ -63,10 +63,10 @@ def main() -> None:
             row |= {"device": arguments.device, "machine": machine(), "numpy": np.__version__}
             rows.append(row)
             write(arguments.out, rows)
-            print(told(row), flush=True)
+            print(as_text(row), flush=True)
 
 
-def told(row: dict[str, Any]) -> str:
+def as_text(row: dict[str, Any]) -> str:
     ratio = f"{row['ratio']:.2f}x the product ({row['cpu_ratio']:.2f}x CPU)" if row["ratio"] else ""
     missed = [] if not row["ratio"] or row["cpu_ratio"] <= AIM_RATIO else ["time"]
     missed += [] if row["extra_MB"] < AIM_MB else ["memory"]

@@ -164,15 +164,15 @@ def training(
 
 
 def write(path: Path, rows: list[dict[str, Any]], device: str) -> None:
-    told = {"device": device, "load": f"{os.getloadavg()[0]:.1f}", "machine": machine()}
+    circumstances = {"device": device, "load": f"{os.getloadavg()[0]:.1f}", "machine": machine()}
     names = list(dict.fromkeys(name for row in rows for name in row))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*names, *told, "torch"])
+        writer = csv.DictWriter(file, [*names, *circumstances, "torch"])
         writer.writeheader()
         for row in rows:
             shown = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()}
-            writer.writerow(shown | told | {"torch": torch.__version__})
+            writer.writerow(shown | circumstances | {"torch": torch.__version__})
 
 
 if __name__ == "__main__":

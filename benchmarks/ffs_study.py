@@ -180,7 +180,7 @@ def _raters(arguments: argparse.Namespace) -> dict[str, network.Rater]:
 
 
 def _scores(raters: dict[str, network.Rater], image: np.ndarray, id_: str) -> dict[str, float]:
-    """FFS by each rater, with VGG-19 run once for all of them (`ffs.scorer.ffs` runs it anew)."""
+    """FFS by each rater, with VGG-19 run once for all of them (`ffs.scorer.ffs` runs it again)."""
     prepared = crops.prepare(image)
     corners = crops.corners(*HD_SHAPE, id_)
     pixels = np.stack([crops.cut(prepared, corner) for corner in corners])
@@ -202,12 +202,12 @@ def _width(layer: str) -> int:
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
-        told = {"device": "cpu", "load": f"{os.getloadavg()[0]:.1f}", "machine": machine()}
-        writer = csv.DictWriter(file, [*rows[0], *told])
+        circumstances = {"device": "cpu", "load": f"{os.getloadavg()[0]:.1f}", "machine": machine()}
+        writer = csv.DictWriter(file, [*rows[0], *circumstances])
         writer.writeheader()
         for row in rows:
             shown = {k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()}
-            writer.writerow(shown | told)
+            writer.writerow(shown | circumstances)
 
 
 if __name__ == "__main__":

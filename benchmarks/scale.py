@@ -127,10 +127,10 @@ def engines(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, A
             ["score", str(out), "--metrics", *METRICS, *how],
         )
         first, again = [[timed(verb) for verb in verbs] for _ in range(2)]
-        wall, driver, worked = (sum(told[i] for told in first) for i in (0, 1, 3))
-        largest = max(told[2] for told in first)
+        wall, driver, worked = (sum(part[i] for part in first) for i in (0, 1, 3))
+        largest = max(part[2] for part in first)
         # The second time there is nothing new, and no worker is started: looking alone.
-        start, looking = (sum(told[i] for told in again) for i in (0, 1))
+        start, looking = (sum(part[i] for part in again) for i in (0, 1))
         rows.append(
             {
                 "case": f"{engine}, {jobs} jobs",
@@ -149,8 +149,8 @@ def engines(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, A
     for row in rows:
         row["times_one_worker"] = round(one["seconds"] / row["seconds"], 2)
         beyond = [
-            told["seconds"] - told["nothing_to_do_seconds"] - told["workers_start_seconds"]
-            for told in (one, row)
+            kind["seconds"] - kind["nothing_to_do_seconds"] - kind["workers_start_seconds"]
+            for kind in (one, row)
         ]
         row["beyond_start"] = round(beyond[0] / beyond[1], 2)
     rows.append(overhead())
@@ -308,7 +308,7 @@ def memory(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, An
         code = f"import sys; sys.path[0] = {str(HERE)!r}; from scale import small; small"
         code += f"({place!r}, {count})"
         begun = time.monotonic()
-        told = subprocess.run(
+        printed = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         ).stdout.split()
         rows.append(
@@ -316,8 +316,8 @@ def memory(folder: Path, arguments: argparse.Namespace) -> Sequence[dict[str, An
                 "case": "memory of the driver, small photos",
                 "photos": count,
                 "seconds": round(time.monotonic() - begun, 1),
-                "driver_megabytes": round(float(told[-1]) / 1e6),
-                "driver_megabytes_at_start": round(float(told[-2]) / 1e6),
+                "driver_megabytes": round(float(printed[-1]) / 1e6),
+                "driver_megabytes_at_start": round(float(printed[-2]) / 1e6),
             }
         )
     return rows

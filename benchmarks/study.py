@@ -54,9 +54,9 @@ class Connection:
         return self
 
     async def ask(
-        self, method: str, path: str, word: str = "", told: Any = None
+        self, method: str, path: str, word: str = "", content: Any = None
     ) -> tuple[int, bytes]:
-        body = b"" if told is None else json.dumps(told).encode()
+        body = b"" if content is None else json.dumps(content).encode()
         lines = [f"{method} {path} HTTP/1.1", f"Host: localhost:{self._where[1]}"]
         lines += [f"Authorization: Bearer {word}"] if word else []
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []
@@ -76,7 +76,7 @@ async def rater(
     """One rater; returns the word and how many votes the server acknowledged."""
     connection = await Connection(*where).open()
     await asyncio.sleep(draw.random() * think)
-    status, answer = await connection.ask("POST", "/api/session", told={"token": ""})
+    status, answer = await connection.ask("POST", "/api/session", content={"token": ""})
     assert status == 201, answer
     word = json.loads(answer)["rater"]
     _, answer = await connection.ask("GET", "/api/session", word)
@@ -84,14 +84,16 @@ async def rater(
     acknowledged = 0
     for question in questions:
         await asyncio.sleep(draw.expovariate(1 / think))
-        told = {
+        content = {
             "vote": str(uuid.UUID(int=draw.getrandbits(128), version=4)),
             "choice": draw.choice(["left", "right"]),
             "milliseconds": 1000,
         }
         while True:
             begun = time.perf_counter()
-            status, answer = await connection.ask("PUT", f"/api/votes/{question['id']}", word, told)
+            status, answer = await connection.ask(
+                "PUT", f"/api/votes/{question['id']}", word, content
+            )
             took.append(time.perf_counter() - begun)
             if status != 429:
                 break

@@ -1,4 +1,4 @@
-"""Make the README's picture, table and sentence anew from a demo run.
+"""Remake the README's picture, table and sentence from a demo run.
 
     uv run wespe-bench demo && uv run python docs/readme.py runs/demo
 

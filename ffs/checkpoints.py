@@ -102,16 +102,16 @@ def read_card(path: Path) -> tuple[Card, bytes]:
         )
         texts = (card.kind, card.title, card.head, card.back_end, card.preparation)
         if not all(isinstance(text, str) for text in (*texts, card.vgg_sha256)):
-            raise ValueError("a text that is none")
+            raise ValueError("a field that is not text")
         if type(card.whole) is not bool:
             raise ValueError("whole is neither true nor false")
         size_of(card.preparation)
         if any(value not in values for value, values in wanted):
-            raise ValueError("a value that means nothing")
+            raise ValueError("a field with an unknown value")
         if not card.layers or not set(card.layers) <= set(vgg_files.LAYERS):
-            raise ValueError("layers that VGG-19 has not")
+            raise ValueError("layers that VGG-19 does not have")
         if not 1 <= int(card.width) <= 64:
-            raise ValueError("a width that is none")
+            raise ValueError("a width that is not a number")
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: its card is damaged ({one_line(error)[:120]})") from None
     return card, data
@@ -154,8 +154,9 @@ def read(path: Path, vgg_file: Path | str | None = None) -> tuple[Rater, Card, s
         )
         if found.sha256 != card.vgg_sha256:
             raise InputError(
-                f"{path} rests on the {card.back_end} VGG-19 with hash {card.vgg_sha256[:12]}, "
-                f"the one here has {found.sha256[:12]}; give its file with ?vgg=FILE"
+                f"{path} was trained on the {card.back_end} VGG-19 with hash "
+                f"{card.vgg_sha256[:12]}, the one here has {found.sha256[:12]}; give its file with "
+                "?vgg=FILE"
             )
         rater.load_state_dict(state, strict=False)
     return rater.eval().requires_grad_(False), card, provenance.sha256_bytes(data)

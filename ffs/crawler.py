@@ -60,7 +60,7 @@ class Crawler:
         )
         self._blamed: list[str] = []
         if folded := self._folding.catch_up(self._replies):
-            retries.say(f"{folded} raw replies taken into {self._state.path}")
+            retries.say(f"{folded} raw replies added to {self._state.path}")
 
     def close(self) -> None:
         self._flickr.close()

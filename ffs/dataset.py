@@ -195,7 +195,7 @@ def _chosen(photos: Sequence[Rated], config: Build) -> tuple[list[Rated], Counte
         raise InputError(
             f"no photos are left: {reasons}; see --min-views"
             if reasons
-            else "no photos are left: none of them could be had"
+            else "no photos are left: none of them could be read"
         )
     return chosen, left_out
 
@@ -223,8 +223,8 @@ def divide(photos: Sequence[Rated], config: Build) -> dict[str, list[Rated]]:
         owners = len({_owner(photo) for photo in photos})
         raise InputError(
             f"{total} photos of {owners} owners cannot be split into {config.train or 'the rest'}, "
-            f"{validation} and {test} without parting an owner; ask for fewer, or add photos of "
-            "other owners"
+            f"{validation} and {test} without putting an owner on two sides; ask for fewer, or add "
+            "photos of other owners"
         ) from None
     trains = sorted(rest, key=lambda p: rank(config.seed, p.id))[:most]
     return {"train": trains, "validation": validations, "test": tests}

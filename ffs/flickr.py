@@ -122,14 +122,14 @@ class Flickr:
         except httpx.HTTPError as error:
             raise retries.broken(error) from None
         except (httpx.InvalidURL, UnicodeError):
-            raise InputError(f"--api {self._api!r}: no address that can be asked") from None
+            raise InputError(f"--api {self._api!r}: not an address that can be requested") from None
         retries.check(response, self._clock)
         text = self._key.hidden(response.text)
         reply = Reply(method, params, self._clock.now(), text, about)
         body = reply.body()
         if response.status_code != 200 or body.get("stat") not in ("ok", "fail"):
             what = f"HTTP {response.status_code}" if response.status_code != 200 else "no JSON"
-            raise Again(f"an answer that is none of Flickr's ({what})")
+            raise Again(f"not an answer of Flickr's ({what})")
         if body["stat"] == "fail":
             self._refuse(reply, body)
         return reply

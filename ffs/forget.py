@@ -61,7 +61,7 @@ def main(config: Forget) -> int:
             if state:
                 state.close()
     for id_ in sorted(ids - found):
-        print(f"{id_}: not here; it will not be taken in either")
+        print(f"{id_}: not in this folder; future crawls will skip it")
     print(f"{len(found)} photos forgotten")
     return 0
 

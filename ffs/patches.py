@@ -85,7 +85,7 @@ def choose(ratings: Ratings, most: int, seed: int) -> dict[str, tuple[Photo, ...
     """The photos of each split; of the training split ``most``, drawn by seed (0: all).
 
     Raises InputError when a split is empty or smaller than asked for, and when all photos of
-    one have one label: nothing could be learned, or told.
+    one have one label: nothing could be learned.
     """
     splits = {split: ratings.of(split) for split in SPLITS}
     train = splits["train"]
@@ -105,7 +105,7 @@ def choose(ratings: Ratings, most: int, seed: int) -> dict[str, tuple[Photo, ...
         if len(labels) == 1:
             raise InputError(
                 f"{ratings.folder}: all {len(photos)} photos of the {split} split are "
-                f"{labels.pop()}; there is nothing to tell apart, so build it from more photos, "
+                f"{labels.pop()}; a rater cannot learn from them; build it from more photos, "
                 "or from faves that differ"
             )
     return splits

@@ -147,7 +147,7 @@ class Downloads:
         except httpx.HTTPError as error:
             raise retries.broken(error) from None
         except (httpx.InvalidURL, UnicodeError):
-            raise Unusable("its address is none") from None
+            raise Unusable("its address is not a URL") from None
         except OSError as error:
             error.filename = error.filename or str(temporary)  # a full disk names no file
             raise

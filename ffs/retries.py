@@ -113,7 +113,7 @@ def client(transport: httpx.BaseTransport | None, agent: str, **options: Any) ->
         # Without its text: an address of a proxy may hold a password.
         remedy = "pip install 'httpx[socks]', or " if isinstance(error, ImportError) else ""
         raise InputError(
-            f"the environment's proxy or certificates will not do ({type(error).__name__}): "
+            f"the environment's proxy or certificates cannot be used ({type(error).__name__}): "
             f"{remedy}see HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
         ) from None
 

@@ -206,7 +206,7 @@ def resumed(before: Settings, now: Settings, *, rebuild: bool, out: Path) -> Set
             continue
         option = {"licenses": "license"}.get(name, name.replace("_", "-"))
         shown = (day(old), day(new)) if name in ("since", "until") else (old, new)
-        remedy = "add --rebuild to judge anew what was fetched, or " if name in FILTERS else ""
+        remedy = "add --rebuild to filter again what was fetched, or " if name in FILTERS else ""
         raise InputError(
             f"{out} was begun with --{option} {shown[0]}, now {shown[1]}; {remedy}choose "
             "another --out"
@@ -225,7 +225,7 @@ def check_options(config: Crawl) -> None:
         raise InputError(f"--api {config.api!r}: no address; expected https://HOST/PATH")
     near = address.hostname in ("localhost", "127.0.0.1", "::1")
     if address.scheme == "http" and not near:
-        raise InputError(f"--api {config.api}: the key would travel in the open; use https")
+        raise InputError(f"--api {config.api}: the key would be sent unencrypted; use https")
     for name, most in (("calls_per_second", 1.0), ("downloads_per_second", 2.0)):
         value = getattr(config, name)
         if not 0 < value <= (10**6 if near else most):

@@ -34,7 +34,7 @@ LAYERS = ("relu2_2", "relu3_4", "relu4_4")
 
 @dataclass(frozen=True)
 class MakeStandin:
-    """Make the stand-in rater anew.
+    """Train the stand-in rater again.
 
     Example:
       python -m ffs.standin --out ffs/ffs-standin.safetensors

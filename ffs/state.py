@@ -212,7 +212,7 @@ def one_line_errors(folder: Path) -> Iterator[None]:
         if "locked" in text:
             raise InputError(f"{path}: in use by another program; wait for it") from None
         raise InputError(
-            f"{path}: damaged ({text}); wespe-bench ffs crawl --rebuild makes it anew from the "
+            f"{path}: damaged ({text}); wespe-bench ffs crawl --rebuild makes it again from the "
             "raw replies, and nothing is lost"
         ) from None
 

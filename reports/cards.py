@@ -1,7 +1,7 @@
 """A run's card: one JSON file with its scores, photo by photo, to rank the run elsewhere.
 
 A card names the method, the data set's revision, each metric's version and the libraries; it
-holds no path and no command. Cards come from strangers: every field is checked, and means are
+holds no path and no command. Cards come from other people: every field is checked, and means are
 computed again from the scores.
 """
 
@@ -164,7 +164,7 @@ def read_card(path: Path) -> Card:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, OverflowError) as error:
-        raise InputError(f"{path}: no card that can be used: {error}") from None
+        raise InputError(f"{path}: not a usable card: {error}") from None
 
 
 def _checked(content: Any) -> Card:
@@ -180,7 +180,7 @@ def _checked(content: Any) -> Card:
     for sample in samples:
         check_id(sample)
     if not samples or len(set(samples)) != len(samples):
-        raise ValueError("its samples are none, or one stands twice")
+        raise ValueError("it has no samples, or lists one twice")
     metrics: dict[str, Metric] = {}
     scores: dict[str, tuple[float | None, ...]] = {}
     written = _of(whole.get("scores"), dict, "scores")
@@ -250,12 +250,12 @@ def _number(value: Any) -> float | None:
     if value in ("inf", "-inf"):
         return float(value)
     if type(value) not in (int, float) or not math.isfinite(value):
-        raise ValueError(f"{str(value)[:40]!r} is no score")
+        raise ValueError(f"{str(value)[:40]!r} is not a score")
     return float(value)
 
 
 def _check_possible(name: str, values: tuple[float | None, ...]) -> None:
-    """Raise ValueError where there is no score, and for scores that the metric cannot give."""
+    """Raise ValueError where there is not a score, and for scores that the metric cannot give."""
     known = load_metric(name).possible if name in METRICS else None
     low, high = known or (-math.inf, math.inf)
     there = [value for value in values if value is not None]
@@ -263,7 +263,7 @@ def _check_possible(name: str, values: tuple[float | None, ...]) -> None:
         raise ValueError(f"{name} has no score of any photo")
     for value in there:
         if not low <= value <= high or _FARTHEST < abs(value) < math.inf:
-            raise ValueError(f"{value:g} is no score that {name} can give"[:200])
+            raise ValueError(f"{value:g} is not a score that {name} can give"[:200])
 
 
 def _written(value: Any) -> float | str | None:

@@ -85,7 +85,7 @@ def check_column(rows: pd.DataFrame, metric: str, dataset: str, remedy: Remedy) 
     doubled = rows[rows.duplicated(["run", "sample"])]
     if len(doubled):
         raise InputError(
-            f"run {doubled['run'].iloc[0]!r}: {metric} stands twice for "
+            f"run {doubled['run'].iloc[0]!r}: {metric} has two rows for "
             f"{_some(doubled['sample'])}; merge the run again"
         )
 

@@ -130,7 +130,7 @@ def read_standings(
     `wespe_bench.run.open_scored` gave of the runs; without it they are read here, with a warning
     for each that cannot be read.
 
-    Raises InputError when there is no score, for an unknown metric, for scores that must not
+    Raises InputError when there are no scores, for an unknown metric, for scores that must not
     stand in one table, and for a card that does not belong to the runs (`check_card`).
     """
     import pandas as pd

@@ -185,7 +185,7 @@ def column_of(
 def known_metric(name: str, described: Mapping[str, Metric]) -> Metric | None:
     """The record of a registered metric, or what the runs say of another.
 
-    Run folders may come from a stranger, so a name like "file.py:METRIC" is not loaded: a table
+    Run folders may be other people's, so a name like "file.py:METRIC" is not loaded: a table
     must not run code that a data file names.
     """
     return registry.load_metric(name) if name in registry.METRICS else described.get(name)

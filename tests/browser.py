@@ -48,7 +48,7 @@ def browsers(playwrights_own: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A browser that starts, whoever runs the tests."""
+    """A browser that starts for root too."""
     from playwright.sync_api import Error, sync_playwright
 
     # Chromium's sandbox refuses root and most containers, and the pages are our own.

@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-golden",
         action="store_true",
-        help="write the golden files of tests/golden anew instead of comparing with them",
+        help="rewrite the golden files of tests/golden instead of comparing with them",
     )
 
 

@@ -33,7 +33,7 @@ def platform(suits: bool, reason: str) -> None:
 
 
 def peak_memory() -> None:
-    """Linux's high-water mark of a process's memory, which can be set anew."""
+    """Linux's high-water mark of a process's memory, which can be reset."""
     platform(sys.platform == "linux", "only Linux tells a process its peak of memory")
     if not CLEAR_REFS.exists():
         missing(f"no {CLEAR_REFS}", "use a kernel with CONFIG_PROC_PAGE_MONITOR")

@@ -16,7 +16,7 @@ PATIENCE = 300.0
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """The folder ``name`` of this test session, filled by ``make``; to be read, never changed.
 
-    Whoever asks first makes it, the others wait. Where ``make`` fails, it fails for all.
+    The first caller makes it, the others wait. Where ``make`` fails, it fails for all.
     """
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:

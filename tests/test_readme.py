@@ -44,7 +44,7 @@ def test_table_and_sentence_are_what_the_demo_prints(
     if request.config.getoption("--rewrite-golden"):
         atomic.write_text(ROOT / "README.md", renewed(README, demo_run))
         return
-    advice = "uv run pytest --rewrite-golden writes the README's table and sentence anew"
+    advice = "uv run pytest --rewrite-golden rewrites the README's table and sentence"
     assert table_of(demo_run) == shown(README, TABLE), advice
     assert sentence_of(demo_run) == shown(README, SENTENCE), advice
 

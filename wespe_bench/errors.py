@@ -50,7 +50,7 @@ def one_line(error: BaseException) -> str:
     """
     try:
         text = " ".join(str(error).split())
-    except Exception:  # a stranger's exception may fail to say what it is
+    except Exception:  # other people's exceptions may fail in __str__
         text = ""
     # File names that are no UTF-8 come as lone surrogates, which nothing can store.
     text = text.encode("utf-8", "replace").decode("utf-8")

@@ -20,7 +20,7 @@ def check_id(sample: object) -> None:
     if any(part in ("", ".", "..") for part in parts) or "\\" in sample or sample[1:2] == ":":
         raise ValueError(f"sample id {sample!r} is no plain relative path")
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in sample):  # no table holds half a one
-        raise ValueError(f"sample id {sample!r} holds control characters, or halves of characters")
+        raise ValueError(f"sample id {sample!r} holds control characters or lone surrogates")
 
 
 def check_column(column: pa.ChunkedArray) -> None:

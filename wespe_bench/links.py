@@ -1,4 +1,4 @@
-"""A run folder may come from a stranger: no link in it may lead out of it.
+"""A run folder may be somebody else's: no link in it may lead out of it.
 
 Reading through such a link would show another's file; writing would overwrite it.
 """

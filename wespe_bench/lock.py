@@ -58,7 +58,7 @@ def _share(path: Path, work: str) -> IO[str]:
     import fcntl as locks
 
     while True:
-        # Never through a link: in a stranger's folder it leads to a file that would be emptied.
+        # Never through a link: in a downloaded folder it may lead to a file that would be emptied.
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
         file = os.fdopen(os.open(path, flags, 0o666), "a+", encoding="utf-8")
         try:

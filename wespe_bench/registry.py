@@ -131,7 +131,7 @@ def resolve(target: str) -> Any:
     module_name, _, attribute = target.partition(":")
     try:
         module = foreign.import_own(module_name)
-    except (Exception, SystemExit) as error:  # a stranger's module may do anything
+    except (Exception, SystemExit) as error:  # other people's modules may raise anything
         raise _unimportable(module_name, target, error) from error
     return _attribute(module, attribute, target)
 
@@ -171,24 +171,24 @@ def parse_dataset(spec: str, data: Path | str | None = None) -> tuple[str, dict[
         if name not in own:
             raise unknown("data set", name, [*DATASETS, *own])
         if colon:
-            raise InputError(f"{spec!r}: nothing goes after {name}; expected {name} or {name}?...")
+            raise InputError(f"{spec!r}: {name} takes no argument; expected {name} or {name}?...")
         name, colon, argument = "camera", ":", name
     options: dict[str, Any] = {}
     parameters = list(inspect.signature(resolve(DATASETS[name])).parameters.values())
     if colon:
         if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
-            raise InputError(f"{spec!r}: nothing goes after {name}; say its place with --data")
+            raise InputError(f"{spec!r}: {name} takes no argument; set its location with --data")
         if not argument:
             wanted = parameters[0].name.upper()
             raise InputError(f"{spec!r}: nothing after the colon; expected {name}:{wanted}")
         options[parameters[0].name] = argument
     for item in query.split("&") if query else []:
         option, equals, value = item.partition("=")
-        if not equals or option in options:
-            raise InputError(
-                f"{spec!r}: {item!r} is no option=value, or is given twice; its options: "
-                f"{', '.join(parameter.name for parameter in parameters)}"
-            )
+        if option in options:
+            raise InputError(f"{spec!r}: {option} is given twice")
+        if not equals:
+            known = ", ".join(parameter.name for parameter in parameters)
+            raise InputError(f"{spec!r}: {item!r}: expected option=value; its options: {known}")
         options[option] = value
     return name, options
 
@@ -270,7 +270,7 @@ def load_enhancer(spec: str) -> Enhancer:
         except InputError:
             raise
         except (Exception, SystemExit) as error:
-            raise InputError(f"{spec!r} cannot be made: {one_line(error)}") from error
+            raise InputError(f"{spec!r} fails when it is created: {one_line(error)}") from error
     if not callable(enhancer):
         raise InputError(f"{spec!r} is a {type(enhancer).__name__}, not a function of an image")
     return enhancer  # type: ignore[no-any-return]
@@ -314,7 +314,7 @@ def _import_foreign(module_name: str, spec: str) -> Any:
             raise InputError(f"{spec!r}: no such file: {path}")
         try:
             return foreign.Namespace(path.resolve().parent).load_file(path)
-        except (Exception, SystemExit) as error:  # a stranger's module may do anything
+        except (Exception, SystemExit) as error:  # other people's modules may raise anything
             raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
     try:
         return foreign.Namespace(Path.cwd()).load_module(module_name)

@@ -102,7 +102,7 @@ def read(path: Path, kind: str) -> pa.Table:
     try:
         part = _PART.fullmatch(path.name)
         if part and provenance.sha256_bytes(data)[:32] != part[2]:
-            raise ValueError("its bytes are not those its name promises")
+            raise ValueError("its checksum does not match its name")
         stamp = parquet.stamp(data, b"wespe_bench.schema")
         if not stamp.isdecimal() or len(stamp) > 9:
             raise ValueError("not written by wespe-bench")

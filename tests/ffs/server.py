@@ -197,6 +197,6 @@ class Server:
                 found[entry.end] = found.get(entry.end, 0) + 1
         return found
 
-    def told(self) -> str:
+    def received(self) -> str:
         """The log as text."""
         return "\n".join(json.dumps([e.at, e.kind, e.what, e.end]) for e in self.log)

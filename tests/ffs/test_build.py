@@ -195,7 +195,7 @@ def test_wrong_csvs(verb: Verb, tmp_path: Path, text: str, said: str) -> None:
     assert said in line
 
 
-def test_zero_views_are_left_out_and_told(verb: Verb, rated: Path) -> None:
+def test_zero_views_are_left_out_and_reported(verb: Verb, rated: Path) -> None:
     lines = rated.read_text("utf-8").replace("=p7.png,1000", "=p7.png,0")
     rated.write_text(lines.replace("=p8.png,1000", "=p8.png,49"), "utf-8")
     code, out, _ = verb("ffs", "build", rated, "--out", "set", *SMALL)
@@ -308,11 +308,11 @@ def test_photos_that_are_all_missing_are_named(verb: Verb, rated: Path) -> None:
     for photo in rated.parent.glob("*.png"):
         photo.unlink()
     result = verb("ffs", "build", rated, "--out", "set", *SMALL)
-    assert "no photos are left: none of them could be had" in complaint(result)
+    assert "no photos are left: none of them could be read" in complaint(result)
     assert result[2].count("cannot be read (No such file or directory)") == 60
 
 
-def test_more_faves_than_views_are_told(verb: Verb, rated: Path) -> None:
+def test_more_faves_than_views_are_reported(verb: Verb, rated: Path) -> None:
     rated.write_text(rated.read_text("utf-8").replace("=p7.png,1000,3", "=p7.png,1000,1001"))
     code, _, err = verb("ffs", "build", rated, "--out", "set", *SMALL)
     assert code == 0

@@ -126,10 +126,10 @@ def test_the_key_is_nowhere(crawled: tuple[Path, Server]) -> None:
             data = path.read_bytes()
             data = gzip.decompress(data) if path.suffix == ".gz" else data
             assert KEY.encode() not in data, path
-    assert KEY not in server.told()
+    assert KEY not in server.received()
 
 
-def test_a_state_that_is_lost_is_made_anew(crawled: tuple[Path, Server], tmp_path: Path) -> None:
+def test_a_state_that_is_lost_is_made_again(crawled: tuple[Path, Server], tmp_path: Path) -> None:
     import shutil
 
     folder, server = crawled
@@ -152,9 +152,9 @@ def test_every_state_that_is_set_aside_is_kept(tmp_path: Path) -> None:
     for number in range(12):
         (tmp_path / "crawl.sqlite").write_text(str(number))
         set_aside(tmp_path)
-    told = {path.name: path.read_text() for path in set_asides(tmp_path)}
-    assert told.pop("crawl.sqlite.old") == "0"
-    assert told == {f"crawl.sqlite.old{n + 1}": str(n) for n in range(1, 12)}
+    contents = {path.name: path.read_text() for path in set_asides(tmp_path)}
+    assert contents.pop("crawl.sqlite.old") == "0"
+    assert contents == {f"crawl.sqlite.old{n + 1}": str(n) for n in range(1, 12)}
 
 
 def test_a_reply_that_was_not_folded_in_is(server: Server, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_corrupt_database(verb: Verb, loopback: Loopback, how: str) -> None:
     path.write_bytes(data)
     line = complaint(verb(*words, "--photos", 4))
     assert "out/crawl.sqlite: damaged" in line
-    assert "ffs crawl --rebuild makes it anew from the raw replies, and nothing is lost" in line
+    assert "ffs crawl --rebuild makes it again from the raw replies, and nothing is lost" in line
     asked = len(server.log)
     assert verb(*words, "--photos", 4, "--rebuild")[0] == 0
     assert len(server.log) == asked
@@ -109,7 +109,7 @@ def test_a_database_of_anything_else(
     for other in (words, ["ffs", "build", "out"], ["ffs", "export-ids", "out"]):
         line = complaint(verb(*other))
         assert f"out/crawl.sqlite: damaged ({said}" in line or said in line
-        assert "ffs crawl --rebuild makes it anew" in line
+        assert "ffs crawl --rebuild makes it again" in line
     asked = len(server.log)
     assert verb(*words, "--photos", 4, "--rebuild")[0] == 0
     assert (len(server.log), stems(Path("out/photos"))) == (asked, there)
@@ -191,7 +191,7 @@ def test_a_way_that_will_not_do(
 ) -> None:
     _, words = loopback
     monkeypatch.setenv(name, value)
-    assert "the environment's proxy or certificates will not do (" in complaint(verb(*words))
+    assert "the environment's proxy or certificates cannot be used (" in complaint(verb(*words))
 
 
 def test_a_disk_that_takes_no_more_of_a_download(verb: Verb, loopback: Loopback) -> None:

@@ -1,4 +1,4 @@
-"""What is told of a test, against counting by hand and textbook intervals."""
+"""Accuracy, intervals and AUC of a test, against counting by hand and textbook intervals."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def reconcile(folder: Path, server: Server, photos: int, kills: int, said: str) 
     ends = [server.ends(kind) for kind in ("api", "image")]
     faults = sum(end.get(name, 0) for end in ends for name in FAULTS)
     late = max(0, said.count("; trying again in") - faults)
-    told = f"{kills} kills, {late} late answers"
+    summary = f"{kills} kills, {late} late answers"
     kills += late
     state = State(folder)
     rows = {row["id"]: row for row in state.rows("SELECT * FROM photos")}
@@ -112,7 +112,7 @@ def reconcile(folder: Path, server: Server, photos: int, kills: int, said: str) 
     assert len(set(images) - kept - failed) <= 1
     return (
         f"{len(kept)} kept, {len(failed)} failed, {len(replies)} replies; server: "
-        f"{server.ends('api')} api, {server.ends('image')} images; {told}, "
+        f"{server.ends('api')} api, {server.ends('image')} images; {summary}, "
         f"{sum(lost.values())} answers and {again} images came twice"
     )
 

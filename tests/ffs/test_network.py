@@ -19,7 +19,7 @@ NARROW = (2, 4, 8, 16, 16)
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever loads weights now expects the narrow network."""
+    """The loader of weights expects the narrow network."""
     monkeypatch.setattr(vgg_files, "FILTERS", NARROW)
 
 
@@ -124,14 +124,14 @@ def test_checkpoints_come_back(tmp_path: Path, head: str) -> None:
 
 def test_a_head_alone_rests_on_its_weights(small: None, theirs: Theirs, tmp_path: Path) -> None:
     rater, begun = network.start("torchvision", "gap", file=tmp_path / "vgg19.pth", width=2)
-    told = {"whole": False, "back_end": "torchvision", "vgg_sha256": begun.sha256}
-    path = write_rater(tmp_path / "head.safetensors", layers=("relu5_4",), **told)
+    card_fields = {"whole": False, "back_end": "torchvision", "vgg_sha256": begun.sha256}
+    path = write_rater(tmp_path / "head.safetensors", layers=("relu5_4",), **card_fields)
     assert path.stat().st_size < 2000
     found, _, _ = checkpoints.read(path, tmp_path / "vgg19.pth")
     torch.testing.assert_close(found.penultimate(_photo(1)), rater.penultimate(_photo(1)))
     other = {k: v + 1 for k, v in theirs.state_dict().items()}
     torch.save(other, tmp_path / "other.pth")
-    with pytest.raises(InputError, match=r"rests on the torchvision VGG-19 with hash"):
+    with pytest.raises(InputError, match=r"was trained on the torchvision VGG-19 with hash"):
         checkpoints.read(path, tmp_path / "other.pth")
 
 
@@ -140,11 +140,11 @@ def test_missing_weights_of_a_head_alone_are_asked_for_as_scoring_takes_them(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("WESPE_DATA", str(tmp_path))
-    told = {"whole": False, "back_end": "torchvision", "vgg_sha256": "0" * 64, "width": 64}
+    card_fields = {"whole": False, "back_end": "torchvision", "vgg_sha256": "0" * 64, "width": 64}
     state = {"gap.weight": np.zeros((1, 512), np.float32), "gap.bias": np.zeros(1, np.float32)}
     card = tensors.card_of(write_rater(tmp_path / "a.safetensors").read_bytes())
     path = tmp_path / "head.safetensors"
-    tensors.write(path, state, card | told | {"layers": ["relu5_4"]})
+    tensors.write(path, state, card | card_fields | {"layers": ["relu5_4"]})
     with pytest.raises(InputError) as caught:
         checkpoints.read(path)
     assert f"with {path}?vgg=FILE" in str(caught.value)
@@ -168,9 +168,9 @@ def test_files_that_are_no_raters(tmp_path: Path) -> None:
         (state, card | {"layers": ["relu5_4"]}, "gap.weight is"),
         (state | {"gap.bias": np.array([np.nan], np.float32)}, card, "gap.bias is not finite"),
     ]
-    for number, (some, told, complaint) in enumerate(cases):
+    for number, (some, card_fields, complaint) in enumerate(cases):
         wrong = tmp_path / f"{number}.safetensors"
-        tensors.write(wrong, some, told)
+        tensors.write(wrong, some, card_fields)
         with pytest.raises(InputError, match=complaint):
             checkpoints.read(wrong)
     for content, complaint in ((b"", "not a rater"), (data[:-9], "damaged")):

@@ -74,8 +74,8 @@ def test_alone_in_a_run_and_with_other_jobs(command: Command, tmp_path: Path, ve
     assert result.returncode == 0, result.stderr
     scores = load_scores(tmp_path / "runs/photos/identity").sort_values("sample")
     assert {"top1", "left5", "p3"} <= json.loads(scores["extras"].iloc[0]).keys()
-    code, told, _ = verb("ffs", "score", "photos", "--rater", path, "--jobs", "0")
-    assert (code, "5 photos" in told) == (0, True)
+    code, output, _ = verb("ffs", "score", "photos", "--rater", path, "--jobs", "0")
+    assert (code, "5 photos" in output) == (0, True)
     rows = list(csv.DictReader((tmp_path / "ffs.csv").open()))
     expected = list(zip(scores["sample"], scores["value"], strict=True))
     assert [(row["photo"], float(row["ffs"])) for row in rows] == expected
@@ -123,8 +123,8 @@ def test_a_stand_in_never_goes_by_a_raters_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WESPE_DATA", str(tmp_path))
-    told = {"kind": "stand-in", "title": "FFS stand-in (simulated)"}
-    path = write_rater(tmp_path / "models" / "ffs.safetensors", **told)
+    output = {"kind": "stand-in", "title": "FFS stand-in (simulated)"}
+    path = write_rater(tmp_path / "models" / "ffs.safetensors", **output)
     for name in (f"ffs:{path}", "ffs"):
         with pytest.raises(InputError, match=r"is a stand-in, not a rater.*simulated faves"):
             load_metric(name)

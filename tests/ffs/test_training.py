@@ -102,8 +102,8 @@ def test_full_learns_and_stops(place: Path) -> None:
     photo = read_rgb(place / "ratings" / "test01.png")
     found = metric.compute(photo, sample_id="test01")
     assert isinstance(found, dict)
-    told = {row["photo"]: row for row in csv.DictReader((out / "test.csv").open())}
-    assert found["value"] == pytest.approx(float(told["test01"]["p_high"]), abs=1e-5)
+    output = {row["photo"]: row for row in csv.DictReader((out / "test.csv").open())}
+    assert found["value"] == pytest.approx(float(output["test01"]["p_high"]), abs=1e-5)
 
 
 @pytest.mark.parametrize("head", ["gap", pytest.param("4096", marks=pytest.mark.slow)])
@@ -171,11 +171,11 @@ def test_a_terminated_training_ends_with_one_line(place: Path) -> None:
         time.sleep(0.005)
     for _ in range(2):
         process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=300)
+    _, output = process.communicate(timeout=300)
     assert process.returncode == 130
     line = "wespe-bench: interrupted; what is done is kept, the same command resumes"
-    assert told.splitlines()[-1] == line
-    assert "Traceback" not in told
+    assert output.splitlines()[-1] == line
+    assert "Traceback" not in output
 
 
 def test_other_work_is_not_trained_into(place: Path, verb: Verb) -> None:

@@ -76,7 +76,7 @@ def test_crawl_build_forget_export(verb: Verb, loopback: Loopback, tmp_path: Pat
     assert sum(row["label"] in ("high", "low") for row in rows) == len(left.photos)
 
 
-def test_refresh_reads_counts_anew_and_drops_what_is_gone(
+def test_refresh_reads_counts_again_and_drops_what_is_gone(
     verb: Verb, loopback: Loopback, tmp_path: Path
 ) -> None:
     server, words = loopback
@@ -187,7 +187,7 @@ def test_image_server_out_of_order(verb: Verb, loopback: Loopback) -> None:
         (["--min-views", "0"], "--min-views 0: expected a number from 1"),
         (["--size", "20"], "--size '20': expected WIDTHxHEIGHT"),
         (["--api", "ftp://x"], "--api 'ftp://x': no address"),
-        (["--api", "http://example.org/"], "the key would travel in the open; use https"),
+        (["--api", "http://example.org/"], "the key would be sent unencrypted; use https"),
         (["--calls", "-1"], "--calls -1: expected a number of calls"),
     ],
 )
@@ -265,7 +265,7 @@ def test_the_key_leaks_from_no_process(tmp_path: Path) -> None:
             timeout=120,
         )
     assert result.returncode == 0, result.stderr.decode()
-    spoken = result.stdout + result.stderr + server.told().encode()
+    spoken = result.stdout + result.stderr + server.received().encode()
     for path in (tmp_path / "out").rglob("*"):
         if path.is_file():
             data = path.read_bytes()

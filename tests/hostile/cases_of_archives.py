@@ -16,13 +16,13 @@ TITLE = "Archives"
 _PHOTO = b"not looked at"
 
 
-def _zip(*files: tuple[str, bytes], **told: Any) -> Callable[[Path], object]:
+def _zip(*files: tuple[str, bytes], **fields: Any) -> Callable[[Path], object]:
     def make(folder: Path) -> None:
         with zipfile.ZipFile(folder / "set.zip", "w") as archive:
             for name, data in files:
                 info = zipfile.ZipInfo(name)
                 info.compress_type = zipfile.ZIP_DEFLATED
-                for key, value in told.items():
+                for key, value in fields.items():
                     setattr(info, key, value)
                 archive.writestr(info, data)
 

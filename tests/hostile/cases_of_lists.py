@@ -130,7 +130,7 @@ def _by_manifest(offered: str, make: Callable[[Path], object], answer: str) -> C
 
 def _added(offered: str, make: Callable[[Path], object], answer: str) -> Case:
     command = "leaderboard --runs theirs --add card.json --out out"
-    return Case(offered, make, command, f"card.json: no card that can be used: {answer}")
+    return Case(offered, make, command, f"card.json: not a usable card: {answer}")
 
 
 def _ranked(offered: str, make: Callable[[Path], object], answer: str) -> Case:
@@ -260,12 +260,12 @@ CASES = (
     _added(
         "a card with a photo of half a character",
         _card(lambda c: c["samples"].__setitem__(0, "caf\udce9")),
-        "sample id 'caf\\udce9' holds control characters, or halves of characters",
+        "sample id 'caf\\udce9' holds control characters or lone surrogates",
     ),
     _added(
         "a card with a score of NaN",
         _card(lambda c: c["scores"]["psnr"].__setitem__(0, np.nan)),
-        "'nan' is no score",
+        "'nan' is not a score",
     ),
     _added(
         "a card with a score of 10^400",

@@ -17,10 +17,11 @@ _CLOSE = f"study close {_PLACE}"
 _SERVE = f"study serve {_PLACE} --port 0"
 _REPORT = f"study report {_PLACE} --out out"
 _DAMAGED = f"{_PLACE}/study.json: damaged ({{}}); build the study again"
-_TEXT = "ValueError: {} holds control characters, or halves of characters"
+_TEXT = "ValueError: {} holds control characters or lone surrogates"
 _OTHER = f"{_PLACE}/votes.sqlite: a database of another program, or altered; move it away"
 _LINK = (
-    f"{_PLACE}/{{}}: a link, which could lead anywhere; a study's folder holds its own, delete it"
+    f"{_PLACE}/{{}}: a link, which could lead anywhere; delete it, a study's folder may hold only "
+    "its own files"
 )
 _VOTES = f"{_PLACE}/votes.sqlite: damaged ({{}})"
 
@@ -38,27 +39,27 @@ def _raw(text: str) -> Callable[[Path], object]:
 
 
 def _picture(**change: Any) -> Callable[[Path], object]:
-    return _forged(lambda told: next(iter(told["pictures"].values())).update(change))
+    return _forged(lambda manifest: next(iter(manifest["pictures"].values())).update(change))
 
 
 def _level(**change: Any) -> Callable[[Path], object]:
-    def forge(told: Any) -> None:
-        for picture in told["pictures"].values():
+    def forge(manifest: Any) -> None:
+        for picture in manifest["pictures"].values():
             picture["levels"][0].update(change)
 
     return _forged(forge)
 
 
 def _renamed(name: str) -> Callable[[Path], object]:
-    def forge(told: Any) -> None:
-        told["pictures"][name] = told["pictures"].pop(f"{studies.FIRST[:-1]}0")
-        told["questions"][0]["first"] = name
+    def forge(manifest: Any) -> None:
+        manifest["pictures"][name] = manifest["pictures"].pop(f"{studies.FIRST[:-1]}0")
+        manifest["questions"][0]["first"] = name
 
     return _forged(forge)
 
 
-def _deep(told: Any) -> None:
-    told["more"] = json.loads("[" * 900 + "]" * 900)
+def _deep(manifest: Any) -> None:
+    manifest["more"] = json.loads("[" * 900 + "]" * 900)
 
 
 def _linked(name: str, target: str) -> Callable[[Path], object]:
@@ -67,7 +68,7 @@ def _linked(name: str, target: str) -> Callable[[Path], object]:
     def make(folder: Path) -> None:
         others = folder / "others"
         (others / "kept").mkdir(parents=True)
-        (others / "notes.txt").write_text("nobody's business")
+        (others / "notes.txt").write_text("not for readers")
         made = studies.study()
         studies.write(folder / _PLACE, made)
         path = folder / _PLACE / name
@@ -84,7 +85,7 @@ def _locked(folder: Path) -> None:
     from tests.reports.runs import make_run
 
     make_run(folder / "theirs", "identity", {"psnr": [20.0, 21.0]}, revision="0" * 64)
-    (folder / "notes.txt").write_text("nobody's business")
+    (folder / "notes.txt").write_text("not for readers")
     (folder / "out").mkdir()
     (folder / "out" / ".wespe-bench.lock").symlink_to((folder / "notes.txt").resolve())
 
@@ -183,26 +184,29 @@ CASES = (
     ),
     Case(
         "a study with one question twice",
-        _forged(lambda told: told["questions"].append(told["questions"][0])),
+        _forged(lambda manifest: manifest["questions"].append(manifest["questions"][0])),
         _SERVE,
         _DAMAGED.format("ValueError: no questions, or one twice"),
     ),
     Case(
         "a study edited to other methods than were shown",
-        _forged(lambda told: told["pictures"][f"{studies.FIRST[:-1]}0"].update(method="x"), False),
+        _forged(
+            lambda manifest: manifest["pictures"][f"{studies.FIRST[:-1]}0"].update(method="x"),
+            False,
+        ),
         _SERVE,
         f"{_PLACE}/study.json: edited after it was built (its revision does not fit); build the "
         "study again, into another --out if there are votes",
     ),
     Case(
         "a study whose title sets the terminal's colour",
-        _forged(lambda told: told.update(title="\x1b[31mred")),
+        _forged(lambda manifest: manifest.update(title="\x1b[31mred")),
         _SERVE,
         _DAMAGED.format(_TEXT.format("title")),
     ),
     Case(
         "a study whose title is half a character",
-        _forged(lambda told: told.update(title="\ud800")),
+        _forged(lambda manifest: manifest.update(title="\ud800")),
         _CLOSE,
         _DAMAGED.format(_TEXT.format("title")),
     ),
@@ -240,7 +244,7 @@ CASES = (
         "votes.sqlite that is a pipe",
         _pipe,
         _CLOSE,
-        f"{_PLACE}/votes.sqlite: no file; a study's folder holds its own, delete it",
+        f"{_PLACE}/votes.sqlite: no file; delete it, a study's folder may hold only its own files",
     ),
     Case(
         "votes.sqlite that is no database",
@@ -300,19 +304,19 @@ CASES = (
         "votes.sqlite with a plan of -1",
         _database("UPDATE raters SET plan = '[[-1,0]]'"),
         _REPORT,
-        _VOTES.format("ValueError: a plan that is none"),
+        _VOTES.format("ValueError: a damaged plan"),
     ),
     Case(
         "votes.sqlite with texts where times belong",
         _database("UPDATE votes SET milliseconds = 'soon'"),
         _REPORT,
-        _VOTES.format("ValueError: a vote of rater '...' has numbers that are none"),
+        _VOTES.format("ValueError: a vote of rater '...' has fields that are not numbers"),
     ),
     Case(
         "votes.sqlite with votes at place -1",
         _database("UPDATE votes SET place = -1"),
         _REPORT,
-        _VOTES.format("ValueError: a vote of rater '...' has numbers that are none"),
+        _VOTES.format("ValueError: a vote of rater '...' has fields that are not numbers"),
     ),
     Case(
         "votes.sqlite with bytes for a rater",

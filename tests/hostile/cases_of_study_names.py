@@ -85,15 +85,15 @@ def _run_called(label: str = "identity", dataset: str = "photos") -> Callable[[P
         from tests.reports.runs import make_run
 
         run = make_run(folder / "theirs", "identity", {"psnr": [20.0, 21.0]}, revision="0" * 64)
-        told = json.loads((run / "run.json").read_text())
-        told["label"], told["dataset"]["name"] = label, dataset
-        (run / "run.json").write_text(json.dumps(told))
+        metadata = json.loads((run / "run.json").read_text())
+        metadata["label"], metadata["dataset"]["name"] = label, dataset
+        (run / "run.json").write_text(json.dumps(metadata))
 
     return make
 
 
 _BUILD = "study build --runs theirs --images 1 --jobs 0 --out out --method "
-_HOLDS = "holds control characters, or halves of characters; choose another"
+_HOLDS = "holds control characters or lone surrogates; choose another"
 
 CASES = (
     *(

@@ -29,15 +29,15 @@ def _votes(change: studies.Change) -> Callable[[Path], object]:
     def make(folder: Path) -> None:
         made = studies.study()
         studies.write(folder / _PLACE, made)
-        told = studies.file_of_votes(made)
-        change(told)
-        (folder / "votes.json").write_text(json.dumps(told))
+        votes_file = studies.file_of_votes(made)
+        change(votes_file)
+        (folder / "votes.json").write_text(json.dumps(votes_file))
 
     return make
 
 
 def _first(**change: Any) -> Callable[[Path], object]:
-    return _votes(lambda told: told["votes"][0].update(change))
+    return _votes(lambda votes_file: votes_file["votes"][0].update(change))
 
 
 def _raw(text: bytes) -> Callable[[Path], object]:
@@ -48,16 +48,16 @@ def _raw(text: bytes) -> Callable[[Path], object]:
     return make
 
 
-def _again(told: dict[str, Any]) -> None:
-    told["votes"][1] = told["votes"][0] | {"position": 2}
+def _again(votes_file: dict[str, Any]) -> None:
+    votes_file["votes"][1] = votes_file["votes"][0] | {"position": 2}
 
 
 def _contradicting(folder: Path) -> None:
     """Two files of one rater, the second with another choice."""
     _votes(lambda _: None)(folder)
-    told = json.loads((folder / "votes.json").read_text())
-    told["votes"][0]["choice"] = "right"
-    (folder / "more.json").write_text(json.dumps(told))
+    votes_file = json.loads((folder / "votes.json").read_text())
+    votes_file["votes"][0]["choice"] = "right"
+    (folder / "more.json").write_text(json.dumps(votes_file))
 
 
 def _csv(change: Callable[[list[list[str]]], object]) -> Callable[[Path], object]:
@@ -120,15 +120,15 @@ CASES = (
     ),
     Case(
         "a file of votes of another study",
-        _votes(lambda told: told.update(study="0" * 64)),
+        _votes(lambda votes_file: votes_file.update(study="0" * 64)),
         _IMPORT,
         "votes.json: votes of another study, or of another revision of this one",
     ),
     Case(
         "a file of votes whose rater is `../../escaped`",
-        _votes(lambda told: told.update(rater="../../escaped")),
+        _votes(lambda votes_file: votes_file.update(rater="../../escaped")),
         _IMPORT,
-        _ALTERED.format("ValueError: rater is no id"),
+        _ALTERED.format("ValueError: rater is not an id"),
     ),
     Case(
         "a file of votes with one question twice",

@@ -221,6 +221,6 @@ CASES = (
         "a rater whose card states a list where a text belongs",
         _rater,
         "ffs score photos --rater x.safetensors --out out/x.csv --jobs 0",
-        "x.safetensors: its card is damaged (ValueError: a text that is none)",
+        "x.safetensors: its card is damaged (ValueError: a field that is not text)",
     ),
 )

@@ -1,7 +1,7 @@
 """A process of its own, with bounded memory and time, in which a reader meets hostile bytes.
 
 Whatever the bytes do (a crash of a library's C code, a gigabyte asked for, an endless loop)
-happens to that process, is told, and the next question gets a fresh one.
+happens to that process is reported, and the next question gets a fresh one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MEMORY = 2**30
 #: Seconds that a question may take; thousands of times what the slowest needs.
 SECONDS = 60.0
 
-#: What a `Told` can be: an answer, the documented error, or one of the findings.
+#: What a `Ending` can be: an answer, the documented error, or one of the findings.
 ANSWER, REFUSED = "answer", "refused"
 FINDINGS = ("raised", "memory", "hung", "died")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Ending:
     """What came of a question: its kind, and the answer, the error's line or a traceback."""
 
     kind: str
@@ -66,7 +66,7 @@ class Cell:
         *arguments: Any,
         bounded: bool = True,
         seconds: float = SECONDS,
-    ) -> Told:
+    ) -> Ending:
         """What ``function(*arguments)`` gives there; unless ``bounded``, with all the memory."""
         if self._process is None:
             self._start()
@@ -74,13 +74,13 @@ class Cell:
             self._pipe.send((function, arguments, self._memory if bounded else 0))
             if not self._pipe.poll(seconds):
                 self._end()
-                return Told("hung", f"no answer within {seconds:g} s")
-            return Told(*self._pipe.recv())
+                return Ending("hung", f"no answer within {seconds:g} s")
+            return Ending(*self._pipe.recv())
         except (EOFError, OSError):
             self._process.join(10)
             code = self._process.exitcode
             self._end()
-            return Told("died", f"exit code {code}")
+            return Ending("died", f"exit code {code}")
 
     def _start(self) -> None:
         # Not forked: the threads of the libraries loaded here would be missing there.

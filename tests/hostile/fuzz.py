@@ -23,7 +23,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.hostile.cell import Cell, Told
+from tests.hostile.cell import Cell, Ending
 from tests.hostile.readers import READERS, attempt, check_seeds
 from wespe_bench import __version__
 
@@ -42,7 +42,7 @@ class Tally:
     runs: int = 0
     read: int = 0
     seconds: float = 0.0
-    findings: list[tuple[int, Told]] = field(default_factory=list)
+    findings: list[tuple[int, Ending]] = field(default_factory=list)
 
 
 def fuzz(cell: Cell, reader: str, seed: int, runs: int = 0, seconds: float = 0.0) -> Tally:
@@ -54,10 +54,10 @@ def fuzz(cell: Cell, reader: str, seed: int, runs: int = 0, seconds: float = 0.0
             raise SystemExit(f"{reader}: a whole file is not read: {first.text}")
         begin = time.monotonic()
         while tally.runs < runs or tally.seconds < seconds:
-            told = cell.ask(attempt, reader, seed, tally.runs, folder, seconds=SECONDS)
-            tally.read += told.kind == "answer"
-            if not told.fine or len(str(told.text).splitlines()) > 1:
-                tally.findings.append((tally.runs, told))
+            ending = cell.ask(attempt, reader, seed, tally.runs, folder, seconds=SECONDS)
+            tally.read += ending.kind == "answer"
+            if not ending.fine or len(str(ending.text).splitlines()) > 1:
+                tally.findings.append((tally.runs, ending))
             tally.runs += 1
             tally.seconds = time.monotonic() - begin
     return tally
@@ -76,9 +76,9 @@ def main() -> int:
         parser.error(f"no reader {options.only!r}; {', '.join(r.name for r in READERS)}")
     if options.number is not None:
         with Cell(_IMPORTS) as cell, tempfile.TemporaryDirectory() as folder:
-            told = cell.ask(attempt, names[0], options.seed, options.number, folder)
-        print(f"{told.kind}: {told.text}")
-        return 0 if told.fine else 1
+            ending = cell.ask(attempt, names[0], options.seed, options.number, folder)
+        print(f"{ending.kind}: {ending.text}")
+        return 0 if ending.fine else 1
     tallies = []
     print(f"{'reader':<22} {'runs':>8} {'runs/s':>8} {'read':>7}  findings")
     for name in names:
@@ -88,9 +88,9 @@ def main() -> int:
         rate = tally.runs / tally.seconds
         share = f"{100 * tally.read / tally.runs:.1f}%"
         print(f"{name:<22} {tally.runs:>8} {rate:>8.0f} {share:>7}  {len(tally.findings)}")
-        for number, told in tally.findings[:5]:
-            last = str(told.text).strip().splitlines()[-1:] or [""]
-            print(f"    {number}: {told.kind}: {last[0][:150]}", flush=True)
+        for number, ending in tally.findings[:5]:
+            last = str(ending.text).strip().splitlines()[-1:] or [""]
+            print(f"    {number}: {ending.kind}: {last[0][:150]}", flush=True)
     if options.results:
         _record(Path(options.results), options.seed, tallies)
     return 1 if any(tally.findings for tally in tallies) else 0

@@ -2,7 +2,7 @@
 
 A reader is a name, whole files (`seeds`), a way to damage one (`spoil`) and a way to read the
 result (`read`), which raises nothing but InputError. Where a checksum would stop every change
-at the door, ``spoil`` seals half of them anew.
+at the door, ``spoil`` seals half of them again.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ TITLE = "Requests to a served study"
 
 #: The token that the study needs, and what the linked tiles lead to.
 TOKEN = "river-42-bend"
-SECRET = b"nobody's business"
+SECRET = b"not for readers"
 
 _PICTURE = f"{studies.FIRST[:-1]}0"
 _OTHER = f"{studies.SECOND[:-1]}"

@@ -64,9 +64,9 @@ def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
 def forge(folder: Path, change: Change, seal: bool = True) -> None:
     """A study whose study.json was changed."""
     write(folder, study())
-    told = content(study())
-    change(told)
-    text = json.dumps(sealed(told) if seal else told)
+    fields = content(study())
+    change(fields)
+    text = json.dumps(sealed(fields) if seal else fields)
     (folder / manifest.FILE).write_text(text)
 
 

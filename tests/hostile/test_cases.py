@@ -44,9 +44,9 @@ def test_answer(case: Case, cell: Cell, tmp_path: Path) -> None:
     made = cell.ask(cases.make, case.offered, str(folder), bounded=False)
     assert made.fine, made.text
     before = _inside(tmp_path)
-    told = cell.ask(cases.run, case.offered, str(folder))
-    assert told.fine, told.text
-    code, line, said = told.text
+    ending = cell.ask(cases.run, case.offered, str(folder))
+    assert ending.fine, ending.text
+    code, line, said = ending.text
     assert cases.fits(case.answer, line), f"{line}\n{said}"
     assert code == case.code
     assert "Traceback" not in said and "\x1b[31m" not in said

@@ -1,6 +1,6 @@
 """A TensorFlow bundle writer, for tests: LevelDB table, protocol buffers, slow CRC-32C.
 
-``python -m tests.oracles.bundle`` writes the importer's committed fixture anew.
+``python -m tests.oracles.bundle`` rewrites the importer's committed fixture.
 """
 
 from __future__ import annotations

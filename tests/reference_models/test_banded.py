@@ -293,7 +293,7 @@ planned = banded.plan(400, 1200, generator).bytes
 if sys.argv[1] == "file":
     planned -= 2 * image.size // 3 * 64 * 4
 before = psutil.Process().memory_info().rss
-# What importing torch once took at its peak is not ours: the high-water mark is set anew.
+# What importing torch once took at its peak is not ours: the high-water mark is reset.
 pathlib.Path("/proc/self/clear_refs").write_text("5")
 banded.banded(generator, image, store=sys.argv[1])
 status = pathlib.Path("/proc/self/status").read_text()

@@ -121,23 +121,23 @@ def test_warnings_stand_in_the_run(
     line = "a.onnx gives many numbers below 0; is output_range=-1..1 right?"
     scaled = "a.onnx sees photos scaled to 16x16, and its results are scaled back: detail is lost"
     with pytest.warns(UserWarning, match=r"below 0; .* \(3 photos\)$"):
-        done, told = run(spec)
-    assert (done.done, told["warnings"]) == (3, {scaled: 0, line: 3})
+        done, metadata = run(spec)
+    assert (done.done, metadata["warnings"]) == (3, {scaled: 0, line: 3})
     with pytest.warns(UserWarning, match="scaled to 16x16"):
-        done, told = run(spec)
-    assert (done.done, done.kept, told["warnings"]) == (0, 3, {scaled: 0, line: 3})
+        done, metadata = run(spec)
+    assert (done.done, done.kept, metadata["warnings"]) == (0, 3, {scaled: 0, line: 3})
     with pytest.warns(UserWarning, match=r"\(3 photos\)$"):
-        done, told = run(spec, force=True)
-    assert (done.done, told["warnings"]) == (3, {scaled: 0, line: 3})
-    done, told = run(f"{affine(tmp_path / 'a.onnx', 1.0, shape=(1, 3, 16, 16))}?size=16")
-    assert told["warnings"] == {scaled: 0}
+        done, metadata = run(spec, force=True)
+    assert (done.done, metadata["warnings"]) == (3, {scaled: 0, line: 3})
+    done, metadata = run(f"{affine(tmp_path / 'a.onnx', 1.0, shape=(1, 3, 16, 16))}?size=16")
+    assert metadata["warnings"] == {scaled: 0}
 
 
 def test_a_useless_result_is_a_failure_not_a_score(
     run: Callable[..., tuple[Any, dict[str, Any]]], tmp_path: Path
 ) -> None:
-    done, told = run(f"{affine(tmp_path / 'a.onnx', 0.8, 0.1)}?output_range=0..255")
-    assert done.done == 0 and "warnings" not in told
+    done, metadata = run(f"{affine(tmp_path / 'a.onnx', 0.8, 0.1)}?output_range=0..255")
+    assert done.done == 0 and "warnings" not in metadata
     assert {failure.error.partition(": ")[2] for failure in done.failures} == {
         "a.onnx gives a nearly constant picture for a photo that is none: say output_range=0..1"
     }

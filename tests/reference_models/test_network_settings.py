@@ -1,4 +1,4 @@
-"""Small networks as strangers export them: each is refused with the way out, or right."""
+"""Small networks as other people export them: each is refused with the way out, or right."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ def test_a_seed_that_fails_leaves_the_others(
     (place / "many").mkdir()
     (place / "many" / "seed-1").write_text("in the way")
     assert main([*DPED, *SHORT, "--seeds", "0,1", "--out", "many"]) == 3
-    assert "1 of 2 seeds failed" in (told := capsys.readouterr().err)
-    assert "seed 1: " in told
+    assert "1 of 2 seeds failed" in (message := capsys.readouterr().err)
+    assert "seed 1: " in message
     table = pd.read_csv("many/seeds.csv", index_col="seed")
     assert list(table.index) == ["0", "mean", "standard deviation"]
     assert table.loc["standard deviation"].isna().all()

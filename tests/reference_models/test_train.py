@@ -247,7 +247,7 @@ def test_presets_and_help(capsys):
 
 def test_settings_are_written_for_people(place):
     run(DPED, "--iterations", "1")
-    told = json.loads((place / "out/settings.json").read_text())
-    assert told["options"]["width"] == 4
-    assert "torch" in told["versions"]
-    assert "iterations" not in told["settings"]
+    settings = json.loads((place / "out/settings.json").read_text())
+    assert settings["options"]["width"] == 4
+    assert "torch" in settings["versions"]
+    assert "iterations" not in settings["settings"]

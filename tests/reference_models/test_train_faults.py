@@ -138,13 +138,13 @@ def test_interrupted_says_what_to_do_and_logs_are_short(place):
         time.sleep(0.05)
     for _ in range(2):
         process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=300)
+    _, output = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert told.splitlines()[-1].endswith(
+    assert output.splitlines()[-1].endswith(
         "interrupted; what is done is kept, the same command resumes"
     )
-    assert "Traceback" not in told
-    assert len([part for part in told.split("\r") if "/100000" in part]) < 6
+    assert "Traceback" not in output
+    assert len([part for part in output.split("\r") if "/100000" in part]) < 6
     last = curves.read(place / "out")[-1]["iteration"]
     assert torch.load(place / "out/state.pt", weights_only=True)["iteration"] == last
 
@@ -177,11 +177,11 @@ def test_a_process_that_dies_is_said_by_the_other(place):
     both = [begin_rank(rank, WESPE, "--iterations", "100000") for rank in (0, 1)]
     _wait_for_row(place, both[0])
     both[1].kill()
-    _, told = both[0].communicate(timeout=300)
+    _, output = both[0].communicate(timeout=300)
     both[1].communicate()
-    assert both[0].returncode == 2, told
-    assert "another process of this training has ended" in told.splitlines()[-1]
-    assert "Traceback" not in told
+    assert both[0].returncode == 2, output
+    assert "another process of this training has ended" in output.splitlines()[-1]
+    assert "Traceback" not in output
 
 
 def test_a_lone_process_of_several_is_told_about_torchrun(place, monkeypatch):

@@ -25,7 +25,7 @@ def narrow():
 
 @pytest.fixture
 def small(monkeypatch):
-    """Whoever loads weights now expects the narrow network."""
+    """The loader of weights expects the narrow network."""
     monkeypatch.setattr(vgg_files, "FILTERS", NARROW)
 
 

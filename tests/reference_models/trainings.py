@@ -42,11 +42,11 @@ def run(options: tuple[str, ...], *more: str) -> Path:
 
 def begin_rank(rank: int, options: tuple[str, ...], *more: str) -> subprocess.Popen[str]:
     """One of two processes that train together, with what torchrun tells it."""
-    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1"}
-    told |= {"MASTER_PORT": 20_000 + os.getpid() % 20_000, "OMP_NUM_THREADS": 1}
+    variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1"}
+    variables |= {"MASTER_PORT": 20_000 + os.getpid() % 20_000, "OMP_NUM_THREADS": 1}
     return subprocess.Popen(
         [*entry_point(), *options, *more],
-        env=os.environ | {name: str(value) for name, value in told.items()},
+        env=os.environ | {name: str(value) for name, value in variables.items()},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

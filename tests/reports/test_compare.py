@@ -59,9 +59,11 @@ def test_a_clear_difference_is_claimed_in_the_metrics_direction(pair: Path) -> N
 
 
 def test_lower_is_better_where_the_metric_says_so(tmp_path: Path) -> None:
-    told = {"noise": {"version": "1", "title": "Noise", "higher_is_better": False}}
+    described = {"noise": {"version": "1", "title": "Noise", "higher_is_better": False}}
     for label, shift in {"a": 0.0, "b": 1.0}.items():
-        make_run(tmp_path, label, {"noise": BASE + shift + RNG.normal(0, 0.1, 30)}, metrics=told)
+        make_run(
+            tmp_path, label, {"noise": BASE + shift + RNG.normal(0, 0.1, 30)}, metrics=described
+        )
     (one,) = compare_methods(["a", "b"], runs=tmp_path).differences
     assert one.better == "a" and one.wins == 30 and one.win_rate == 1.0
     assert sentence(one).startswith("a is better than b in Noise: ") and " lower on " in sentence(

@@ -117,9 +117,9 @@ def test_memory_is_drawn_where_it_was_noted(runs: Path) -> None:
     assert "copied" not in plots.costs(section, "seconds")
     assert call("figures", [str(runs)]) == 0
     captions = (runs / "figures" / "figures.md").read_text("utf-8")
-    (told,) = (line for line in captions.splitlines() if "peak memory" in line)
-    assert "resident set" in told and "6 photos a method; not recorded for identity, " in told
-    assert "copied" in told and "![](memory-photos.png)" in captions
+    (caption,) = (line for line in captions.splitlines() if "peak memory" in line)
+    assert "resident set" in caption and "6 photos a method; not recorded for identity, " in caption
+    assert "copied" in caption and "![](memory-photos.png)" in captions
     assert ET.parse(runs / "figures" / "memory-photos.svg") is not None
 
 

@@ -1,4 +1,4 @@
-"""Boards and cards: ranks against brute force, half-scored runs, and strangers' files."""
+"""Boards and cards: ranks against brute force, half-scored runs, and other people's cards."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def test_ranks_are_over_the_same_photos_where_scores_are_infinite(runs: Path) ->
     assert np.isnan(found.metric[2]).all()
     make_run(runs, "perfect", {"psnr": [math.inf, *[30.0] * 11], "entropy": [6.0] * 12})
     (board,) = read_standings(runs)
-    (told,) = board.remarks
-    assert told.startswith("PSNR: infinite for perfect on 1 photo, left out of that mean; ranks")
-    assert "the 11 photos" in told
+    (remark,) = board.remarks
+    assert remark.startswith("PSNR: infinite for perfect on 1 photo, left out of that mean; ranks")
+    assert "the 11 photos" in remark
     assert call("leaderboard", ["--runs", str(runs)]) == 0
     for page in ("leaderboard.md", "leaderboard.html"):
         assert "the 11 photos" in (runs / "leaderboard" / page).read_text("utf-8")
@@ -239,7 +239,7 @@ def test_every_row_leads_to_its_card(runs: Path) -> None:
 
 
 @pytest.fixture
-def stranger(runs: Path, tmp_path: Path) -> Path:
+def added(runs: Path, tmp_path: Path) -> Path:
     """A card as somebody else would send it."""
     assert call("leaderboard", ["--runs", str(runs)]) == 0
     card = json.loads(
@@ -251,9 +251,9 @@ def stranger(runs: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_card_is_taken_and_kept(runs: Path, stranger: Path, verb: Command) -> None:
-    assert verb("leaderboard", "--runs", runs, "--add", stranger).returncode == 0
-    stranger.unlink()
+def test_a_card_is_taken_and_kept(runs: Path, added: Path, verb: Command) -> None:
+    assert verb("leaderboard", "--runs", runs, "--add", added).returncode == 0
+    added.unlink()
     again = verb("leaderboard", "--runs", runs)
     assert "Theirs (added, not verified)" in again.stdout
     page = (runs / "leaderboard" / "leaderboard.html").read_text("utf-8")
@@ -279,10 +279,10 @@ def resigned(change: Any) -> Any:
 
 
 def test_a_card_with_fewer_photos_is_its_makers_to_mend(
-    runs: Path, stranger: Path, capsys: pytest.CaptureFixture[str]
+    runs: Path, added: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changed(stranger, resigned(lambda c: c["scores"]["psnr"].__setitem__(0, None)))
-    assert call("leaderboard", ["--runs", str(runs), "--add", str(stranger)]) == 3
+    changed(added, resigned(lambda c: c["scores"]["psnr"].__setitem__(0, None)))
+    assert call("leaderboard", ["--runs", str(runs), "--add", str(added)]) == 3
     said = capsys.readouterr().err
     assert "Theirs is not ranked by psnr" in said and "the sender of its card" in said
     assert "added/Theirs" not in said  # no command for a folder that is not there
@@ -300,9 +300,9 @@ def test_a_card_with_fewer_photos_is_its_makers_to_mend(
         (lambda c: c["method"].update(label=7), "method.label is missing or of the wrong kind"),
         (lambda c: c["scores"]["psnr"].pop(), "11 scores for 12 samples"),
         (lambda c: c["scores"]["psnr"].__setitem__(0, 99.0), "scores_sha256"),
-        (lambda c: c["scores"]["psnr"].__setitem__(0, "=1+1"), "'=1+1' is no score"),
+        (lambda c: c["scores"]["psnr"].__setitem__(0, "=1+1"), "'=1+1' is not a score"),
         (lambda c: c["scores"]["psnr"].__setitem__(0, True), "no score"),
-        (lambda c: c["scores"]["psnr"].__setitem__(0, math.nan), "'nan' is no score"),
+        (lambda c: c["scores"]["psnr"].__setitem__(0, math.nan), "'nan' is not a score"),
         (lambda c: c["samples"].__setitem__(0, "../../x"), "no plain relative path"),
         (lambda c: c["samples"].__setitem__(0, "s01"), "one stands twice"),
         (lambda c: c.update(schema=99), "newer wespe-bench"),
@@ -311,45 +311,45 @@ def test_a_card_with_fewer_photos_is_its_makers_to_mend(
         (resigned(lambda c: c["scores"].update(psnr=[-5e300] * 12)), "no score that psnr can give"),
         (
             resigned(lambda c: c["scores"].update(entropy=[8.5] * 12)),
-            "8.5 is no score that entropy",
+            "8.5 is not a score that entropy",
         ),
-        (resigned(lambda c: c["scores"].update(entropy=["inf"] * 12)), "inf is no score that"),
+        (resigned(lambda c: c["scores"].update(entropy=["inf"] * 12)), "inf is not a score that"),
         (resigned(lambda c: c["scores"].update(psnr=[None] * 12)), "psnr has no score of any"),
         (resigned(lambda c: c.update(samples=[f"z{i}" for i in range(12)])), "other photos"),
         (lambda c: c["method"].update(label="good\u200b"), "already"),
     ],
 )
 def test_cards_that_do_not_belong_or_lie_are_refused(
-    runs: Path, stranger: Path, change: Any, words: str
+    runs: Path, added: Path, change: Any, words: str
 ) -> None:
-    changed(stranger, change)
+    changed(added, change)
     with pytest.raises(InputError) as caught:
-        call("leaderboard", ["--runs", str(runs), "--add", str(stranger)])
+        call("leaderboard", ["--runs", str(runs), "--add", str(added)])
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert not (runs / "leaderboard" / "added").exists()
 
 
 def test_files_that_are_no_cards_get_one_line(
-    runs: Path, stranger: Path, verb: Command, tmp_path: Path
+    runs: Path, added: Path, verb: Command, tmp_path: Path
 ) -> None:
-    text = stranger.read_text()
+    text = added.read_text()
     for number, content in enumerate(("", "[]", "{}", "[" * 100_000, "\xff", text[:-9])):
         path = tmp_path / f"{number}.json"
         path.write_text(content)
-        with pytest.raises(InputError, match="no card that can be used"):
+        with pytest.raises(InputError, match="not a usable card"):
             read_card(path)
     one_line(verb("leaderboard", "--runs", runs, "--add", tmp_path / "gone"), "cannot be read")
     one_line(verb("leaderboard", "--runs", tmp_path / "nowhere"), "no such folder")
     one_line(verb("leaderboard", "--runs", runs, "--metrics", "pnsr"), "did you mean 'psnr'?")
 
 
-def test_hostile_cards_inject_nothing(runs: Path, stranger: Path) -> None:
+def test_hostile_cards_inject_nothing(runs: Path, added: Path) -> None:
     hostile = [name for name in HOSTILE if name.isprintable()]
     for number, name in enumerate(hostile):
-        card = json.loads(stranger.read_text())
+        card = json.loads(added.read_text())
         card["method"] = {"label": name[:100], "enhancer": name, "fingerprint": name}
         card["metrics"]["psnr"].update(title=name, unit=name)
-        path = stranger.with_name(f"h{number}.json")
+        path = added.with_name(f"h{number}.json")
         path.write_text(json.dumps(card))
         assert call("leaderboard", ["--runs", str(runs), "--add", str(path)]) == 0
     out = runs / "leaderboard"

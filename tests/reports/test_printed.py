@@ -22,26 +22,26 @@ def transcript(shared: Path) -> Any:
 @pytest.mark.shared_data
 def test_scores_are_those_of_the_transcript(transcript: Any) -> None:
     for number, table in printed.SCORES.items():
-        told = transcript[f"table{number}"]
-        assert list(table.methods) == told["method_order"]
-        assert list(table.rows) == list(told["rows"])
+        expected = transcript[f"table{number}"]
+        assert list(table.methods) == expected["method_order"]
+        assert list(table.rows) == list(expected["rows"])
         flat = {
             (row, method, quantity): value
-            for row, methods in told["rows"].items()
+            for row, methods in expected["rows"].items()
             for method, cell in methods.items()
             for quantity, value in (cell if isinstance(cell, dict) else {"ffs": cell}).items()
         }
         assert table.values == flat
-        assert table.averages == told.get("average", {})
+        assert table.averages == expected.get("average", {})
 
 
 @pytest.mark.shared_data
 def test_cameras_are_those_of_the_transcript(transcript: Any) -> None:
     for number, ours in ((1, printed.TABLE1), (4, printed.TABLE4)):
-        told = {row["key"]: row for row in transcript[f"table{number}"]["rows"]}
-        assert list(ours) == list(told)
+        expected = {row["key"]: row for row in transcript[f"table{number}"]["rows"]}
+        assert list(ours) == list(expected)
         for key, camera in ours.items():
-            row, counts = told[key], camera.counts
+            row, counts = expected[key], camera.counts
             assert counts.table == number
             assert (counts.width, counts.height) == (row.get("width"), row.get("height"))
             assert (counts.train, counts.test) == (row["train_images"], row["test_images"])
@@ -50,11 +50,11 @@ def test_cameras_are_those_of_the_transcript(transcript: Any) -> None:
 
 @pytest.mark.shared_data
 def test_the_study_and_the_rest_are_those_of_the_transcript(transcript: Any) -> None:
-    told = transcript["table5"]
+    expected = transcript["table5"]
     for (rival, dataset), (share, spread) in printed.TABLE5.items():
-        cell = told["rows"][f"vs_{rival}"][dataset]
+        cell = expected["rows"][f"vs_{rival}"][dataset]
         assert (share, spread) == (cell["mean"], cell["pm"])
-    design = told["design"]
+    design = expected["design"]
     assert printed.STUDY.participants == design["participants"]
     assert printed.STUDY.votes_per_participant == design["votes_per_participant"]
     assert printed.STUDY.votes_per_cell == design["votes_per_cell"]
@@ -114,9 +114,9 @@ def _hard_labels() -> int:
 @pytest.mark.shared_data
 def test_every_check_of_the_transcript_is_made(transcript: Any) -> None:
     checks = checks_made()
-    told = [check for check in transcript["consistency_checks"] if "printed" in check]
-    assert len(told) == 8
-    for check in told:
+    expected = [check for check in transcript["consistency_checks"] if "printed" in check]
+    assert len(expected) == 8
+    for check in expected:
         same = [c for c in checks if c.printed == check["printed"]]
         assert any(c.computed == pytest.approx(check["computed"], abs=1e-6) for c in same), check
 

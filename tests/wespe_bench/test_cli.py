@@ -90,8 +90,8 @@ def test_here_it_is_as_in_a_process_of_its_own(
     results, before = [], (Path.cwd(), dict(os.environ), list(sys.path), list(sys.argv))
     for run, out in ((command, "a"), (verb, "b"), (verb, "c")):
         done = run(*arguments, out)
-        told = (done.stdout + done.stderr).replace(f"-> {out}", "").replace(f"enhance {out}:", "")
-        said = [line for line in told.splitlines() if "photo/s" not in line]
+        output = (done.stdout + done.stderr).replace(f"-> {out}", "").replace(f"enhance {out}:", "")
+        said = [line for line in output.splitlines() if "photo/s" not in line]
         results.append((done.returncode, said))
         assert (Path.cwd(), dict(os.environ), list(sys.path), list(sys.argv)) == before
     assert results[0] == results[1] == results[2]
@@ -205,7 +205,7 @@ def test_run_export_and_resume(
     frame = pd.read_csv(tmp_path / "out" / "scores.csv")
     assert len(frame) == 2 * 6 * 2
     assert set(frame["label"]) == {"identity", "Mine"}
-    # In one process, the other way round, anew: the same rows to the byte.
+    # In one process, in reverse order, with --force: the same rows to the byte.
     result = verb(*arguments, "--force", "--jobs", "0")
     assert result.returncode == 0, result.stderr
     verb("export", "scores", "out")

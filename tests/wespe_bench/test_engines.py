@@ -31,7 +31,7 @@ def test_a_killed_worker_costs_nothing(tmp_path: Path, chunk: int) -> None:
     failed = {o.item: o.error for o in outcomes if o.error}
     assert list(failed) == [3]
     assert "died 3 times" in failed[3]
-    # Three deaths at most were spent on the poison, whoever was near.
+    # The item that kills its worker cost three workers at most.
     assert len((tmp_path / "3").read_text()) <= 3
 
 

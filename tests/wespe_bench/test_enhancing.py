@@ -1,4 +1,4 @@
-"""Data set x enhancer -> PNGs: what is kept, what is redone, what fails and how it is told."""
+"""Data set x enhancer -> PNGs: what is kept, what is redone, what fails and how it is reported."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_our_own_results_are_nobodys_photos(photos: Path) -> None:
         load_dataset("samples", data=photos / "data")
 
 
-def test_lost_run_json_is_written_anew(photos: Path, tmp_path: Path) -> None:
+def test_lost_run_json_is_written_again(photos: Path, tmp_path: Path) -> None:
     dataset = load_dataset("folder", input=photos)
     enhance("identity", dataset, tmp_path / "run", quiet=True)
     (tmp_path / "run" / "run.json").unlink()

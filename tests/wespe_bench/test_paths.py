@@ -188,7 +188,7 @@ def test_what_lies_in_a_store_besides_photos(bucket: str, capsys: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         ("s3://", "expected s3://BUCKET/FOLDER"),
         ("s3:///photos", "expected s3://BUCKET/FOLDER"),
@@ -199,11 +199,11 @@ def test_what_lies_in_a_store_besides_photos(bucket: str, capsys: Any) -> None:
     ],
 )
 def test_addresses_that_lead_nowhere(
-    bucket: str, capsys: pytest.CaptureFixture[str], address: str, told: str
+    bucket: str, capsys: pytest.CaptureFixture[str], address: str, message: str
 ) -> None:
     assert main(["enhance", "identity", "--input", address, "--jobs", "0"]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert told in line
+    assert message in line
 
 
 def test_a_store_that_does_not_answer(
@@ -275,9 +275,9 @@ def test_a_part_that_cannot_be_had_is_not_called_damaged(
 
     monkeypatch.setattr(paths, "read_bytes", refused)
     assert main(["export", "scores", f"{bucket}/runs", "--out", "x.csv"]) == 2
-    told = capsys.readouterr().err
-    assert "cannot be read (the store refuses it); run again once it can" in told
-    assert "delete" not in told
+    message = capsys.readouterr().err
+    assert "cannot be read (the store refuses it); run again once it can" in message
+    assert "delete" not in message
 
 
 def test_an_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

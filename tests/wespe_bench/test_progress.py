@@ -20,9 +20,9 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])
 def test_a_clock_that_jumps(monkeypatch: pytest.MonkeyPatch, jump: float) -> None:
-    told = Terminal()
+    terminal = Terminal()
     clock = [0.0]
-    monkeypatch.setattr(sys, "stderr", told)
+    monkeypatch.setattr(sys, "stderr", terminal)
     # By this name tqdm has the clock of the wall.
     monkeypatch.setattr(tqdm.std, "time", lambda: time.monotonic() + clock[0])
     with progress.bar(4, "enhance") as bar:
@@ -30,7 +30,7 @@ def test_a_clock_that_jumps(monkeypatch: pytest.MonkeyPatch, jump: float) -> Non
         for _ in range(4):
             time.sleep(0.21)
             bar.update()
-    shown = re.findall(r"(\d)/4 \[([^<]*)<([^,]*)", told.getvalue())
+    shown = re.findall(r"(\d)/4 \[([^<]*)<([^,]*)", terminal.getvalue())
     assert {count for count, _, _ in shown} == set("01234")
     assert {spent for _, spent, _ in shown} <= {f"00:{n:02}" for n in range(30)}
     assert {left for _, _, left in shown} <= {"?", *(f"00:{n:02}" for n in range(30))}

@@ -60,7 +60,7 @@ def test_bad_options(spec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "message"),
     [
         ("ray?wrkers=2", r"^--engine ray\?wrkers=2: no option 'wrkers=2' \(did you mean"),
         ("ray?workers=1&workers=2", "workers is given twice"),
@@ -68,8 +68,8 @@ def test_bad_options(spec: str) -> None:
         ("ray:head:port", "expected ray:HOST:PORT"),
     ],
 )
-def test_what_is_wrong_with_a_spec(spec: str, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_what_is_wrong_with_a_spec(spec: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         load_engine(spec)
 
 

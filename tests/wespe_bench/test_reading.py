@@ -105,7 +105,10 @@ def test_a_file_the_user_names(tmp_path: Path, pipe: Path) -> None:
         (lambda: reading.wanted_bytes(pipe), f"{pipe}: cannot be read (not a regular file)"),
         (lambda: reading.wanted_text(tmp_path), f"{tmp_path}: cannot be read (Is a directory)"),
         (lambda: reading.wanted_text(strange), f"{strange}: not a text file in UTF-8"),
-        (lambda: reading.wanted_text(strange, strange="save it anew"), f"{strange}: save it anew"),
+        (
+            lambda: reading.wanted_text(strange, strange="save it again"),
+            f"{strange}: save it again",
+        ),
     ):
         with pytest.raises(InputError) as found:
             read()

@@ -26,7 +26,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
         _opened[Path(arguments[0]).resolve()] += 1
 
 
-sys.addaudithook(_note)  # sees every file that Python opens, whoever opens it
+sys.addaudithook(_note)  # sees every file that Python opens
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""PNGs -> scores: what is computed, what is computed anew, and what stands in no table."""
+"""PNGs -> scores: what is computed, what is computed again, and what no table shows."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_changed_photo_is_redone_alone(photos: Path, references: Path, tmp_path:
     enhance("identity", load_dataset("folder", **options), tmp_path / "run", quiet=True)
     before = score(tmp_path / "run", METRICS, quiet=True)
     write_png(photos / "img2.png", np.full((24, 32, 3), 9, np.uint8))
-    # The old result speaks of a photo that is gone: in no table any more, and said.
+    # The old result is of a photo that has changed: no table shows it, and a note says so.
     stale = score(tmp_path / "run", METRICS, quiet=True)
     assert set(stale["sample"]) == {f"img{n}" for n in (1, 3, 4, 5, 6)}
     assert before["revision"].unique() != stale["revision"].unique()

@@ -159,7 +159,7 @@ def test_versions_of_what_it_imports_are_kept(tmp_path: Path, dataset: Dataset) 
         ("def g(image): return image\n", "no 'f' there"),
         ("f = 3\n", "is a int, not a function"),
         ("import os; os._exit(1)\n", "its worker process died 3 times"),
-        ("class f:\n    def __init__(self): raise ValueError('no')\n", "cannot be made"),
+        ("class f:\n    def __init__(self): raise ValueError('no')\n", "fails when it is created"),
     ],
 )
 def test_one_that_cannot_be_loaded(

@@ -1,4 +1,4 @@
-"""What holds for every verb: nothing empty is taken for a name, and an end is told truly."""
+"""What holds for every verb: nothing empty is taken for a name, and the exit code is true."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_no_run_lies_in_another_or_over_others(
     assert main(["run", "--enhancers", "identity", "clahe", *work, "runs"]) == 0
     rows = len(load_scores("runs"))
     capsys.readouterr()
-    for arguments, told in (
+    for arguments, message in (
         (["run", "--enhancers", "unsharp", *work, "runs/photos/clahe"], "lies inside the run"),
         (["merge", "runs", "--out", "runs/photos/clahe/more"], "lies inside runs"),
         (["merge", "runs/photos/identity", "--out", "runs/photos/clahe/x"], "lies inside the run"),
@@ -76,7 +76,7 @@ def test_no_run_lies_in_another_or_over_others(
     ):
         assert main(arguments) == 2
         [line] = capsys.readouterr().err.splitlines()
-        assert told in line
+        assert message in line
         assert len(load_scores("runs")) == rows
     assert main(["merge", "runs/photos/identity", "--out", "other"]) == 0
 

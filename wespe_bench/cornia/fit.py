@@ -49,7 +49,7 @@ class Fit:
     """A folder of clean photos, or a data set's name; they are distorted and ranked."""
     kinds: tuple[str, ...] = ()
     """Which distortions: jpeg jpeg2000 blur noise resample exposure camera (default: all).
-    CORNIA hardly sees exposure; without it the others are told better."""
+    CORNIA hardly sees exposure; without it the other distortions are told apart better."""
     iqa: str | None = None
     """A CSV of rated photos: image,score[,group], or a list of LIVE, TID2013, CSIQ, KADID-10k
     or KonIQ-10k."""

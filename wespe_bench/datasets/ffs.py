@@ -1,7 +1,7 @@
 """FFS: Flickr photos larger than 1600x1200, for the Flickr Faves Score.
 
     ffs/*                              split by seed, 15600 and 400 as in Table 4, or
-    ffs/{train,validation,test}/*      split by whoever crawled them
+    ffs/{train,validation,test}/*      split when they were crawled
 
 The validation photos count as training ones, as Table 4 counts them. Views, faves and owners
 are not looked at here.

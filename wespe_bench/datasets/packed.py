@@ -239,7 +239,7 @@ def read_index(folder: Path, head: dict[str, Any]) -> dict[str, list[Any]]:
     try:
         data = reading.read_bytes(path)
         if provenance.sha256_bytes(data) != head["index_sha256"]:
-            raise ValueError("its bytes are not those pack.json promises")
+            raise ValueError("its checksum does not match pack.json")
         columns: dict[str, list[Any]] = parquet.read(data).to_pydict()
         if not columns["sample"]:
             raise ValueError("no photos")

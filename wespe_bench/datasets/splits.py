@@ -116,7 +116,7 @@ def _groups(photos: Sequence[Photo], count: int, seed: int) -> tuple[list[Photo]
             if len(chosen) < count or len(held) == len(photos):
                 raise InputError(
                     f"{count} test photos cannot be drawn from {len(photos)} photos in "
-                    f"{len(groups)} groups (drives, scenes) without parting a group; "
+                    f"{len(groups)} groups (drives, scenes) without putting a group on two sides; "
                     "ask for fewer, or add photos of other drives or scenes"
                 )
             break

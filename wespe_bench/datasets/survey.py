@@ -228,7 +228,7 @@ def no_argument(name: str, argument: str) -> None:
     """Raise InputError for ``NAME:something`` where nothing follows the name."""
     if argument:
         raise InputError(
-            f"{name}:{argument}: nothing goes after {name}; its place is said by --data"
+            f"{name}:{argument}: {name} takes no argument; set its location with --data"
         )
 
 

@@ -6,7 +6,7 @@ softly assigned to its 5 nearest of 100 centroids; for each centroid the differe
 variance and skewness between its patches and the codebook; signed power 0.2, length 1; a
 linear function fitted on LIVE. The score is on LIVE's DMOS scale, **lower is better**.
 
-The model is the authors' and is not part of wespe-bench. Whoever has the release:
+The model is the authors' and is not part of wespe-bench. With the release at hand:
 
     wespe-bench import hosa FOLDER
 

@@ -109,7 +109,7 @@ def stated(card: Mapping[str, Any], key: str, path: Path) -> str:
         raise InputError(f"{path}: its card does not state {key!r}; the model is damaged")
     if len(text) > _LONGEST or not text.isprintable():
         raise InputError(
-            f"{path}: its card states as {key!r} what is no line of at most {_LONGEST} letters; "
+            f"{path}: metadata field {key!r} must be one line of at most {_LONGEST} characters; "
             "the model is damaged"
         )
     return text

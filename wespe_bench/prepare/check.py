@@ -30,7 +30,7 @@ class Check(DataOptions, JobOptions):
     """Compare a data set with what it should hold; name every file that is wrong.
 
     Names, pairs, sizes (from the headers), duplicates (by hash), counts. With --verify every
-    photo is decoded and every hash made anew: damaged and cut files, training photos that look
+    photo is decoded and hashed: finds damaged and cut files, and training photos that look
     like test photos. Exit code 0 when nothing is wrong, 3 when something is.
 
     Examples:
@@ -41,7 +41,7 @@ class Check(DataOptions, JobOptions):
     dataset: str
     """NAME, NAME:ARGUMENT or a name of wespe-data.toml (wespe-bench data list)."""
     verify: bool = False
-    """Decode every photo, hash every file anew, look for likeness between training and test."""
+    """Decode every photo, hash every file again, compare training photos with test photos."""
     all: bool = False
     """Print every fault, not the first ten of a kind."""
     out: str | None = None
@@ -181,7 +181,7 @@ def _counts(report: Report) -> Iterator[Fault]:
 
 
 def _decode(name: str, report: Report, jobs: int) -> None:
-    """Add what only pixels tell."""
+    """Add the faults that only decoding shows."""
     from wespe_bench import progress
     from wespe_bench.prepare import check_pixels, check_sides
 
@@ -195,10 +195,10 @@ def _decode(name: str, report: Report, jobs: int) -> None:
     split = check_sides.of(name, report.places)
     if split.reason:
         report.unlooked.append(f"likeness between training and test: {split.reason}")
-    told_already = {fault.path for fault in report.faults if fault.kind == kinds.LEAK}
+    reported = {fault.path for fault in report.faults if fault.kind == kinds.LEAK}
     for label, train, test in split.pairs:
         for photo, other, bits in check_pixels.alike(train, test, looks):
-            if str(photo) in told_already:
+            if str(photo) in reported:
                 continue
             found_text = f"looks like {other}; {bits} of 64 bits differ"
             report.faults.append(Fault(label, kinds.LIKENESS, str(photo), found_text))
@@ -230,7 +230,7 @@ def _lines(config: Check, report: Report) -> Iterator[str]:
     for title, found in (("faults", report.faults), ("remarks", report.remarks)):
         if found:
             yield f"{title}:"
-            yield from _told(found, report.root, config.all)
+            yield from _listed(found, report.root, config.all)
             yield ""
     for what in report.unlooked:
         yield f"not looked at: {what}"
@@ -277,7 +277,7 @@ def _sizes(sizes: Counter[tuple[int, int]]) -> str:
     return f"{width}x{height}{more}"
 
 
-def _told(found: Sequence[Fault], root: Path, everything: bool) -> Iterator[str]:
+def _listed(found: Sequence[Fault], root: Path, everything: bool) -> Iterator[str]:
     """Faults kind by kind, as many as fit."""
     by_kind: dict[str, list[Fault]] = defaultdict(list)
     for fault in found:

@@ -1,4 +1,4 @@
-"""What only decoding tells: which photos are damaged, and which look alike.
+"""Faults that only decoding shows: photos that are damaged, and photos that look alike.
 
 Likeness is a 64-bit perceptual hash (a DCT of the photo at 32x32; imagehash). Photos whose
 hashes differ in few bits are the same picture at another size, quality or exposure, or

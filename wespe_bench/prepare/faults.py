@@ -1,4 +1,4 @@
-"""What is wrong with the files of a data set, as far as names and headers tell.
+"""What is wrong with the files of a data set, as far as names and headers show.
 
 Nothing here raises for a bad file and nothing is passed over: whatever keeps a photo from being
 used is a `Fault`. Pixels are looked at in `wespe_bench.prepare.check_pixels`.

@@ -127,9 +127,9 @@ def check_plausible(
         raise Unregistered("the fit mirrors or folds the photo")
     expected = np.prod(reference_shape) / np.prod(shape)
     if max(scales) > 36 * max(expected, 1) or min(scales) < min(expected, 1) / 36:
-        raise Unregistered("the fit enlarges or shrinks the photo beyond belief")
+        raise Unregistered("the fit scales the photo's area more than 36-fold")
     if max(scales) > 4 * min(scales):
-        raise Unregistered("the fit tilts the photo beyond belief")
+        raise Unregistered("the fit's area scale varies more than 4-fold over the photo")
 
 
 def fitted(source: np.ndarray, target: np.ndarray) -> np.ndarray:

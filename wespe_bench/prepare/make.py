@@ -64,7 +64,7 @@ class Make(DataOptions, JobOptions):
     jpeg_quality: int | None = None
     """1 to 95."""
     verify: bool = False
-    """Hash every file anew instead of trusting size and time."""
+    """Hash every file again instead of trusting its size and time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def _read_manifest(out: Path, camera: Camera) -> dict[str, Any] | None:
 
 
 def _stands(row: dict[str, Any], item: Item, source: str) -> bool:
-    """Whether the pair that ``row`` tells of is there, of today's photo, to the byte."""
+    """Whether ``row`` is of the photo as it is now, and its files are unchanged."""
     from wespe_bench import provenance
 
     if row.get("source_sha256") != source:

@@ -50,7 +50,7 @@ class Pack(PhotoOptions, JobOptions):
     kind: Literal["auto", "patches", "photos"] = "auto"
     """patches (all of one size), photos (any sizes), or what the photos look like."""
     verify: bool = False
-    """Hash every photo and every packed pixel anew, instead of trusting size and time."""
+    """Hash every photo and every packed pixel again, instead of trusting size and time."""
 
 
 def pack(
@@ -65,7 +65,7 @@ def pack(
 
     Returns how many photos were packed now, how many were there, and what was left out:
     unreadable photos, pairs of two sizes, and, among patches, photos of another size. With
-    ``verify`` pixels that are there are hashed and packed anew where they are damaged.
+    ``verify`` pixels that are there are hashed, and packed again where they are damaged.
 
     Raises InputError when ``out`` holds something else, is being written by another pack, or
     lies among the photos; when the disk is too small; when no photo could be packed.

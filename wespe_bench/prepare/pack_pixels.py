@@ -51,7 +51,9 @@ def open_worker(
     import numpy as np
 
     kind, paths = context
-    expected = "like the other patches" if kind == "patches" else "as its head says; save it anew"
+    expected = (
+        "like the other patches" if kind == "patches" else "as its header says; save it again"
+    )
     files, starts = [], []
     for path in paths:
         file = open(path, "r+b", buffering=0)  # noqa: SIM115  open as long as the worker lives

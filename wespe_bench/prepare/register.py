@@ -80,7 +80,7 @@ class Register:
     jobs: int = field(default_factory=cores)
     """Worker processes; a pair of 12-megapixel photos takes about a gigabyte each."""
     verify: bool = False
-    """Hash every file anew instead of trusting size and time."""
+    """Hash every file again instead of trusting its size and time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _csv(table: Sequence[dict[str, Any]]) -> str:
 
 
 def _stands(row: dict[str, Any], item: Item, sources: tuple[str, str | None]) -> bool:
-    """Whether ``row`` speaks of today's two photos, and its files are there, to the byte."""
+    """Whether ``row`` is of the photos as they are now, and its files are unchanged."""
     from wespe_bench import provenance
 
     if (row.get("input_source_sha256"), row.get("reference_source_sha256")) != sources:

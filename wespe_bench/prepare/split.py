@@ -39,7 +39,7 @@ class SplitData(DataOptions):
     force: bool = False
     """Replace a manifest of that name."""
     verify: bool = False
-    """Hash every file anew instead of trusting size and time."""
+    """Hash every file again instead of trusting its size and time."""
 
 
 def main(config: SplitData) -> int:

@@ -241,7 +241,7 @@ def _cut(item: Item) -> Outcome:
     try:
         data = reading.read_bytes(path)
         if provenance.sha256_bytes(data) != item.source.sha256:
-            return Outcome(item, error=f"{path}: changed since its run; make the run anew")
+            return Outcome(item, error=f"{path}: changed since its run; run the same command again")
         image = images.read_rgb(data, name=str(path))
         if item.source.method == DAMAGED:
             image = damaged(image)

@@ -123,7 +123,7 @@ def read(path: Path, study: Study) -> tuple[str, list[Answer]]:
             raise InputError(f"{path}: votes of another study, or of another revision of this one")
         rater = answers["rater"]
         if not isinstance(rater, str) or not _RATER.fullmatch(rater):
-            raise ValueError("rater is no id")
+            raise ValueError("rater is not an id")
         votes = sorted(answers["votes"], key=lambda vote: _number(vote["position"], 1))
         if len(votes) > len(study.questions):
             raise ValueError("more votes than questions")

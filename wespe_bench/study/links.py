@@ -1,4 +1,4 @@
-"""A study's folder, which may come from a stranger, holds its own files: no link leads out.
+"""A study's folder may be somebody else's: no link in it may lead out of it.
 
 What is served to others, written to or cleared away under a name in it would be another's.
 """
@@ -29,7 +29,9 @@ def check(folder: Path) -> None:
                 continue
             if not right(mode):
                 what = "a link, which could lead anywhere" if stat.S_ISLNK(mode) else f"no {kind}"
-                raise InputError(f"{path}: {what}; a study's folder holds its own, delete it")
+                raise InputError(
+                    f"{path}: {what}; delete it, a study's folder may hold only its own files"
+                )
 
 
 def check_picture(folder: Path) -> None:

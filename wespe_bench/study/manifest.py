@@ -151,7 +151,7 @@ def _study(content: Mapping[str, Any]) -> Study:
     """Raises ValueError, TypeError or KeyError for what is no study."""
     tile = content["tile"]
     if type(tile) is not int or not 1 <= tile <= _SIDE:
-        raise ValueError("tile is no size")
+        raise ValueError("tile is not a size")
     pictures = {}
     for name, fields in content["pictures"].items():
         levels = tuple(Level(**level) for level in fields["levels"])
@@ -171,7 +171,7 @@ def _study(content: Mapping[str, Any]) -> Study:
         if question.check not in (None, "first", "second"):
             raise ValueError(f"question {question.id}: check {question.check!r}")
     if type(content["seed"]) is not int:
-        raise ValueError("seed is no number")
+        raise ValueError("seed is not a number")
     return Study(
         title=check_text(content["title"], "title"),
         seed=content["seed"],
@@ -187,7 +187,7 @@ def check_text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{what} is no text")
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
-        raise ValueError(f"{what} holds control characters, or halves of characters")
+        raise ValueError(f"{what} holds control characters or lone surrogates")
     return value
 
 

@@ -168,5 +168,5 @@ def turns_of(text: str) -> tuple[Turn, ...]:
         isinstance(turn, list) and len(turn) == 2 and all(type(n) is int and n >= 0 for n in turn)
         for turn in plan
     ):
-        raise ValueError("a plan that is none")
+        raise ValueError("a damaged plan")
     return tuple(Turn(question, bool(left)) for question, left in plan)

@@ -126,7 +126,7 @@ def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[A
     for number, place, left, milliseconds, revised in connection.execute(_STANDING):
         rater, source, turns = raters[number]
         if not all(type(n) is int and 0 <= n <= 2**53 for n in (place, milliseconds, revised)):
-            raise ValueError(f"a vote of rater {rater!r} has numbers that are none")
+            raise ValueError(f"a vote of rater {rater!r} has fields that are not numbers")
         turn = turns[place]
         what = described[turn.question, turn.first_left, bool(left)]
         found.append((rater, *what, place + 1, milliseconds, revised, source))

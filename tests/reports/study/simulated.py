@@ -106,9 +106,9 @@ def votes(
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
-def row(**told: object) -> dict[str, object]:
-    """One vote; what is not told is filled in."""
-    one = {"check": "", "correct": None, "revised": 0, "source": "server"} | told
+def row(**fields: object) -> dict[str, object]:
+    """One vote; what is not given is filled in."""
+    one = {"check": "", "correct": None, "revised": 0, "source": "server"} | fields
     one.setdefault("choice", "left" if one["chosen"] == one["left"] else "right")
     return one
 

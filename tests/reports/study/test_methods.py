@@ -86,7 +86,7 @@ def test_a_metric_agrees_where_it_is_on_the_majoritys_side(tmp_path: Path) -> No
             "b": {"psnr": [5, 4, 3, 1], "cornia": [1, 2, 20, 30]},
         },
     )
-    both, told = agreements(frame, tmp_path)
+    both, remarks = agreements(frame, tmp_path)
     psnr, cornia = both
     assert (psnr.questions, psnr.agreed, psnr.equal, psnr.split) == (3, 2, 1, 0)
     assert psnr.votes == pytest.approx((3 + 2 + 1) / 9)
@@ -94,7 +94,7 @@ def test_a_metric_agrees_where_it_is_on_the_majoritys_side(tmp_path: Path) -> No
     assert psnr.rank == pytest.approx(1.0) and psnr.ranked == 4
     assert (cornia.agreed, cornia.questions, cornia.rank) == (4, 4, pytest.approx(1.0))
     assert (cornia.low, cornia.high) == (pytest.approx(0.025 ** (1 / 4)), 1.0)
-    assert not cornia.shown and told == ()
+    assert not cornia.shown and remarks == ()
 
 
 @pytest.mark.parametrize(("agreed", "of", "shown"), [(1, 7, False), (14, 15, True), (0, 6, True)])
@@ -109,11 +109,13 @@ def test_no_claim_of_a_metric_without_the_exact_test(agreed: int, of: int, shown
 def test_identity_is_the_original_and_other_pictures_do_not_count(tmp_path: Path) -> None:
     frame = joined(table([[1, 1, 0, 0], [1, 1, 1, 0]], rival="original"))
     scored(tmp_path, {"identity": {"psnr": [1, 1, 1, 1]}, "b": {"psnr": [2, 2, 2, 0]}})
-    ((one,), told) = agreements(frame, tmp_path)
-    assert (one.questions, one.split, one.agreed, told) == (3, 1, 3, ())
-    ((one,), told) = agreements(frame, tmp_path, {("set", "s0", "b"): "another"})
+    ((one,), remarks) = agreements(frame, tmp_path)
+    assert (one.questions, one.split, one.agreed, remarks) == (3, 1, 3, ())
+    ((one,), remarks) = agreements(frame, tmp_path, {("set", "s0", "b"): "another"})
     assert one.ranked == 3
-    assert "not those that were shown for 1 photo" in told[0] and "3 of 4 questions" in told[1]
+    assert (
+        "not those that were shown for 1 photo" in remarks[0] and "3 of 4 questions" in remarks[1]
+    )
 
 
 def test_runs_that_do_not_fit_are_refused_or_named(tmp_path: Path) -> None:
@@ -121,8 +123,8 @@ def test_runs_that_do_not_fit_are_refused_or_named(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         agreements(frame, tmp_path)
     scored(tmp_path, {"elsewhere": {"psnr": [1, 2, 3, 4]}})
-    none, told = agreements(frame, tmp_path)
-    assert none == () and "No metric is scored for both methods" in told[-1]
+    none, remarks = agreements(frame, tmp_path)
+    assert none == () and "No metric is scored for both methods" in remarks[-1]
     scored(tmp_path, {"a": {"psnr": [1, 2, 3, float("nan")]}, "b": {"psnr": [1, 2, 3, 4]}})
     with pytest.raises(InputError, match="not a number"):
         agreements(frame, tmp_path)
@@ -132,8 +134,8 @@ def test_the_report_shows_what_metrics_say(tmp_path: Path) -> None:
     frame = table([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]])
     scored(tmp_path, {"a": {"cornia": [9, 9, 9, 9]}, "b": {"cornia": [1, 2, 20, 30]}})
     report = make_report(frame, runs=tmp_path)
-    told = "agrees with the majority on 4 of 4 questions (95% interval 40% to 100%, which"
-    assert told in as_html(report) and told in as_markdown(report)
+    remarks = "agrees with the majority on 4 of 4 questions (95% interval 40% to 100%, which"
+    assert remarks in as_html(report) and remarks in as_markdown(report)
     assert "| 1.00 | [0.40, 1.00] | 4 of 4 | 4 |" in as_markdown(report)
     scored(tmp_path / "none", {"x": {"cornia": [1, 2, 3, 4]}})
     lacking = make_report(frame, runs=tmp_path / "none")

@@ -152,12 +152,12 @@ def test_table_5_says_what_stood_in_turns_round_and_leaves_out_the_rest() -> Non
     assert (entry["rival"], entry["dataset"], entry["method"]) == ("original", "kitti", "My WESPE")
     assert entry["share"] == pytest.approx(1 - turned.share) and "rival_method" not in entry
     assert any("equalize against clahe on kitti" in note for note in report.notes)
-    told = make_report(
+    made = make_report(
         votes(shares, raters=6, images=3),
         methods={"equalize": "wespe_div2k", "clahe": "ape"},
         datasets={"iphone6": "kitti"},
     )
-    places = {(one["rival"], one["dataset"]): one for one in told.table5["cells"]}
+    places = {(one["rival"], one["dataset"]): one for one in made.table5["cells"]}
     assert places["ape", "iphone6"]["rival_method"] == "clahe"
 
 

@@ -27,7 +27,7 @@ def refused(frame: pd.DataFrame, study: Study | None = None) -> str:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "told"),
+    ("column", "value", "complaint"),
     [
         ("rater", None, "no rater"),
         ("dataset", "", "no dataset"),
@@ -43,11 +43,11 @@ def refused(frame: pd.DataFrame, study: Study | None = None) -> str:
         ("sample", "other", "one question stands for different pairs"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_vote(column: str, value: Any, told: str) -> None:
+def test_a_wrong_value_is_named_with_its_vote(column: str, value: Any, complaint: str) -> None:
     frame = VOTES.astype(object)
     frame.loc[1, column] = value
     message = refused(frame)
-    assert told in message and message.startswith(("vote 2 (", "vote 1 (", "vote 5 ("))
+    assert complaint in message and message.startswith(("vote 2 (", "vote 1 (", "vote 5 ("))
 
 
 def test_columns_emptiness_and_other_studies_are_refused() -> None:

@@ -200,10 +200,10 @@ def test_a_damaged_photo_is_left_out_and_named(
     options += ["--kinds", "blur", "jpeg"]
     argv = ["cornia", "fit", "--synthetic", str(tmp_path / "some"), "--out", str(out), *options]
     assert main(argv) == 3
-    told = capsys.readouterr()
-    assert "12 words from 3 photos" in told.out
-    assert "1 photos could not be used" in told.err
-    assert told.err.splitlines()[-1].startswith(f"  {tmp_path / 'some' / 'x.png'}: ")
+    output = capsys.readouterr()
+    assert "12 words from 3 photos" in output.out
+    assert "1 photos could not be used" in output.err
+    assert output.err.splitlines()[-1].startswith(f"  {tmp_path / 'some' / 'x.png'}: ")
     assert cornia.read(out).card["images"] == 3 * 11
 
 

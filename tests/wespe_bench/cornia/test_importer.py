@@ -323,7 +323,7 @@ def test_hosa_of_the_release(command: Command, verb: Command, shared: Path, tmp_
 
 @pytest.mark.shared_data
 def test_whitening_of_the_release(shared: Path, tmp_path: Path) -> None:
-    """The one file of CORNIA's release at hand is told as theirs and read."""
+    """The one file of CORNIA's release at hand is recognised as theirs and read."""
     files = release()
     folder = write(tmp_path / "release", files)
     original = shared / "cornia" / "original_release" / WHITENING

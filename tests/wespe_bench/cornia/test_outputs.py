@@ -45,8 +45,8 @@ def test_what_the_user_has_stays(
     argv = ["--iqa", path, "--better", "lower", "--out"]
     mine = tmp_path / "iqa" / "s0_0.png"
     before = mine.read_bytes()
-    told = _refused(capsys, *argv, mine.with_suffix(".safetensors"))
-    assert f"its plot would replace {mine}" in told
+    output = _refused(capsys, *argv, mine.with_suffix(".safetensors"))
+    assert f"its plot would replace {mine}" in output
     assert mine.read_bytes() == before
     (tmp_path / "notes.md").write_text("notes")
     (tmp_path / "folder.md").mkdir()
@@ -58,9 +58,9 @@ def test_what_the_user_has_stays(
         ("notes.md/x", "notes.md is no folder"),
     ):
         assert complaint in _refused(capsys, *argv, tmp_path / f"{name}.safetensors")
-    told = _refused(capsys, *argv, tmp_path / "x.safetensors", "--cache", tmp_path / "notes.md")
-    assert "--cache" in told
-    assert "notes.md is no folder" in told
+    output = _refused(capsys, *argv, tmp_path / "x.safetensors", "--cache", tmp_path / "notes.md")
+    assert "--cache" in output
+    assert "notes.md is no folder" in output
     assert (tmp_path / "notes.md").read_text() == "notes"
 
 
@@ -126,9 +126,9 @@ def test_a_link_to_nothing_is_left_out(clean: Path, capsys: pytest.CaptureFixtur
     argv = ["cornia", "fit", "--synthetic", str(clean), "--out", str(clean / "m.safetensors")]
     argv += ["--words", "12", "--samples", "4000", "--jobs", "0", "--kinds", "blur"]
     assert main(argv) == 3
-    told = capsys.readouterr()
-    assert "1 photos could not be used" in told.err
-    assert "p9.png: " in told.err.splitlines()[-1]
+    output = capsys.readouterr()
+    assert "1 photos could not be used" in output.err
+    assert "p9.png: " in output.err.splitlines()[-1]
     assert (clean / "m.safetensors").exists()
 
 

@@ -101,7 +101,7 @@ def test_kitti_draws_whole_drives_at_any_depth(tmp_path: Path) -> None:
     assert everything.samples[0].id == "2011_09_26_drive_0001_extract/image_02/0000000000"
     right = load_dataset("kitti?camera=image_03&split=all", data=tmp_path)
     assert right.revision != everything.revision
-    # Folders above the drives are nobody's business.
+    # Folders above the drives do not matter.
     (root / "deeper").mkdir()
     shutil.move(root / "2011_09_26", root / "deeper")
     assert load_dataset("kitti?split=all", data=tmp_path).revision == everything.revision
@@ -210,14 +210,14 @@ def test_shots_of_one_scene_stay_together(tmp_path: Path) -> None:
         ("dped:iphone?protocl=full", "no option 'protocl' (did you mean 'protocol'?)"),
         ("dped:iphone?protocol=fulll", "did you mean 'full'"),
         ("dped:iphone?split=tset", "expected one of train, test, all"),
-        ("dped:iphone?split", "is no option=value"),
+        ("dped:iphone?split", "expected option=value"),
         ("dped:iphone?split=test&split=test", "given twice"),
         ("dped:sony", "looked for sony/training_data/sony and sony/test_data/patches/sony in"),
         ("dped:iphone?protocol=registered", "make them with wespe-bench data register"),
         ("dped:iphone?pairs=x", "goes with protocol=registered"),
         ("dped:", "nothing after the colon"),
         ("kitti", "no data set kitti: looked for the folder"),
-        ("div2k:x", "nothing goes after div2k"),
+        ("div2k:x", "div2k takes no argument"),
         ("cityscapes", "looked for leftImg8bit/train"),
         ("htc_m9:nowhere", "no such folder: nowhere"),
         ("camera", "which folder?"),

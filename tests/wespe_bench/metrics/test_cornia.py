@@ -209,7 +209,10 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'mean' is missing"):
         cornia.read(path)
     for forged, complaint in (
-        ({"title": "t" * 5_000_000}, "states as 'title' what is no line of at most 500 letters"),
+        (
+            {"title": "t" * 5_000_000},
+            "metadata field 'title' must be one line of at most 500 characters",
+        ),
         ({"unit": "\ud800"}, "states as 'unit' what is no line"),
         ({"summary": "two\nlines"}, "states as 'summary' what is no line"),
         ({"kind": "k\ud800" * 1_000_000}, r"a model of 'k\\ud800k.*\.\.\., not of 'cornia'"),

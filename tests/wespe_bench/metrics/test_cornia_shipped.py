@@ -37,8 +37,8 @@ def test_card_and_record_agree_with_the_file() -> None:
     assert f"on {card['photos']} photos" in record.summary
     assert record.version == f"1+draws5+{model.sha256[:12]}"
     known = {key: card[key] for key in card if key not in ("kind", "format_version")}
-    told = readable(cornia.SHIPPED, known, model.sha256, "")
-    assert set(told.splitlines()) <= set((FOLDER / "cornia.md").read_text().splitlines())
+    text = readable(cornia.SHIPPED, known, model.sha256, "")
+    assert set(text.splitlines()) <= set((FOLDER / "cornia.md").read_text().splitlines())
     # Only the half that may be fitted on was seen.
     names = {Path(name).stem for name in card["sources"]}
     assert names == set(FIT)

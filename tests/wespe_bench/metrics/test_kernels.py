@@ -1,4 +1,4 @@
-"""The compiled loops: exact where they can be, and the same numbers whoever else is computing."""
+"""The compiled loops: exact where they can be, and the same numbers under any load."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_threads_do_not_matter(photo: np.ndarray) -> None:
 
 @pytest.mark.parametrize("threads", ["1", "2", "3"])
 def test_processes_and_their_thread_counts_do_not_matter(threads: str) -> None:
-    """Another process, told to use another number of threads, finds the same bits."""
+    """Another process, with another number of threads, finds the same bits."""
     program = textwrap.dedent("""
         import json
         from tests.wespe_bench.metrics.test_kernels import everything

@@ -23,7 +23,7 @@ from wespe_bench.prepare.check import check
 from wespe_bench.prepare.faults import Fault
 
 
-def told(found: Sequence[Fault], root: Path) -> set[tuple[str, str, str]]:
+def found_at(found: Sequence[Fault], root: Path) -> set[tuple[str, str, str]]:
     """(part, kind, path below the root) of each."""
     return {(f.part, f.kind, os.path.relpath(f.path, root)) for f in found}
 
@@ -53,7 +53,7 @@ def test_every_fault_of_patches_is_named(tmp_path: Path) -> None:
     (test / "iphone/gone.png").symlink_to("nowhere")
     report = check("dped:iphone", tmp_path)
     labels = ("iphone patches train", "iphone patches test")
-    assert told(report.faults, root / "iphone") == {
+    assert found_at(report.faults, root / "iphone") == {
         (labels[1], kinds.NO_PAIR, "test_data/patches/iphone/0.png"),
         (f"{labels[0]}, pairs", kinds.NO_PHOTO, "training_data/canon/5.png"),
         (labels[0], kinds.WRONG_SIZE, "training_data/iphone/1.png"),
@@ -64,13 +64,13 @@ def test_every_fault_of_patches_is_named(tmp_path: Path) -> None:
         (labels[1], tree.DANGLING, "test_data/patches/iphone/gone.png"),
         ("iphone full test", kinds.COUNT, "test_data/full_size_test_images"),
     }
-    assert told(report.remarks, test) == {(labels[1], tree.OTHER, "iphone/notes.txt")}
+    assert found_at(report.remarks, test) == {(labels[1], tree.OTHER, "iphone/notes.txt")}
 
 
 def test_a_missing_side_and_a_missing_set(tmp_path: Path, verb: Command) -> None:
     root = trees.dped(tmp_path, train=0, test=2)
     shutil.rmtree(root / "iphone/test_data/patches/canon")
-    found = told(check("dped:iphone", tmp_path).faults, root / "iphone/test_data")
+    found = found_at(check("dped:iphone", tmp_path).faults, root / "iphone/test_data")
     assert {kind for _, kind, _ in found} == {tree.UNREADABLE, kinds.NO_PAIR, kinds.COUNT}
     one_line(verb("data", "check", "dped:sony", "--data", "."), "looked for sony/training_data")
     one_line(verb("data", "check", "kitti", "--data", "."), "no data set kitti", "found dped/")
@@ -85,7 +85,7 @@ def test_names_that_collide(tmp_path: Path) -> None:
     Image.new("RGB", (100, 100)).save(tmp_path / "b.jpg")
     trees.noise(tmp_path / "small.png", 6, 99, 300)
     trees.noise(tmp_path / "line\nbreak.png", 7)
-    found = told(check(f"camera:{tmp_path}").faults, tmp_path)
+    found = found_at(check(f"camera:{tmp_path}").faults, tmp_path)
     assert {(kind, name) for _, kind, name in found} == {
         (kinds.CASE, "a.png"),
         (kinds.CASE, "é.png"),
@@ -103,8 +103,8 @@ def test_links_from_outside_are_remarked(tmp_path: Path) -> None:
     shutil.move(patches / "iphone/1.png", tmp_path / "1.png")
     (patches / "iphone/1.png").symlink_to(tmp_path / "1.png")
     report = check("dped:iphone", tmp_path)
-    assert {kind for _, kind, _ in told(report.faults, root)} == {kinds.COUNT}
-    found = {(kind, name) for _, kind, name in told(report.remarks, patches)}
+    assert {kind for _, kind, _ in found_at(report.faults, root)} == {kinds.COUNT}
+    found = {(kind, name) for _, kind, name in found_at(report.remarks, patches)}
     assert found == {(tree.LINKED, "canon"), (tree.LINKED, "iphone/1.png")}
 
 
@@ -127,7 +127,7 @@ def test_verify_finds_what_headers_hide(tmp_path: Path) -> None:
     photo.save(folder / "whole.jpg", quality=90)
     assert check(f"camera:{folder}").faults == []
     report = check(f"camera:{folder}", verify=True)
-    assert told(report.faults, folder) == {("camera", kinds.UNREADABLE, "cut.jpg")}
+    assert found_at(report.faults, folder) == {("camera", kinds.UNREADABLE, "cut.jpg")}
 
 
 def test_likeness_between_training_and_test(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_an_unreadable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    found = told(check(f"camera:{tmp_path}").faults, tmp_path)
+    found = found_at(check(f"camera:{tmp_path}").faults, tmp_path)
     assert found == {("camera", tree.UNREADABLE, "locked")}
 
 

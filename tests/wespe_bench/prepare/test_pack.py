@@ -47,7 +47,7 @@ def test_again_there_is_nothing_to_do(
     assert packed.ids == tuple(sample.id for sample in dataset.samples)
 
 
-def test_changed_photos_are_packed_anew(verb: Command, photos: Path, tmp_path: Path) -> None:
+def test_changed_photos_are_packed_again(verb: Command, photos: Path, tmp_path: Path) -> None:
     arguments = ["data", "pack", "--input", photos, "--out", "out"]
     assert verb(*arguments).returncode == 0
     before = Packed.open(tmp_path / "out")
@@ -213,7 +213,7 @@ def test_what_a_killed_pack_left_is_hashed_before_it_is_believed(
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\3\4", b"\x93NUMPY\1\0\xff\xff{"])
-def test_damaged_pixels_are_packed_anew(damage: bytes, photos: Path, tmp_path: Path) -> None:
+def test_damaged_pixels_are_packed_again(damage: bytes, photos: Path, tmp_path: Path) -> None:
     from wespe_bench.prepare.pack import pack
 
     dataset = load_dataset("folder", input=photos)
@@ -259,4 +259,4 @@ def test_a_turn_that_the_head_does_not_tell(photos: Path, tmp_path: Path) -> Non
     dataset = load_dataset("folder", input=photos)
     _, _, failures = pack(dataset, tmp_path / "out", kind="photos")
     assert [failure.sample for failure in failures] == ["img2"]
-    assert "24x32, not 32x24 as its head says; save it anew" in failures[0].error
+    assert "24x32, not 32x24 as its header says; save it again" in failures[0].error

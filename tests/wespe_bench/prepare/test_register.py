@@ -59,7 +59,7 @@ def test_good_pairs_are_written_and_bad_ones_listed(
         original = read_rgb(two_cameras / "phone" / f"{name}.png")
         np.testing.assert_array_equal(one, original[top:bottom, left:right])
     assert sorted(p.name for p in (two_cameras / "out" / "input").iterdir()) == ["0.png", "1.png"]
-    # Again: only what failed is tried, and what is gone is made anew, to the same bytes.
+    # Again: only what failed is tried, and what is missing is made again, to the same bytes.
     first = (two_cameras / "out" / "registration.csv").read_bytes()
     (two_cameras / "out" / "reference" / "1.png").unlink()
     result = command(*arguments, "--features", "orb", "--jobs", "0")

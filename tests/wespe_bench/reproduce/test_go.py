@@ -60,8 +60,8 @@ def test_what_can_run_runs_and_fills_tables(command: Command, place: Path) -> No
         ("iphone", "original", 1),
     }
     assert filled["notes"].str.contains("4 iterations on dped_iphone_patches_train").any()
-    told = json.loads((place / "runs/paper/reproduce.json").read_text("utf-8"))
-    assert told["steps"]["train dped iphone"]["kind"] == "train dped"
+    record = json.loads((place / "runs/paper/reproduce.json").read_text("utf-8"))
+    assert record["steps"]["train dped iphone"]["kind"] == "train dped"
     generator = place / "runs/paper/train/dped-iphone/generator.safetensors"
     before = generator.stat().st_mtime_ns
     again = command(*argv)

@@ -96,10 +96,10 @@ def test_states_with_some_data(tmp_path: Path) -> None:
     (folder / "train.csv").write_text("iteration,loss\n20000,2\n", "utf-8")
     (folder / "generator.safetensors").write_bytes(b"")
     journal = {"train dped iphone": {"commands": _step(steps, "train dped iphone").commands}}
-    told = json.loads(json.dumps(journal))
-    assert look(steps, Stock(str(tmp_path)), told)["train dped iphone"].kind == "done"
+    journal_read = json.loads(json.dumps(journal))
+    assert look(steps, Stock(str(tmp_path)), journal_read)["train dped iphone"].kind == "done"
     other = plan(Reproduce(out=config.out, data=config.data, dped="--width 32"))
-    assert look(other, Stock(str(tmp_path)), told)["train dped iphone"].kind == "begun"
+    assert look(other, Stock(str(tmp_path)), journal_read)["train dped iphone"].kind == "begun"
 
 
 def test_times_follow_from_what_was_measured(tmp_path: Path) -> None:
@@ -107,14 +107,14 @@ def test_times_follow_from_what_was_measured(tmp_path: Path) -> None:
     steps = plan(Reproduce(out=str(tmp_path / "out"), data=str(tmp_path)))
     state = look(steps, Stock(str(tmp_path)), {})["train dped iphone"]
     step = _step(steps, "train dped iphone")
-    told = {"kind": "train dped", "options": "", "iterations": 100, "seconds": 25.0}
-    told["machine"] = provenance.machine()
-    trained = rates.trainings({"train dped sony": told})
+    journal_read = {"kind": "train dped", "options": "", "iterations": 100, "seconds": 25.0}
+    journal_read["machine"] = provenance.machine()
+    trained = rates.trainings({"train dped sony": journal_read})
     assert rates.estimate(step, state, 2, trained, {}) == (
         5000.0,
         "100 iterations of train dped sony",
     )
-    assert rates.trainings({"x": told | {"machine": "another"}}) == {}
+    assert rates.trainings({"x": journal_read | {"machine": "another"}}) == {}
     assert rates.estimate(step, state, 2, {}, {}) is None
     run = _step(steps, "run iphone patches ape_like")
     left = look(steps, Stock(str(tmp_path)), {})[run.name]

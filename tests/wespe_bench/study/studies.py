@@ -106,7 +106,7 @@ class Served:
 def served(folder: Path, *options: str, limit: str = "") -> Iterator[Served]:
     """``study serve`` in a process of its own, on a free port of this machine.
 
-    ``limit``: what the shell's ulimit is told before.
+    ``limit``: the argument of the shell's ulimit before.
     """
     before = ("sh", "-c", f'ulimit {limit}; exec "$@"', "sh") if limit else ()
     process = subprocess.Popen(
@@ -156,6 +156,6 @@ class Person:
     def id(self, place: int) -> str:
         return str(self.session["questions"][place]["id"])
 
-    def vote(self, place: int, choice: str = "left", **told: Any) -> httpx.Response:
-        body = {"vote": str(uuid.uuid4()), "choice": choice, "milliseconds": 1200, **told}
+    def vote(self, place: int, choice: str = "left", **fields: Any) -> httpx.Response:
+        body = {"vote": str(uuid.uuid4()), "choice": choice, "milliseconds": 1200, **fields}
         return self.client.put(f"/api/votes/{self.id(place)}", json=body, headers=self.bearer)

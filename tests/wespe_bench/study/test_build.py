@@ -31,8 +31,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def picked(runs: Path, rivals: tuple[str, ...] = ("original", "APE"), **told: int) -> list[Pair]:
-    return choose(open_runs(runs).found, "WESPE", rivals, **{"images": 3, **told})
+def picked(runs: Path, rivals: tuple[str, ...] = ("original", "APE"), **options: int) -> list[Pair]:
+    return choose(open_runs(runs).found, "WESPE", rivals, **{"images": 3, **options})
 
 
 def test_build_and_static_by_command(command: Command, runs: Path, tmp_path: Path) -> None:
@@ -57,9 +57,9 @@ def test_build_and_static_by_command(command: Command, runs: Path, tmp_path: Pat
     # Nothing that a rater gets names a method, a data set or a file.
     static = tmp_path / "study" / "static"
     text = (static / "study-data.js").read_text()
-    told = json.loads(text.removeprefix("window.STUDY = ").removesuffix(";\n"))
-    assert told["revision"] == study.revision
-    assert {q["id"] for q in told["questions"]} == {q.id for q in study.questions}
+    options = json.loads(text.removeprefix("window.STUDY = ").removesuffix(";\n"))
+    assert options["revision"] == study.revision
+    assert {q["id"] for q in options["questions"]} == {q.id for q in study.questions}
     assert not any(w in text for w in ("WESPE", "APE", "iphone", "kitti", "check", "damaged"))
     names = {path.name for path in static.rglob("*")}
     assert not names & {"study.json", "secret.json", "votes.sqlite"}
@@ -98,7 +98,7 @@ def test_resumes_and_keeps_its_ids(runs: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "rivals", "told", "said"),
+    ("method", "rivals", "options", "said"),
     [
         ("WESPA", ("original",), {}, "no run of 'WESPA'; methods there: APE, WESPE"),
         ("WESPE", ("APA",), {}, "no run of 'APA'"),
@@ -112,10 +112,10 @@ def test_resumes_and_keeps_its_ids(runs: Path, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_wishes(
-    runs: Path, method: str, rivals: tuple[str, ...], told: dict[str, int], said: str
+    runs: Path, method: str, rivals: tuple[str, ...], options: dict[str, int], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
-        choose(open_runs(runs).found, method, rivals, **{"images": 2, **told})
+        choose(open_runs(runs).found, method, rivals, **{"images": 2, **options})
 
 
 def test_runs_that_do_not_fit(runs: Path, tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def test_a_crowd_that_says_nothing_neither_stops_votes_nor_fills_the_terminal(
             assert person.vote(0).status_code == 200
         assert person.vote(1).status_code == 200
         server.process.terminate()
-        _, told = server.process.communicate(timeout=60)
-    assert told == ""
+        _, output = server.process.communicate(timeout=60)
+    assert output == ""
 
 
 def test_a_vote_that_the_disk_does_not_take_is_not_acknowledged(tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ def filled(study: Study, seed: int = 0, count: int | None = None) -> dict[str, A
                 "revised": 0,
             }
         )
-    told = {"format": 1, "study": study.revision, "rater": f"{seed:022d}", "seed": seed}
-    return {**told, "votes": votes[:count]}
+    votes_file = {"format": 1, "study": study.revision, "rater": f"{seed:022d}", "seed": seed}
+    return {**votes_file, "votes": votes[:count]}
 
 
 def put(path: Path, content: dict[str, Any]) -> str:
@@ -53,9 +53,9 @@ def place(tmp_path: Path) -> tuple[Path, Study]:
 
 def test_merged_once(place: tuple[Path, Study], tmp_path: Path, verb: Command) -> None:
     folder, study = place
-    told = filled(study)
-    part = put(tmp_path / "part.json", {**told, "votes": told["votes"][:3]})
-    whole, other = put(tmp_path / "a.json", told), put(tmp_path / "b.json", filled(study, 1))
+    votes_file = filled(study)
+    part = put(tmp_path / "part.json", {**votes_file, "votes": votes_file["votes"][:3]})
+    whole, other = put(tmp_path / "a.json", votes_file), put(tmp_path / "b.json", filled(study, 1))
     first = verb("study", "import", folder, part)
     assert (first.returncode, first.stdout.split()[0]) == (0, "3"), first.stderr
     for expected, files in ((7, [whole, other, part]), (0, [part, other, whole, whole])):
@@ -64,12 +64,14 @@ def test_merged_once(place: tuple[Path, Study], tmp_path: Path, verb: Command) -
         assert len(rows) == 10
         assert expected in (0, 7)
     mine = rows[rows["rater"] == rows["rater"].iloc[0]]
-    assert list(mine["choice"]) == [vote["choice"] for vote in told["votes"]]
-    assert list(mine["question"]) == [vote["question"] for vote in told["votes"]]
-    assert [study.pictures[vote["left"]].method for vote in told["votes"]] == list(mine["left"])
+    assert list(mine["choice"]) == [vote["choice"] for vote in votes_file["votes"]]
+    assert list(mine["question"]) == [vote["question"] for vote in votes_file["votes"]]
+    assert [study.pictures[vote["left"]].method for vote in votes_file["votes"]] == list(
+        mine["left"]
+    )
     assert set(rows["source"]) == {"file"}
     # An answer that was changed after the first download counts as changed.
-    changed = copy.deepcopy(told)
+    changed = copy.deepcopy(votes_file)
     last = changed["votes"][4]
     last["choice"] = "left" if last["choice"] == "right" else "right"
     last["revised"] = 1
@@ -86,7 +88,7 @@ def altered(study: Study) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {
         "of another study": {**good, "study": "0" * 64},
         "format 2": {**good, "format": 2},
-        "rater is no id": {**good, "rater": "Ann"},
+        "rater is not an id": {**good, "rater": "Ann"},
         "more votes than questions": {**good, "votes": good["votes"] * 2},
         "altered": {**good, "votes": None},
         "'rater'": {key: value for key, value in good.items() if key != "rater"},
@@ -128,9 +130,9 @@ def test_one_bad_file_of_three(
     place: tuple[Path, Study], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, study = place
-    told = filled(study)
-    good = put(tmp_path / "a.json", told)
-    forged = copy.deepcopy(told)
+    votes_file = filled(study)
+    good = put(tmp_path / "a.json", votes_file)
+    forged = copy.deepcopy(votes_file)
     forged["votes"][2]["milliseconds"] += 1
     bad = put(tmp_path / "b.json", forged)
     assert call("study import", [str(folder), good, bad, str(tmp_path / "none.json")]) == 3

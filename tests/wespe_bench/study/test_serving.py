@@ -70,8 +70,8 @@ def test_token(tmp_path: Path, verb: Command) -> None:
     folder, _ = make_study(tmp_path)
     with served(folder, "--token", "abcdefgh") as server, server.client() as client:
         assert server.token == "abcdefgh"
-        for told in ({"token": ""}, {"token": "abcdefgi"}, {"token": "é"}, {}):
-            answer = client.post("/api/session", json=told)
+        for body in ({"token": ""}, {"token": "abcdefgi"}, {"token": "é"}, {}):
+            answer = client.post("/api/session", json=body)
             assert answer.status_code == 403
             assert "in the link that study serve printed" in answer.text
         for told2 in ({"token": 1}, {"token": "abcdefgh", "name": "Ann"}, []):

@@ -120,7 +120,7 @@ const start = async () => {
   }
 };
 
-// A study under way in this browser: go on, or begin anew.
+// A study under way in this browser: go on, or start over.
 const offer = (leave) => {
   byId("start").hidden = true;
   byId("continue").hidden = false;
@@ -190,9 +190,9 @@ byId("reconsider").addEventListener("click", () => {
   rating.show(rating.total - 1);
   byId("question").focus();
 });
-const save = (told) => {
+const save = (status) => {
   study.download();
-  byId(told).textContent = `The file votes-${study.rater}.json is in your downloads.`;
+  byId(status).textContent = `The file votes-${study.rater}.json is in your downloads.`;
 };
 byId("download").addEventListener("click", () => save("downloaded"));
 byId("download-part").addEventListener("click", () => save("copied"));

@@ -27,10 +27,10 @@ def test_a_name_is_text(tmp_path: Path, page: Page, context: BrowserContext) -> 
         page.goto("about:blank")
         page.goto(running.root)
         assert page.evaluate(_MADE) == 0
-        told = page.content()
-        assert "alert(1)" not in told.replace("&lt;script&gt;alert(1)&lt;/script&gt;", "").replace(
-            "onerror=alert(1)&gt;", ""
-        )
+        markup = page.content()
+        assert "alert(1)" not in markup.replace(
+            "&lt;script&gt;alert(1)&lt;/script&gt;", ""
+        ).replace("onerror=alert(1)&gt;", "")
     assert call("study report", [str(folder), "--out", str(tmp_path / "report")]) == 0
     page.goto((tmp_path / "report" / "report.html").as_uri())
     expect(page.get_by_text(SCRIPT).first).to_be_visible()

@@ -1,4 +1,4 @@
-"""Keyboard alone, a phone, contrast, and what a screen reader is told."""
+"""Keyboard alone, a phone, contrast, and what a screen reader reads out."""
 
 from __future__ import annotations
 
