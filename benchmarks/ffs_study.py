@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ffs import checkpoints, crops, dataset, evaluation, manifest, network, simulated
+from ffs import checkpoints, crops, dataset, evaluation, manifest, network, standin
 from ffs.recipe import TrainRater
 from ffs.train import train
 from wespe_bench import vgg_files
@@ -81,7 +81,7 @@ def _sorted(folder: Path) -> list[Path]:
 def training(arguments: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     photos = scenes(arguments.data, arguments.scenes)
-    table = simulated.make(arguments.out / "photos", photos, arguments.each)
+    table = standin.simulate(arguments.out / "photos", photos, arguments.each)
     held = str(round(0.2 * len(photos)) * arguments.each)
     for seed in arguments.seeds:
         folder = arguments.out / "ratings"
@@ -139,10 +139,10 @@ def kodak(arguments: argparse.Namespace) -> None:
     for path in _sorted(arguments.data / "hq" / "kodak24")[::HELD]:
         image = read_rgb(path)
         clean = _scores(raters, image, path.stem)
-        for kind in simulated.KINDS:
+        for kind in standin.KINDS:
             ladder = [clean]
             for strength in STEPS[1:]:
-                worse = simulated.damage(image, kind, strength, path.stem)
+                worse = standin.damage(image, kind, strength, path.stem)
                 ladder.append(_scores(raters, worse, path.stem))
             for label in raters:
                 values = [step[label] for step in ladder]
@@ -151,7 +151,7 @@ def kodak(arguments: argparse.Namespace) -> None:
                 falls = all(b < a for a, b in itertools.pairwise(values))
                 rows.append(row | {"falls": falls})
         _write(arguments.results / "ffs_damage.csv", rows)
-    for label, kind in itertools.product(raters, simulated.KINDS):
+    for label, kind in itertools.product(raters, standin.KINDS):
         some = [row for row in rows if (row["rater"], row["kind"]) == (label, kind)]
         means = [float(np.mean([row[f"at_{s:g}"] for row in some])) for s in STEPS]
         falls = sum(row["falls"] for row in some)

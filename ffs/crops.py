@@ -1,6 +1,6 @@
 """Which pixels of a photo the rater sees: the same way in training and in scoring.
 
-Photos are brought to HD first (`ffs.hd`). Training takes one random 224 x 224 patch of each,
+Photos are brought to HD first (`prepare_hd`). Training takes one random 224 x 224 patch of each,
 scoring five crops that follow from the photo's id: one id, one set of crops, whatever an
 enhancer made of the photo.
 """
@@ -8,13 +8,76 @@ enhancer made of the photo.
 from __future__ import annotations
 
 import hashlib
+import re
 
 import numpy as np
+from PIL import Image
 
-from ffs import hd
 from wespe_bench.errors import InputError
 from wespe_bench.images import check_rgb
 from wespe_bench.metrics.patches import choose
+
+#: Width and height in pixels.
+HD = (1280, 720)
+
+
+def window(width: int, height: int, size: tuple[int, int] = HD) -> tuple[int, int, int, int]:
+    """The largest central window with the proportions of ``size``: left, top, right, bottom.
+
+    Whole pixels; an odd rest goes to the right and to the bottom.
+
+    >>> window(1600, 1200), window(1200, 1600), window(1280, 720)
+    ((0, 150, 1600, 1050), (0, 462, 1200, 1137), (0, 0, 1280, 720))
+    """
+    wide, high = size
+    if width * high > height * wide:
+        inner, outer = max(1, round(height * wide / high)), height
+    else:
+        inner, outer = width, max(1, round(width * high / wide))
+    left, top = (width - inner) // 2, (height - outer) // 2
+    return left, top, left + inner, top + outer
+
+
+def prepare_hd(image: np.ndarray, size: tuple[int, int] = HD) -> np.ndarray:
+    """uint8 sRGB (H, W, 3) -> uint8 (size[1], size[0], 3): central crop, then Lanczos.
+
+    A photo of that size comes back unchanged, to the bit. Smaller ones are enlarged. Raises
+    ValueError unless ``image`` is uint8 (H, W, 3).
+
+    >>> prepare_hd(np.zeros((1200, 1600, 3), np.uint8)).shape
+    (720, 1280, 3)
+    """
+    check_rgb(image)
+    height, width = image.shape[:2]
+    if (width, height) == size:
+        return image
+    left, top, right, bottom = window(width, height, size)
+    cropped = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right]))
+    return np.array(cropped.resize(size, Image.Resampling.LANCZOS))
+
+
+def enlarges(width: int, height: int, size: tuple[int, int] = HD) -> bool:
+    """Whether `prepare_hd` has to invent pixels.
+
+    >>> enlarges(1600, 1200), enlarges(1067, 1600)
+    (False, True)
+    """
+    left, top, right, bottom = window(width, height, size)
+    return right - left < size[0] or bottom - top < size[1]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height of "1280x720". Raises InputError, also below 224x224, a rater's patch.
+
+    >>> parse_size("1280x720")
+    (1280, 720)
+    """
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 224 <= min(size) <= max(size) <= 16384:
+        raise InputError(f"--size {text!r}: expected WIDTHxHEIGHT of 224 to 16384, as 1280x720")
+    return size
+
 
 #: Changes when the same photo, id and seed would give other crops.
 VERSION = 1
@@ -43,9 +106,9 @@ def size_of(preparation: str) -> tuple[int, int] | None:
     if preparation == "native":
         return None
     if preparation == "hd":
-        return hd.HD
+        return HD
     try:
-        return hd.parse_size(preparation)
+        return parse_size(preparation)
     except InputError:
         raise InputError(
             f"--prep {preparation}: expected hd, native or WIDTHxHEIGHT of at least {SIDE}"
@@ -55,7 +118,7 @@ def size_of(preparation: str) -> tuple[int, int] | None:
 def prepare(image: np.ndarray, preparation: str = "hd") -> np.ndarray:
     """uint8 (H, W, 3) as the network's crops are taken from it.
 
-    "hd", or another size: cropped and resized to it by `ffs.hd.prepare`. "native": unchanged.
+    "hd", or another size: cropped and resized to it by `prepare_hd`. "native": unchanged.
     Raises ValueError on another dtype or shape, and on a "native" photo with a side below 224.
 
     >>> prepare(np.zeros((512, 1392, 3), np.uint8)).shape
@@ -64,7 +127,7 @@ def prepare(image: np.ndarray, preparation: str = "hd") -> np.ndarray:
     check_rgb(image)
     size = size_of(preparation)
     if size is not None:
-        return hd.prepare(image, size)
+        return prepare_hd(image, size)
     height, width = image.shape[:2]
     if min(height, width) < SIDE:
         raise ValueError(

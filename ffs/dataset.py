@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ffs import hd, manifest, rated
+from ffs import crops, manifest, rated
 from ffs.manifest import SPLITS, Photo, Ratings
 from ffs.photos import FOLDER
 from ffs.rated import Rated
@@ -87,7 +87,7 @@ def main(config: Build) -> int:
         rows = rated.read_csv(source)
         if not config.out:
             raise InputError("a CSV's photos are brought to HD: say where to, with --out DIR")
-        folder, size = Path(config.out), hd.parse_size(config.size)
+        folder, size = Path(config.out), crops.parse_size(config.size)
         for row in rows:
             if folder.resolve() == row.path.parent.resolve():
                 raise InputError(f"--out {folder} holds the photos; choose another folder")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ffs import windows
+from ffs.crops import parse_size
 from ffs.flickr import GONE, MOST_RESULTS, PER_PAGE, Reply, clean, whole
-from ffs.hd import parse_size
 from ffs.listing import Listed, judge, listed, sizes_of
 from ffs.replies import Replies
 from ffs.settings import Settings

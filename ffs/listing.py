@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ffs.crops import enlarges, parse_size
 from ffs.flickr import SIZES, clean, whole
-from ffs.hd import enlarges, parse_size
 from ffs.settings import DAY, Settings
 
 

@@ -16,10 +16,9 @@ import numpy as np
 from PIL import Image
 
 from ffs import retries
+from ffs.crops import prepare_hd
 from ffs.flickr import USER_AGENT
-from ffs.hd import prepare
-from ffs.pace import Clock, Pace
-from ffs.retries import KEPT, Again
+from ffs.retries import KEPT, Again, Clock, Pace
 from wespe_bench import atomic, provenance
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
@@ -111,7 +110,7 @@ class Downloads:
         digest = provenance.sha256_bytes(data)
         if (twin := known(digest)) is not None:
             raise Unusable(f"the same file as photo {twin}")
-        jpeg = encode_jpeg(prepare(image, self._size))
+        jpeg = encode_jpeg(prepare_hd(image, self._size))
         atomic.write_bytes(path, jpeg)
         return Kept(provenance.sha256_bytes(jpeg), digest)
 

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ffs import folding, hd, settings
+from ffs import crops, folding, settings
 from ffs.flickr import whole
 from ffs.photos import FOLDER, encode_jpeg
 from ffs.state import State, one_line_errors
@@ -206,7 +206,7 @@ def open_worker(context: tuple[Path, tuple[int, int]]) -> Callable[[Sequence[Row
             return Outcome(row, error=f"{row.path}: cannot be read ({error.strerror})")
         except (InputError, MemoryError) as error:
             return Outcome(row, error=one_line(error))
-        jpeg = encode_jpeg(hd.prepare(image, size))
+        jpeg = encode_jpeg(crops.prepare_hd(image, size))
         try:
             atomic.write_bytes(folder / f"{row.id}.jpg", jpeg)
         except OSError as error:
@@ -217,7 +217,7 @@ def open_worker(context: tuple[Path, tuple[int, int]]) -> Callable[[Sequence[Row
             "source_sha256": provenance.sha256_bytes(source),
             "sha256": provenance.sha256_bytes(jpeg),
             "size": list(size),
-            "enlarged": hd.enlarges(image.shape[1], image.shape[0], size),
+            "enlarged": crops.enlarges(image.shape[1], image.shape[0], size),
         }
         return Outcome(row, rows=(made,))
 

@@ -1,4 +1,4 @@
-"""Which answers of a server are tried again, when, and for how long.
+"""The pace of requests, and which answers of a server are tried again, when, and for how long.
 
 No answer, a broken one, HTTP 429 and 5xx are tried again after 2, 4, 8 ... seconds, or later
 where the server's Retry-After says so: eight times, some four minutes in all.
@@ -7,15 +7,55 @@ where the server's Retry-After says so: eight times, some four minutes in all.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from ffs.pace import Clock
 from wespe_bench.errors import InputError
+
+
+class Clock(Protocol):
+    """Where the crawler reads the time, and where it waits."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        ...
+
+
+class System:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Pace:
+    """At most ``per_second`` turns a second: `turn` waits until the next one is due."""
+
+    def __init__(self, per_second: float, clock: Clock) -> None:
+        self._gap = 1 / per_second
+        self._clock = clock
+        self._last: float | None = None
+
+    def turn(self) -> None:
+        now = self._clock.now()
+        # A clock that was set back must not make us wait for the time it lost.
+        if self._last is not None and now >= self._last:
+            while (left := self._last + self._gap - self._clock.now()) > 0:
+                self._clock.sleep(left)
+        self._last = self._clock.now()
+
 
 #: Tries of one request, the first included.
 TRIES = 8
@@ -91,7 +131,7 @@ def check(response: httpx.Response, clock: Clock) -> None:
 def seconds(retry_after: str, clock: Clock) -> float:
     """What a Retry-After header asks for: a number of seconds or a date; 0.0 for anything else.
 
-    >>> from ffs.pace import System
+    >>> from ffs.retries import System
     >>> seconds("120", System()), seconds("soon", System())
     (120.0, 0.0)
     """

@@ -106,7 +106,7 @@ FILTERS = ("long_side", "short_side", "min_views", "min_age", "per_owner")
 
 def check(settings: Settings) -> None:
     """Raise InputError for a value out of its range."""
-    from ffs.hd import parse_size
+    from ffs.crops import parse_size
 
     ranges = {
         "long_side": (0, 10**6),

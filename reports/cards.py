@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench import atomic, provenance, reading
 from wespe_bench.errors import InputError
-from wespe_bench.ids import check_id
 from wespe_bench.registry import METRICS, load_metric
 from wespe_bench.run import VARIES
 from wespe_bench.store import SCORE_COLUMNS
+from wespe_bench.types import check_id
 
 if TYPE_CHECKING:
     import pandas as pd

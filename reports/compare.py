@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from reports.comparison import Comparison, Difference, compare_methods
-from reports.extremes import draw_extremes, most_different
+from reports.strip import draw_extremes, most_different
 from reports.text import markdown, plain
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic

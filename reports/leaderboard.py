@@ -11,11 +11,10 @@ from urllib.parse import quote
 
 from reports.cards import make_card, read_card, write_card
 from reports.cells import Column
-from reports.html import render
 from reports.notes import row_n
 from reports.ranking import FEWEST, RESAMPLES
 from reports.standings import Entry, Interval, Standings, read_standings
-from reports.text import markdown, plain, plural
+from reports.text import fill_template, markdown, plain, plural
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
 from wespe_bench.paths import to_path
@@ -196,7 +195,7 @@ def as_html(
         }
         for board in boards
     ]
-    return render(
+    return fill_template(
         "leaderboard.html",
         ("page.css",),
         ("tables.js",),

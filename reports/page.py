@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import distribution, html, photos, pictures
+from reports import distribution, photos, pictures
 from reports.contents import Contents, Section, read_contents
 from reports.markdown import markdown_report
 from reports.notes import BEST, READING, Notes, notes, row_n
-from reports.text import plain
+from reports.text import fill_template, plain
 from wespe_bench import atomic
 from wespe_bench.arguments import check_out
 from wespe_bench.errors import InputError
@@ -64,7 +64,7 @@ def html_report(contents: Contents, *, quiet: bool = False) -> tuple[str, list[s
     """
     share = max(1, len(contents.sections))
     sections = [_view(section, share, quiet) for section in contents.sections]
-    page = html.render(
+    page = fill_template(
         "page.html",
         ("page.css",),
         ("tables.js", "page.js"),

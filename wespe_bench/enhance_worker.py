@@ -6,10 +6,13 @@ that photo alone.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -17,7 +20,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import foreign, memory, paths, process_state, reading, registry
+from wespe_bench import foreign, memory, paths, reading, registry
 from wespe_bench.engines import FATAL, UNUSABLE, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.store import result_of
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from wespe_bench.types import Sample
+
 
 # Floats above this are rejected: the output is probably on 0..255, not 0..1.
 _LARGEST = 4.0
@@ -122,7 +126,7 @@ def _load(context: Context, plan: int) -> Loaded:
 
 def _contained(enhancer: Any) -> AbstractContextManager[None]:
     """Around calls of a function of the verb's own process: what it sets, it alone meets."""
-    return nullcontext() if isinstance(enhancer, str) else process_state.restored()
+    return nullcontext() if isinstance(enhancer, str) else restored()
 
 
 def _enhance_items(loaded: Loaded, items: Sequence[Item], stretch: bool) -> Iterable[Outcome]:
@@ -271,3 +275,29 @@ def stretched(image: np.ndarray) -> np.ndarray:
     """
     low, high = float(image.min()), float(image.max())
     return (image - low) / ((high - low) or 1.0)
+
+
+@contextlib.contextmanager
+def restored() -> Iterator[None]:
+    """Put back the folder, NumPy's error state and torch's defaults as they were before."""
+    import numpy as np
+
+    folder, errors = Path.cwd(), np.geterr()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        kind, threads = torch.get_default_dtype(), torch.get_num_threads()
+        device = torch.get_default_device() if hasattr(torch, "get_default_device") else None
+        gradients = torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        if Path.cwd() != folder:
+            os.chdir(folder)
+        np.seterr(**errors)
+        if torch is not None:
+            torch.set_default_dtype(kind)
+            torch.set_grad_enabled(gradients)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            if device is not None and torch.get_default_device() != device:
+                torch.set_default_device(device)

@@ -48,7 +48,7 @@ def enhance(
 
     Raises InputError when the enhancer, the data set or the folder is unusable.
     """
-    from wespe_bench.labels import parse_named
+    from wespe_bench.runs import parse_named
 
     if isinstance(enhancer, str):
         named = parse_named(enhancer)
@@ -284,8 +284,8 @@ def main(config: Enhance) -> int:
     from wespe_bench import provenance
     from wespe_bench.datasets.choice import choose
     from wespe_bench.engines import load_engine, parse_shard
-    from wespe_bench.labels import parse_named
     from wespe_bench.registry import is_foreign, load_enhancer
+    from wespe_bench.runs import parse_named
 
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from wespe_bench import atomic, fingerprints, reading
 from wespe_bench.decoders import pillow, profiles, reader
-from wespe_bench.decoders.decoded import Decoded
+from wespe_bench.decoders.pillow import Decoded
 from wespe_bench.errors import InputError, one_line
 
 #: Endings of phones' HEIC photos, which need the extra ``heic`` (pillow-heif).

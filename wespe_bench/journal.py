@@ -20,10 +20,9 @@ from wespe_bench import atomic
 from wespe_bench.arguments import check_out
 from wespe_bench.engines import Outcome, Setup
 from wespe_bench.errors import InputError
-from wespe_bench.ids import check_id
 from wespe_bench.reading import parse_json
 from wespe_bench.runs import Failure
-from wespe_bench.types import Sample
+from wespe_bench.types import Sample, check_id
 
 
 @dataclass(frozen=True, slots=True)

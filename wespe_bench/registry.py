@@ -71,7 +71,7 @@ ENHANCERS = {
 ENHANCER_PREFIXES = {
     "results": "reference_models.adapters:results",
     "dped": "reference_models.dped.enhancer:dped",
-    "wespe": "reference_models.wespe.enhancer:wespe",
+    "wespe": "reference_models.dped.enhancer:wespe",
     "tone": "reference_models.tone.enhancer:tone",
     "pt2": "reference_models.network_files:torch_export",
     "torchscript": "reference_models.network_files:torchscript",

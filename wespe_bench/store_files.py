@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import ids, parquet, paths, provenance, reading
+from wespe_bench import paths, provenance, reading, types
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -103,16 +103,16 @@ def read(path: Path, kind: str) -> pa.Table:
         part = _PART.fullmatch(path.name)
         if part and provenance.sha256_bytes(data)[:32] != part[2]:
             raise ValueError("its checksum does not match its name")
-        stamp = parquet.stamp(data, b"wespe_bench.schema")
+        stamp = reading.parquet_stamp(data, b"wespe_bench.schema")
         if not stamp.isdecimal() or len(stamp) > 9:
             raise ValueError("not written by wespe-bench")
         if int(stamp) <= SCHEMA:
-            table = parquet.read(data)
+            table = reading.read_parquet(data)
             for name, since in _ADDED.get(kind, {}).items():
                 if int(stamp) < since:
                     table = table.append_column(name, pa.nulls(len(table)))
             table = table.cast(schema(kind))
-            ids.check_column(table.column("sample"))
+            types.check_column(table.column("sample"))
     except (OSError, pa.ArrowException, ValueError) as error:
         raise InputError(
             f"{path}: damaged ({one_line(error)[:120]}); delete it and run the same command "

@@ -241,7 +241,9 @@ VERBS = {
         "Serve",
         "ask people, in their browsers: side by side, zoomed together; every vote kept",
     ),
-    "study close": Verb("wespe_bench.study.closing", "Close", "end a study: no more votes"),
+    "study close": Verb(
+        "wespe_bench.study.serve", "Close", "end a study: no more votes", function="close"
+    ),
     "study import": Verb(
         "wespe_bench.study.importing",
         "Import",

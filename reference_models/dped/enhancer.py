@@ -27,6 +27,7 @@ from wespe_bench.options import split_options
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
 
+
 #: The files of ``dped:demo`` and ``wespe:demo``, made by `reference_models.demo`.
 SHIPPED = {
     name: Path(__file__).parents[1] / name / "demo.safetensors" for name in ("dped", "wespe")
@@ -137,3 +138,11 @@ def _made(checkpoint: Path, options: Mapping[str, str]) -> GeneratorEnhancer:
         options["precision"],  # type: ignore[arg-type]
         parse_size(memory) if memory else None,
     )
+
+
+def wespe(argument: str) -> GeneratorEnhancer:
+    """A WESPE generator, photos of any size: wespe:CHECKPOINT?precision=fp32&max_memory=2GB.
+
+    ``wespe:demo`` is the small one that ships (`reference_models.demo`).
+    """
+    return of_spec("wespe", argument)

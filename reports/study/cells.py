@@ -12,10 +12,46 @@ import numpy as np
 
 from reports import paired
 from reports.paper.choices import method_named
-from reports.study import agreement, twoway
+from reports.study import twoway
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def alpha(counts: np.ndarray) -> float:
+    """Krippendorff's alpha, nominal, of int (units, 2): votes for either side of each unit.
+
+    1 is perfect agreement, 0 what chance gives, below 0 less than that. NaN where no unit has two
+    votes, and where all votes are the same. Source:
+    Krippendorff, Content Analysis (2004), chapter 11, computed by the package ``krippendorff``.
+
+    >>> alpha(np.array([[2, 0], [0, 2]]))
+    1.0
+    """
+    paired = counts[counts.sum(axis=1) >= 2]
+    if not len(paired) or not paired.sum(axis=0).all():
+        return math.nan
+    import krippendorff
+
+    return float(krippendorff.alpha(value_counts=paired, level_of_measurement="nominal"))
+
+
+def pairwise(counts: np.ndarray) -> float:
+    """The share of pairs of raters that chose the same, over all units; NaN without a pair.
+
+    >>> pairwise(np.array([[2, 1], [3, 0]]))
+    0.6666666666666666
+    """
+    votes = counts.sum(axis=1)
+    pairs = float((votes * (votes - 1)).sum())
+    return float((counts * (counts - 1)).sum()) / pairs if pairs else math.nan
+
+
+def side_counts(unit: np.ndarray, won: np.ndarray) -> np.ndarray:
+    """Votes against and for, of each unit: int64 (units, 2), from codes (n,) and bool (n,)."""
+    units = int(unit.max()) + 1
+    return np.bincount(unit * 2 + won, minlength=units * 2).reshape(units, 2)
+
 
 _PAIR = ["rival", "method"]
 
@@ -43,7 +79,7 @@ class Cell:
     where all images have the same number of votes. ``interval`` is over raters and images,
     ``wilson_low`` and ``wilson_high`` over the votes on these images alone. ``p`` is the exact
     binomial test's of one half, ``p_holm`` the same corrected for all cells. ``alpha`` and
-    ``agreement`` are of `reports.study.agreement`.
+    ``agreement`` are of `agreements`.
     """
 
     dataset: str
@@ -124,7 +160,7 @@ def _cell(rows: pd.DataFrame, dataset: str) -> Cell:
     unit = pd.MultiIndex.from_frame(rows[["dataset", "sample"]])
     image, images = pd.factorize(unit, sort=True)
     won = rows["won"].to_numpy(bool)
-    counts = agreement.side_counts(image, won)
+    counts = side_counts(image, won)
     shares = counts[:, 1] / counts.sum(axis=1)
     test = stats.binomtest(int(won.sum()), len(won))
     wilson = test.proportion_ci(method="wilson")
@@ -145,8 +181,8 @@ def _cell(rows: pd.DataFrame, dataset: str) -> Cell:
         wilson_low=float(wilson.low),
         wilson_high=float(wilson.high),
         p=float(test.pvalue),
-        alpha=agreement.alpha(counts),
-        agreement=agreement.pairwise(counts),
+        alpha=alpha(counts),
+        agreement=pairwise(counts),
     )
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from reports.paper.choices import parse_datasets, parse_methods
 from reports.paper.study import FILE as TABLE5_FILE
 from reports.study.contents import Report, make_report
-from reports.study.markdown import as_markdown
-from reports.study.page import as_html
+from reports.study.page import as_html, as_markdown
 from reports.study.table5 import as_json
 from reports.study.verdict import headline
 from reports.study.votes import FILE, load_votes, read_study

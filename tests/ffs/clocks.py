@@ -36,10 +36,10 @@ class Fast:
 
 
 if __name__ == "__main__":  # FACTOR VERB ...: the command line with a fast clock
-    from ffs import pace, retries
+    from ffs import retries
     from wespe_bench import cli
 
     factor = float(sys.argv[1])
-    pace.System = lambda: Fast(factor)  # type: ignore[misc, assignment]
+    retries.System = lambda: Fast(factor)  # type: ignore[misc, assignment]
     retries.TIMEOUT = 3.0
     sys.exit(cli.main(sys.argv[2:]))

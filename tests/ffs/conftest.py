@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ffs import pace
-from ffs.crawler import Crawler
-from ffs.key import Key
+from ffs import retries
+from ffs.crawl import Crawler
+from ffs.flickr import Key
 from ffs.settings import Crawl, Settings
 from ffs.settings import write as write_settings
 from tests.ffs.clocks import Jumping
@@ -95,7 +95,7 @@ def loopback(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback
     """A server on loopback, a clock that jumps, and the verb's words to crawl there."""
     world.removed.clear()
     server = Server(world, Jumping(NOW))
-    monkeypatch.setattr(pace, "System", lambda: server.clock)
+    monkeypatch.setattr(retries, "System", lambda: server.clock)
     with server.served() as api:
         words = ["ffs", "crawl", "--out", "out", "--api", api, *DAYS]
         yield server, words

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from ffs.pace import Clock, System
+from ffs.retries import Clock, System
 from tests.ffs import pictures
 from tests.ffs.flickr import World, encoded, fail
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ffs import hd, manifest
+from ffs import crops, manifest
 from ffs.dataset import Build, build, divide
 from ffs.rated import Rated
 from tests.conftest import Command
@@ -106,7 +106,7 @@ def test_a_csv_takes_the_same_path(verb: Verb, rated: Path, tmp_path: Path) -> N
         data = (tmp_path / "set" / photo.path).read_bytes()
         assert manifest.provenance.sha256_bytes(data) == photo.sha256
         original = read_rgb(tmp_path / "in" / f"{photo.id}.png")
-        expected = hd.prepare(original, (256, 224)).astype(float)
+        expected = crops.prepare_hd(original, (256, 224)).astype(float)
         assert read_rgb(data, name="x").shape == (224, 256, 3)
         assert np.abs(read_rgb(data, name="x") - expected).mean() < 2  # JPEG at 95
     cells = list(csv.DictReader((tmp_path / "set" / "ffs.csv").open()))

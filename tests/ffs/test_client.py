@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffs import retries
-from ffs.flickr import BudgetSpent, Flickr, Refused, clean, search_params, whole
-from ffs.key import Key
+from ffs.flickr import BudgetSpent, Flickr, Key, Refused, clean, search_params, whole
 from tests.ffs.clocks import Jumping
 from tests.ffs.flickr import KEY, SINCE, TITLES
 from tests.ffs.server import Server

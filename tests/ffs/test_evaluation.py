@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ffs import evaluation, simulated
+from ffs import evaluation, standin
 
 
 @settings(max_examples=30)
@@ -62,15 +62,15 @@ def test_damage_grows_and_faves_fall() -> None:
     from skimage.data import astronaut
 
     image = astronaut()
-    for kind in simulated.KINDS:
-        steps = [simulated.damage(image, kind, s, "a").astype(int) for s in (0, 0.2, 0.5, 1)]
+    for kind in standin.KINDS:
+        steps = [standin.damage(image, kind, s, "a").astype(int) for s in (0, 0.2, 0.5, 1)]
         errors = [np.square(step - steps[0]).mean() for step in steps]
         assert errors[0] == 0
         assert errors == sorted(set(errors))
     with pytest.raises(ValueError, match="expected one of blur"):
-        simulated.damage(image, "rain", 0.5)
+        standin.damage(image, "rain", 0.5)
     rates = [
-        np.mean([f / v for v, f in (simulated.faves(s, f"{n}") for n in range(300))])
+        np.mean([f / v for v, f in (standin.faves(s, f"{n}") for n in range(300))])
         for s in (0.0, 0.5, 1.0)
     ]
     assert rates[0] > 2 * rates[1] > 4 * rates[2] > 0

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ffs import hd, manifest
+from ffs import crops, manifest
 from ffs.manifest import Photo
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -64,7 +64,7 @@ SIZE = st.tuples(st.integers(16, 400), st.integers(16, 400))
 def test_the_window_is_the_largest_in_the_middle(
     width: int, height: int, size: tuple[int, int]
 ) -> None:
-    left, top, right, bottom = hd.window(width, height, size)
+    left, top, right, bottom = crops.window(width, height, size)
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height
     assert (right - left, bottom - top)[width * size[1] > height * size[0]] in (width, height)
@@ -81,9 +81,9 @@ def test_the_window_is_the_largest_in_the_middle(
 def test_hd_keeps_what_is_hd_and_takes_the_middle_of_the_rest() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (224, 398, 3), np.uint8)
-    assert hd.prepare(image, (398, 224)) is image
+    assert crops.prepare_hd(image, (398, 224)) is image
     tall = np.zeros((900, 400, 3), np.uint8)
     tall[337:562] = 200  # the central 400x225, and not a row more
-    assert (hd.prepare(tall, (320, 180)) == 200).all()
+    assert (crops.prepare_hd(tall, (320, 180)) == 200).all()
     with pytest.raises(ValueError, match="uint8"):
-        hd.prepare(image.astype(float), (320, 180))
+        crops.prepare_hd(image.astype(float), (320, 180))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from skimage.data import chelsea
 
-from ffs import checkpoints, scorer, simulated, standin
+from ffs import checkpoints, scorer, standin
 from wespe_bench import provenance, tensors
 from wespe_bench.datasets import samples
 from wespe_bench.errors import InputError
@@ -40,8 +40,8 @@ def test_it_sees_what_it_was_made_from() -> None:
     assert metric.name == "ffs-standin"
     assert "+standin+" in metric.version
     values = []
-    for kind, strength in (("blur", 0.0), *((kind, 1.0) for kind in simulated.KINDS)):
-        worse = simulated.damage(chelsea(), kind, strength, "chelsea")
+    for kind, strength in (("blur", 0.0), *((kind, 1.0) for kind in standin.KINDS)):
+        worse = standin.damage(chelsea(), kind, strength, "chelsea")
         found = metric.compute(worse, sample_id="chelsea")
         assert isinstance(found, dict)
         values.append(found["value"])

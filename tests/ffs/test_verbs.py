@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ffs import manifest, pace, photos
+from ffs import manifest, photos, retries
 from tests.conftest import Command
 from tests.ffs.clocks import Jumping
 from tests.ffs.conftest import NOW, Loopback, Verb, environment
@@ -162,7 +162,7 @@ def test_network_gone_for_a_minute(verb: Verb, loopback: Loopback) -> None:
 
 
 def test_network_gone_for_good(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "System", lambda: Jumping(NOW))
+    monkeypatch.setattr(retries, "System", lambda: Jumping(NOW))
     line = complaint(verb("ffs", "crawl", "--out", "out", "--api", "http://127.0.0.1:9/rest/"))
     assert "127.0.0.1: cannot be reached (ConnectError), 8 times; what is fetched is kept" in line
 

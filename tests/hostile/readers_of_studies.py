@@ -73,8 +73,7 @@ def _read_database(folder: Path, data: bytes) -> Any:
 def _read_table(folder: Path, data: bytes) -> Any:
     from reports.study import votes as reported
     from reports.study.contents import make_report
-    from reports.study.markdown import as_markdown
-    from reports.study.page import as_html
+    from reports.study.page import as_html, as_markdown
 
     path = kept(folder, "votes.csv", data)
     report = make_report(reported.load_votes(path))

@@ -168,7 +168,7 @@ def profiled() -> Iterator[File]:
         ("look-up table", ADOBE, power(563 / 256)),
     ):
         icc = profile(name)
-        colour_note = f"ICC {name}"
+        note = f"ICC {name}"
         for turn, kind, options in (
             (1, "PNG", {}),
             (6, "TIFF", {"compression": "tiff_lzw"}),
@@ -176,19 +176,17 @@ def profiled() -> Iterator[File]:
         ):
             data = by_pillow(eight, kind, icc_profile=icc, exif=exif(turn), **options)
             truth = levels(upright(eight / 255, turn), primaries, light)
-            yield File("Pillow", kind, "8", turn, colour_note, data, truth)
+            yield File("Pillow", kind, "8", turn, note, data, truth)
         data = by_pillow(eight, "JPEG", quality=95, icc_profile=icc)
-        yield File(
-            "Pillow", "JPEG", "8", 1, colour_note, data, levels(decoded(data), primaries, light)
-        )
+        yield File("Pillow", "JPEG", "8", 1, note, data, levels(decoded(data), primaries, light))
         truth = levels(upright(deep / 65535, 6), primaries, light)
         data = by_tifffile(deep, 6, icc, compression="lzw", predictor=True)
-        yield File("tifffile", "TIFF LZW", "16", 6, colour_note, data, truth)
+        yield File("tifffile", "TIFF LZW", "16", 6, note, data, truth)
         data = by_vips(deep, ".png", 6, icc)
-        yield File("libvips", "PNG", "16", 6, colour_note, data, truth)
+        yield File("libvips", "PNG", "16", 6, note, data, truth)
         data = by_tifffile(float_, 1, icc)
         truth = levels(float_.astype(float), primaries, light)
-        yield File("tifffile", "TIFF", "float32", 1, colour_note, data, truth)
+        yield File("tifffile", "TIFF", "float32", 1, note, data, truth)
     grey, icc = integers(scene(1), 16), profile("linear grey")
     truth = levels(grey / 65535, SRGB, power(1))
     data = by_tifffile(grey, 1, icc)
@@ -224,7 +222,7 @@ def coded() -> Iterator[File]:
         samples = integers(scene(), bits)
         plain = by_vips(samples, ".png")
         stored = samples / (2**bits - 1)
-        for colour_note, more, primaries, light in (
+        for note, more, primaries, light in (
             ("cICP Display P3", [(b"cICP", bytes((12, 13, 0, 1)))], P3, srgb_light),
             ("cICP BT.2020", [(b"cICP", bytes((9, 14, 0, 1)))], BT2020, bt709_light),
             ("cICP linear", [(b"cICP", bytes((1, 8, 0, 1)))], SRGB, power(1)),
@@ -239,9 +237,7 @@ def coded() -> Iterator[File]:
             ("cHRM P3", [chrm(P3)], P3, srgb_light),
         ):
             shown = levels(stored, primaries, light)
-            yield File(
-                "libvips", "PNG", str(bits), 1, colour_note, with_chunks(plain, *more), shown
-            )
+            yield File("libvips", "PNG", str(bits), 1, note, with_chunks(plain, *more), shown)
         grey = integers(scene(1), bits)
         data = with_chunks(by_vips(grey, ".png"), gama(1))
         shown = levels(grey / (2**bits - 1), SRGB, power(1))
@@ -250,21 +246,21 @@ def coded() -> Iterator[File]:
 
 def adobe_by_exif() -> Iterator[File]:
     eight, deep = integers(scene(), 8), integers(scene(), 16)
-    colour_note, light = "EXIF R03", power(563 / 256)
+    note, light = "EXIF R03", power(563 / 256)
     data = by_pillow(eight, "JPEG", quality=95, exif=exif(6, adobe=True))
     shown = levels(upright(decoded(data), 6), ADOBE, light)
-    yield File("Pillow", "JPEG", "8", 6, colour_note, data, shown)
+    yield File("Pillow", "JPEG", "8", 6, note, data, shown)
     truth = levels(upright(eight / 255, 8), ADOBE, light)
     for kind, options in (("PNG", {}), ("WEBP", {"lossless": True})):
         data = by_pillow(eight, kind, exif=exif(8, adobe=True), **options)
-        yield File("Pillow", kind, "8", 8, colour_note, data, truth)
+        yield File("Pillow", kind, "8", 8, note, data, truth)
     for samples, bits in ((eight, 8), (deep, 16)):
         truth = levels(upright(samples / (2**bits - 1), 8), ADOBE, light)
-        yield File("by hand", "TIFF", str(bits), 8, colour_note, adobe_tiff(samples, 8), truth)
+        yield File("by hand", "TIFF", str(bits), 8, note, adobe_tiff(samples, 8), truth)
     data = bytes(imagecodecs.png_encode(deep))
     data = with_chunks(data, (b"eXIf", exif(3, adobe=True).tobytes()[6:]))
     truth = levels(upright(deep / 65535, 3), ADOBE, light)
-    yield File("imagecodecs", "PNG", "16", 3, colour_note, data, truth)
+    yield File("imagecodecs", "PNG", "16", 3, note, data, truth)
 
 
 def avif_and_heic() -> Iterator[File]:
@@ -281,7 +277,7 @@ def avif_and_heic() -> Iterator[File]:
     for bits in (8, 10, 12):
         samples = integers(scene(), bits)
         stored = samples / (2**bits - 1)
-        for colour_note, (first, second), primaries, light in (
+        for note, (first, second), primaries, light in (
             ("nclx sRGB", (1, 13), SRGB, srgb_light),
             ("nclx Display P3", (12, 13), P3, srgb_light),
             ("nclx BT.2020", (9, 14), BT2020, bt709_light),
@@ -291,7 +287,7 @@ def avif_and_heic() -> Iterator[File]:
             )
             data = recoded(data, first, second)
             shown = levels(stored, primaries, light)
-            yield File("imagecodecs", "AVIF", str(bits), 1, colour_note, data, shown)
+            yield File("imagecodecs", "AVIF", str(bits), 1, note, data, shown)
 
     yield from _heic()
 
@@ -302,20 +298,17 @@ def _heic() -> Iterator[File]:
         samples = integers(scene(), 8 if bits == 8 else 16)
         stored = samples / samples.max()
         for turn in (1, 6):
-            for colour_note, codes, primaries in (
-                ("none", (), SRGB),
-                ("nclx Display P3", (12, 13), P3),
-            ):
+            for note, codes, primaries in (("none", (), SRGB), ("nclx Display P3", (12, 13), P3)):
                 data = by_heif(samples, turn, codes)
                 shown = levels(upright(stored, turn), primaries)
-                yield File("libheif", "HEIC", str(bits), turn, colour_note, data, shown)
+                yield File("libheif", "HEIC", str(bits), turn, note, data, shown)
 
 
 def magick() -> Iterator[File]:
     deep, grey = integers(scene(), 16), integers(scene(1), 16)
     for samples in (deep, grey):
         kind = "TIFF" if samples.shape[2] == 3 else "TIFF grey"
-        for colour_note, options in (
+        for note, options in (
             ("none", ()),
             ("LZW", ("-compress", "LZW")),
             ("Zip", ("-compress", "Zip")),
@@ -324,13 +317,7 @@ def magick() -> Iterator[File]:
                 data = by_magick(samples, "tif", "-depth", str(bits), *options)
                 stored = samples / 65535 if bits == 16 else decoded(data)
                 yield File(
-                    "ImageMagick",
-                    f"{kind} {colour_note}",
-                    str(bits),
-                    1,
-                    "none",
-                    data,
-                    levels(stored),
+                    "ImageMagick", f"{kind} {note}", str(bits), 1, "none", data, levels(stored)
                 )
     for turn, word in ((3, "BottomRight"), (6, "RightTop"), (7, "RightBottom")):
         data = by_magick(deep, "tif", "-orient", word, "-compress", "LZW")

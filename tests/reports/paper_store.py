@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.paper import build, grid
+from reports.paper import grid, tables
 from reports.paper.choices import Choices
 from reports.paper.grid import Entry, Grid
 from tests.reports.runs import make_run
@@ -103,7 +103,7 @@ def whole(root: Path) -> Path:
 
 def one(number: int, root: Path | None, **choices: Any) -> Grid:
     """One table."""
-    (found,) = build.build((number,), root, Choices(**choices))
+    (found,) = tables.build((number,), root, Choices(**choices))
     return found
 
 

@@ -16,7 +16,7 @@ import pytest
 import wespe_bench
 from reports.compare import as_csv, as_frame, as_json, as_markdown
 from reports.comparison import compare_methods
-from reports.extremes import draw_extremes, most_different
+from reports.strip import draw_extremes, most_different
 from reports.verdict import headline, notes, sentence
 from tests.conftest import Command
 from tests.reports.runs import ids, make_run

@@ -15,9 +15,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.paper import build, render
+from reports.paper import render, tables
 from reports.paper.choices import Choices
-from reports.paper.latex import tex
+from reports.paper.render import tex
 from tests.reports.paper_store import BLIND, OWN_CORNIA, TRUTH, add, cell, one, scores, whole
 from tests.reports.runs import make_run
 from tests.reports.test_markdown import HOSTILE, tokens
@@ -235,11 +235,13 @@ def test_a_closed_runs_folder_is_an_error_and_the_default_one_is_not(
 
 def test_runs_that_stand_nowhere_are_told_of(tmp_path: Path) -> None:
     make_run(tmp_path, "mine", {"psnr": [20.0, 21.0]}, dataset="holiday")
-    two, three = build.build([2, 3], tmp_path, Choices())
+    two, three = tables.build([2, 3], tmp_path, Choices())
     (unused,) = (note for note in two.notes if "none is used in these tables" in note)
     assert (
         unused.startswith("1 run here") and "'PLACE=holiday'" in unused and "METHOD=mine" in unused
     )
     assert not any("none stands" in note for note in three.notes)
-    (placed,) = build.build([2], tmp_path, Choices({"mine": "dped"}, {"iphone patches": "holiday"}))
+    (placed,) = tables.build(
+        [2], tmp_path, Choices({"mine": "dped"}, {"iphone patches": "holiday"})
+    )
     assert not any("none stands" in note for note in placed.notes)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import wespe_bench
-from reports.paper import build, render
+from reports.paper import render, tables
 from reports.paper.choices import Choices, dataset_at, method_named, parse_datasets, parse_methods
 from reports.paper.printed import SCORES
 from tests.conftest import Command
@@ -31,7 +31,7 @@ def test_tables_are_the_golden_ones(here: Path, pytestconfig: pytest.Config) -> 
     whole(here / "runs")
     (here / "empty").mkdir()
     for name, runs in (("tables", "runs"), ("tables-empty", "empty")):
-        grids = build.build(build.NUMBERS, Path(runs), Choices(data="data"))
+        grids = tables.build(tables.NUMBERS, Path(runs), Choices(data="data"))
         for ending in FORMATS if name == "tables" else FORMATS[:1]:
             text = render.render(grids, ending)
             path = GOLDEN / f"{name}.{ending}"

@@ -122,8 +122,8 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
     would be replaced.
     """
     from wespe_bench.cornia import codebook as codebooks
-    from wespe_bench.cornia import extraction, figure, outputs, regression
-    from wespe_bench.cornia.cards import plain, readable
+    from wespe_bench.cornia import extraction, outputs, regression
+    from wespe_bench.cornia.outputs import plain, readable
     from wespe_bench.metrics import models
 
     engine = partial(load_engine(config.engine), jobs=config.jobs)
@@ -153,7 +153,7 @@ def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
         report |= regression.judge(predicted, data.labels[away], names, config.seed)
         report |= {"images": int(away.sum()) // config.draws, "groups": len(set(names))}
         kinds = [kind for kind, out_ in zip(data.kinds, away, strict=True) if out_]
-        plot = figure.scatter(predicted, data.labels[away], kinds, source_info["unit"], report)
+        plot = outputs.scatter(predicted, data.labels[away], kinds, source_info["unit"], report)
     if config.refit:
         model = regression.regress(data.features, data.labels, config.cost)
     count = len(photos) if config.refit else int((~held).sum())

@@ -21,7 +21,7 @@ import numpy as np
 from wespe_bench import atomic
 from wespe_bench import matlab as mat
 from wespe_bench.cornia import outputs
-from wespe_bench.cornia.cards import readable
+from wespe_bench.cornia.outputs import readable
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import cornia, hosa, models
 from wespe_bench.metrics.patches import LENGTH

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wespe_bench import reading
-from wespe_bench.cornia.cards import plain
+from wespe_bench.cornia.outputs import plain
 from wespe_bench.errors import InputError
 
 #: database -> whether more is better, and what its scores are called

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from wespe_bench import parquet, provenance, reading
+from wespe_bench import provenance, reading
 from wespe_bench.errors import InputError, one_line
 
 #: Layout number of a packed set; a reader refuses a larger one.
@@ -240,7 +240,7 @@ def read_index(folder: Path, head: dict[str, Any]) -> dict[str, list[Any]]:
         data = reading.read_bytes(path)
         if provenance.sha256_bytes(data) != head["index_sha256"]:
             raise ValueError("its checksum does not match pack.json")
-        columns: dict[str, list[Any]] = parquet.read(data).to_pydict()
+        columns: dict[str, list[Any]] = reading.read_parquet(data).to_pydict()
         if not columns["sample"]:
             raise ValueError("no photos")
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench import provenance
-from wespe_bench.datasets import captures, halved, manifest, splits
+from wespe_bench.datasets import halved, headers, manifest, splits
 from wespe_bench.datasets.folder import find_photos, natural_key, some
 from wespe_bench.datasets.splits import Photo
 from wespe_bench.errors import InputError, did_you_mean
@@ -100,7 +100,7 @@ def photos(survey: Survey, wanted: set[str] | None = None) -> list[Photo]:
 def groups_of(part: Part, listed: Mapping[str, Path]) -> dict[str, str]:
     """Id -> the name of what it must not be parted from, for the photos listed in a part."""
     if part.group == CAPTURE:
-        return captures.group(listed)
+        return headers.group(listed)
     if part.group == FOLDER:
         return {id_: f"folder {id_.rpartition('/')[0]}" for id_ in listed}
     return dict.fromkeys(listed, part.group)

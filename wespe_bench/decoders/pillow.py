@@ -5,12 +5,30 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageFile, PngImagePlugin
 
+from wespe_bench.decoders.colour import Colour
 from wespe_bench.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A photo's samples as stored, and what its file says of them.
+
+    ``samples``: for 8 bits a Pillow image in mode L, RGB or CMYK; else an array (H, W) or
+    (H, W, 3) of integers or floats from 0 (black) to ``white``. ``orientation`` is EXIF's number,
+    1 where the samples are upright. ``colours`` come in the order in which they count.
+    """
+
+    samples: Image.Image | np.ndarray
+    colours: tuple[Colour, ...] = ()
+    orientation: int = 1
+    white: float = 255.0
+
 
 #: Photos with more pixels than this are refused before they are decoded: 2**28, about
 #: 268 megapixels, above every camera of today and 0.8 GB as RGB.

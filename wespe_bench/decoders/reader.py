@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from wespe_bench import bombs
 from wespe_bench.decoders import boxes, colour, pillow, tiff
-from wespe_bench.decoders.decoded import Decoded
+from wespe_bench.decoders.pillow import Decoded
 from wespe_bench.errors import InputError
 
 

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from wespe_bench import bombs
 from wespe_bench.decoders import colour, pillow
-from wespe_bench.decoders.decoded import Decoded
+from wespe_bench.decoders.pillow import Decoded
 from wespe_bench.errors import InputError
 
 #: How a TIFF begins: little and big endian, classic and BigTIFF.

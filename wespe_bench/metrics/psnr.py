@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wespe_bench.metrics.pairs import check_batch, check_pair
-from wespe_bench.metrics.rows import batches, extra
+from wespe_bench.metrics.pairs import batches, check_batch, check_pair, extra
 from wespe_bench.types import Metric
 
 if TYPE_CHECKING:

@@ -183,7 +183,7 @@ def _counts(report: Report) -> Iterator[Fault]:
 def _decode(name: str, report: Report, jobs: int) -> None:
     """Add the faults that only decoding shows."""
     from wespe_bench import progress
-    from wespe_bench.prepare import check_pixels, check_sides
+    from wespe_bench.prepare import check_pixels
 
     total = sum(len(place.sizes) for place in report.places)
     with progress.bar(total, "decode") as bar:
@@ -192,7 +192,7 @@ def _decode(name: str, report: Report, jobs: int) -> None:
         for path in place.paths():
             if path in broken:
                 report.faults.append(Fault(place.label, kinds.UNREADABLE, path, broken[path]))
-    split = check_sides.of(name, report.places)
+    split = check_pixels.of(name, report.places)
     if split.reason:
         report.unlooked.append(f"likeness between training and test: {split.reason}")
     reported = {fault.path for fault in report.faults if fault.kind == kinds.LEAK}

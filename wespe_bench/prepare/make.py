@@ -18,10 +18,10 @@ from wespe_bench import reading
 from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.ids import check_id
 from wespe_bench.journal import Journal, refuse_inside, refuse_other, work_through
 from wespe_bench.lock import held
 from wespe_bench.runs import Failure, folder_name, tell
+from wespe_bench.types import check_id
 
 if TYPE_CHECKING:
     from wespe_bench.datasets.simulator import Camera

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +56,7 @@ def main(config: Serve) -> int:
 def _serve(config: Serve, folder: Path, study: Study) -> int:
     import uvicorn
 
-    from wespe_bench.study import connections, database, secret
+    from wespe_bench.study import database, guard, secret
     from wespe_bench.study.guard import is_loopback
     from wespe_bench.study.server import PAGE, Server
     from wespe_bench.study.writer import Writer
@@ -66,7 +68,7 @@ def _serve(config: Serve, folder: Path, study: Study) -> int:
         token = secret.with_token(folder).token
     admin = secret.drawn()
     writer = Writer(folder, study)
-    most = connections.room()
+    most = guard.room()
     server = uvicorn.Server(
         uvicorn.Config(
             Server(folder, study, writer, token=token, admin=admin, page=PAGE).app(),
@@ -74,7 +76,7 @@ def _serve(config: Serve, folder: Path, study: Study) -> int:
             access_log=False,
             server_header=False,
             ws="none",
-            http=connections.protocol(most),
+            http=guard.protocol(most),
             backlog=most,
             timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
@@ -124,3 +126,42 @@ def _check_tiles(folder: Path, study: Study) -> None:
     for name in study.pictures:
         if not (folder / "tiles" / name / "0" / "0_0.png").is_file():
             raise InputError(f"{folder}: tiles of a picture are missing; run study build again")
+
+
+@dataclass(frozen=True)
+class Close:
+    """End a study: a running server takes no more votes or raters. Votes stay as they are.
+
+    Files of a static study can still be imported.
+
+    Example:
+      wespe-bench study close study
+      wespe-bench study close study --reopen
+    """
+
+    folder: str
+    """What study build wrote."""
+    reopen: bool = False
+    """Take votes again."""
+
+
+def close(config: Close) -> int:
+    """The verb ``study close``."""
+    from wespe_bench.study import database, manifest
+
+    folder = Path(config.folder)
+    study = manifest.read(folder)
+    try:
+        with (
+            contextlib.closing(database.connect(folder, study)) as connection,
+            database.transaction(connection),
+        ):
+            connection.execute("UPDATE study SET closed = ?", (int(not config.reopen),))
+            raters, votes = connection.execute(
+                "SELECT (SELECT count(*) FROM raters), (SELECT count(*) FROM votes)"
+            ).fetchone()
+    except sqlite3.Error as error:
+        raise InputError(f"{folder / database.FILE}: cannot be used ({error})") from None
+    done = "takes votes again" if config.reopen else "closed"
+    print(f"{folder}: {done}; {raters} raters, {votes} votes so far")
+    return 0

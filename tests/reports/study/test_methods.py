@@ -11,8 +11,7 @@ from scipy import optimize
 
 from reports.study.cells import oriented
 from reports.study.contents import make_report
-from reports.study.markdown import as_markdown
-from reports.study.page import as_html
+from reports.study.page import as_html, as_markdown
 from reports.study.people import Agreement, agreements
 from reports.study.strengths import Strengths, strengths
 from reports.study.verdict import agreement_sentence

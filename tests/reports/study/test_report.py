@@ -17,8 +17,7 @@ from scipy import stats
 from reports.paper import study as paper_study
 from reports.study.cells import cells, oriented
 from reports.study.contents import Report, make_report
-from reports.study.markdown import as_markdown
-from reports.study.page import as_html
+from reports.study.page import as_html, as_markdown
 from reports.study.report import write as write_report
 from reports.study.verdict import headline, notes, rater_lines, sentence
 from reports.study.votes import check_votes

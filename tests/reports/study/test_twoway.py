@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.study import agreement, twoway
+from reports.study import cells, twoway
 from tests.reports.study.simulated import PAPER, preferences
 
 GAPS = np.array([[1, 0, 1, np.nan], [1, 1, 1, 0], [0, 0, 1, 1], [1, np.nan, 1, 1], [0, 1, 1, 0]])
@@ -86,13 +86,13 @@ def test_alpha_is_that_of_the_coincidences_of_krippendorffs_textbook_data() -> N
     counts = np.array(
         [[(a, b).count(0), (a, b).count(1)] for a, b in zip(first, second, strict=True)]
     )
-    assert agreement.alpha(counts) == pytest.approx(0.095, abs=5e-4)
-    assert agreement.pairwise(counts) == pytest.approx(0.6)
+    assert cells.alpha(counts) == pytest.approx(0.095, abs=5e-4)
+    assert cells.pairwise(counts) == pytest.approx(0.6)
 
 
 def test_alpha_and_pairwise_agreement_are_those_of_a_loop_over_pairs() -> None:
     _, image, won = codes(GAPS)
-    counts = agreement.side_counts(image, won)
+    counts = cells.side_counts(image, won)
     same = pairs = 0
     coincidences = np.zeros((2, 2))
     for of in range(4):
@@ -106,11 +106,11 @@ def test_alpha_and_pairwise_agreement_are_those_of_a_loop_over_pairs() -> None:
     totals = coincidences.sum(axis=0)
     n = totals.sum()
     by_hand = 1 - (n - 1) * coincidences[0, 1] / (totals[0] * totals[1])
-    assert agreement.pairwise(counts) == pytest.approx(same / pairs)
-    assert agreement.alpha(counts) == pytest.approx(by_hand)
-    assert math.isnan(agreement.alpha(np.array([[3, 0], [2, 0]])))
-    assert math.isnan(agreement.alpha(np.array([[1, 0], [0, 1]])))
-    assert math.isnan(agreement.pairwise(np.array([[1, 0], [0, 1]])))
+    assert cells.pairwise(counts) == pytest.approx(same / pairs)
+    assert cells.alpha(counts) == pytest.approx(by_hand)
+    assert math.isnan(cells.alpha(np.array([[3, 0], [2, 0]])))
+    assert math.isnan(cells.alpha(np.array([[1, 0], [0, 1]])))
+    assert math.isnan(cells.pairwise(np.array([[1, 0], [0, 1]])))
 
 
 @pytest.mark.long

@@ -12,7 +12,7 @@ import pytest
 from tests.oracles import ms_ssim as ms_ssim_oracle
 from tests.oracles import psnr as psnr_oracle
 from wespe_bench.errors import Missing
-from wespe_bench.metrics.rows import natural
+from wespe_bench.metrics.pairs import natural
 from wespe_bench.registry import load_metric
 
 Pair = tuple[np.ndarray, np.ndarray]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.oracles import cornia as oracle
 from wespe_bench.cornia import synthetic
-from wespe_bench.cornia.cards import readable
+from wespe_bench.cornia.outputs import readable
 from wespe_bench.cornia.regression import srocc
 from wespe_bench.datasets.samples import FIT, TEST
 from wespe_bench.doctor import golden_pair

@@ -12,7 +12,7 @@ import pytest
 
 from tests.wespe_bench.study.loops import in_a_loop
 from tests.wespe_bench.study.studies import Person, make_study, served
-from wespe_bench.study import connections
+from wespe_bench.study import guard
 from wespe_bench.study.votes import load_votes
 
 
@@ -59,10 +59,10 @@ def test_a_vote_that_the_disk_does_not_take_is_not_acknowledged(tmp_path: Path) 
 def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     import uvicorn
 
-    monkeypatch.setattr(connections, "PATIENCE", 0.2)
+    monkeypatch.setattr(guard, "PATIENCE", 0.2)
 
     async def silent() -> bytes:
-        config = uvicorn.Config(lambda *_: None, http=connections.protocol(8), lifespan="off")
+        config = uvicorn.Config(lambda *_: None, http=guard.protocol(8), lifespan="off")
         server = uvicorn.Server(config)
         listening = socket.create_server(("127.0.0.1", 0))
         running = asyncio.create_task(server.serve([listening]))
@@ -76,4 +76,4 @@ def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
         return b"closed"
 
     assert in_a_loop(silent()) == b"closed"
-    assert 8 <= connections.room() <= connections.MOST
+    assert 8 <= guard.room() <= guard.MOST
