@@ -11,7 +11,7 @@ import pytest
 
 from reports.paper import study
 from tests.reports.paper_store import cell, one
-from tests.wespe_bench.preparesets import trees
+from tests.wespe_bench.datasets import trees
 from wespe_bench.errors import InputError
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.wespe_bench.preparesets import trees
+from tests.wespe_bench.datasets import trees
 from wespe_bench import load_dataset, provenance, reading
 from wespe_bench.cli import call
 from wespe_bench.datasets import headers, locations, manifest, packed

@@ -13,7 +13,7 @@ from typing import Any
 
 from wespe_bench import provenance, store
 from wespe_bench.errors import InputError
-from wespe_bench.reproduce import running
+from wespe_bench.reproduce import child
 from wespe_bench.reproduce.states import State, last_iteration
 from wespe_bench.reproduce.steps import Step
 
@@ -111,10 +111,10 @@ def measure(step: Step, begin: Callable[..., subprocess.Popen[bytes]], log: Path
         if not ended or first >= last:
             process.wait()
             raise InputError(
-                f"{step.name} cannot be timed: {running.last_words(log) or 'too fast to be seen'}"
+                f"{step.name} cannot be timed: {child.last_words(log) or 'too fast to be seen'}"
             )
     finally:
-        running.end(process)
+        child.end(process)
         shutil.rmtree(folder, ignore_errors=True)
     count = last - first
     return Rate((ended - begun) / count, f"{count} iterations timed now")

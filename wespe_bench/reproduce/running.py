@@ -6,10 +6,6 @@ import contextlib
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +13,7 @@ from typing import Any
 
 from wespe_bench import atomic, progress, provenance
 from wespe_bench.errors import InputError
+from wespe_bench.reproduce import child
 from wespe_bench.reproduce.rates import options_of
 from wespe_bench.reproduce.states import (
     BEGUN,
@@ -29,61 +26,6 @@ from wespe_bench.reproduce.states import (
     read_journal,
 )
 from wespe_bench.reproduce.steps import Step
-
-
-def begin(command: Sequence[str], log: Path, held: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start ``wespe-bench COMMAND``; what it says goes to the end of ``log``.
-
-    ``held`` are file descriptors it inherits, so that a lock is free only when it has ended.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "ab") as file:
-        return subprocess.Popen(
-            [sys.executable, "-m", __name__, *command],
-            stdin=subprocess.PIPE,
-            stdout=file,
-            stderr=file,
-            pass_fds=tuple(held),
-        )
-
-
-def end(process: subprocess.Popen[bytes], patience: float = 60.0) -> None:
-    """End a step that still runs, politely, then not."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-
-
-def last_words(log: Path) -> str:
-    """The last line that a step said, without who says it."""
-    try:
-        lines = log.read_text("utf-8", "replace").replace("\r", "\n").splitlines()
-    except OSError:
-        return ""
-    said = [line.strip() for line in lines if line.strip()]
-    error_lines = [line for line in said if line.startswith("wespe-bench: error: ")]
-    return (error_lines or said or [""])[-1].removeprefix("wespe-bench: error: ")[:500]
-
-
-def _watch_for_signals() -> None:
-    # Not sys.stdin: its lock, held by a waiting thread, would not let the interpreter end.
-    while os.read(0, 4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    from wespe_bench.registry import resolve
-
-    threading.Thread(target=_watch_for_signals, daemon=True).start()
-    raise SystemExit(resolve("wespe_bench.cli:main")(sys.argv[1:]))
-
 
 LOCK = ".reproduce.lock"
 
@@ -132,18 +74,18 @@ def _step(step: Step, out: Path, lock: Sequence[int], bar: Any) -> str:
     begun = time.monotonic()
     seen: list[tuple[float, int]] = []
     for command in step.commands:
-        process = begin(command, log, lock)
+        process = child.begin(command, log, lock)
         try:
             while process.poll() is None:
                 time.sleep(0.1)
                 _watch(step, seen, bar)
         finally:  # on Ctrl-C the step saves what it has
-            end(process)
+            child.end(process)
         _watch(step, seen, bar)
         if process.returncode == 3:  # done in part: the verbs after it take what there is
-            said = said or f"done in part ({last_words(log)}); see {log}"
+            said = said or f"done in part ({child.last_words(log)}); see {log}"
         elif process.returncode:
-            return f"{last_words(log) or f'ended with {process.returncode}'}; see {log}"
+            return f"{child.last_words(log) or f'ended with {process.returncode}'}; see {log}"
     if not said:
         _record(out, step, seen, time.monotonic() - begun)
     return said

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wespe_bench.arguments import check_jobs, check_out
 from wespe_bench.errors import InputError
-from wespe_bench.reproduce import rates, running
+from wespe_bench.reproduce import child, rates, running
 from wespe_bench.reproduce.rates import Rate
 from wespe_bench.reproduce.states import (
     BEGUN,
@@ -78,7 +78,7 @@ def _measured(
             continue
         print(f"timing {step.name} ...", file=sys.stderr)
         log = out / "logs" / "measure.log"
-        found[key] = rates.measure(step, running.begin, log)
+        found[key] = rates.measure(step, child.begin, log)
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.wespe_bench.preparesets import trees
+from tests.wespe_bench.datasets import trees
 from wespe_bench import load_dataset
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb

@@ -9,7 +9,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from tests.wespe_bench.preparesets.trees import noise
+from tests.wespe_bench.datasets.trees import noise
 from wespe_bench.datasets.headers import photo_size, taken_at
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb

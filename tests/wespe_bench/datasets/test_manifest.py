@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from tests.wespe_bench.preparesets import trees
+from tests.wespe_bench.datasets import trees
 from wespe_bench import load_dataset
 from wespe_bench.cli import call
 from wespe_bench.errors import InputError

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wespe_bench.preparesets.trees import noise
+from tests.wespe_bench.datasets.trees import noise
 from wespe_bench.datasets import tree
 from wespe_bench.datasets.folder import find_photos, natural_key
 

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Command
-from tests.wespe_bench.prepare.test_inventory import one_line
-from tests.wespe_bench.preparesets import trees
+from tests.verbs import one_line
+from tests.wespe_bench.datasets import trees
 from wespe_bench.cli import call
 from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError
+from wespe_bench.prepare import check_pixels
 from wespe_bench.prepare import faults as kinds
-from wespe_bench.prepare import pixels
 from wespe_bench.prepare.check import check
 from wespe_bench.prepare.faults import Fault
 
@@ -146,7 +146,7 @@ def test_likeness_between_training_and_test(tmp_path: Path) -> None:
 def test_bits_between_hashes() -> None:
     looks = {"a": 0, "b": 2**64 - 1, "c": 0b11_1111, "d": 0b111_1111, "e": 2**63}
     train = [Path("b"), Path("a")]
-    found = list(pixels.alike(train, [Path(n) for n in "bcde"] + [Path("lost")], looks))
+    found = list(check_pixels.alike(train, [Path(n) for n in "bcde"] + [Path("lost")], looks))
     assert found == [
         (Path("b"), Path("b"), 0),
         (Path("c"), Path("a"), 6),

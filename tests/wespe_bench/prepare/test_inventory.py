@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Command
 from tests.verbs import one_line
-from tests.wespe_bench.preparesets import trees
+from tests.wespe_bench.datasets import trees
 from wespe_bench import enhance, load_dataset, score
 from wespe_bench.cli import call
 from wespe_bench.datasets.source import sources

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Command
-from tests.wespe_bench.preparesets.test_registration import homography, seen
+from tests.wespe_bench.prepare.test_registration import homography, seen
 from wespe_bench import load_dataset
 from wespe_bench.images import read_rgb, write_png
 

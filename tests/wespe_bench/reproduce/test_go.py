@@ -14,8 +14,8 @@ import pytest
 
 import wespe_bench
 from tests.conftest import Command, entry_point
-from tests.wespe_bench.preparesets import trees
-from wespe_bench.reproduce import running
+from tests.wespe_bench.datasets import trees
+from wespe_bench.reproduce import child
 
 #: Trainings of seconds.
 TINY = (
@@ -126,14 +126,14 @@ def test_two_commands_do_not_share_a_folder(place: Path, monkeypatch: pytest.Mon
 
 
 def test_a_step_ends_with_whoever_began_it(tmp_path: Path) -> None:
-    process = running.begin(["list"], tmp_path / "log")
+    process = child.begin(["list"], tmp_path / "log")
     assert process.wait(60) == 0
     assert "metrics" in (tmp_path / "log").read_text("utf-8")
-    running.end(process)
-    wrong = running.begin(["nothing"], tmp_path / "log")
+    child.end(process)
+    wrong = child.begin(["nothing"], tmp_path / "log")
     assert wrong.wait(60) == 2
-    assert running.last_words(tmp_path / "log").startswith("unknown verb 'nothing'")
-    assert running.last_words(tmp_path / "none") == ""
+    assert child.last_words(tmp_path / "log").startswith("unknown verb 'nothing'")
+    assert child.last_words(tmp_path / "none") == ""
 
 
 @pytest.mark.slow
