@@ -60,9 +60,23 @@ def ffs(
 ) -> dict[str, float]:
     """FFS of uint8 (H, W, 3): "value" on [0, 1], and of each crop K "pK", "topK", "leftK".
 
-    The corners are in pixels of the prepared photo. On a CPU the bits are the same whatever
-    else is scored and on however many cores. Raises ValueError on another dtype or shape, on
-    a reference, and on a photo below 224 px that is taken as it is.
+    On a CPU the bits are the same whatever else is scored and on however many cores.
+
+    Args:
+        image: The photo, uint8 (H, W, 3), sRGB.
+        reference: None: the metric looks at one photo alone.
+        rater: The network (`ffs.checkpoints.read`).
+        preparation: "hd", "native" or WIDTHxHEIGHT (`ffs.crops.prepare`).
+        device: "cpu" or "cuda".
+        sample_id: Decides where the crops are, with ``seed``.
+        seed: See ``sample_id``.
+
+    Returns:
+        "value", the mean over the crops of P(high); of each crop K its "pK", and "topK" and
+        "leftK" in pixels of the prepared photo.
+
+    Raises:
+        ValueError: Another dtype or shape, a reference, or a photo below 224 px taken as it is.
     """
     from ffs.network import penultimate_features, probabilities
 

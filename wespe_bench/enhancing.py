@@ -41,12 +41,25 @@ def enhance(
 ) -> Run:
     """Run one enhancer over a data set into the folder ``out``; resumes a run that is there.
 
-    ``enhancer`` is a spec (`wespe_bench.registry.load_enhancer`) or a function of a uint8
-    (H, W, 3) array. ``jobs`` processes work at once; 0 means this one, and is what a
-    function needs; other people's code (``module:function``) gets processes of its own in any
-    case. Photos that fail are reported in the result and do not stop the rest.
+    Args:
+        enhancer: A spec (`wespe_bench.load_enhancer`), or a function of a uint8 (H, W, 3) array
+            that returns the same shape, as uint8 or as floats on [0, 1].
+        dataset: The photos (`wespe_bench.load_dataset`).
+        out: The run folder to write.
+        label: What tables call the run; by default made from the spec.
+        jobs: Processes that work at once; 0 is this one, which a function needs. Other people's
+            code (``module:function``) gets processes of its own in any case.
+        shard: (i, n): only every n-th photo, from the i-th on.
+        force: Enhance every photo again.
+        stretch: Resize a result of another size to its photo's.
+        quiet: Show no progress.
 
-    Raises InputError when the enhancer, the data set or the folder is unusable.
+    Returns:
+        The run, with how many photos are new, how many were there, and what failed: failures do
+        not stop the rest.
+
+    Raises:
+        InputError: The enhancer, the data set or the folder is unusable.
     """
     from wespe_bench.runs import parse_named
 

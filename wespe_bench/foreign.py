@@ -22,6 +22,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from wespe_bench.errors import InputError
+
 #: Our own top-level packages.
 OWN = ("wespe_bench", "ffs", "reference_models", "reports")
 
@@ -104,6 +106,15 @@ def import_own(module_name: str) -> ModuleType:
                 "part of wespe-bench; rename it"
             )
     return importlib.import_module(module_name)
+
+
+def check_own_packages() -> None:
+    """Raise InputError where the process has loaded modules of the user's under our names."""
+    for name in OWN:
+        try:
+            import_own(name)
+        except ImportError as error:
+            raise InputError(str(error)) from None
 
 
 class Namespace:

@@ -157,10 +157,15 @@ def check_rgb(image: np.ndarray, name: str = "image") -> None:
 def quantize(image: np.ndarray) -> np.ndarray:
     """Bring an enhancer's result to 8 bits: the one place where that happens.
 
-    uint8 (H, W, 3) passes unchanged. Floating point on [0, 1] is clamped, multiplied by 255
-    in float64 and rounded half to even.
+    Args:
+        image: uint8 (H, W, 3), which passes unchanged, or floating point on [0, 1], which is
+            clamped, multiplied by 255 in float64 and rounded half to even.
 
-    Raises ValueError on another dtype or shape, and on NaN.
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        ValueError: Another dtype or shape, or NaN.
 
     >>> quantize(np.array([[[0.5 / 255, 1.5 / 255, 1.2]]]))
     array([[[  0,   2, 255]]], dtype=uint8)

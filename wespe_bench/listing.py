@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,21 +26,19 @@ def main(config: List) -> int:
     """Print the names of one kind, or of all."""
     from wespe_bench import registry
 
+    own = registry.resolve(registry.OWN_DATASETS)(None)
     kinds = {
-        "datasets": _described(registry.DATASETS, registry.first_line)
+        "datasets": _described(registry.DATASETS)
         | {
             name: f"Your own photos, in {folder} (wespe-data.toml)."
-            for name, folder in registry.resolve(registry.OWN_DATASETS)(None).items()
+            for name, folder in own.items()
             if name not in registry.DATASETS
         },
-        "enhancers": _described(registry.ENHANCERS, registry.first_line)
-        | {
-            f"{name}:...": _first_line(target)
-            for name, target in registry.ENHANCER_PREFIXES.items()
-        }
+        "enhancers": _described(registry.ENHANCERS)
+        | {f"{name}:...": line for name, line in _described(registry.ENHANCER_PREFIXES).items()}
         | {"file.py:function": "Your own function of a uint8 (H, W, 3) array; or module:function."},
         "metrics": _described(registry.METRICS, _metric)
-        | {_form(name): _first_line(target) for name, target in registry.METRIC_PREFIXES.items()}
+        | {_form(name): line for name, line in _described(registry.METRIC_PREFIXES).items()}
         | {"file.py:METRIC": "Your own wespe_bench.Metric; or module:METRIC."},
         "suites": _described(registry.SUITES, lambda suite: suite.title),
     }
@@ -54,7 +53,14 @@ def main(config: List) -> int:
     return 0
 
 
-def _described(names: dict[str, str], describe: Any) -> dict[str, str]:
+def first_line(record: Any) -> str:
+    """The first docstring line of a function."""
+    return (getattr(record, "__doc__", None) or "").strip().split("\n")[0]
+
+
+def _described(
+    names: dict[str, str], describe: Callable[[Any], str] = first_line
+) -> dict[str, str]:
     from wespe_bench.registry import resolve
 
     return {name: describe(resolve(target)) for name, target in names.items()}
@@ -66,12 +72,6 @@ def _form(prefix: str) -> str:
 
     alone = stands_alone(resolve(METRIC_PREFIXES[prefix]))
     return f"{prefix}[:...]" if alone else f"{prefix}:..."
-
-
-def _first_line(target: str) -> str:
-    from wespe_bench.registry import first_line, resolve
-
-    return first_line(resolve(target))
 
 
 def _metric(metric: Any) -> str:

@@ -136,15 +136,6 @@ def resolve(target: str) -> Any:
     return _attribute(module, attribute, target)
 
 
-def check_own_packages() -> None:
-    """Raise InputError where the process has loaded modules of the user's under our names."""
-    for name in foreign.OWN:
-        try:
-            foreign.import_own(name)
-        except ImportError as error:
-            raise InputError(str(error)) from None
-
-
 def _attribute(module: Any, attribute: str, target: str) -> Any:
     value = module
     for part in attribute.split("."):
@@ -196,8 +187,16 @@ def parse_dataset(spec: str, data: Path | str | None = None) -> tuple[str, dict[
 def load_dataset(name: str, /, **options: Any) -> Dataset:
     """The data set of a spec, or of a name with ``options`` for its loader.
 
-    Raises InputError for an unknown name, an option the loader lacks, and whatever the
-    loader finds wrong with the files.
+    Args:
+        name: A name, ``NAME:ARGUMENT``, either with ``?option=value&option=value``.
+        options: The loader's parameters, such as ``input`` and ``reference`` of "folder".
+
+    Returns:
+        Ids and paths, no pixels.
+
+    Raises:
+        InputError: An unknown name, an option the loader lacks, or files that do not make up
+            the data set.
     """
     spec = name
     name, spec_options = parse_dataset(spec, options.get("data"))
@@ -223,7 +222,14 @@ def load_dataset(name: str, /, **options: Any) -> Dataset:
 
 
 def load_metric(name: str) -> Metric:
-    """The metric that ``name`` names; see the module's text for the forms."""
+    """The metric that ``name`` names.
+
+    Args:
+        name: A spec ("psnr", "cornia:FILE", "file.py:METRIC"); the module's text has the forms.
+
+    Raises:
+        InputError: No such metric, or one that cannot be imported.
+    """
     from wespe_bench.types import Metric
 
     prefix, colon, argument = name.partition(":")
@@ -252,7 +258,17 @@ def stands_alone(factory: Callable[..., Any]) -> bool:
 
 
 def load_enhancer(spec: str) -> Enhancer:
-    """The enhancer that ``spec`` names; see the module's text for the forms of a spec."""
+    """The enhancer that ``spec`` names.
+
+    Args:
+        spec: "clahe", "onnx:FILE", "file.py:function"; the module's text has the forms.
+
+    Returns:
+        A function of a uint8 (H, W, 3) array; see `wespe_bench.types.Enhancer`.
+
+    Raises:
+        InputError: No such enhancer, or one that cannot be imported or created.
+    """
     prefix, colon, argument = spec.partition(":")
     if spec in ENHANCERS:
         enhancer = resolve(ENHANCERS[spec])
@@ -332,8 +348,3 @@ def _import_foreign(module_name: str, spec: str) -> Any:
 
 def _unimportable(module_name: str, target: str, error: BaseException) -> InputError:
     return InputError(f"cannot import {module_name!r} for {target!r}: {one_line(error)}")
-
-
-def first_line(record: Callable[..., Any] | Any) -> str:
-    """The first docstring line of a function, for listings."""
-    return (getattr(record, "__doc__", None) or "").strip().split("\n")[0]

@@ -20,14 +20,21 @@ def compare(
 ) -> pd.DataFrame:
     """Is the first method better than the others? A row a metric and rival.
 
-    ``methods`` are labels of runs below ``runs``, run folders, or ``NAME=RUN,RUN`` for the
-    seeds of one method; ``dataset`` is needed where they share several, ``metrics`` are by
-    default all they share. The columns: mean_a and mean_b over the n photos both have, their
-    difference (a - b) with low and high (95% studentised bootstrap interval), p (Wilcoxon's
-    signed-rank test) and p_holm (corrected over all rows), wins and equal (photos), win_rate,
-    effect (rank-biserial), better (a label, empty where nothing is shown) and sentence.
+    Args:
+        methods: Labels of runs below ``runs``, run folders, or ``NAME=RUN,RUN`` for the seeds of
+            one method.
+        runs: The folder of runs.
+        dataset: Needed where the methods share several.
+        metrics: By default all that the methods share.
 
-    Raises InputError for unknown methods, and for scores that must not be compared.
+    Returns:
+        Columns mean_a and mean_b over the n photos both have, their difference (a - b) with low
+        and high (95% studentised bootstrap interval), p (Wilcoxon's signed-rank test) and p_holm
+        (corrected over all rows), wins and equal (photos), win_rate, effect (rank-biserial),
+        better (a label, empty where nothing is shown) and sentence.
+
+    Raises:
+        InputError: Unknown methods, or scores that must not be compared.
     """
     frame: pd.DataFrame = registry.resolve(registry.COMPARE)(
         *methods, runs=runs, dataset=dataset, metrics=metrics
@@ -40,12 +47,19 @@ def leaderboard(
 ) -> pd.DataFrame:
     """All runs below a folder, ranked: a row a data set, method and metric, best first.
 
-    The columns: n, mean, low and high as in tables, rank with rank_low and rank_high (95% of
-    resamples of the photos), mean_rank over the metrics ``rank_by`` with its own two, and the
-    place by that mean rank, place_low to place_high. By default PSNR, SSIM and MS-SSIM decide;
-    without them there is no overall order.
+    Args:
+        runs: The folder of runs.
+        metrics: By default all that were scored.
+        rank_by: The metrics that decide the place. By default PSNR, SSIM and MS-SSIM; without
+            them there is no overall order.
 
-    Raises InputError where the scores must not stand in one table.
+    Returns:
+        Columns n, mean, low and high as in tables, rank with rank_low and rank_high (95% of
+        resamples of the photos), mean_rank over the metrics ``rank_by`` with its own two, and the
+        place by that mean rank, place_low to place_high.
+
+    Raises:
+        InputError: The scores must not share a table.
     """
     chosen = {"metrics": metrics, "rank_by": rank_by}
     frame: pd.DataFrame = registry.resolve(registry.LEADERBOARD)(runs, **chosen)
@@ -55,16 +69,21 @@ def leaderboard(
 def tables(*numbers: int | str, runs: Path | str = "runs", **options: Any) -> pd.DataFrame:
     """The paper's tables, ours beside the paper's numbers: a row for each cell.
 
-    ``numbers`` are 1 to 8, spans like "1-3" or "all" (the default); ``runs`` is a run folder
-    or a folder of runs. ``options`` are those of ``wespe-bench tables``: method, dataset,
-    protocol, ssim, psnr, cornia, common, study, data.
+    Warns of runs that were refused or cannot be read.
 
-    Columns: table, row, method, quantity; ours with low, high (its 95% interval) and n; paper;
-    difference; best and paper_best; ours_text and paper_text for cells of words; metric,
-    metric_version, run, dataset, revision; reason, why ours is empty; notes.
+    Args:
+        numbers: 1 to 8, spans like "1-3", or "all" (the default).
+        runs: A run folder, or a folder of runs.
+        options: Those of ``wespe-bench tables``: method, dataset, protocol, ssim, psnr, cornia,
+            common, study, data.
 
-    Raises InputError for numbers, options or folders that are not there; warns of runs that
-    were refused or cannot be read.
+    Returns:
+        Columns table, row, method, quantity; ours with low, high (its 95% interval) and n; paper;
+        difference; best and paper_best; ours_text and paper_text for cells of words; metric,
+        metric_version, run, dataset, revision; reason, why ours is empty; notes.
+
+    Raises:
+        InputError: Numbers, options or folders that are not there.
     """
     found: pd.DataFrame = registry.resolve(registry.TABLES)(numbers or ("all",), runs, **options)
     return found

@@ -273,10 +273,17 @@ def _find(path: Path) -> tuple[list[Path], list[str]]:
 def load_scores(path: Path | str) -> pd.DataFrame:
     """The scores of every run at or below ``path``, one row per (run, sample, metric, seed).
 
-    Columns: run, label, dataset, revision, note, then those of the store: sample, metric,
-    metric_version, value, extras, image_sha256, reference_sha256, seed, seconds. Stale rows are
-    left out (`Run.read_scores`). Warns of a run that cannot be read; raises InputError where
-    none can.
+    Stale rows are left out (`Run.read_scores`). Warns of a run that cannot be read.
+
+    Args:
+        path: A run folder, a folder of runs, or such an address in a store (s3://...).
+
+    Returns:
+        Columns run, label, dataset, revision, note, then those of the store: sample, metric,
+        metric_version, value, extras (JSON), image_sha256, reference_sha256, seed, seconds.
+
+    Raises:
+        InputError: There is no run, or none can be read.
     """
     runs, scores = open_scored(paths.to_path(path))
     for line in runs.left_out:

@@ -41,11 +41,23 @@ def score(
     shard: tuple[int, int] = (1, 1),
     quiet: bool = False,
 ) -> pd.DataFrame:
-    """Score one run; returns its scores as `wespe_bench.run.load_scores` does.
+    """Score one run; rows that are there already are kept.
 
-    Full-reference metrics are left out on a data set without references. Photos that fail
-    are recorded (`wespe_bench.store.load_failures`) and do not stop the rest. Raises
-    InputError when the folder is no run or a metric is unknown.
+    Full-reference metrics are left out on a data set without references.
+
+    Args:
+        run: A run, or its folder.
+        metrics: Names, or specs such as ``file.py:METRIC`` (`wespe_bench.load_metric`).
+        jobs: Processes that work at once; 0 is this one.
+        shard: (i, n): only every n-th photo, from the i-th on.
+        quiet: Show no progress.
+
+    Returns:
+        The run's scores, as `wespe_bench.load_scores`. Photos that fail are recorded in the run
+        folder (`wespe_bench.store.load_failures`) and do not stop the rest.
+
+    Raises:
+        InputError: The folder is no run, or a metric is unknown.
     """
     from wespe_bench.run import load_scores
 

@@ -157,8 +157,9 @@ def run_suite(config: RunSuite) -> int:
     from wespe_bench import describe, provenance
     from wespe_bench.engines import load_engine, parse_shard
     from wespe_bench.enhancing import enhance_runs
+    from wespe_bench.foreign import check_own_packages
     from wespe_bench.metrics import precompile
-    from wespe_bench.registry import SUITES, check_own_packages, resolve
+    from wespe_bench.registry import SUITES, resolve
     from wespe_bench.run import open_runs
     from wespe_bench.runs import parse_named
     from wespe_bench.scoring import DEFAULT_METRICS, prepare_metrics, score_runs

@@ -58,6 +58,10 @@ def blur(x: Tensor, kind: str = "gauss21_s3_normalised") -> Tensor:
     - "literal": as printed, A = 0.053 and sigma 3; its sum is 2.99.
 
     All are separable, and computed as one matrix product per axis.
+
+    Args:
+        x: Photos or their differences, float (N, C, H, W).
+        kind: The kernel.
     """
     down, across = (_toeplitz(size, kind, str(x.device)) for size in x.shape[2:])
     result: Tensor = down @ x @ across.T
@@ -114,7 +118,13 @@ def total_variation(y: Tensor, kind: str = "squared_sum") -> Tensor:
 
 
 def paired_colour(y: Tensor, target: Tensor, kind: str = "dped") -> Tensor:
-    """DPED's colour loss: the sum of squared differences of the blurred photos, over 2 N."""
+    """DPED's colour loss: the sum of squared differences of the blurred photos, over 2 N.
+
+    Args:
+        y: Enhanced patches, float (N, 3, H, W) on [0, 1].
+        target: The references' patches, of the same shape.
+        kind: The kernel of `blur`.
+    """
     difference = blur(y - target, kind)  # the blur is linear
     return difference.square().sum() / (2 * len(y))
 

@@ -241,7 +241,7 @@ def test_modules_of_the_user_with_names_of_ours(tmp_path: Path, photos: Path) ->
 def test_a_module_of_the_user_in_our_place(monkeypatch: pytest.MonkeyPatch) -> None:
     from types import ModuleType
 
-    from wespe_bench.registry import check_own_packages
+    from wespe_bench.foreign import check_own_packages
 
     theirs = ModuleType("reports")
     theirs.__file__ = "/home/me/reports.py"

@@ -115,7 +115,14 @@ LEVEL = 6
 def bpp(image: np.ndarray, reference: None = None, *, sample_id: str = "", seed: int = 0) -> float:
     """Bits per pixel of uint8 (H, W, 3) as a PNG.
 
-    Raises ValueError on another dtype or shape, or on a reference.
+    Args:
+        image: The photo, uint8 (H, W, 3), sRGB.
+        reference: None: the metric looks at one photo alone.
+        sample_id: Not used; every metric takes it.
+        seed: Not used.
+
+    Raises:
+        ValueError: Another dtype or shape, or a reference.
 
     >>> bpp(np.zeros((64, 64, 3), np.uint8)) < 1
     True
@@ -130,12 +137,11 @@ def bpp_pinned(
 ) -> float:
     """Bits per pixel of uint8 (H, W, 3) as a PNG with pinned bytes, which any reader decodes.
 
-    Raises ValueError on another dtype or shape, or on a reference.
+    Args and errors as `bpp`.
 
     >>> bpp_pinned(np.zeros((64, 64, 3), np.uint8))
     0.177734375
     """
-
     check_alone(image, reference)
     pixels = int(image.shape[0]) * int(image.shape[1])
     return 8.0 * len(encode(image)) / pixels

@@ -219,10 +219,21 @@ def cornia(
 ) -> dict[str, float]:
     """CORNIA of uint8 (H, W, 3): "value" on the model's scale, "spread", "draws", "patches".
 
-    ``model`` defaults to the one that ships. "spread" is the standard deviation of the draws
-    (n - 1 in the denominator), "patches" the number in each. Of a photo with no more than
-    10,000 patches there is one draw, all of them, with spread 0. Raises ValueError on another
-    dtype or shape, on sides below 7, and on a reference.
+    Args:
+        image: The photo, uint8 (H, W, 3), sRGB.
+        reference: None: the metric looks at one photo alone.
+        model: By default the one that ships.
+        draws: How often 10,000 patches are drawn; a photo with no more has one draw, all of them.
+        device: "cpu" or "cuda".
+        sample_id: Not used; every metric takes it.
+        seed: Of the draws.
+
+    Returns:
+        "value", the mean of the draws; "spread", their standard deviation (n - 1 in the
+        denominator; 0 for one draw); "draws"; "patches", the number in each.
+
+    Raises:
+        ValueError: Another dtype or shape, sides below 7, or a reference.
     """
     check_alone(image, reference)
     if min(image.shape[:2]) < SIDE:

@@ -30,8 +30,16 @@ def entropy(
 ) -> float:
     """Entropy in bits, 0..8, of the grey levels of uint8 (H, W, 3).
 
-    Equals ``skimage.measure.shannon_entropy`` on the grey photo. Raises ValueError on
-    another dtype or shape, or on a reference.
+    Equals ``skimage.measure.shannon_entropy`` on the grey photo.
+
+    Args:
+        image: The photo, uint8 (H, W, 3), sRGB.
+        reference: None: the metric looks at one photo alone.
+        sample_id: Not used; every metric takes it.
+        seed: Not used.
+
+    Raises:
+        ValueError: Another dtype or shape, or a reference.
 
     >>> entropy(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8))
     1.0
@@ -47,8 +55,16 @@ def entropy_rgb(
 ) -> float:
     """Entropy in bits, 0..8, of the values of all channels of uint8 (H, W, 3).
 
-    Equals ``skimage.measure.shannon_entropy`` on the colour photo. Raises ValueError on
-    another dtype or shape, or on a reference.
+    Equals ``skimage.measure.shannon_entropy`` on the colour photo.
+
+    Args:
+        image: The photo, uint8 (H, W, 3), sRGB.
+        reference: None: the metric looks at one photo alone.
+        sample_id: Not used; every metric takes it.
+        seed: Not used.
+
+    Raises:
+        ValueError: Another dtype or shape, or a reference.
 
     >>> entropy_rgb(np.array([[[0, 10, 20], [30, 40, 50], [60, 70, 80], [90, 0, 10]]], np.uint8))
     3.2516291673878226

@@ -160,7 +160,15 @@ def hosa(
 ) -> float:
     """HOSA of uint8 (H, W, 3) on LIVE's DMOS scale: about 0 (good) to 100 (bad), not clipped.
 
-    Raises ValueError on another dtype or shape, on sides below 11, and on a reference.
+    Args:
+        image: The photo, uint8 (H, W, 3), sRGB.
+        reference: None: the metric looks at one photo alone.
+        model: The authors', as `wespe-bench import hosa` makes it.
+        sample_id: Not used; every metric takes it.
+        seed: Not used.
+
+    Raises:
+        ValueError: Another dtype or shape, sides below 11, or a reference.
     """
     check_alone(image, reference)
     if min(image.shape[:2]) < SMALLEST:

@@ -91,9 +91,18 @@ def ms_ssim(
 ) -> dict[str, float]:
     """MS-SSIM of two uint8 (H, W, 3) photos: "value" in [0, 1], the per-scale terms, "clamped".
 
-    "ssim1".."ssim5" and "cs1".."cs5" are the mean terms of each scale before any clamping;
-    "clamped" counts the terms of the product that were negative. Raises ValueError on
-    anything but two uint8 (H, W, 3) of one shape, sides >= 7.
+    Args:
+        image: The result, uint8 (H, W, 3), sRGB.
+        reference: What it is compared with, of the same shape.
+        sample_id: Not used; every metric takes it.
+        seed: Not used.
+
+    Returns:
+        "value"; "ssim1".."ssim5" and "cs1".."cs5", the mean terms of each scale before any
+        clamping; "clamped", how many terms of the product were negative.
+
+    Raises:
+        ValueError: Anything but two uint8 (H, W, 3) of one shape, sides >= 7.
 
     >>> photo = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
     >>> result = ms_ssim(photo, photo)

@@ -55,8 +55,16 @@ def decibels(mse: float) -> float:
 def psnr(image: np.ndarray, reference: np.ndarray, *, sample_id: str = "", seed: int = 0) -> float:
     """PSNR in dB of two uint8 (H, W, 3) photos; ``inf`` when they are identical.
 
-    Equals ``skimage.metrics.peak_signal_noise_ratio`` on uint8. Raises ValueError when the
-    arrays are not uint8 (H, W, 3) of one shape.
+    Equals ``skimage.metrics.peak_signal_noise_ratio`` on uint8.
+
+    Args:
+        image: The result, uint8 (H, W, 3), sRGB.
+        reference: What it is compared with, of the same shape.
+        sample_id: Not used; every metric takes it.
+        seed: Not used.
+
+    Raises:
+        ValueError: The arrays are not uint8 (H, W, 3) of one shape.
 
     >>> black, grey = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 51, np.uint8)
     >>> round(psnr(grey, black), 4)

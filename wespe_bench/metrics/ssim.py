@@ -37,7 +37,15 @@ def ssim(image: np.ndarray, reference: np.ndarray, *, sample_id: str = "", seed:
 
     Equals ``skimage.metrics.structural_similarity`` on the grey photos with
     ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255``.
-    Raises ValueError on anything but two uint8 (H, W, 3) of one shape, sides >= 11.
+
+    Args:
+        image: The result, uint8 (H, W, 3), sRGB.
+        reference: What it is compared with, of the same shape.
+        sample_id: Not used; every metric takes it.
+        seed: Not used.
+
+    Raises:
+        ValueError: Anything but two uint8 (H, W, 3) of one shape, sides >= 11.
 
     >>> photo = np.arange(12 * 12 * 3, dtype=np.uint8).reshape(12, 12, 3)
     >>> ssim(photo, photo)
@@ -70,7 +78,16 @@ def ssim_rgb(
     """Mean of the three channels' SSIM of two uint8 (H, W, 3) photos, in [-1, 1].
 
     Equals ``skimage.metrics.structural_similarity`` with ``channel_axis=-1`` and the options
-    of `ssim`. Raises ValueError as `ssim` does.
+    of `ssim`.
+
+    Args:
+        image: As `ssim`.
+        reference: As `ssim`.
+        sample_id: Not used.
+        seed: Not used.
+
+    Raises:
+        ValueError: As `ssim`.
 
     >>> photo = np.arange(12 * 12 * 3, dtype=np.uint8).reshape(12, 12, 3)
     >>> ssim_rgb(photo, photo)

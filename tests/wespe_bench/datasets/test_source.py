@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wespe_bench import registry
+from wespe_bench import listing, registry
 from wespe_bench.cli import call
 from wespe_bench.datasets import survey as surveys
 from wespe_bench.datasets.source import Counts, Source, sources
@@ -60,7 +60,7 @@ def test_it_loads_with_its_options_and_those_of_a_split(night: str) -> None:
 
 def test_the_verbs_know_it(night: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sources()["night"] is SOURCE
-    assert registry.first_line(SOURCE) == "Night photos: night:FOLDER."
+    assert listing.first_line(SOURCE) == "Night photos: night:FOLDER."
     assert call("data list", ["night"]) == 0
     shown = capsys.readouterr().out
     assert "street lamp" in shown and "until it is dark" in shown and "3 + 1, 9x7" in shown
