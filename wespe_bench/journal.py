@@ -134,6 +134,23 @@ def refuse_other(
         raise InputError(f"{out} holds another data set; choose another --out")
 
 
+def stands(
+    row: Mapping[str, Any], sources: Mapping[str, str | None], files: Mapping[str, Path]
+) -> bool:
+    """Whether ``row`` is of these sources' hashes, and each of its files has the hash it names.
+
+    Both map a column of the row: to a hash, and to a file.
+    """
+    from wespe_bench import provenance
+
+    if any(row.get(column) != sha256 for column, sha256 in sources.items()):
+        return False
+    try:
+        return all(provenance.sha256_file(path) == row.get(of) for of, path in files.items())
+    except InputError:
+        return False
+
+
 def work_through(
     setup: Setup,
     context: Any,

@@ -43,24 +43,14 @@ VERBS = {
         "enhance, score and report: a suite, or your own choice",
         function="run_suite",
         resumes=True,
-        addresses=(
-            "input",
-            "reference",
-            "dataset",
-            "out",
-        ),
+        addresses=("input", "reference", "dataset", "out"),
     ),
     "enhance": Verb(
         "wespe_bench.enhancing",
         "Enhance",
         "one enhancer over one data set -> a folder of PNGs",
         resumes=True,
-        addresses=(
-            "input",
-            "reference",
-            "dataset",
-            "out",
-        ),
+        addresses=("input", "reference", "dataset", "out"),
     ),
     "score": Verb(
         "wespe_bench.scoring",
@@ -74,10 +64,7 @@ VERBS = {
         "Report",
         "rows -> a Markdown table and an HTML page",
         function="report",
-        addresses=(
-            "runs",
-            "out",
-        ),
+        addresses=("runs", "out"),
     ),
     "tables": Verb(
         "reports.paper.tables",
@@ -95,20 +82,13 @@ VERBS = {
         "reports.compare",
         "Compare",
         "is one method better than others: paired statistics, photo by photo",
-        addresses=(
-            "methods",
-            "runs",
-            "out",
-        ),
+        addresses=("methods", "runs", "out"),
     ),
     "leaderboard": Verb(
         "reports.leaderboard",
         "Leaderboard",
         "all runs ranked, as a page; takes and gives cards",
-        addresses=(
-            "runs",
-            "out",
-        ),
+        addresses=("runs", "out"),
     ),
     "study report": Verb(
         "reports.study.report",
@@ -125,10 +105,7 @@ VERBS = {
         "wespe_bench.export",
         "Export",
         "rows -> CSV, JSON or Parquet",
-        addresses=(
-            "runs",
-            "out",
-        ),
+        addresses=("runs", "out"),
     ),
     "data list": Verb(
         "wespe_bench.prepare.inventory",
@@ -144,10 +121,7 @@ VERBS = {
         "wespe_bench.prepare.split",
         "SplitData",
         "training and test photos drawn by seed -> a manifest to share",
-        addresses=(
-            "dataset",
-            "out",
-        ),
+        addresses=("dataset", "out"),
     ),
     "data pack": Verb(
         "wespe_bench.prepare.pack",
@@ -160,10 +134,7 @@ VERBS = {
         "Fetch",
         "download and unpack a data set where its terms allow; else say how to get it",
         resumes=True,
-        addresses=(
-            "source",
-            "mirror",
-        ),
+        addresses=("source", "mirror"),
     ),
     "data make": Verb(
         "wespe_bench.prepare.make",
@@ -175,11 +146,7 @@ VERBS = {
         "wespe_bench.prepare.preview",
         "Preview",
         "a contact sheet: what is in a data set, pairs side by side",
-        addresses=(
-            "dataset",
-            "input",
-            "reference",
-        ),
+        addresses=("dataset", "input", "reference"),
     ),
     "data register": Verb(
         "wespe_bench.prepare.register",
@@ -298,10 +265,7 @@ VERBS = {
         "Merge",
         "shards made on several machines -> one folder",
         resumes=True,
-        addresses=(
-            "shards",
-            "out",
-        ),
+        addresses=("shards", "out"),
     ),
     "completion": Verb(
         "wespe_bench.completion",

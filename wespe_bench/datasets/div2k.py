@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wespe_bench.datasets import survey as surveys
 from wespe_bench.datasets.locations import locate, wrong_layout
-from wespe_bench.datasets.source import Counts, Source
+from wespe_bench.datasets.source import Archive, Counts, Source
 from wespe_bench.datasets.survey import Part, Survey
 
 #: Folder -> photos in it.
@@ -47,4 +47,20 @@ SOURCE = Source(
     get="wespe-bench data fetch div2k; or download DIV2K_train_HR.zip and DIV2K_valid_HR.zip from "
     "the page, unpack both in div2k/",
     counts=(Counts(4, "DIV2K", None, None, 900, 0),),
+    # The hashes are those that TensorFlow Datasets publishes for the official addresses
+    # (tensorflow_datasets/datasets/div2k/checksums.tsv).
+    archives=(
+        Archive(
+            "https://data.vision.ee.ethz.ch/cvl/DIV2K/DIV2K_train_HR.zip",
+            "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
+            3530603713,
+            "DIV2K_train_HR",
+        ),
+        Archive(
+            "https://data.vision.ee.ethz.ch/cvl/DIV2K/DIV2K_valid_HR.zip",
+            "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
+            448993893,
+            "DIV2K_valid_HR",
+        ),
+    ),
 )

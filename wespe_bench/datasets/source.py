@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,26 @@ class Counts:
     test: int
 
 
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One file to download.
+
+    ``sha256`` and ``size`` (bytes) are empty where they are not published. ``folder`` is
+    what it unpacks to.
+    """
+
+    url: str
+    sha256: str = ""
+    size: int = 0
+    folder: str = ""
+
+    def at(self, mirror: str | None) -> Archive:
+        """The same file at another address, the one given when there is no mirror."""
+        if not mirror:
+            return self
+        return replace(self, url=f"{mirror.rstrip('/')}/{self.url.rpartition('/')[2]}")
+
+
 @dataclass(frozen=True)
 class Source:
     """A data set of the registry. Calling it loads it.
@@ -44,7 +64,8 @@ class Source:
     ``check_parts(name, argument, data, **options)`` gives the root and every part that
     ``data check`` looks at; ``survey(name, [argument,] *, data, **options)`` gives the parts
     that a run takes. Both raise InputError. A call takes survey's options and those of
-    `survey.load`. ``kinds`` are other forms that one may have instead of the default.
+    `survey.load`. ``kinds`` are other forms that one may have instead of the default. ``archives``
+    are what ``data fetch`` downloads, where the terms allow it.
     """
 
     name: str
@@ -57,6 +78,7 @@ class Source:
     page: str = ""
     counts: tuple[Counts, ...] = ()
     kinds: tuple[str, ...] = ()
+    archives: tuple[Archive, ...] = ()
 
     def __post_init__(self) -> None:
         own = list(inspect.signature(self.survey).parameters.values())[1:]

@@ -17,12 +17,11 @@ from urllib.parse import urlsplit
 
 from wespe_bench import atomic, provenance, reading
 from wespe_bench.arguments import DataOptions
-from wespe_bench.datasets.source import Source, sources
+from wespe_bench.datasets.source import Archive, Source, sources
 from wespe_bench.downloads import Resuming, file_name, unreachable
 from wespe_bench.errors import InputError, unknown
 from wespe_bench.journal import make_folder
 from wespe_bench.prepare.archives import Refused, is_archive, stem, unpack
-from wespe_bench.prepare.sources import ARCHIVES, Archive
 
 #: Where hashes are kept, in the folder where data sets live.
 LOCK = "fetch.lock.json"
@@ -171,13 +170,13 @@ def main(config: Fetch) -> int:
         archives: tuple[Archive, ...] = (Archive(name, (config.sha256 or "").lower()),)
         into = Path(config.out) if config.out else root
     elif source := known.get(name):
-        if name not in ARCHIVES:
+        if not source.archives:
             print(_steps(source, root))
             return 0
         if config.sha256:
             raise InputError("--sha256 goes with an address or a path; a named set has its own")
         print(f"{name}: {source.title}; terms: {source.licence}; page: {source.page}")
-        archives = tuple(archive.at(config.mirror) for archive in ARCHIVES[name])
+        archives = tuple(archive.at(config.mirror) for archive in source.archives)
         into = Path(config.out) if config.out else root / name
     elif "://" in name:
         raise InputError(f"{name}: only http:// and https:// addresses can be fetched")

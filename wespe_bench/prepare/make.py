@@ -18,7 +18,7 @@ from wespe_bench import reading
 from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.journal import Journal, refuse_inside, refuse_other, work_through
+from wespe_bench.journal import Journal, refuse_inside, refuse_other, stands, work_through
 from wespe_bench.lock import held
 from wespe_bench.runs import Failure, folder_name, tell
 from wespe_bench.types import check_id
@@ -125,7 +125,9 @@ def _make(
             out / "reference" / f"{sample.id}.png",
         )
         row = rows.get(sample.id)
-        if row is not None and _stands(row, item, hashes[sample.id]):
+        source = {"source_sha256": hashes[sample.id]}
+        made = {"input_sha256": item.input, "reference_sha256": item.reference}
+        if row is not None and stands(row, source, made):
             kept[sample.id] = row
         else:
             todo.append(item)
@@ -201,20 +203,6 @@ def _read_manifest(out: Path, camera: Camera) -> dict[str, Any] | None:
             f"{out} was made with other settings or another seed; choose another --out"
         )
     return dict(content)
-
-
-def _stands(row: dict[str, Any], item: Item, source: str) -> bool:
-    """Whether ``row`` is of the photo as it is now, and its files are unchanged."""
-    from wespe_bench import provenance
-
-    if row.get("source_sha256") != source:
-        return False
-    try:
-        return provenance.sha256_file(item.input) == row.get(
-            "input_sha256"
-        ) and provenance.sha256_file(item.reference) == row.get("reference_sha256")
-    except InputError:
-        return False
 
 
 def open_worker(camera: Camera) -> Callable[[Sequence[Item]], list[Outcome]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
-from wespe_bench.journal import Journal, refuse_inside, refuse_other, work_through
+from wespe_bench.journal import Journal, refuse_inside, refuse_other, stands, work_through
 from wespe_bench.lock import held
 from wespe_bench.runs import Failure, escape_csv_formula, tell
 
@@ -149,7 +149,10 @@ def _register(
             raise InputError(f"{dataset.name} has no references; give two folders")
         item = Item(sample.id, sample.path, sample.reference, out)
         row = rows.get(sample.id)
-        if row is not None and _stands(row, item, hashes[sample.id]):
+        photos = dict(zip(sides, hashes[sample.id], strict=True))
+        made = dict(zip(("input_sha256", "reference_sha256"), item.files(), strict=True))
+        # A dropped pair has no files.
+        if row is not None and stands(row, photos, {} if row.get("reason") else made):
             kept[sample.id] = row
         else:
             todo.append(item)
@@ -188,21 +191,6 @@ def _csv(table: Sequence[dict[str, Any]]) -> str:
     for row in table:
         writer.writerow(row | {"sample": escape_csv_formula(row["sample"])})
     return text.getvalue()
-
-
-def _stands(row: dict[str, Any], item: Item, sources: tuple[str, str | None]) -> bool:
-    """Whether ``row`` is of the photos as they are now, and its files are unchanged."""
-    from wespe_bench import provenance
-
-    if (row.get("input_source_sha256"), row.get("reference_source_sha256")) != sources:
-        return False
-    if row.get("reason"):
-        return True
-    try:
-        digests = [provenance.sha256_file(path) for path in item.files()]
-    except InputError:
-        return False
-    return digests == [row.get("input_sha256"), row.get("reference_sha256")]
 
 
 def open_worker(settings: Settings) -> Callable[[Sequence[Item]], list[Outcome]]:

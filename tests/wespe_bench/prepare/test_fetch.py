@@ -19,10 +19,9 @@ import pytest
 from tests.conftest import Command
 from wespe_bench import downloads
 from wespe_bench.cli import call
-from wespe_bench.datasets.source import sources
+from wespe_bench.datasets.source import Archive, sources
 from wespe_bench.errors import InputError
 from wespe_bench.prepare.fetch import fetch, private_name
-from wespe_bench.prepare.sources import ARCHIVES, Archive
 
 
 def archive_bytes(seed: int = 0) -> bytes:
@@ -249,7 +248,9 @@ def test_through_the_real_entry_point(command: Command, server: Server, tmp_path
     assert "cannot be reached" in result.stderr
 
 
-@pytest.mark.parametrize("name", sorted(sources().keys() - ARCHIVES.keys()))
+@pytest.mark.parametrize(
+    "name", sorted(name for name, source in sources().items() if not source.archives)
+)
 def test_the_others_say_how_to_get_them(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("data fetch", [name, "--data", "here"]) == 0
     said = capsys.readouterr().out
