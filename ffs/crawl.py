@@ -27,13 +27,13 @@ from ffs.flickr import (
     from_environment,
     search_params,
 )
-from ffs.folding import Folding
 from ffs.forget import forget_photos
 from ffs.photos import Downloads, Unusable
 from ffs.replies import Replies
 from ffs.retries import Clock
 from ffs.settings import Crawl, Settings
 from ffs.state import State, one_line_errors, set_aside
+from ffs.updates import StateUpdater
 from ffs.windows import Window
 from wespe_bench import atomic, lock, progress
 from wespe_bench.arguments import check_out
@@ -61,7 +61,7 @@ class Crawler:
         self._folder, self._settings, self._config, self._clock = folder, settings, config, clock
         self._state = State(folder)
         self._replies = Replies(folder / "replies", self._state.get("reply"))
-        self._folding = Folding(folder, self._state, settings)
+        self._updater = StateUpdater(folder, self._state, settings)
         self._flickr = Flickr(
             key,
             clock,
@@ -77,9 +77,9 @@ class Crawler:
             per_second=config.downloads_per_second,
             transport=transport,
         )
-        self._blamed: list[str] = []
-        if folded := self._folding.catch_up(self._replies):
-            retries.say(f"{folded} raw replies added to {self._state.path}")
+        self._failed_in_a_row: list[str] = []
+        if applied := self._updater.catch_up(self._replies):
+            retries.say(f"{applied} raw replies added to {self._state.path}")
 
     def close(self) -> None:
         self._flickr.close()
@@ -158,7 +158,7 @@ class Crawler:
             if error.code not in GONE or "photo_id" not in params:
                 raise
             reply = error.reply
-        self._folding.fold(self._replies.add(reply), reply)
+        self._updater.apply(self._replies.add(reply), reply)
         return reply
 
     def _download(self, row: sqlite3.Row) -> None:
@@ -172,21 +172,21 @@ class Crawler:
             kept = self._downloads.fetch(row["id"], row["url"], size, known)
         except Unusable as error:
             self._state.change(row["id"], state="failed", why=str(error))
-            if error.theirs:
-                self._blame(row["id"], str(error))
+            if error.server_fault:
+                self._count_failure(row["id"], str(error))
         else:
-            self._blamed.clear()
+            self._failed_in_a_row.clear()
             self._state.change(
                 row["id"], state="kept", why="", sha256=kept.sha256, download=kept.download
             )
 
-    def _blame(self, id_: str, why: str) -> None:
+    def _count_failure(self, id_: str, why: str) -> None:
         """Stop when photo after photo fails: those shall be tried again."""
-        self._blamed.append(id_)
-        if len(self._blamed) < _IN_A_ROW:
+        self._failed_in_a_row.append(id_)
+        if len(self._failed_in_a_row) < _IN_A_ROW:
             return
         with self._state.transaction():
-            for blamed in self._blamed:
+            for blamed in self._failed_in_a_row:
                 self._state.change(blamed, state="wanted", why="")
         raise InputError(f"{_IN_A_ROW} photos in a row: {why}; {retries.KEPT}")
 

@@ -1,8 +1,8 @@
 """The verb ``ffs build``: photos with views and faves -> a labelled, split data set.
 
 A photo's Flickr Faves Score is its faves per view. The threshold is the median score of the
-training split; above it a photo is "high", else "low", ties too. Owners are never parted: all of
-one owner's photos are on one side, so that no split knows another's style.
+training split; above it a photo is "high", else "low", ties too. All of one owner's photos are
+in one split, so that no split knows another's style.
 
     DIR/{train,validation,test}/ID.jpg   the photos (hard links to DIR/photos)
     DIR/ffs.csv, DIR/ffs.json            the manifest (`ffs.manifest`)
@@ -79,9 +79,9 @@ def main(config: Build) -> int:
             raise InputError("--out goes with a CSV; a crawl's data set lies in its own folder")
         folder = source
         with held(folder, f"ffs crawl {os.getpid()}"):
-            photos, note = rated.of_crawl(folder)
+            photos, note = rated.from_crawl(folder)
             photos, failed = _intact(folder, photos)
-            _name(failed)
+            _print_left_out(failed)
             found, left_out = build(folder, photos, config, note)
     else:
         rows = rated.read_csv(source)
@@ -93,18 +93,18 @@ def main(config: Build) -> int:
                 raise InputError(f"--out {folder} holds the photos; choose another folder")
         make_folder(folder)
         with held(folder, f"ffs crawl {os.getpid()}"):
-            photos, failed, enlarged = rated.of_csv(rows, folder, size, config.jobs)
-            _name(failed)
+            photos, failed, enlarged = rated.from_csv(rows, folder, size, config.jobs)
+            _print_left_out(failed)
             note = f"from {source.name}; HD is {config.size}, {enlarged} photos enlarged to it"
             found, left_out = build(folder, photos, config, note)
-    _tell(found, left_out)
+    _print_summary(found, left_out)
     if enlarged:
         print(f"{enlarged} photos are smaller than {config.size} and were enlarged")
     return 3 if failed else 0
 
 
-def _name(failed: Sequence[str]) -> None:
-    """Say which photos could not be had: before an error that may follow from it."""
+def _print_left_out(failed: Sequence[str]) -> None:
+    """Print which photos cannot be read: before an error that may follow from it."""
     if failed:
         print(f"wespe-bench: {len(failed)} photos left out:", file=sys.stderr)
         for line in failed:
@@ -170,7 +170,7 @@ def build(
             f"per view than their median, {threshold:g}; there is nothing to learn"
         )
     left_out["not needed, or of an owner in another split"] += len(chosen) - len(rows)
-    _lay_out(folder, found)
+    _link_photos(folder, found)
     manifest.write(found)
     return found, left_out
 
@@ -218,8 +218,8 @@ def divide(photos: Sequence[Rated], config: Build) -> dict[str, list[Rated]]:
         validations, rest = _whole_owners(rest, validation, config.seed)
         most = config.train or min(len(rest), PAPER["train"])
         if not 0 < most <= len(rest):
-            raise _Short
-    except _Short:
+            raise _TooFew
+    except _TooFew:
         owners = len({_owner(photo) for photo in photos})
         raise InputError(
             f"{total} photos of {owners} owners cannot be split into {config.train or 'the rest'}, "
@@ -230,7 +230,7 @@ def divide(photos: Sequence[Rated], config: Build) -> dict[str, list[Rated]]:
     return {"train": trains, "validation": validations, "test": tests}
 
 
-class _Short(Exception):  # noqa: N818
+class _TooFew(Exception):  # noqa: N818
     """There are too few photos, or owners."""
 
 
@@ -244,8 +244,8 @@ def _whole_owners(
 ) -> tuple[list[Rated], list[Rated]]:
     """``count`` photos of owners drawn by seed, and the photos of all other owners.
 
-    Where whole owners do not sum up to ``count``, one gives some of his photos; the others of
-    his are on neither side.
+    Where whole owners do not sum up to ``count``, one owner gives some photos; the owner's others
+    are in neither split.
     """
     owners: dict[tuple[str, str], list[Rated]] = {}
     for photo in sorted(photos, key=lambda p: rank(seed, p.id)):
@@ -259,12 +259,12 @@ def _whole_owners(
             left.append(name)
     if len(drawn) < count:
         if not left:
-            raise _Short
+            raise _TooFew
         drawn += owners.pop(min(left, key=lambda name: len(owners[name])))[: count - len(drawn)]
     return drawn, [photo for mine in owners.values() for photo in mine]
 
 
-def _lay_out(folder: Path, found: Ratings) -> None:
+def _link_photos(folder: Path, found: Ratings) -> None:
     """Split folders with the photos of ``found`` and no others; hard links where they can be."""
     (folder / manifest.HEAD).unlink(missing_ok=True)  # until it is written, there is no data set
     wanted = {photo.path: photo for photo in found.photos}
@@ -285,7 +285,7 @@ def _lay_out(folder: Path, found: Ratings) -> None:
             shutil.copyfile(source, target)
 
 
-def _tell(found: Ratings, left_out: Counter[str]) -> None:
+def _print_summary(found: Ratings, left_out: Counter[str]) -> None:
     counts = manifest.counts(found.photos)
     sides = ", ".join(
         f"{split} {sum(counts[split].values())} ({counts[split]['high']} high)" for split in SPLITS

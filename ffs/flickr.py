@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ffs import retries
-from ffs.retries import KEPT, Again, Clock, Pace
+from ffs.retries import KEPT, Clock, Pace, RetryLater
 from wespe_bench import __version__, reading
 from wespe_bench.errors import InputError
 
@@ -148,10 +148,10 @@ class Flickr:
         """
         plain = {name: str(value) for name, value in params.items()}
         try:
-            return retries.patiently(
+            return retries.with_retries(
                 lambda: self._once(method, about, plain), self.host, self._clock
             )
-        except Again as error:
+        except RetryLater as error:
             raise InputError(f"{self.host}: {error}, {retries.TRIES} times; {KEPT}") from None
 
     def _once(self, method: str, about: Mapping[str, Any], params: dict[str, str]) -> Reply:
@@ -165,16 +165,16 @@ class Flickr:
                 self._api, data={**fixed, **params, "api_key": self._key.reveal()}
             )
         except httpx.HTTPError as error:
-            raise retries.broken(error) from None
+            raise retries.connection_error(error) from None
         except (httpx.InvalidURL, UnicodeError):
             raise InputError(f"--api {self._api!r}: not an address that can be requested") from None
-        retries.check(response, self._clock)
+        retries.check_status(response, self._clock)
         text = self._key.hidden(response.text)
         reply = Reply(method, params, self._clock.now(), text, about)
         body = reply.body()
         if response.status_code != 200 or body.get("stat") not in ("ok", "fail"):
             what = f"HTTP {response.status_code}" if response.status_code != 200 else "no JSON"
-            raise Again(f"not an answer of Flickr's ({what})")
+            raise RetryLater(f"not an answer of Flickr's ({what})")
         if body["stat"] == "fail":
             self._refuse(reply, body)
         return reply
@@ -183,7 +183,7 @@ class Flickr:
         code = whole(body.get("code")) or 0
         message = f"code {code}: {clean(body.get('message'))[:200]}"
         if code in _PASSING:
-            raise Again(message)
+            raise RetryLater(message)
         if code in _KEY:
             raise Refused(
                 f"Flickr refuses the key in {VARIABLE} ({message}); what is fetched is kept, the "

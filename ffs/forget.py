@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ffs import folding, manifest, settings, share
+from ffs import export_ids, manifest, settings, updates
 from ffs.photos import FOLDER
 from ffs.replies import Replies
 from ffs.state import State, one_line_errors, set_asides
@@ -54,7 +54,7 @@ def main(config: Forget) -> int:
     with held(folder, f"ffs crawl {os.getpid()}"), one_line_errors(folder):
         state = State(folder) if crawled else None
         try:
-            if state and (late := _unfolded(folder, state)):
+            if state and (late := _not_applied(folder, state)):
                 raise InputError(f"{folder}: {late} raw replies are new; run ffs crawl first")
             found = forget_photos(folder, ids, state, Replies(folder / "replies"))
         finally:
@@ -73,7 +73,7 @@ def _possible(id_: str, crawled: bool) -> bool:
     return usable(id_) and max(len(part.encode()) for part in id_.split("/")) <= 250
 
 
-def _unfolded(folder: Path, state: State) -> int:
+def _not_applied(folder: Path, state: State) -> int:
     return sum(n > state.get("reply") for n in Replies(folder / "replies").numbers())
 
 
@@ -84,7 +84,7 @@ def forget_photos(folder: Path, ids: set[str], state: State | None, replies: Rep
     """
     if not ids:
         return set()
-    folding.forget(folder, ids)
+    updates.forget(folder, ids)
     found = set()
     for id_ in ids:
         for place in (FOLDER, *manifest.SPLITS):
@@ -112,8 +112,8 @@ def forget_photos(folder: Path, ids: set[str], state: State | None, replies: Rep
         # What --rebuild set aside, and a list that was exported before, name them too.
         for path in set_asides(folder):
             path.unlink(missing_ok=True)
-        if (folder / share.NAME).exists():
-            atomic.write_text(folder / share.NAME, share.export(folder)[0])
+        if (folder / export_ids.NAME).exists():
+            atomic.write_text(folder / export_ids.NAME, export_ids.export(folder)[0])
     return found
 
 

@@ -105,7 +105,7 @@ def write(ratings: Ratings) -> None:
     plain.writerow(COLUMNS)
     for photo in ratings.photos:
         row = asdict(photo) | {"score": repr(photo.score)}
-        cells = [armed(row[column]) for column in COLUMNS]
+        cells = [escape_formula(row[column]) for column in COLUMNS]
         # Python before 3.13 leaves a lone carriage return bare, and reads it as a line's end.
         (quoted if any("\r" in cell for cell in cells) else plain).writerow(cells)
     head = {
@@ -204,7 +204,7 @@ def _read_table(path: Path) -> tuple[Photo, ...]:
     try:
         if tuple(next(lines, ())) != COLUMNS:
             raise InputError(f"{path}: its first line is not {','.join(COLUMNS)}")
-        return tuple(_photo([unarmed(cell) for cell in line]) for line in lines)
+        return tuple(_photo([unescape_formula(cell) for cell in line]) for line in lines)
     except (ValueError, csv.Error) as error:
         if isinstance(error, InputError):
             raise
@@ -230,20 +230,20 @@ def _photo(cells: list[str]) -> Photo:
     return Photo(**texts, views=views, faves=faves, sha256=row["sha256"])
 
 
-def armed(value: Any) -> str:
+def escape_formula(value: Any) -> str:
     """A cell that no spreadsheet runs; texts with an apostrophe of their own get one too.
 
-    >>> armed("=1+1"), armed("'tis"), armed(7)
+    >>> escape_formula("=1+1"), escape_formula("'tis"), escape_formula(7)
     ("'=1+1", "''tis", '7')
     """
     text = str(value)
     return f"'{text}" if text.startswith("'") else str(escape_csv_formula(text))
 
 
-def unarmed(cell: str) -> str:
-    """The text that `armed` made ``cell`` of.
+def unescape_formula(cell: str) -> str:
+    """The text that `escape_formula` made ``cell`` of.
 
-    >>> unarmed("'=1+1"), unarmed("''tis"), unarmed("7")
+    >>> unescape_formula("'=1+1"), unescape_formula("''tis"), unescape_formula("7")
     ('=1+1', "'tis", '7')
     """
     return cell.removeprefix("'")

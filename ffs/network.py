@@ -145,7 +145,7 @@ def penultimate_features(rater: Rater, crops: np.ndarray, device: str = "cpu") -
     if device != "cpu":
         with torch.inference_mode():
             return rater.penultimate(to_input(crops, device))
-    from wespe_bench.metrics.compiled import WORTH, side_by_side
+    from wespe_bench.metrics.threads import WORTH, side_by_side
 
     def alone(crop: np.ndarray) -> Tensor:
         with torch.inference_mode():

@@ -18,7 +18,7 @@ from PIL import Image
 from ffs import retries
 from ffs.crops import prepare_hd
 from ffs.flickr import USER_AGENT
-from ffs.retries import KEPT, Again, Clock, Pace
+from ffs.retries import KEPT, Clock, Pace, RetryLater
 from wespe_bench import atomic, provenance
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
@@ -35,11 +35,11 @@ _PLACEHOLDER = "photo_unavailable"
 
 
 class Unusable(Exception):  # noqa: N818
-    """This photo cannot be had. ``theirs`` says that the server may be to blame, not the photo."""
+    """This photo cannot be downloaded. ``server_fault``: perhaps not the photo is at fault."""
 
-    def __init__(self, why: str, *, theirs: bool = False) -> None:
+    def __init__(self, why: str, *, server_fault: bool = False) -> None:
         super().__init__(why)
-        self.theirs = theirs
+        self.server_fault = server_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,11 @@ class Downloads:
     def fetch(
         self, id_: str, url: str, listed: tuple[int, int], known: Callable[[str], str | None]
     ) -> Kept:
-        """Have the photo as ``photos/ID.jpg``; one that is there already is not asked for.
+        """Download the photo as ``photos/ID.jpg``, unless it is there already.
 
         ``listed`` is the width and height that Flickr promised; ``known`` gives the id of a
         photo whose file has this SHA-256. Raises `Unusable`, InputError when no photo can be
-        had at all, and OSError when the disk is full.
+        downloaded at all, and OSError when the disk is full.
         """
         path = self._folder / f"{id_}.jpg"
         if (there := self._there(path)) is not None:
@@ -95,15 +95,15 @@ class Downloads:
                 damaged += 1
                 if damaged >= _DAMAGED_TRIES:
                     raise Unusable("damaged, or no photo") from None
-                raise Again("a damaged photo", everyone=False) from None
+                raise RetryLater("a damaged photo", server_wide=False) from None
 
         host = urlsplit(url).hostname or "?"
         try:
-            data, image = retries.patiently(once, host, self._clock)
-        except Again as error:
-            if error.everyone:
+            data, image = retries.with_retries(once, host, self._clock)
+        except RetryLater as error:
+            if error.server_wide:
                 raise InputError(f"{host}: {error}, {retries.TRIES} times; {KEPT}") from None
-            raise Unusable(f"{error}, {retries.TRIES} times", theirs=True) from None
+            raise Unusable(f"{error}, {retries.TRIES} times", server_fault=True) from None
         height, width = image.shape[:2]
         if (width, height) not in (listed, listed[::-1]):
             raise Unusable(f"{width}x{height} came, {listed[0]}x{listed[1]} was listed")
@@ -140,11 +140,11 @@ class Downloads:
                     if size > _MOST_BYTES:
                         raise Unusable(f"more than {_MOST_BYTES} bytes")
                     if self._clock.now() - begun > _MOST_SECONDS:
-                        raise Again(f"not done after {_MOST_SECONDS:.0f} s", everyone=False)
+                        raise RetryLater(f"not done after {_MOST_SECONDS:.0f} s", server_wide=False)
                     file.write(piece)
             return temporary.read_bytes()
         except httpx.HTTPError as error:
-            raise retries.broken(error) from None
+            raise retries.connection_error(error) from None
         except (httpx.InvalidURL, UnicodeError):
             raise Unusable("its address is not a URL") from None
         except OSError as error:
@@ -156,7 +156,7 @@ class Downloads:
     def _check(self, response: httpx.Response) -> None:
         if _PLACEHOLDER in response.url.path:
             raise Unusable("unavailable: a placeholder came")
-        retries.check(response, self._clock)
+        retries.check_status(response, self._clock)
         if response.status_code != 200:
             raise Unusable(f"HTTP {response.status_code}")
 

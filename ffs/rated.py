@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ffs import crops, folding, settings
+from ffs import crops, settings, updates
 from ffs.flickr import whole
 from ffs.photos import FOLDER, encode_jpeg
 from ffs.state import State, one_line_errors
@@ -49,7 +49,7 @@ class Row:
     uploaded: str
 
 
-def of_crawl(folder: Path) -> tuple[list[Rated], str]:
+def from_crawl(folder: Path) -> tuple[list[Rated], str]:
     """The photos that a crawl has kept, and a note of where they are from. Raises InputError."""
     chosen = settings.read(folder)
     if chosen is None:
@@ -143,7 +143,7 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
     return Row(id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"])
 
 
-def of_csv(
+def from_csv(
     rows: Sequence[Row], out: Path, size: tuple[int, int], jobs: int
 ) -> tuple[list[Rated], list[str], int]:
     """Bring a CSV's photos to HD, into ``out``/photos; those that are there already stay.
@@ -159,7 +159,7 @@ def of_csv(
     if not journal.folder.is_dir():
         journal.claim("other photos")
     noted = journal.rows()
-    gone = folding.forgotten(out)
+    gone = updates.forgotten(out)
     here = [row for row in rows if row.id not in gone]
 
     def stands(row: Row) -> bool:

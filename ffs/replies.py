@@ -36,7 +36,7 @@ _ABOUT: dict[str, dict[str, type]] = {
 
 class Replies:
     """The answers in ``folder``, which need not exist yet. The next one's number is above theirs
-    and above ``seen``, which a state has folded in: it would take a number it knows for old."""
+    and above ``seen``, the last that a state has applied: it ignores numbers it has seen."""
 
     def __init__(self, folder: Path, seen: int = 0) -> None:
         self.folder = folder

@@ -69,27 +69,27 @@ KEPT = "what is fetched is kept, the same command goes on"
 Result = TypeVar("Result")
 
 
-class Again(Exception):  # noqa: N818
-    """An answer that may be better next time. ``wait`` is the server's own wish, in seconds.
+class RetryLater(Exception):  # noqa: N818
+    """A request that may succeed when it is sent again, after the ``wait`` seconds the server asks.
 
-    ``everyone`` says that any other request would have met the same.
+    ``server_wide`` says that any other request would have failed the same way.
     """
 
-    def __init__(self, why: str, wait: float = 0.0, *, everyone: bool = True) -> None:
+    def __init__(self, why: str, wait: float = 0.0, *, server_wide: bool = True) -> None:
         super().__init__(why)
         self.wait = wait
-        self.everyone = everyone
+        self.server_wide = server_wide
 
 
-def patiently(ask: Callable[[], Result], host: str, clock: Clock) -> Result:
-    """What ``ask`` returns, tried again on `Again`. Raises the last one when none was better.
+def with_retries(ask: Callable[[], Result], host: str, clock: Clock) -> Result:
+    """What ``ask`` returns, tried again on `RetryLater`; raises the last one.
 
     Raises InputError when the server wants us to wait longer than `PATIENCE`.
     """
 
     def pause(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        wish = error.wait if isinstance(error, Again) else 0.0
+        wish = error.wait if isinstance(error, RetryLater) else 0.0
         if wish > PATIENCE:
             raise InputError(
                 f"{host} wants no more requests for {wish:.0f} s (the quota is used up); "
@@ -105,7 +105,7 @@ def patiently(ask: Callable[[], Result], host: str, clock: Clock) -> Result:
     tries = Retrying(
         stop=stop_after_attempt(TRIES),
         wait=pause,
-        retry=retry_if_exception_type(Again),
+        retry=retry_if_exception_type(RetryLater),
         sleep=clock.sleep,
         before_sleep=tell,
         reraise=True,
@@ -120,19 +120,19 @@ def say(line: str) -> None:
     tqdm.write(f"wespe-bench: {line}", file=sys.stderr)
 
 
-def check(response: httpx.Response, clock: Clock) -> None:
-    """Raise `Again` for HTTP 429 and 5xx."""
+def check_status(response: httpx.Response, clock: Clock) -> None:
+    """Raise `RetryLater` for HTTP 429 and 5xx."""
     if response.status_code == 429 or response.status_code >= 500:
-        wait = seconds(response.headers.get("Retry-After", ""), clock)
-        everyone = response.status_code == 429
-        raise Again(f"HTTP {response.status_code}", wait, everyone=everyone)
+        wait = seconds_of(response.headers.get("Retry-After", ""), clock)
+        server_wide = response.status_code == 429
+        raise RetryLater(f"HTTP {response.status_code}", wait, server_wide=server_wide)
 
 
-def seconds(retry_after: str, clock: Clock) -> float:
+def seconds_of(retry_after: str, clock: Clock) -> float:
     """What a Retry-After header asks for: a number of seconds or a date; 0.0 for anything else.
 
     >>> from ffs.retries import System
-    >>> seconds("120", System()), seconds("soon", System())
+    >>> seconds_of("120", System()), seconds_of("soon", System())
     (120.0, 0.0)
     """
     text = retry_after.strip()
@@ -158,10 +158,10 @@ def client(transport: httpx.BaseTransport | None, agent: str, **options: Any) ->
         ) from None
 
 
-def broken(error: httpx.HTTPError) -> Again:
-    """The `Again` of an exchange that failed. Names its kind only: texts may hold an address."""
+def connection_error(error: httpx.HTTPError) -> RetryLater:
+    """The `RetryLater` of a failed exchange. Names its kind only: texts may hold an address."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-        return Again(f"cannot be reached ({type(error).__name__})")
+        return RetryLater(f"cannot be reached ({type(error).__name__})")
     if isinstance(error, httpx.TimeoutException):
-        return Again(f"no answer for {TIMEOUT:g} s", everyone=False)
-    return Again(f"the answer broke off ({type(error).__name__})", everyone=False)
+        return RetryLater(f"no answer for {TIMEOUT:g} s", server_wide=False)
+    return RetryLater(f"the answer broke off ({type(error).__name__})", server_wide=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ffs.manifest import armed, unarmed
+from ffs.manifest import escape_formula, unescape_formula
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.engines import Outcome
 from wespe_bench.errors import InputError, one_line
@@ -157,7 +157,9 @@ def _read(path: Path) -> list[dict[str, str]]:
     if not {*_FIRST, *_LAST} <= set(table.fieldnames or ()):
         raise InputError(f"--out {path}: holds something else; name another file")
     return [
-        row | {"photo": unarmed(row["photo"])} for row in rows if None not in row and row["version"]
+        row | {"photo": unescape_formula(row["photo"])}
+        for row in rows
+        if None not in row and row["version"]
     ]
 
 
@@ -169,7 +171,7 @@ def _write(path: Path, rows: Sequence[dict[str, str]]) -> None:
     table = csv.DictWriter(text, [*_FIRST, *extras, *_LAST], lineterminator="\n")
     table.writeheader()
     for row in rows:
-        table.writerow(row | {"photo": armed(row["photo"])})
+        table.writerow(row | {"photo": escape_formula(row["photo"])})
     try:
         atomic.write_text(path, text.getvalue())
     except OSError as error:

@@ -1,8 +1,8 @@
 """What a crawl knows, in SQLite: windows, photos, licences; made of the raw replies alone.
 
-A reply is on disk before it is folded in here, in one transaction with its number; so a crawl
-killed between the two goes on by folding what the database has not seen, and a database that is
-lost or damaged is folded again.
+A reply is on disk before it is applied here, in one transaction with its number: a crawl killed
+between the two goes on with the replies that the database has not seen, and a lost or damaged
+database is rebuilt from all of them.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class State:
                 f"typeof(\"{name}\") NOT IN ('{type_.lower()}', 'null')" for name, type_ in found
             )
             if self._db.execute(f"SELECT 1 FROM {table} WHERE {other} LIMIT 1").fetchone():
-                raise sqlite3.DatabaseError(f"{table} holds what is none of a crawl's")
+                raise sqlite3.DatabaseError(f"{table} holds values of a wrong type")
 
     def close(self) -> None:
         self._db.close()

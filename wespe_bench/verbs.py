@@ -258,7 +258,7 @@ VERBS = {
         "ffs.forget", "Forget", "remove photos and all that was made of them, for good"
     ),
     "ffs export-ids": Verb(
-        "ffs.share", "ExportIds", "a crawl's ids and counts, to share: no images"
+        "ffs.export_ids", "ExportIds", "a crawl's ids and counts, to share: no images"
     ),
     "merge": Verb(
         "wespe_bench.merge",

@@ -228,7 +228,7 @@ def test_a_split_smaller_than_asked(verb: Verb, rated: Path) -> None:
     rows = [f"=p{n}.png,100,{n},same" for n in range(60)]
     rated.write_text("path,views,faves,owner\n" + "\n".join(rows), "utf-8")
     line = complaint(verb("ffs", "build", rated, "--out", "set", *SMALL, "--per-owner", 60))
-    assert "60 photos of 1 owners cannot be split into the rest, 6 and 8 without parting" in line
+    assert "60 photos of 1 owners cannot be split into the rest, 6 and 8 without putting" in line
 
 
 def test_photos_that_are_missing_or_damaged(verb: Verb, rated: Path) -> None:

@@ -237,8 +237,8 @@ CASES = (
         "a lock that is a link to a file of another's, in a folder of results",
         _locked,
         "study build --runs theirs --method identity --images 1 --out out",
-        "out/.wespe-bench.lock: a link, which could lead anywhere; a study's folder holds its "
-        "own, delete it",
+        "out/.wespe-bench.lock: a link, which could lead anywhere; delete it, a study's folder may "
+        "hold only its own files",
     ),
     Case(
         "votes.sqlite that is a pipe",

@@ -52,9 +52,9 @@ def window(height: int, width: int) -> np.ndarray:
 
 def _terms(images: np.ndarray, references: np.ndarray) -> np.ndarray:
     """(SSIM, contrast-structure) means of N pairs at each scale: float64 (N, SCALES, 2)."""
-    from wespe_bench.metrics.compiled import side_by_side
     from wespe_bench.metrics.kernels import frozen, halve, rows_of
     from wespe_bench.metrics.structure import structure
+    from wespe_bench.metrics.threads import side_by_side
 
     def half(photos: np.ndarray) -> np.ndarray:
         return frozen(halve(photos))

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from wespe_bench.metrics.compiled import compiled, contracted, inner, side_by_side
+from wespe_bench.metrics.compiled import compiled, contracted, inner
 from wespe_bench.metrics.kernels import grey_line
+from wespe_bench.metrics.threads import side_by_side
 
 #: Taps of the longest window; shorter ones are padded with zeros.
 TAPS = 11

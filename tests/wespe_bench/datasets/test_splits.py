@@ -72,7 +72,7 @@ def test_sides_of_the_release_stay() -> None:
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
-    with pytest.raises(InputError, match="without parting a group"):
+    with pytest.raises(InputError, match="without putting a group"):
         divide(photos([50]), None, 5)
     with pytest.raises(InputError, match="30 training photos are wanted"):
         divide(photos([5, 5, 5]), 30, 1)

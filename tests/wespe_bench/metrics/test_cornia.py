@@ -213,8 +213,8 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
             {"title": "t" * 5_000_000},
             "metadata field 'title' must be one line of at most 500 characters",
         ),
-        ({"unit": "\ud800"}, "states as 'unit' what is no line"),
-        ({"summary": "two\nlines"}, "states as 'summary' what is no line"),
+        ({"unit": "\ud800"}, "metadata field 'unit' must be one line"),
+        ({"summary": "two\nlines"}, "metadata field 'summary' must be one line"),
         ({"kind": "k\ud800" * 1_000_000}, r"a model of 'k\\ud800k.*\.\.\., not of 'cornia'"),
         ({"format_version": "1" * 1_000_000}, r"model format '1+\.\.\., this version"),
     ):

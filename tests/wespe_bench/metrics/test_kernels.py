@@ -104,8 +104,8 @@ def test_processes_and_their_thread_counts_do_not_matter(threads: str) -> None:
         import json
         from tests.wespe_bench.metrics.test_kernels import everything
         from wespe_bench.doctor import golden_pair
-        from wespe_bench.metrics import compiled
-        compiled.WORTH = 0
+        from wespe_bench.metrics import threads
+        threads.WORTH = 0
         print(json.dumps(everything(*golden_pair())))
     """)
     from wespe_bench.doctor import golden_pair

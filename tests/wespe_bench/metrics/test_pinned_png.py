@@ -19,7 +19,8 @@ from tests import needs
 from tests.wespe_bench.metrics.conftest import noisy, rgb
 from wespe_bench.doctor import golden_pair
 from wespe_bench.images import encode_png, read_rgb
-from wespe_bench.metrics.bpp import bpp_pinned, encode
+from wespe_bench.metrics.bpp import bpp_pinned
+from wespe_bench.metrics.pinned_png import encode
 
 
 def check_decodes(image: np.ndarray) -> bytes:

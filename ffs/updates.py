@@ -21,8 +21,8 @@ from wespe_bench import atomic
 FORGOTTEN = "forgotten.txt"
 
 
-class Folding:
-    """Folds replies into ``state``, by the filters of ``settings``."""
+class StateUpdater:
+    """Applies replies to ``state``, by the filters of ``settings``."""
 
     def __init__(self, folder: Path, state: State, settings: Settings) -> None:
         self._state, self._settings = state, settings
@@ -30,14 +30,14 @@ class Folding:
         self._forgotten = forgotten(folder)
 
     def catch_up(self, replies: Replies) -> int:
-        """Fold what the state has not seen, a killed process's or all; returns how many."""
+        """Apply the replies that the state has not seen; returns how many there were."""
         unseen = [n for n in replies.numbers() if n > self._state.get("reply")]
         for number in unseen:
-            self.fold(number, replies.read(number))
+            self.apply(number, replies.read(number))
         return len(unseen)
 
-    def fold(self, number: int, reply: Reply) -> None:
-        """Take one reply in, once: a number that was seen already changes nothing."""
+    def apply(self, number: int, reply: Reply) -> None:
+        """Apply one reply, once: a number that was seen already changes nothing."""
         if number <= self._state.get("reply"):
             return
         kinds = {
@@ -101,7 +101,7 @@ class Folding:
         self._complete(reply.about["id"], "sizes", found if found["url"] else {}, reply)
 
     def _complete(self, id_: str, what: str, found: dict[str, Any], reply: Reply) -> None:
-        """Judge a photo again with what was found; what cannot be found out puts it out."""
+        """Filter a photo again with what was found; where nothing was, it is left out."""
         row = self._state.photo(id_)
         if row is None:
             return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ffs import manifest, settings
-from ffs.manifest import armed
+from ffs.manifest import escape_formula
 from ffs.state import State, one_line_errors
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
@@ -75,7 +75,7 @@ def export(folder: Path) -> tuple[str, int]:
     for row in rows:
         side = sides.get(row["id"])
         table.writerow(
-            armed(value)
+            escape_formula(value)
             for value in (
                 row["id"],
                 page(row["owner"], row["id"]),
