@@ -47,8 +47,8 @@ def test_retry_after_is_obeyed(flickr: Flickr, server: Server) -> None:
 
 def test_retry_after_as_a_date() -> None:
     clock = Jumping(784_111_777.0)
-    assert retries.seconds("Sun, 06 Nov 1994 08:50:37 GMT", clock) == 60
-    assert retries.seconds("Sun, 06 Nov 1994 08:00:00 GMT", clock) == 0
+    assert retries.seconds_of("Sun, 06 Nov 1994 08:50:37 GMT", clock) == 60
+    assert retries.seconds_of("Sun, 06 Nov 1994 08:00:00 GMT", clock) == 0
 
 
 def test_a_used_up_quota_stops_at_once(flickr: Flickr, server: Server) -> None:
@@ -155,7 +155,7 @@ def test_the_key_follows_no_redirect() -> None:
 
     flickr = Flickr(Key(KEY), Jumping(0.0), transport=httpx.MockTransport(elsewhere))
     try:
-        with pytest.raises(InputError, match=r"none of Flickr's \(HTTP 302\), 8 times") as caught:
+        with pytest.raises(InputError, match=r"not an answer of Flickr's \(HTTP 302\), 8 times") as caught:
             search(flickr)
     finally:
         flickr.close()

@@ -94,7 +94,7 @@ def edited(path: Path) -> None:
     ("spoil", "said"),
     [
         (foreign, "its tables are not a crawl's"),
-        (edited, "photos holds what is none of a crawl's"),
+        (edited, "photos holds values of a wrong type"),
         (lambda path: path.write_bytes(b"\xa5" * 50_000), "file is not a database"),
         (lambda path: path.write_bytes(path.read_bytes()[:9000]), "malformed"),
     ],

@@ -55,7 +55,7 @@ def test_two_runs_with_one_label_are_refused() -> None:
 
 def test_a_doubled_row_is_refused() -> None:
     frame = scores({"a": {"psnr": [1, 2, 3]}})
-    assert "twice" in refused(pd.concat([frame, frame.iloc[:1]]))
+    assert "two rows" in refused(pd.concat([frame, frame.iloc[:1]]))
 
 
 def test_a_missing_photo_is_refused_with_the_commands_that_mend_it() -> None:
