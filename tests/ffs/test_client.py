@@ -155,7 +155,9 @@ def test_the_key_follows_no_redirect() -> None:
 
     flickr = Flickr(Key(KEY), Jumping(0.0), transport=httpx.MockTransport(elsewhere))
     try:
-        with pytest.raises(InputError, match=r"not an answer of Flickr's \(HTTP 302\), 8 times") as caught:
+        with pytest.raises(
+            InputError, match=r"not an answer of Flickr's \(HTTP 302\), 8 times"
+        ) as caught:
             search(flickr)
     finally:
         flickr.close()

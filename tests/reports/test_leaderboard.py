@@ -308,7 +308,10 @@ def test_a_card_with_fewer_photos_is_its_makers_to_mend(
         (lambda c: c.update(schema=99), "newer wespe-bench"),
         (lambda c: c.pop("scores"), "scores is missing"),
         (lambda c: c["metrics"].clear(), "no scores"),
-        (resigned(lambda c: c["scores"].update(psnr=[-5e300] * 12)), "not a score that psnr can give"),
+        (
+            resigned(lambda c: c["scores"].update(psnr=[-5e300] * 12)),
+            "not a score that psnr can give",
+        ),
         (
             resigned(lambda c: c["scores"].update(entropy=[8.5] * 12)),
             "8.5 is not a score that entropy",
