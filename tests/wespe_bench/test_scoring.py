@@ -112,7 +112,9 @@ def test_references_that_other_decoders_read_are_scored_again(
     assert sorted(zip(moved["sample"], moved["metric"], strict=True)) == [
         (f"img{n}", "psnr") for n in range(1, 7)
     ]
-    written = [parts for _, parts in sorted(store.parts.numbered(run.folder / "scores"))][parts:]
+    written = [parts for _, parts in sorted(store.store_files.numbered(run.folder / "scores"))][
+        parts:
+    ]
     assert {row for path in written for row in pd.read_parquet(path)["metric"]} == {"psnr"}
     # From now on they are kept.
     monkeypatch.setattr(images, "read_photo", read_photo)
