@@ -111,7 +111,8 @@ def dped(argument: str) -> GeneratorEnhancer | GeneratorsByCamera:
     cpu or cuda; ``precision`` fp32, fp16 or bf16; see `GeneratorEnhancer`. ``dped:FOLDER`` takes
     each photo's own generator (`reference_models.dped.by_camera`).
     """
-    if Path(argument.partition("?")[0]).is_dir():
+    name = argument.partition("?")[0]
+    if name != "demo" and Path(name).is_dir():
         path, options = split_options("dped", argument, {**_OPTIONS, "camera": [""]})
         return GeneratorsByCamera(Path(path), lambda file: _made(file, options), options["camera"])
     return of_spec("dped", argument)

@@ -109,6 +109,16 @@ def test_folders_that_are_not_a_generator_for_each_phone(official: Path, tmp_pat
         load_enhancer(f"dped:{official}?device=cpu")
 
 
+def test_a_folder_called_demo_does_not_hide_the_shipped_generator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_enhancer("dped:demo?device=cpu").checkpoint.name == "demo.safetensors"
+    with pytest.raises(InputError, match="nothing after the colon"):
+        load_enhancer("dped:?device=cpu")
+
+
 @pytest.mark.shared_data
 def test_a_mixed_folder_of_real_pairs(shared: Path, tmp_path: Path) -> None:
     """Each phone's own network; the iPhone's on all three is 2.1 dB lower."""
