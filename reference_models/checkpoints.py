@@ -138,7 +138,8 @@ Trained by `{command}`
 
 It changes colours and texture as its target's photos suggest, and it invents: no evidence
 should be read from what it makes. Photos of another camera are over-corrected. MODEL_CARD.md
-in reference_models/wespe says what else it cannot do.
+in reference_models/wespe says what else it cannot do. Judge it against tone curves from the same
+photos, fitted in seconds: `wespe-bench train tone --source PHOTOS --target PHOTOS`.
 """
 
 
