@@ -37,7 +37,7 @@ def photos(count: int, per_owner: int, seed: int = 0) -> list[Rated]:
 
 
 @given(st.integers(30, 120), st.integers(1, 4), st.integers(0, 10**6))
-def test_owners_are_never_parted(count: int, per_owner: int, seed: int) -> None:
+def test_an_owner_is_in_one_split_only(count: int, per_owner: int, seed: int) -> None:
     config = Build("x", test=5, validation=4, seed=seed, per_owner=9)
     sides = divide(photos(count, per_owner, seed), config)
     owners = {split: {p.owner for p in some} for split, some in sides.items()}
@@ -298,7 +298,7 @@ def test_in_a_process_of_its_own(command: Command, rated: Path) -> None:
         ("path,views,views,faves\na.png,10,20,1\n", "two columns are named views"),
     ],
 )
-def test_csvs_that_are_none(verb: Verb, tmp_path: Path, text: str, said: str) -> None:
+def test_csvs_that_are_not_csvs(verb: Verb, tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "bad.csv").write_text(text)
     assert said in complaint(verb("ffs", "build", "bad.csv", "--out", "set"))
     assert not (tmp_path / "set").exists()
@@ -320,7 +320,7 @@ def test_more_faves_than_views_are_reported(verb: Verb, rated: Path) -> None:
 
 
 @pytest.mark.parametrize("id_", ["../in/=p5", "/etc/passwd", "a\\b", "x" * 5000, "a//b"])
-def test_what_is_no_id_is_not_forgotten(verb: Verb, built: Path, id_: str) -> None:
+def test_forget_refuses_what_is_not_an_id(verb: Verb, built: Path, id_: str) -> None:
     assert complaint(verb("ffs", "forget", "set", "=p5", id_)).endswith(" is no id of a photo")
     assert not (built / "forgotten.txt").exists()
     assert (built / "photos" / "=p5.jpg").exists()

@@ -32,7 +32,7 @@ def search(flickr: Flickr) -> None:
 
 
 @pytest.mark.parametrize("fault", ["429", "503", "502", "105", "html", "cut", "slow"])
-def test_what_may_pass_is_tried_again(flickr: Flickr, server: Server, fault: str) -> None:
+def test_temporary_errors_are_retried(flickr: Flickr, server: Server, fault: str) -> None:
     server.plan = [fault, fault]
     search(flickr)
     assert [entry.end for entry in server.log] == [fault, fault, "200"]
@@ -58,7 +58,7 @@ def test_a_used_up_quota_stops_at_once(flickr: Flickr, server: Server) -> None:
     assert len(server.log) == 1
 
 
-def test_a_minute_without_network_passes(flickr: Flickr, server: Server) -> None:
+def test_a_minute_without_network_is_survived(flickr: Flickr, server: Server) -> None:
     server.plan = ["gone"] * 5
     before = server.clock.now()
     search(flickr)

@@ -110,7 +110,7 @@ def test_the_log_agrees(crawled: tuple[Path, Server]) -> None:
     assert set(kept(folder)) <= set(images)
 
 
-def test_politely(crawled: tuple[Path, Server]) -> None:
+def test_requests_are_paced(crawled: tuple[Path, Server]) -> None:
     _, server = crawled
     for kind, gap in (("api", 1.0), ("image", 0.5)):
         times = [e.at for e in server.log if e.kind == kind and "placeholder" not in e.end]
@@ -157,7 +157,7 @@ def test_every_state_that_is_set_aside_is_kept(tmp_path: Path) -> None:
     assert contents == {f"crawl.sqlite.old{n + 1}": str(n) for n in range(1, 12)}
 
 
-def test_a_reply_that_was_not_folded_in_is(server: Server, tmp_path: Path) -> None:
+def test_a_reply_that_was_not_applied_is_applied_later(server: Server, tmp_path: Path) -> None:
     whole, early = [], b""
     for budget in (4, 9, 1):  # the last one finds the database of the first
         with crawling(server, tmp_path / "a", 10**6, counts_only=True, calls=budget) as crawl:
@@ -172,7 +172,7 @@ def test_a_reply_that_was_not_folded_in_is(server: Server, tmp_path: Path) -> No
         (tmp_path / "a" / FILE).write_bytes(early)
 
 
-def test_the_whole_range_then_no_more(tmp_path: Path) -> None:
+def test_a_used_up_range_ends_the_crawl(tmp_path: Path) -> None:
     from tests.ffs.clocks import Jumping
 
     world = World(3000, seed=2, base="http://flickr.test")

@@ -99,7 +99,7 @@ def edited(path: Path) -> None:
         (lambda path: path.write_bytes(path.read_bytes()[:9000]), "malformed"),
     ],
 )
-def test_a_database_of_anything_else(
+def test_a_database_of_another_program(
     verb: Verb, loopback: Loopback, spoil: Callable[[Path], object], said: str
 ) -> None:
     server, words = loopback
@@ -120,7 +120,7 @@ def test_a_database_of_anything_else(
     "about",
     [None, {}, {"kind": "x"}, {"kind": "search", "window": {"x": 1}}, {"kind": "info", "id": 1}],
 )
-def test_a_reply_that_is_none(verb: Verb, loopback: Loopback, about: object) -> None:
+def test_a_reply_that_is_not_a_reply(verb: Verb, loopback: Loopback, about: object) -> None:
     _, words = loopback
     assert verb(*words, "--photos", 2)[0] == 0
     there, path = stems(Path("out/photos")), Path("out/replies/00000002.json.gz")
@@ -133,7 +133,7 @@ def test_a_reply_that_is_none(verb: Verb, loopback: Loopback, about: object) -> 
     assert stems(Path("out/photos")) >= there
 
 
-def test_replies_that_are_lost_are_not_asked_for_in_vain(verb: Verb, loopback: Loopback) -> None:
+def test_lost_replies_are_requested_again_once(verb: Verb, loopback: Loopback) -> None:
     """Numbers go on where the state is: a reply it took for an old one would change nothing."""
     _, words = loopback
     assert verb(*words, "--photos", 10**6, "--counts-only", "--calls", 4)[0] == 3
@@ -145,7 +145,7 @@ def test_replies_that_are_lost_are_not_asked_for_in_vain(verb: Verb, loopback: L
 
 
 @pytest.mark.parametrize("until", [10**30, -(10**18)])
-def test_settings_beyond_time(verb: Verb, loopback: Loopback, until: int) -> None:
+def test_dates_out_of_range_in_the_settings(verb: Verb, loopback: Loopback, until: int) -> None:
     _, words = loopback
     assert verb(*words, "--photos", 1)[0] == 0
     path = Path("out") / settings.FILE
@@ -166,7 +166,7 @@ def test_a_folder_copied_elsewhere_goes_on(verb: Verb, loopback: Loopback) -> No
     assert verb("ffs", "export-ids", "away/deep")[0] == 0
 
 
-def test_forgotten_in_what_was_made_before(verb: Verb, loopback: Loopback) -> None:
+def test_forgetting_also_changes_earlier_files(verb: Verb, loopback: Loopback) -> None:
     """The database that --rebuild set aside and the exported list name a photo as well."""
     _, words = loopback
     assert verb(*words, "--photos", 4)[0] == 0
@@ -186,7 +186,7 @@ def test_forgotten_in_what_was_made_before(verb: Verb, loopback: Loopback) -> No
 @pytest.mark.parametrize(
     ("name", "value"), [("ALL_PROXY", "gopher://x:1"), ("SSL_CERT_FILE", "nowhere.pem")]
 )
-def test_a_way_that_will_not_do(
+def test_a_proxy_that_cannot_be_used(
     verb: Verb, loopback: Loopback, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     _, words = loopback
@@ -194,7 +194,7 @@ def test_a_way_that_will_not_do(
     assert "the environment's proxy or certificates cannot be used (" in complaint(verb(*words))
 
 
-def test_a_disk_that_takes_no_more_of_a_download(verb: Verb, loopback: Loopback) -> None:
+def test_a_disk_that_fills_up_during_a_download(verb: Verb, loopback: Loopback) -> None:
     """A limit on the size of files: the line names the file, which is not left behind."""
     _, words = loopback
     assert verb(*words, "--photos", 2)[0] == 0

@@ -122,7 +122,9 @@ def test_checkpoints_come_back(tmp_path: Path, head: str) -> None:
     assert rater(_photo(1)).isfinite().all()
 
 
-def test_a_head_alone_rests_on_its_weights(small: None, theirs: Theirs, tmp_path: Path) -> None:
+def test_a_head_alone_needs_the_weights_it_was_trained_on(
+    small: None, theirs: Theirs, tmp_path: Path
+) -> None:
     rater, begun = network.start("torchvision", "gap", file=tmp_path / "vgg19.pth", width=2)
     card_fields = {"whole": False, "back_end": "torchvision", "vgg_sha256": begun.sha256}
     path = write_rater(tmp_path / "head.safetensors", layers=("relu5_4",), **card_fields)
@@ -151,7 +153,7 @@ def test_missing_weights_of_a_head_alone_are_asked_for_as_scoring_takes_them(
     assert "--" not in str(caught.value)
 
 
-def test_files_that_are_no_raters(tmp_path: Path) -> None:
+def test_files_that_are_not_raters(tmp_path: Path) -> None:
     path = write_rater(tmp_path / "a.safetensors")
     data = path.read_bytes()
     card = tensors.card_of(data)

@@ -87,7 +87,7 @@ def test_alone_in_a_run_and_with_other_jobs(command: Command, tmp_path: Path, ve
         assert alone["value"] == value
 
 
-def test_ffs_score_keeps_what_holds(tmp_path: Path, verb: Verb) -> None:
+def test_ffs_score_keeps_rows_that_are_up_to_date(tmp_path: Path, verb: Verb) -> None:
     make(tmp_path / "photos", counts=(2, 1, 1))
     first = write_rater(tmp_path / "a.safetensors")
     options = ("ffs", "score", "photos", "--rater", first, "--jobs", "0")

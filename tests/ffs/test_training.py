@@ -230,7 +230,7 @@ def test_bad_settings_are_one_line(
     assert not (place / "out").exists()
 
 
-def test_photos_and_labels_that_will_not_do(tmp_path: Path, verb: Verb) -> None:
+def test_photos_and_labels_that_cannot_be_learned_from(tmp_path: Path, verb: Verb) -> None:
     make(tmp_path / "equal", counts=(2, 4, 2), equal="validation")
     make(tmp_path / "few", counts=(2, 2, 0))
     for name in ("gone", "other"):

@@ -233,7 +233,7 @@ def test_a_folder_that_is_no_crawl(verb: Verb, tmp_path: Path) -> None:
     assert "IDS requires an argument" in complaint(verb("ffs", "forget", "."))
 
 
-def test_what_is_no_photo_is_left_out(verb: Verb, loopback: Loopback) -> None:
+def test_files_that_are_not_photos_are_left_out(verb: Verb, loopback: Loopback) -> None:
     server, words = loopback
     server.spoilt = 4
     code, out, _ = verb(*words, "--photos", 6)

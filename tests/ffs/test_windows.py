@@ -33,7 +33,7 @@ def read(window: Window, uploaded: np.ndarray, noise: float = 0.0) -> tuple[Wind
     st.floats(0.3, 4),
     st.floats(-0.05, 0.05),
 )
-def test_each_is_as_wide_as_it_should_be(seed: int, count: int, skew: float, noise: float) -> None:
+def test_windows_hold_1000_to_3500_photos(seed: int, count: int, skew: float, noise: float) -> None:
     rng = np.random.default_rng(seed)
     moments = SINCE + (UNTIL - SINCE) * rng.random(count) ** skew
     uploaded = np.sort(moments.astype(np.int64))
@@ -55,7 +55,7 @@ def test_each_is_as_wide_as_it_should_be(seed: int, count: int, skew: float, noi
     assert calls <= pages + 6 * len(done) + 20
 
 
-def test_in_the_end_all_is_read_once() -> None:
+def test_every_moment_is_read_once() -> None:
     uploaded = np.sort(np.random.default_rng(0).integers(SINCE, UNTIL, 20_000))
     done: list[Window] = []
     while (window := draw(3, SINCE, UNTIL, done)) is not None:
@@ -86,7 +86,7 @@ def test_an_empty_page_ends_a_window_whatever_was_counted() -> None:
     assert not take(window, 3000, 6, 1).done
 
 
-def test_never_past_four_thousand() -> None:
+def test_no_page_beyond_4000_results() -> None:
     window = Window(1, 0, 1, 0, 1)  # one second, which cannot be cut
     pages = 0
     while not window.done:

@@ -97,7 +97,7 @@ def test_the_filters_run_in_order(core_image):
     ]
 
 
-def test_a_failure_to_read_is_said(core_image):
+def test_a_failure_to_read_is_reported(core_image):
     quartz, _ = core_image
     quartz.CIImage.imageWithContentsOfURL_ = lambda url: None
     with pytest.raises(InputError, match="cannot read"):

@@ -207,14 +207,14 @@ def test_the_file_goes_whatever_happens(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_said(monkeypatch):
+def test_a_full_disk_is_reported(monkeypatch):
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(stores.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(InputError, match="TMPDIR"):
         banded.banded(_generator(), _photo(50, 50), store="file")
 
 
-def test_a_disk_that_fills_up_is_said(monkeypatch):
+def test_a_disk_that_fills_up_is_reported(monkeypatch):
     needs.platform(Path("/dev/full").exists(), "it has no /dev/full")
 
     def full(**_: object) -> IO[bytes]:

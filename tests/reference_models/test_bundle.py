@@ -33,7 +33,7 @@ def _copy(folder: Path) -> tuple[Path, Path]:
     return index, data
 
 
-def test_what_is_wrong_is_said(tmp_path):
+def test_what_is_wrong_is_reported(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_bundle(tmp_path / "x")
     index, data = _copy(tmp_path)

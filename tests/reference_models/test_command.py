@@ -57,7 +57,7 @@ def test_names_with_spaces_and_no_shell(tool, tmp_path):
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "signal 15"),
     ],
 )
-def test_failures_are_said(tool, body, complaint):
+def test_failures_are_reported(tool, body, complaint):
     with pytest.raises(InputError, match=complaint) as error:
         load_enhancer(tool(body))(_photo())
     assert "\n" not in str(error.value)
@@ -119,7 +119,7 @@ time.sleep(600)
         ("cmd:cp {input} {output}?format=webp", "expected one of png, tiff"),
     ],
 )
-def test_commands_that_are_none(spec, complaint):
+def test_commands_that_are_invalid(spec, complaint):
     with pytest.raises(InputError, match=complaint):
         load_enhancer(spec)
 

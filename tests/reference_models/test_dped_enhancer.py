@@ -69,7 +69,7 @@ def test_fingerprint(checkpoint, tmp_path):
         ("?precison=fp16", "did you mean 'precision'"),
     ],
 )
-def test_options_that_are_none(checkpoint, option, complaint):
+def test_options_that_are_invalid(checkpoint, option, complaint):
     with pytest.raises(InputError, match=complaint):
         load_enhancer(f"dped:{checkpoint}{option}")
 

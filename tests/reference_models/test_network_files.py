@@ -145,7 +145,7 @@ def test_an_input_the_network_refuses(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_files_that_are_none(tmp_path, kind):
+def test_files_that_cannot_be_loaded(tmp_path, kind):
     with pytest.raises(InputError, match="no such file"):
         load_enhancer(f"{kind}:{tmp_path}/none")
     (tmp_path / "text").write_text("not a network")

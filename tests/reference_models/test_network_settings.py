@@ -173,7 +173,7 @@ def test_a_wrong_range_is_named(
         (0.02, 0.0, ""),  # nearly black, and still a picture
     ],
 )
-def test_a_right_range_is_no_matter(
+def test_a_right_range_gives_no_warning(
     scale: float, offset: float, options: str, tmp_path: Path
 ) -> None:
     spec = f"{affine(tmp_path / 'a.onnx', scale, offset)}?{options}".removesuffix("?")
@@ -246,7 +246,7 @@ def test_another_layout_is_guessed(tmp_path: Path) -> None:
         ("bgr=maybe", "expected one of no, yes"),
     ],
 )
-def test_settings_that_are_none(options: str, complaint: str, tmp_path: Path) -> None:
+def test_settings_that_are_invalid(options: str, complaint: str, tmp_path: Path) -> None:
     spec = affine(tmp_path / "a.onnx", 1.0)
     with pytest.raises(InputError, match=complaint):
         load_enhancer(f"{spec}?{options}")

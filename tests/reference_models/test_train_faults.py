@@ -184,7 +184,7 @@ def test_a_process_that_dies_is_said_by_the_other(place):
     assert "Traceback" not in output
 
 
-def test_a_lone_process_of_several_is_told_about_torchrun(place, monkeypatch):
+def test_a_lone_process_of_several_gets_a_hint_at_torchrun(place, monkeypatch):
     for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WORLD_SIZE", "2")

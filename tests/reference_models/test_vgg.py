@@ -129,7 +129,7 @@ def test_random_is_seeded_and_says_so(small):
         ("matconvnet", b"MATLAB?", "another layout"),
     ],
 )
-def test_a_file_that_is_none(tmp_path, back_end, content, complaint):
+def test_a_file_that_does_not_exist(tmp_path, back_end, content, complaint):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(InputError, match=complaint):
         vgg.load(back_end, tmp_path / "file")

@@ -203,7 +203,7 @@ def test_metrics_that_are_no_means_or_of_one_side_are_left_out_with_a_reason(
     assert "not scored for b" in refused("a", "b", runs=tmp_path, metrics=["ssim"])
 
 
-def test_seeds_are_averaged_on_each_photo_and_their_spread_is_told(tmp_path: Path) -> None:
+def test_seeds_are_averaged_on_each_photo_and_their_spread_is_shown(tmp_path: Path) -> None:
     for seed, shift in enumerate((0.0, 1.0, 2.0), 1):
         make_run(tmp_path, f"W@{seed}", {"psnr": BASE + shift})
     make_run(tmp_path, "b", {"psnr": BASE + 0.5})

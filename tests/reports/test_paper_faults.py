@@ -233,7 +233,7 @@ def test_a_closed_runs_folder_is_an_error_and_the_default_one_is_not(
     assert "No run of Original here" in capsys.readouterr().out
 
 
-def test_runs_that_stand_nowhere_are_told_of(tmp_path: Path) -> None:
+def test_runs_that_no_table_shows_are_named(tmp_path: Path) -> None:
     make_run(tmp_path, "mine", {"psnr": [20.0, 21.0]}, dataset="holiday")
     two, three = tables.build([2, 3], tmp_path, Choices())
     (unused,) = (note for note in two.notes if "none is used in these tables" in note)

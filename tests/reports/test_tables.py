@@ -196,7 +196,7 @@ def test_methods_without_any_score_get_a_row() -> None:
     assert found.cell("z", "psnr").reason == "not scored"
 
 
-def test_clamped_terms_are_counted_and_told() -> None:
+def test_clamped_terms_are_counted_and_shown() -> None:
     frame = scores({"m": {"ms_ssim": np.linspace(0, 1, 12)}})
     frame["extras"] = ['{"clamped": 1.0}' if i < 2 else '{"clamped": 0.0}' for i in range(12)]
     made = one(frame, 12)

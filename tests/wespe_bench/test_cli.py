@@ -75,7 +75,7 @@ def test_top_level_help_and_version(command: Command, verb: Command) -> None:
     assert verb("--version").stdout.startswith("wespe-bench 0.")
 
 
-def test_here_it_is_as_in_a_process_of_its_own(
+def test_in_process_output_equals_that_of_a_process(
     command: Command, verb: Command, photos: Path, tmp_path: Path
 ) -> None:
     (photos / "img3.png").write_bytes(b"no photo")
@@ -233,7 +233,7 @@ def test_partial_run_exits_with_3_and_lists_what_failed(
     assert verb("report", "out", "--common").returncode == 0
 
 
-def test_formulas_are_disarmed_in_csv(verb: Command, tmp_path: Path) -> None:
+def test_formulas_are_escaped_in_csv(verb: Command, tmp_path: Path) -> None:
     write_png(tmp_path / "evil" / "=HYPERLINK(1).png", np.zeros((16, 16, 3), np.uint8))
     result = verb(
         "run", "--enhancers", "identity", "--input", "evil", "--out", "out", "--jobs", "0"

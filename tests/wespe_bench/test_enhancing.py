@@ -211,7 +211,7 @@ def test_unreadable_photo_fails_alone(photos: Path, tmp_path: Path) -> None:
     assert {failure.sample for failure in run.failures} == {"loop", "gone"}
 
 
-def test_our_own_results_are_nobodys_photos(photos: Path) -> None:
+def test_our_own_results_are_not_taken_for_photos(photos: Path) -> None:
     for _ in range(2):
         dataset = load_dataset("folder", input=photos)
         assert len(dataset) == 6

@@ -157,7 +157,7 @@ def held(value: Any) -> str:
     return fingerprint(lambda image: value)
 
 
-def test_of_what_is_no_code() -> None:
+def test_of_values_that_are_not_code() -> None:
     import torch
 
     network = torch.nn.Conv2d(1, 1, 1, bias=False)

@@ -76,7 +76,7 @@ def test_refusals(photos: Path, references: Path, tmp_path: Path) -> None:
         load_dataset("folder", input=photos)
 
 
-def test_unused_references_are_told(photos: Path, references: Path) -> None:
+def test_unused_references_are_reported(photos: Path, references: Path) -> None:
     (photos / "img2.png").unlink()
     with pytest.warns(UserWarning, match=r"1 references .* have no photo.*img2"):
         dataset = load_dataset("folder", input=photos, reference=references)

@@ -244,7 +244,7 @@ def test_a_store_that_does_not_answer(
         "leaderboard --add s3://lab/card.json",
     ],
 )
-def test_verbs_that_want_a_disk_say_so(
+def test_verbs_that_need_a_disk_refuse_addresses(
     photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     monkeypatch.chdir(photos.parent)
@@ -261,7 +261,7 @@ def test_a_data_folder_in_a_store(monkeypatch: pytest.MonkeyPatch, capsys: Any) 
     assert "WESPE_DATA=s3://lab/data: expected a folder of this machine" in capsys.readouterr().err
 
 
-def test_a_part_that_cannot_be_had_is_not_called_damaged(
+def test_a_part_that_cannot_be_read_now_is_not_called_damaged(
     bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     assert main(run_verb(bucket, f"{bucket}/runs")) == 0

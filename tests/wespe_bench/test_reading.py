@@ -70,7 +70,7 @@ def test_strange_layout_numbers(
         read(tmp_path)
 
 
-def test_text_without_a_bottom(photos: Path, tmp_path: Path) -> None:
+def test_endlessly_nested_text(photos: Path, tmp_path: Path) -> None:
     for name in ("run.json", "pack.json", "manifest.json", "lock", locations.FILE):
         (tmp_path / name).write_text(DEEP if name != locations.FILE else f"a={'[' * 20_000}")
     dataset = load_dataset("folder", input=photos)

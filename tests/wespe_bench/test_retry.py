@@ -70,7 +70,7 @@ def test_the_item_that_crashes_its_worker_is_given_up() -> None:
     assert retry.given_up() == []
 
 
-def test_what_died_before_the_workers_were_ready_is_nobodys_fault() -> None:
+def test_a_death_before_the_workers_were_ready_blames_no_item() -> None:
     retry = policy(3)
     for _ in range(HOPELESS - 1):
         held = take(retry, 2)

@@ -111,7 +111,7 @@ def test_few_raters_one_image_and_agreement_of_all_are_named() -> None:
     assert any("Unfinished: 2 raters" in line for line in rater_lines(gaps.raters))
 
 
-def test_bias_haste_and_failed_checks_are_told_and_nobody_dropped() -> None:
+def test_bias_haste_and_failed_checks_are_reported_and_nobody_dropped() -> None:
     frame = table(np.ones((6, 12)).tolist())
     frame.loc[frame["rater"] == "r1", "milliseconds"] = 200
     left = frame["rater"].isin([f"r{n}" for n in range(5)])

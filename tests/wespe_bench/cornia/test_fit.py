@@ -170,7 +170,7 @@ def _fails(folder: Path, **options: Any) -> str:
     return str(caught.value)
 
 
-def test_photos_that_teach_nothing(clean: Path, tmp_path: Path) -> None:
+def test_photos_that_cannot_be_learned_from(clean: Path, tmp_path: Path) -> None:
     one = tmp_path / "one"
     write_png(one / "a.png", read_rgb(clean / "p0.png"))
     assert "all photos are of one group" in _fails(one)
@@ -207,7 +207,7 @@ def test_a_damaged_photo_is_left_out_and_named(
     assert cornia.read(out).card["images"] == 3 * 11
 
 
-def test_scores_that_teach_nothing(photo: np.ndarray, tmp_path: Path) -> None:
+def test_scores_that_cannot_be_learned_from(photo: np.ndarray, tmp_path: Path) -> None:
     path = rated(tmp_path, photo, scenes=2)
     path.write_text("image,score\ns0_0.png,5\ns0_1.png,5\ns0_2.png,5\n")
     config = Fit(iqa=str(path), better="lower", out=str(tmp_path / "x.safetensors"), **SMALL)

@@ -93,7 +93,7 @@ def test_imported_model_scores_as_libsvm_would(
     assert sha256 in (tmp_path / "live.md").read_text()
 
 
-def test_the_released_files_are_told_by_their_hashes(
+def test_the_released_files_are_recognised_by_their_hashes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     folder = write(tmp_path / "release", release())
@@ -285,7 +285,7 @@ def test_the_users_notes_stay(verb: Command, tmp_path: Path) -> None:
         assert verb("import", "cornia", "release", "--out", "x.safetensors").returncode == 0
 
 
-def test_a_file_that_is_cut_anywhere_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_cut_anywhere_gives_one_line(tmp_path: Path) -> None:
     folder = write(tmp_path / "release", release())
     whole = (folder / SVM).read_bytes()
     for length in range(0, len(whole) - 1, 97):

@@ -137,7 +137,7 @@ def test_a_data_set_by_its_spec(clean: Path) -> None:
     assert sorted(photo.path.name for photo in photos) == ["p0.png", "p1.png", "p2.png"]
 
 
-def test_what_goes_wrong_beside_the_main_thread_is_told() -> None:
+def test_errors_of_other_threads_are_reported() -> None:
     def work() -> None:
         raise InputError("wrong")
 

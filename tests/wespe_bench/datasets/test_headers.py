@@ -27,7 +27,7 @@ def test_size_and_time_of_a_photo_whose_pixels_are_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"", "empty"), (b"some text", "not a photo")])
-def test_what_is_no_photo(tmp_path: Path, content: bytes, words: str) -> None:
+def test_files_that_are_not_photos(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
     for read in (photo_size, taken_at):

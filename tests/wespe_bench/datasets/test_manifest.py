@@ -66,7 +66,7 @@ def test_a_flipped_byte_and_a_lost_file_are_refused(written: Path, tmp_path: Pat
         load_dataset(spec, data=tmp_path / "data")
 
 
-def test_photos_it_does_not_know_are_told(written: Path, tmp_path: Path) -> None:
+def test_photos_not_in_the_manifest_are_reported(written: Path, tmp_path: Path) -> None:
     drive = "kitti/2011_09_26/2011_09_26_drive_0001_extract/image_02/data"
     trees.noise(tmp_path / "data" / drive / "0000000099.png", 5)
     with pytest.warns(UserWarning, match="1 photos are not in .*0000000099"):

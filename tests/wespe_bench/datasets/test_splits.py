@@ -22,7 +22,7 @@ def photos(groups: list[int]) -> list[Photo]:
 
 
 @given(st.lists(st.integers(1, 30), min_size=4, max_size=30), st.integers(0, 99), st.randoms())
-def test_no_group_is_parted_and_order_does_not_matter(
+def test_a_group_is_on_one_side_and_order_does_not_matter(
     sizes: list[int], seed: int, random: object
 ) -> None:
     listed = photos(sizes)

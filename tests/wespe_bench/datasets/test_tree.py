@@ -90,7 +90,9 @@ def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     assert kinds(tmp_path) == {"a.png": tree.PHOTO, "locked": tree.UNREADABLE}
 
 
-def test_heic_without_its_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heic_without_its_library_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     noise(tmp_path / "a.png", 1)
     (tmp_path / "b.heic").write_bytes(b"x")
     monkeypatch.setattr(tree, "EXTENSIONS", (".png",))

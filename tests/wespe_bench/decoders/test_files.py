@@ -13,7 +13,7 @@ from wespe_bench.images import read_rgb
 
 
 @pytest.mark.parametrize("group", photo_files.GROUPS, ids=lambda group: str(group.__name__))
-def test_read_as_they_show(group: Callable[[], Iterator[File]]) -> None:
+def test_samples_are_read_as_viewers_show_them(group: Callable[[], Iterator[File]]) -> None:
     wrong = []
     for file in group():
         pixels = read_rgb(file.data, name=file.name)

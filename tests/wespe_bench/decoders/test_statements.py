@@ -68,7 +68,9 @@ def test_an_orientation_without_sense_turns_nothing(odd: str, kind: str) -> None
 
 @pytest.mark.parametrize("kind", [1, 2, 5, 7])
 @pytest.mark.parametrize("samples", [PIXELS, DEEP], ids=["8", "16"])
-def test_so_it_does_in_tiff(kind: int, samples: np.ndarray, tmp_path: Path) -> None:
+def test_an_orientation_without_sense_turns_nothing_in_tiff(
+    kind: int, samples: np.ndarray, tmp_path: Path
+) -> None:
     data = by_tifffile(samples, 1)
     at = data.index(struct.pack("<HHI", 274, 3, 1))
     data = data[: at + 2] + struct.pack("<H", kind) + data[at + 4 :]

@@ -149,7 +149,7 @@ def test_every_metric_is_a_record_with_its_name() -> None:
         assert metric.title and metric.summary and metric.version
 
 
-def test_loops_are_compiled_whatever_numba_was_told() -> None:
+def test_loops_are_compiled_whatever_numbas_variables_say() -> None:
     """NUMBA_DISABLE_JIT is for the user's own loops."""
     code = (
         "import numpy as np, numba\n"

@@ -219,7 +219,7 @@ def test_the_users_own_files_are_left_alone(server: Server, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("url", ["http://", "http:///x.zip", "http://[::1", "http://h:x/y.zip"])
-def test_what_is_no_address(url: str, tmp_path: Path) -> None:
+def test_texts_that_are_not_addresses(url: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no address; expected"):
         call("data fetch", [url, "--data", str(tmp_path)])
 

@@ -240,7 +240,7 @@ def test_size_from_the_head_is_the_decoded_one(orientation: int, tmp_path: Path)
     assert upright_size(tmp_path / "a.jpg") == read_rgb(tmp_path / "a.jpg").shape[:2]
 
 
-def test_one_odd_patch_is_told(photos: Path, tmp_path: Path) -> None:
+def test_one_odd_patch_is_reported(photos: Path, tmp_path: Path) -> None:
     from wespe_bench.prepare.pack import pack
 
     write_png(photos / "img5.png", np.zeros((24, 31, 3), np.uint8))
@@ -248,7 +248,7 @@ def test_one_odd_patch_is_told(photos: Path, tmp_path: Path) -> None:
         assert pack(load_dataset("folder", input=photos), tmp_path / "out") == (6, 0, [])
 
 
-def test_a_turn_that_the_head_does_not_tell(photos: Path, tmp_path: Path) -> None:
+def test_a_rotation_that_the_header_does_not_state(photos: Path, tmp_path: Path) -> None:
     from wespe_bench.prepare.pack import pack
 
     data = (photos / "img2.png").read_bytes()

@@ -125,7 +125,7 @@ def test_two_commands_do_not_share_a_folder(place: Path, monkeypatch: pytest.Mon
             running.go([], place, Stock(None))
 
 
-def test_a_step_ends_with_whoever_began_it(tmp_path: Path) -> None:
+def test_a_step_ends_with_the_command_that_began_it(tmp_path: Path) -> None:
     process = child.begin(["list"], tmp_path / "log")
     assert process.wait(60) == 0
     assert "metrics" in (tmp_path / "log").read_text("utf-8")

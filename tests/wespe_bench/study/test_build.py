@@ -111,7 +111,7 @@ def test_resumes_and_keeps_its_ids(runs: Path, tmp_path: Path) -> None:
         ("WESPE", ("APE",), {"checks": 99}, "--checks 99"),
     ],
 )
-def test_wrong_wishes(
+def test_options_out_of_range(
     runs: Path, method: str, rivals: tuple[str, ...], options: dict[str, int], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):

@@ -16,7 +16,7 @@ from wespe_bench.study import guard
 from wespe_bench.study.votes import load_votes
 
 
-def test_a_crowd_that_says_nothing_neither_stops_votes_nor_fills_the_terminal(
+def test_silent_connections_neither_stop_votes_nor_fill_the_terminal(
     tmp_path: Path,
 ) -> None:
     folder, _ = make_study(tmp_path)

@@ -153,7 +153,7 @@ def test_why_none_of_several_files_counts(place: tuple[Path, Study], tmp_path: P
     )
 
 
-def test_csv_disarms_formulas_and_reads_back(tmp_path: Path) -> None:
+def test_csv_escapes_formulas_and_reads_back(tmp_path: Path) -> None:
     from dataclasses import replace
 
     from wespe_bench.study import manifest
