@@ -30,7 +30,7 @@ import torch
 from PIL import Image
 
 from ffs import crops, network, scorer
-from ffs.features import extract
+from ffs.frozen import extract
 from ffs.manifest import Photo
 from ffs.patches import Photos, Piece
 from wespe_bench.arguments import cores

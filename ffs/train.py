@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ffs import checkpoints, evaluation, figures, frozen, full, model_card, recipe
+from ffs import checkpoints, evaluation, frozen, full, model_card, recipe
 from ffs.manifest import Photo, read
 from ffs.network import start
 from ffs.patches import Photos, check_files, choose, labels_of
@@ -116,7 +116,7 @@ def _write_test(
         numbers = ",".join(f"{value:.6f}" for value in (crops.mean(), *crops))
         rows.append(f'"{name}",{photo.score:.8g},{photo.label},{numbers}')
     atomic.write_text(out / "test.csv", "\n".join(rows) + "\n")
-    figures.draw(out / "test.png", p.mean(axis=1), labels_of(photos), card.test)
+    model_card.draw(out / "test.png", p.mean(axis=1), labels_of(photos), card.test)
     curves.draw(out)
     text = model_card.readable(NAME, dataclasses.asdict(card), digest)
     atomic.write_text(out / "MODEL_CARD.md", text)

@@ -188,13 +188,13 @@ def test_other_work_is_not_trained_into(place: Path, verb: Verb) -> None:
 
 
 def test_features_are_computed_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ffs import features
+    from ffs import frozen
 
     first = run(FROZEN).joinpath("test.csv").read_bytes()
     parts = sorted((place / "out/features").glob("part-*"))
     parts[0].write_bytes(b"damaged")  # is computed again
     assert run(FROZEN).joinpath("test.csv").read_bytes() == first
-    monkeypatch.setattr(features, "penultimate_features", None)  # nothing is left to compute
+    monkeypatch.setattr(frozen, "penultimate_features", None)  # nothing is left to compute
     assert run(FROZEN).joinpath("test.csv").read_bytes() == first
 
 

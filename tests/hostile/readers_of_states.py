@@ -191,17 +191,17 @@ def _read_reply(folder: Path, data: bytes) -> Any:
 
 
 def _features() -> list[bytes]:
-    from ffs import features
+    from ffs import frozen
 
     with tempfile.TemporaryDirectory() as folder:
-        features._store(Path(folder), [(bytes([n] * 32), np.ones((2, 4), "f4")) for n in range(3)])
+        frozen._store(Path(folder), [(bytes([n] * 32), np.ones((2, 4), "f4")) for n in range(3)])
         return [next(Path(folder).glob("part-*")).read_bytes()]
 
 
 def _read_features(folder: Path, data: bytes) -> Any:
-    from ffs import features
+    from ffs import frozen
 
-    return _some(features._load(kept(folder, "part-0.safetensors", data).parent))
+    return _some(frozen._load(kept(folder, "part-0.safetensors", data).parent))
 
 
 def _spoil_features(data: bytes, dice: random.Random, other: bytes) -> bytes:
