@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ffs.crops import size_of
 from wespe_bench import provenance, reading, vgg_files
 from wespe_bench import tensors as files
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import MAKE_ROOM, InputError, one_line, writing
 
 if TYPE_CHECKING:
     from ffs.network import Rater
@@ -61,13 +61,8 @@ def write(path: Path, rater: Rater, card: Card) -> str:
     """
     state = rater.state_dict() if card.whole else _last(rater)
     tensors = {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
-    try:
+    with writing(path, MAKE_ROOM):
         return files.write(path, tensors, dataclasses.asdict(card))
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}); make room, "
-            "and the same command resumes"
-        ) from None
 
 
 def _last(rater: Rater) -> dict[str, Any]:

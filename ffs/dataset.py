@@ -27,7 +27,7 @@ from ffs.photos import FOLDER
 from ffs.rated import Rated
 from wespe_bench.arguments import JobOptions, check_jobs
 from wespe_bench.datasets.splits import rank
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, print_failures
 
 #: What the WESPE paper trained and tested on.
 PAPER = {"train": 15200, "validation": 400, "test": 400}
@@ -81,7 +81,7 @@ def main(config: Build) -> int:
         with held(folder, f"ffs crawl {os.getpid()}"):
             photos, note = rated.from_crawl(folder)
             photos, failed = _intact(folder, photos)
-            _print_left_out(failed)
+            print_failures("photos left out", failed)
             found, left_out = build(folder, photos, config, note)
     else:
         rows = rated.read_csv(source)
@@ -94,21 +94,13 @@ def main(config: Build) -> int:
         make_folder(folder)
         with held(folder, f"ffs crawl {os.getpid()}"):
             photos, failed, enlarged = rated.from_csv(rows, folder, size, config.jobs)
-            _print_left_out(failed)
+            print_failures("photos left out", failed)
             note = f"from {source.name}; HD is {config.size}, {enlarged} photos enlarged to it"
             found, left_out = build(folder, photos, config, note)
     _print_summary(found, left_out)
     if enlarged:
         print(f"{enlarged} photos are smaller than {config.size} and were enlarged")
     return 3 if failed else 0
-
-
-def _print_left_out(failed: Sequence[str]) -> None:
-    """Print which photos cannot be read: before an error that may follow from it."""
-    if failed:
-        print(f"wespe-bench: {len(failed)} photos left out:", file=sys.stderr)
-        for line in failed:
-            print(f"  {line}", file=sys.stderr)
 
 
 def _check(config: Build) -> None:

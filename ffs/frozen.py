@@ -28,7 +28,7 @@ from ffs.patches import Photos, Piece, labels_of, stream
 from ffs.recipe import TrainRater
 from wespe_bench import atomic, provenance
 from wespe_bench.arguments import cores
-from wespe_bench.errors import InputError
+from wespe_bench.errors import MAKE_ROOM, writing
 from wespe_bench.progress import Flushing, bar
 from wespe_bench.training.session import Session
 
@@ -114,13 +114,8 @@ def _store(folder: Path, rows: Sequence[tuple[bytes, np.ndarray]]) -> None:
     features = np.concatenate([part for _, part in rows])
     data = save({"keys": names, "counts": counts, "features": np.ascontiguousarray(features)})
     path = folder / f"part-{provenance.sha256_bytes(names.tobytes())[:24]}.safetensors"
-    try:
+    with writing(path, MAKE_ROOM):
         atomic.write_bytes(path, data)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}); make room, and the same "
-            "command resumes from what is kept"
-        ) from None
 
 
 #: Values of scikit-learn's C, the inverse of the penalty's strength, strongest penalty first.

@@ -12,7 +12,7 @@ from typing import Any
 from ffs.manifest import escape_formula, unescape_formula
 from wespe_bench.arguments import check_jobs, cores
 from wespe_bench.engines import Outcome
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import MAKE_ROOM, InputError, one_line, print_failures, writing
 from wespe_bench.paths import to_path
 
 #: Columns besides the scorer's extras.
@@ -42,8 +42,6 @@ class ScoreFolder:
 
 def main(config: ScoreFolder) -> int:
     """Score, write the CSV, say the mean."""
-    import sys
-
     check_jobs(config.jobs)
     title, rows, errors = score(config)
     if rows:
@@ -53,11 +51,7 @@ def main(config: ScoreFolder) -> int:
             f"{title}: mean {sum(values) / len(values):.4f}, from {values[0]:.4f} to "
             f"{values[-1]:.4f} ({count}) -> {config.out}"
         )
-    if errors:
-        print(f"wespe-bench: {len(errors)} photos could not be scored:", file=sys.stderr)
-        for error in errors:
-            print(f"  {error}", file=sys.stderr)
-    return 3 if errors else 0
+    return print_failures("photos could not be scored", errors)
 
 
 def score(config: ScoreFolder) -> tuple[str, list[dict[str, str]], list[str]]:
@@ -172,10 +166,5 @@ def _write(path: Path, rows: Sequence[dict[str, str]]) -> None:
     table.writeheader()
     for row in rows:
         table.writerow(row | {"photo": escape_formula(row["photo"])})
-    try:
+    with writing(path, MAKE_ROOM):
         atomic.write_text(path, text.getvalue())
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}); make room, and the same "
-            "command resumes"
-        ) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wespe_bench import atomic, reading
+from wespe_bench.arguments import check_ranges
 from wespe_bench.errors import InputError
 
 FILE = "crawl.json"
@@ -117,11 +118,7 @@ def check(settings: Settings) -> None:
         "safe_search": (1, 3),
         "seed": (-(2**62), 2**62),
     }
-    for name, (low, high) in ranges.items():
-        value = getattr(settings, name)
-        if not low <= value <= high:
-            option = name.replace("_", "-")
-            raise InputError(f"--{option} {value}: expected a number from {low} to {high}")
+    check_ranges(settings, ranges)
     parse_size(settings.size)
     if settings.until <= settings.since:
         raise InputError(
@@ -216,8 +213,7 @@ def resumed(before: Settings, now: Settings, *, rebuild: bool, out: Path) -> Set
 
 def check_options(config: Crawl) -> None:
     """Raise InputError for an option that is no setting, when its value is out of range."""
-    if not 1 <= config.photos <= 10**7:
-        raise InputError(f"--photos {config.photos}: expected a number from 1 to 10000000")
+    check_ranges(config, {"photos": (1, 10**7)})
     if config.calls < 0:
         raise InputError(f"--calls {config.calls}: expected a number of calls, 0 for no limit")
     address = urlsplit(config.api)

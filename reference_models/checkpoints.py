@@ -13,7 +13,7 @@ import numpy as np
 
 from wespe_bench import atomic, provenance, reading
 from wespe_bench import tensors as files
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import MAKE_ROOM, InputError, one_line, writing
 
 if TYPE_CHECKING:
     from reference_models.wespe.networks import Generator
@@ -102,16 +102,11 @@ def write_trained(
         note="trained by wespe-bench",
         training=training,
     )
-    try:
+    with writing(path, MAKE_ROOM):
         digest = write(path, state, card)
         page = _readable(path, card, digest)
         # A folder's name may not be UTF-8; the page shows "?" instead.
         atomic.write_bytes(path.with_suffix(".md"), page.encode("utf-8", "replace"))
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}); make room, "
-            "and the same command resumes"
-        ) from None
     return digest
 
 

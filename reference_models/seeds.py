@@ -12,7 +12,6 @@ import dataclasses
 import math
 import os
 import re
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench import atomic, progress
 from wespe_bench.engines import Outcome, load_engine
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError, one_line, print_failures
 from wespe_bench.training import curves
 
 if TYPE_CHECKING:
@@ -85,11 +84,7 @@ def train_seeds(config: Any, train: Callable[..., Path], kind: str) -> int:
         f"{out.name}@{s}={kind}:{out / f'seed-{s}' / 'generator.safetensors'}" for s in seeds
     )
     print(f"{out / 'seeds.md'}: judge them with wespe-bench run --enhancers {some} --input PHOTOS")
-    if failed:
-        print(f"wespe-bench: {len(failed)} of {len(seeds)} seeds failed:", file=sys.stderr)
-        for line in failed:
-            print(f"  {line}", file=sys.stderr)
-    return 3 if failed else 0
+    return print_failures(f"of {len(seeds)} seeds failed", failed)
 
 
 def write_table(out: Path, seeds: Sequence[int]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from reports.notes import BEST, READING, Notes, notes, row_n
 from reports.text import fill_template, plain
 from wespe_bench import atomic
 from wespe_bench.arguments import check_out
-from wespe_bench.errors import InputError
+from wespe_bench.errors import writing
 from wespe_bench.paths import to_path
 
 if TYPE_CHECKING:
@@ -47,12 +47,8 @@ def write_report(
     written = []
     for name, text in texts.items():
         target = folder / name
-        try:
+        with writing(target):
             atomic.write_text(target, text)
-        except OSError as error:
-            raise InputError(
-                f"{target}: cannot be written ({error.strerror}); choose another folder with --out"
-            ) from None
         written.append(target)
     return written, (*contents.left_out, *changed)
 

@@ -272,8 +272,7 @@ def is_positional(one: Field[Any]) -> bool:
 
 def option_name(one: Field[Any]) -> str:
     """How the user writes a field: METHODS for an argument, --input-suffix for an option."""
-    name = one.name.replace("_", "-")
-    return name.upper() if is_positional(one) else f"--{name}"
+    return one.name.replace("_", "-").upper() if is_positional(one) else _flag(one.name)
 
 
 # Fields that hold words, or a cluster, and no path.
@@ -285,10 +284,7 @@ _ADDRESS = re.compile(r"(?:\S*[:=])?([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 def _refuse_addresses(parsed: Any, taken: Sequence[str]) -> None:
-    """Raise InputError for an address where a path of this machine has to be.
-
-    It would be taken for a folder called "s3:" here.
-    """
+    """Raise InputError for an address where a path is needed: it would be a folder "s3:" here."""
     for one in fields(parsed):
         value = getattr(parsed, one.name)
         for text in value if isinstance(value, tuple) else (value,):
@@ -338,8 +334,16 @@ def check_out(out: Path, *marks: str) -> None:
 def check_choices(config: Any, one_of: Mapping[str, tuple[str, ...]]) -> None:
     """Raise InputError when a field is none of its possible values."""
     for name, values in one_of.items():
-        if getattr(config, name) not in values:
-            option = "--" + name.replace("_", "-")
-            raise InputError(
-                f"{option} {getattr(config, name)}: expected one of {', '.join(values)}"
-            )
+        if (value := getattr(config, name)) not in values:
+            raise InputError(f"{_flag(name)} {value}: expected one of {', '.join(values)}")
+
+
+def check_ranges(config: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Raise InputError when a field is not a number from ``low`` to ``high``, both included."""
+    for name, (low, high) in ranges.items():
+        if not low <= (value := getattr(config, name)) <= high:
+            raise InputError(f"{_flag(name)} {value}: expected a number from {low} to {high}")
+
+
+def _flag(field: str) -> str:
+    return "--" + field.replace("_", "-")

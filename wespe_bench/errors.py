@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 
 class InputError(ValueError):
@@ -13,6 +15,10 @@ class InputError(ValueError):
     The message is one line that says what is wrong, where, and what to do. The
     command line prints it without a traceback and exits with 2.
     """
+
+
+#: What to do where a disk is full and a verb resumes.
+MAKE_ROOM = "make room, and the same command resumes"
 
 
 class Missing(Exception):  # noqa: N818
@@ -75,3 +81,21 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     return InputError(
         f"unknown {kind} {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}"
     )
+
+
+@contextlib.contextmanager
+def writing(path: object, remedy: str = "choose another --out") -> Iterator[None]:
+    """Raise an OSError of writing ``path`` as an InputError: what failed, where, what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror or error}); {remedy}") from None
+
+
+def print_failures(what: str, lines: Sequence[str]) -> int:
+    """List on standard error what a verb could not do; its exit code: 3, or 0 for nothing."""
+    if lines:
+        print(f"wespe-bench: {len(lines)} {what}:", file=sys.stderr)
+        for line in lines:
+            print(f"  {line}", file=sys.stderr)
+    return 3 if lines else 0

@@ -19,7 +19,7 @@ from typing import Any
 from wespe_bench import atomic
 from wespe_bench.arguments import check_out
 from wespe_bench.engines import Outcome, Setup
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, writing
 from wespe_bench.reading import parse_json
 from wespe_bench.runs import Failure
 from wespe_bench.types import Sample, check_id
@@ -72,14 +72,10 @@ class Journal:
 
 def make_folder(folder: Path) -> None:
     """Make a folder with its parents. Raises InputError when that, or writing in it, cannot be."""
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "read-only, or not yours to write")
-    except OSError as error:
-        raise InputError(
-            f"cannot write {folder} ({error.strerror}); choose another --out"
-        ) from None
 
 
 def check_room(folder: Path, size: int, what: str, there: int = 0) -> None:

@@ -13,7 +13,7 @@ from reference_models.photo_sets import PhotoStream
 from reference_models.tone import files, match
 from wespe_bench import progress, provenance
 from wespe_bench.arguments import check_choices, check_out
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, writing
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,8 @@ def train(config: TrainTone, *, quiet: bool = False) -> Path:
         "settings": settings,
     }
     card = files.Card(f"tone {config.model}", source.name, "fitted by wespe-bench", training)
-    try:
+    with writing(out):
         files.write(out / files.NAME, curves, card)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
     return out / files.NAME
 
 

@@ -16,7 +16,7 @@ from reports.paper.printed import SCORES
 from reports.text import plain, plural
 from wespe_bench import atomic
 from wespe_bench.arguments import POSITIONAL
-from wespe_bench.errors import InputError, did_you_mean
+from wespe_bench.errors import InputError, did_you_mean, print_failures, writing
 from wespe_bench.paths import to_path
 
 if TYPE_CHECKING:
@@ -79,19 +79,11 @@ def main(config: Tables) -> int:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        try:
+        with writing(out):
             atomic.write_text(out, text)
-        except OSError as error:
-            raise InputError(
-                f"cannot write {out} ({error.strerror}); choose another --out"
-            ) from None
         print(f"{len(grids)} tables -> {out}" if len(grids) > 1 else f"1 table -> {out}")
     failures = [failure for one in grids for failure in one.failures]
-    if failures:
-        print(f"wespe-bench: {len(failures)} refused or left out:", file=sys.stderr)
-        for failure in failures:
-            print(f"  {failure}", file=sys.stderr)
-    return 3 if failures else 0
+    return print_failures("refused or left out", failures)
 
 
 def choices_of(config: Tables) -> Choices:

@@ -16,7 +16,7 @@ from reports.study.verdict import headline
 from reports.study.votes import FILE, load_votes, read_study
 from reports.text import plain
 from wespe_bench import atomic
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, writing
 from wespe_bench.runs import escape_csv_formula
 
 if TYPE_CHECKING:
@@ -97,12 +97,8 @@ def write(report: Report, out: Path, *, source: Path) -> list[Path]:
     if not (read.exists() and target.exists() and target.samefile(read)):
         texts[FILE] = votes_csv(report.votes)
     for name, text in texts.items():
-        try:
+        with writing(out / name):
             atomic.write_text(out / name, text)
-        except OSError as error:
-            raise InputError(
-                f"cannot write {out / name} ({error.strerror}); choose another --out"
-            ) from None
     return [out / name for name in texts]
 
 

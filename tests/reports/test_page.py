@@ -283,7 +283,7 @@ def test_unwritable_places_are_one_clear_line(runs: Path) -> None:
     (runs / "file").write_text("x")
     with pytest.raises(InputError, match="is a file"):
         write_report(runs, out=runs / "file")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot write"):
         write_report(runs, out=runs / "file" / "below")
 
 

@@ -14,7 +14,6 @@ under other names they give another, as good, model.
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import atomic
-from wespe_bench.arguments import check_jobs, command_line, cores
+from wespe_bench.arguments import check_jobs, check_ranges, command_line, cores
 from wespe_bench.engines import load_engine
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, print_failures
 
 _MOST_WORDS = 20_000
 # With more, libsvm may never be done.
@@ -108,11 +107,7 @@ def main(config: Fit) -> int:
     if card["held_out"]:
         print(f"on {card['held_out']['images']} images of {card['held_out']['groups']} groups")
     print(f"score with --metrics cornia:{out}")
-    if errors:
-        print(f"wespe-bench: {len(errors)} photos could not be used:", file=sys.stderr)
-        for error in errors:
-            print(f"  {error}", file=sys.stderr)
-    return 3 if errors else 0
+    return print_failures("photos could not be used", errors)
 
 
 def fit(config: Fit, command: str = "") -> tuple[dict[str, Any], list[str]]:
@@ -210,18 +205,16 @@ def _check(config: Fit) -> None:
         raise InputError("--images and --better go with --iqa")
     if config.iqa and config.kinds:
         raise InputError("--kinds goes with --synthetic")
-    if not 2 <= config.words <= _MOST_WORDS:
-        raise InputError(f"--words {config.words}: expected 2 to {_MOST_WORDS}")
-    if not 1 <= config.samples <= 10_000_000:
-        raise InputError(f"--samples {config.samples}: expected 1 to 10000000")
-    if not 1 <= config.draws <= 100:
-        raise InputError(f"--draws {config.draws}: expected 1 to 100")
-    if not 1e-6 <= config.cost <= _MOST_COST:
-        raise InputError(f"--cost {config.cost}: expected 0.000001 to {_MOST_COST}")
+    ranges: dict[str, tuple[float, float]] = {
+        "words": (2, _MOST_WORDS),
+        "samples": (1, 10_000_000),
+        "draws": (1, 100),
+        "cost": (0.000001, _MOST_COST),
+        "seed": (0, 2**32 - 1),
+    }
+    check_ranges(config, ranges)
     if not 0 <= config.held_out < 1:
         raise InputError(f"--held-out {config.held_out}: expected a share, 0 or more and below 1")
-    if not 0 <= config.seed < 2**32:
-        raise InputError(f"--seed {config.seed}: expected 0 to {2**32 - 1}")
     check_jobs(config.jobs)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from wespe_bench import atomic, provenance
 from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
 from wespe_bench.datasets.survey import Part
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, writing
 from wespe_bench.images import EXTENSIONS
 from wespe_bench.prepare import faults as kinds
 from wespe_bench.prepare.faults import Fault, Place
@@ -68,10 +68,8 @@ def main(config: Check) -> int:
     report = check(config.dataset, config.data, verify=config.verify, jobs=config.jobs)
     print("\n".join(_lines(config, report)))
     if config.out:
-        try:
+        with writing(config.out):
             atomic.write_text(Path(config.out), _csv(report))
-        except OSError as error:
-            raise InputError(f"cannot write {config.out} ({error.strerror})") from None
         print(f"{len(report.faults) + len(report.remarks)} lines -> {config.out}")
     return 3 if report.faults else 0
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wespe_bench.datasets.headers import upright_size
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, writing
 from wespe_bench.journal import check_room
 from wespe_bench.types import Dataset, Sample
 
@@ -127,9 +127,6 @@ def allocate(path: Path, shape: tuple[int, ...]) -> None:
     size = len(header.getvalue()) + int(np.prod(shape, dtype=np.int64))
     there = getattr(path.stat(), "st_blocks", 0) * 512 if path.exists() else 0
     check_room(path.parent, size, "of pixels", there)
-    try:
-        with open(path, "r+b" if path.exists() else "w+b") as file:
-            file.write(header.getvalue())
-            file.truncate(size)
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror}); choose another --out") from None
+    with writing(path), open(path, "r+b" if path.exists() else "w+b") as file:
+        file.write(header.getvalue())
+        file.truncate(size)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench.arguments import PhotoOptions
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.arguments import PhotoOptions, check_ranges
+from wespe_bench.errors import InputError, one_line, writing
 from wespe_bench.runs import Failure, folder_name, tell
 
 if TYPE_CHECKING:
@@ -223,10 +223,7 @@ def main(config: Preview) -> int:
     from wespe_bench import atomic
     from wespe_bench.datasets.choice import choose
 
-    for option, low, high in (("count", 1, 10_000), ("columns", 0, 1000), ("size", 16, 4096)):
-        value = getattr(config, option)
-        if not low <= value <= high:
-            raise InputError(f"--{option} {value}: expected a number from {low} to {high}")
+    check_ranges(config, {"count": (1, 10_000), "columns": (0, 1000), "size": (16, 4096)})
     kinds = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
     kind = kinds.get(Path(config.out or "x.jpg").suffix.lower())
     if kind is None:
@@ -242,9 +239,7 @@ def main(config: Preview) -> int:
     sheet, failures = preview(dataset, count=config.count, columns=config.columns, size=config.size)
     buffer = io.BytesIO()
     sheet.save(buffer, format=kind, **({"quality": 90} if kind == "JPEG" else {}))
-    try:
+    with writing(out):
         atomic.write_bytes(out, buffer.getvalue())
-    except OSError as error:
-        raise InputError(f"cannot write {out} ({error.strerror}); choose another --out") from None
     print(f"{min(config.count, len(dataset))} of {len(dataset)} shown -> {out}")
     return tell(failures)

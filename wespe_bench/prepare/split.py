@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wespe_bench.arguments import DataOptions
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, writing
 from wespe_bench.paths import to_path
 
 if TYPE_CHECKING:
@@ -56,10 +56,8 @@ def main(config: SplitData) -> int:
     out = to_path(config.out or f"{folder_name(survey.name)}-{config.seed}.json")
     if out.exists() and not config.force:
         raise InputError(f"{out} is there already; --force replaces it, --out names another")
-    try:
+    with writing(out):
         revisions = manifest.write(out, survey.name, config.seed, split)
-    except OSError as error:
-        raise InputError(f"cannot write {out} ({error.strerror}); choose another --out") from None
     for side in ("train", "test"):
         count = len(getattr(split, side))
         print(f"{side:<6} {count:>6} photos, revision {revisions[side][:12]}")

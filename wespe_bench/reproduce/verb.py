@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wespe_bench.arguments import check_jobs, check_out
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, print_failures
 from wespe_bench.reproduce import child, rates, running
 from wespe_bench.reproduce.rates import Rate
 from wespe_bench.reproduce.states import (
@@ -41,11 +41,7 @@ def main(config: Reproduce) -> int:
     if config.measure and not config.go:
         trained |= _measured(steps, states, out)
     print("\n".join(_lines(config, steps, states, trained)))
-    if failures:
-        print(f"wespe-bench: {len(failures)} failed:", file=sys.stderr)
-        for failure in failures:
-            print(f"  {failure}", file=sys.stderr)
-    return 3 if failures else 0
+    return print_failures("failed", failures)
 
 
 def chosen(steps: Sequence[Step], patterns: Sequence[str]) -> list[Step]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import reading
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError, one_line, print_failures
 
 if TYPE_CHECKING:
     from wespe_bench.study.manifest import Study
@@ -80,12 +79,7 @@ def main(config: Import) -> int:
     if refused and len(refused) == len(config.files):
         raise InputError(_in_one_line(refused))
     print(f"{new} votes new, from {len(config.files) - len(refused)} files -> {folder}")
-    if refused:
-        print(f"wespe-bench: {len(refused)} files refused:", file=sys.stderr)
-        for _, line in refused:
-            print(f"  {' '.join(line.split())}", file=sys.stderr)
-        return 3
-    return 0
+    return print_failures("files refused", [" ".join(line.split()) for _, line in refused])
 
 
 def _in_one_line(refused: Sequence[tuple[str, str]]) -> str:
