@@ -176,22 +176,13 @@ def label_of(score: float, threshold: float) -> str:
 
 
 def _read_head(path: Path) -> Mapping[str, Any]:
-    try:
-        content = reading.read_json(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"no such file: {path}; wespe-bench ffs build writes it") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        content = None
-    try:
-        number = content.get("wespe_bench_ffs") if isinstance(content, dict) else None
-        schema = reading.layout_number(number)
-    except ValueError:
-        raise InputError(f"{path}: damaged, or not written by ffs build") from None
-    if schema > SCHEMA:
-        raise InputError(f"{path}: written by a newer wespe-bench; upgrade to read it")
-    return dict(content)
+    return reading.read_layout(
+        path,
+        "wespe_bench_ffs",
+        SCHEMA,
+        missing=f"no such file: {path}; wespe-bench ffs build writes it",
+        damaged="damaged, or not written by ffs build",
+    )
 
 
 def _read_table(path: Path) -> tuple[Photo, ...]:

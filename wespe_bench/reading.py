@@ -87,6 +87,28 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ValueError("nested too deeply") from None
 
 
+def read_layout(path: Path, key: str, newest: int, *, missing: str, damaged: str) -> dict[str, Any]:
+    """A JSON object of ours, which states its layout number under ``key``.
+
+    Raises InputError: ``missing`` is the line where there is no such file, ``damaged`` what the
+    line says of a file that is no such object; it may also be unreadable, or newer.
+    """
+    try:
+        content = read_json(path)
+        number = layout_number(content[key])
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(missing) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{path}: {damaged}") from None
+    if number > newest:
+        raise InputError(
+            f"{path}: written by a newer wespe-bench (layout {number}); upgrade wespe-bench"
+        )
+    return dict(content)
+
+
 def layout_number(value: Any) -> int:
     """A format's number as a file states it: a whole number from 1. Raises ValueError.
 

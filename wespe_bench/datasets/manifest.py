@@ -66,20 +66,11 @@ def write(path: Path, dataset: str, seed: int, split: Split) -> dict[str, str]:
 
 def read(path: Path) -> Manifest:
     """Read a manifest. Raises InputError: none there, not one, newer, cut or edited."""
-    try:
-        content = reading.read_json(path)
-    except FileNotFoundError:
-        raise InputError(f"no such manifest: {path}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        content = None
-    try:
-        schema = reading.layout_number(content.get(_KEY) if isinstance(content, dict) else None)
-    except ValueError:
-        raise InputError(f"{path}: not a manifest; wespe-bench data split writes one") from None
-    if schema > SCHEMA:
-        raise InputError(f"{path}: written by a newer wespe-bench; upgrade to read it")
+    missing, damaged = (
+        f"no such manifest: {path}",
+        "not a manifest; wespe-bench data split writes one",
+    )
+    content = reading.read_layout(path, _KEY, SCHEMA, missing=missing, damaged=damaged)
     try:
         rows = tuple(_row(entry) for entry in content["photos"])
         revisions = dict(content["revisions"])

@@ -201,8 +201,11 @@ class Packed:
 def read_head(folder: Path) -> dict[str, Any]:
     """pack.json. Raises InputError when there is none, or it is damaged or from a newer version."""
     path = folder / "pack.json"
+    hint = "; packing was not finished, run the same command again" if _begun(folder) else ""
+    missing = f"{folder}: not a packed set (no pack.json){hint}"
+    damaged = "damaged; delete it and pack again"
+    head = reading.read_layout(path, "schema", SCHEMA, missing=missing, damaged=damaged)
     try:
-        head = reading.read_json(path)
         names = [*head["files"].values(), head["index"]]
         fine = (
             all(isinstance(name, str) and Path(name).name == name for name in names)
@@ -212,19 +215,11 @@ def read_head(folder: Path) -> dict[str, Any]:
             and isinstance(head["left_out"], dict)
             and isinstance(head["index_sha256"], str)
         )
-        schema = reading.layout_number(head["schema"])
-    except FileNotFoundError:
-        hint = "; packing was not finished, run the same command again" if _begun(folder) else ""
-        raise InputError(f"{folder}: not a packed set (no pack.json){hint}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, TypeError, KeyError, AttributeError):
-        fine, schema = False, SCHEMA
-    if schema > SCHEMA:
-        raise InputError(f"{path}: written by a newer wespe-bench (layout {schema}); upgrade it")
+    except (TypeError, KeyError, AttributeError):
+        fine = False
     if not fine:
-        raise InputError(f"{path}: damaged; delete it and pack again")
-    return dict(head)
+        raise InputError(f"{path}: {damaged}")
+    return head
 
 
 def _begun(folder: Path) -> bool:
