@@ -25,7 +25,7 @@ def main(out: Path) -> None:
         wb.score(run, ["psnr", "ms_ssim", "entropy"])
 
     found = wb.compare("Mine", "identity", runs=out)
-    print(found[["metric", "n", "difference", "low", "high", "p_holm", "win_rate"]])
+    print(found[["metric", "n", "difference", "low", "high", "p_corrected", "win_rate"]])
     for sentence in found["sentence"]:
         print(sentence)
 

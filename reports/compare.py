@@ -16,6 +16,7 @@ from reports.strip import draw_extremes, most_different
 from reports.text import markdown, plain
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
+from wespe_bench.errors import InputError
 from wespe_bench.paths import to_path
 from wespe_bench.run import print_left_out
 from wespe_bench.runs import escape_csv_formula, folder_name
@@ -44,6 +45,11 @@ class Compare:
     """The folder of runs that labels are looked for in."""
     metrics: tuple[str, ...] = ()
     """Which metrics (default: all that the methods share)."""
+    primary: str = ""
+    """The metric that decides, tested without correction (default: the first of psnr, ssim,
+    ms_ssim that is compared)."""
+    fail_if_worse: bool = False
+    """End with code 1 where the first method is worse than a rival in the primary metric."""
     format: Literal["md", "csv", "json"] = "md"
     """md, csv or json."""
     out: str | None = None
@@ -56,8 +62,14 @@ def main(config: Compare) -> int:
 
     runs = to_path(config.runs)
     found = compare_methods(
-        config.methods, runs=runs, dataset=config.dataset, metrics=config.metrics
+        config.methods,
+        runs=runs,
+        dataset=config.dataset,
+        metrics=config.metrics,
+        primary=config.primary,
     )
+    if config.fail_if_worse and not found.primary:
+        raise InputError("--fail-if-worse needs a primary metric: name one with --primary")
     folder = to_path(config.out) if config.out else _default_folder(runs, found)
     check_out(folder)
     name = "compare-" + "-".join(folder_name(plain(method.label)) for method in found.methods)
@@ -73,7 +85,9 @@ def main(config: Compare) -> int:
         differ = most_different(found.differences[0])
         why = "their pictures cannot be read, or have changed" if differ else "no two scores differ"
         print(f"no strip of photos: {why}", file=sys.stderr)
-    return print_left_out([*found.unread, *changed])
+    code = print_left_out([*found.unread, *changed])
+    worse = any(one.primary and one.better == one.b for one in found.differences)
+    return 1 if config.fail_if_worse and worse else code
 
 
 def compare(
@@ -81,9 +95,13 @@ def compare(
     runs: Path | str = "runs",
     dataset: str | None = None,
     metrics: tuple[str, ...] | list[str] = (),
+    primary: str = "",
 ) -> pd.DataFrame:
     """The comparison as a tidy frame; see `as_frame`."""
-    return as_frame(compare_methods(methods, runs=to_path(runs), dataset=dataset, metrics=metrics))
+    found = compare_methods(
+        methods, runs=to_path(runs), dataset=dataset, metrics=metrics, primary=primary
+    )
+    return as_frame(found)
 
 
 def one_sentence(runs: Path, a: str, b: str) -> str:
@@ -123,14 +141,14 @@ def _table(rows: list[Difference]) -> str:
         shown = [_number(column, value) for value in (one.mean_a, one.mean_b, one.difference)]
         lines.append(
             [
-                markdown(f"{column.title}{unit}{arrow}"),
+                markdown(f"{column.title}{unit}{arrow}") + (" (primary)" if one.primary else ""),
                 str(one.n),
                 *shown[:2],
                 f"**{shown[2]}**" if one.better else shown[2],
                 interval(column, one) or "–",
                 _wins(one),
                 f"{one.effect:+.2f}".replace("-", "−"),
-                "&lt;0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}",
+                "&lt;0.001" if one.p_corrected < 0.001 else f"{one.p_corrected:.3f}",
             ]
         )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -166,7 +184,7 @@ def as_frame(found: Comparison) -> pd.DataFrame:
     import pandas as pd
 
     plain = [
-        *("n", "n_infinite", "mean_a", "mean_b", "difference", "low", "high", "p", "p_holm"),
+        *("n", "n_infinite", "mean_a", "mean_b", "difference", "low", "high", "p", "p_corrected"),
         *("wins", "equal", "win_rate", "effect"),
     ]
     return pd.DataFrame(
@@ -178,6 +196,7 @@ def as_frame(found: Comparison) -> pd.DataFrame:
                 "metric": one.column.metric,
                 "unit": one.column.unit,
                 "higher_is_better": one.column.higher_is_better,
+                "primary": one.primary,
                 **{name: getattr(one, name) for name in plain},
                 "n_unpaired": sum(len(names) for _, names in one.lacking),
                 "seeds_a": len(one.seed_means_a),
@@ -216,6 +235,7 @@ def as_json(found: Comparison, strip: Path | None = None) -> str:
     content = {
         "dataset": found.dataset,
         "revision": found.revision,
+        "primary": found.primary,
         "headline": headline(found),
         "differences": rows,
         "unpaired": [

@@ -14,7 +14,7 @@ from reports import paired
 from reports.cells import Column
 from reports.checks import Remedy
 from reports.methods import Method, Scores, find_methods, load
-from reports.tables import column_of, known_metric, mean, metric_order
+from reports.tables import DECIDING, column_of, known_metric, mean, metric_order
 from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.run import described
 
@@ -31,10 +31,11 @@ class Difference:
     ``mean_a``, ``mean_b`` and ``difference`` (a - b) with its 95% interval are over the photos
     where both scores are finite; ``n_infinite`` more have an infinite score and count in the
     rank test only. ``higher``, ``equal`` and ``lower`` count photos by the sign of a - b. ``p``
-    is the signed-rank test's, ``p_holm`` the same corrected for all tests of the comparison;
-    ``effect`` is the rank-biserial correlation. ``lacking`` names, for each method, the photos
-    that it has no score of but should. ``seed_means_a`` and ``_b`` hold a mean per seed.
-    Intervals are NaN below `reports.paired.FEWEST` photos.
+    is the signed-rank test's; ``p_corrected`` is the same of the ``primary`` metric, and that of
+    others after Holm's correction for the ``tests`` of all exploratory rows; ``effect`` is the
+    rank-biserial correlation. ``lacking`` names, for each method, the photos that it has no score
+    of but should. ``seed_means_a`` and ``_b`` hold a mean per seed. Intervals are NaN below
+    `reports.paired.FEWEST` photos.
     """
 
     a: str
@@ -48,7 +49,9 @@ class Difference:
     low: float
     high: float
     p: float
-    p_holm: float
+    p_corrected: float
+    primary: bool
+    tests: int
     higher: int
     equal: int
     lower: int
@@ -63,7 +66,7 @@ class Difference:
     def shown(self) -> bool:
         """Whether a difference is shown: the interval excludes 0, the rank test is significant."""
         beyond = self.low > 0 or self.high < 0
-        return beyond and self.p_holm < paired.LEVEL
+        return beyond and self.p_corrected < paired.LEVEL
 
     @property
     def better(self) -> str:
@@ -93,8 +96,10 @@ class Difference:
 class Comparison:
     """What `compare` found: the methods, and the differences by rival, then by metric.
 
-    ``left_out`` says which metrics could not be compared, and why; ``unread`` which runs could
-    not be read while labels were looked for.
+    ``primary`` is the metric that is tested without correction, first of each rival's; empty
+    where none was named and none of `DECIDING` was scored. ``left_out`` says
+    which metrics could not be compared, and why; ``unread`` which runs could not be read while
+    labels were looked for.
     """
 
     dataset: str
@@ -103,6 +108,7 @@ class Comparison:
     methods: tuple[Method, ...]
     samples: pd.DataFrame
     differences: tuple[Difference, ...]
+    primary: str
     left_out: tuple[str, ...]
     unread: tuple[str, ...] = ()
 
@@ -113,11 +119,14 @@ def compare_methods(
     runs: Path,
     dataset: str | None = None,
     metrics: Sequence[str] = (),
+    primary: str = "",
 ) -> Comparison:
     """Compare the first of ``names`` with each of the others; see `reports.methods` for names.
 
-    ``metrics`` are those to compare, by name; by default all that two methods share. p values
-    are corrected over all metrics and rivals together.
+    ``metrics`` are those to compare, by name; by default all that two methods share. The
+    ``primary`` one (default: the first of PSNR, SSIM, MS-SSIM that is compared) is tested as it
+    is, so that its verdict does not depend on which rivals and metrics stand beside it. The p
+    values of all others are corrected together.
 
     Raises InputError for fewer than two methods, for scores that must not be compared (see
     `reports.checks`), and where the methods share no photo or no metric.
@@ -130,21 +139,53 @@ def compare_methods(
     descriptions = described(run for method in methods for run in method.runs)
     left_out: list[str] = []
     found: list[Difference] = []
+    if primary and metrics and primary not in metrics:
+        raise InputError(f"--primary {primary} is not among the metrics: {', '.join(metrics)}")
+    chosen = metrics or ((primary,) if primary else ())
+    _check_metrics(chosen, scores)
     for number in range(1, len(methods)):
         found += _against(scores, methods, number, descriptions, metrics, left_out)
     if not found:
         raise InputError(f"nothing to compare on {name!r}: {'; '.join(left_out)}")
-    corrected = paired.holm([one.p for one in found])
+    compared = {one.column.metric for one in found}
+    if primary and primary not in compared:
+        raise InputError(f"--primary {primary} cannot be compared: {'; '.join(left_out)}")
+    primary = primary or next((one for one in DECIDING if one in compared), "")
     return Comparison(
         dataset=name,
         revision=scores.revision,
         note=scores.note,
         methods=methods,
         samples=scores.samples,
-        differences=tuple(replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)),
+        differences=_corrected(found, primary),
+        primary=primary,
         left_out=tuple(dict.fromkeys(left_out)),
         unread=named.left_out,
     )
+
+
+def _corrected(found: Sequence[Difference], primary: str) -> tuple[Difference, ...]:
+    """The same with corrected p values, the primary metric first of each rival's."""
+    exploratory = [one for one in found if one.column.metric != primary]
+    p_of = iter(paired.holm([one.p for one in exploratory]))
+    done = [
+        replace(one, primary=True)
+        if one.column.metric == primary
+        else replace(one, p_corrected=next(p_of), tests=len(exploratory))
+        for one in found
+    ]
+    rivals = list(dict.fromkeys(one.b for one in done))
+    return tuple(sorted(done, key=lambda one: (rivals.index(one.b), not one.primary)))
+
+
+def _check_metrics(metrics: Sequence[str], scores: Scores) -> None:
+    every = sorted(scores.rows["metric"].unique(), key=metric_order)
+    for metric in metrics:
+        if metric not in every:
+            raise InputError(
+                f"no method has scores of {metric!r}{did_you_mean(metric, every)}; "
+                f"there are: {', '.join(every)}"
+            )
 
 
 def _against(
@@ -156,14 +197,7 @@ def _against(
     left_out: list[str],
 ) -> list[Difference]:
     """Every metric of the first method and of the ``number``-th."""
-    rows = scores.rows
-    every = sorted(rows["metric"].unique(), key=metric_order)
-    for metric in metrics:
-        if metric not in every:
-            raise InputError(
-                f"no method has scores of {metric!r}{did_you_mean(metric, every)}; "
-                f"there are: {', '.join(every)}"
-            )
+    every = sorted(scores.rows["metric"].unique(), key=metric_order)
     begun = [
         one
         for metric in metrics or every
@@ -215,6 +249,7 @@ def _pair(
     of_a, of_b = (side.loc[shared].to_numpy(np.float64) for side in sides)
     values_a, values_b = of_a.mean(axis=1), of_b.mean(axis=1)
     apart = paired.differences(values_a, values_b)
+    p = paired.signed_rank(apart)
     finite = np.isfinite(values_a) & np.isfinite(values_b)
     column, _ = column_of(name, rows, scores.dataset, Remedy(None), descriptions)
     some = bool(finite.any())
@@ -230,8 +265,10 @@ def _pair(
         difference=mean(apart[finite]) if some else math.nan,
         low=math.nan,
         high=math.nan,
-        p=paired.signed_rank(apart),
-        p_holm=1.0,
+        p=p,
+        p_corrected=p,
+        primary=False,
+        tests=1,
         higher=int((apart > 0).sum()),
         equal=int((apart == 0).sum()),
         lower=int((apart < 0).sum()),

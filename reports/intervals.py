@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reports.resamples import ENUMERATED, draws, ends
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -40,9 +42,10 @@ _SEED = 2018
 def bootstrap_interval(values: np.ndarray, *, resamples: int = RESAMPLES) -> tuple[float, float]:
     """95% percentile bootstrap interval of the mean of float64 (n,): (low, high).
 
-    Photos are drawn with replacement ``resamples`` times from a fixed seed; the result
-    depends on the values, not on their order. (NaN, NaN) at n = 1. From `LARGE_N` photos on the
-    interval is computed without sampling.
+    Photos are drawn with replacement ``resamples`` times from a fixed seed; up to
+    `reports.resamples.ENUMERATED` photos all resamples there are count, by how likely each is. The
+    result depends on the values, not on their order. (NaN, NaN) at n = 1. From `LARGE_N` photos on
+    the interval is computed without sampling.
 
     >>> bootstrap_interval(np.array([3.0, 3.0, 3.0]))
     (3.0, 3.0)
@@ -55,6 +58,10 @@ def bootstrap_interval(values: np.ndarray, *, resamples: int = RESAMPLES) -> tup
         return float(ordered[0]), float(ordered[0])
     if n >= LARGE_N and (computed := _computed(ordered)):
         return computed
+    if n <= ENUMERATED:
+        (counts,) = draws(n, 0)
+        low, high = ends(counts @ ordered / n, n, _ENDS)
+        return float(low), float(high)
     rng = np.random.default_rng(_SEED)
     means = np.empty(resamples)
     step = max(1, 2**20 // n)

@@ -9,9 +9,11 @@ Tibshirani, An Introduction to the Bootstrap (1993), chapter 12.5; Wilcoxon's si
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+
+from reports.resamples import draws, ends
 
 #: Bootstrap resamples of a comparison.
 RESAMPLES = 10_000
@@ -19,13 +21,13 @@ RESAMPLES = 10_000
 #: The significance level.
 LEVEL = 0.05
 
-#: With fewer photos there is no interval: too many resamples hold a single photo n times.
-FEWEST = 4
+#: With fewer photos there is no interval.
+FEWEST = 3
 
-_ENDS = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)
-_SEED = 2018
-# Numbers in one block of resamples, which should fit the processor's cache.
-_BLOCK = 2**19
+#: From this many photos on the interval is studentised; below, a studentised one is mostly wider
+#: than the data (at four photos half of them are twice Student's, one in twenty sixteen times:
+#: benchmarks/results/coverage.md). No test can show a difference there either: see `smallest_p`.
+STUDENTISED = 6
 
 
 def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -38,28 +40,14 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.where(a == b, 0.0, a - b)
 
 
-def draws(n: int, resamples: int = RESAMPLES) -> Iterator[np.ndarray]:
-    """How often each of ``n`` photos is drawn: float64 (some, n), ``resamples`` rows in all.
-
-    Each row sums to n. Drawn with replacement from a fixed seed: the same n gives the same rows,
-    so that all methods and metrics use the same resamples.
-    """
-    rng = np.random.default_rng(_SEED)
-    step = max(1, _BLOCK // n)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        picks = rng.integers(0, n, (rows, n))
-        picks += n * np.arange(rows)[:, None]
-        yield np.bincount(picks.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
-
-
 def intervals(values: np.ndarray, *, resamples: int = RESAMPLES) -> np.ndarray:
     """95% intervals of the means of the columns of finite float64 (n, m): float64 (m, 2).
 
-    Studentised: each resample's deviation from the mean is divided by its own standard error, and
-    the quantiles of these ratios replace 1.96. The interval is longer on the side of a longer
-    tail, and wider with few photos, where the percentile interval of a table is too narrow
-    (below some 20 photos). NaN below `FEWEST` photos; (x, x) for a column of equal values x.
+    From `STUDENTISED` photos on a studentised bootstrap interval: each resample's deviation from
+    the mean is divided by its own standard error, and the quantiles of these ratios replace 1.96.
+    It is longer on the side of a longer tail, and wider with few photos, where the percentile
+    interval of a table is too narrow (below some 20 photos). Below `STUDENTISED` Student's t
+    interval; NaN below `FEWEST` photos; (x, x) for a column of equal values x.
 
     >>> intervals(np.array([[3.0], [3.0], [3.0], [3.0]]))
     array([[3., 3.]])
@@ -75,10 +63,15 @@ def intervals(values: np.ndarray, *, resamples: int = RESAMPLES) -> np.ndarray:
     moving = np.flatnonzero(~still)
     if not len(moving):
         return found
+    if n < STUDENTISED:
+        from scipy import stats
+
+        half = stats.t.ppf(0.975, n - 1) * spread[moving] / math.sqrt(n)
+        found[moving] = np.stack([means[moving] - half, means[moving] + half], axis=1)
+        return found
     scaled = (values[:, moving] - means[moving]) / spread[moving]
     both = np.hstack([scaled, scaled**2]) / n
-    t = np.empty((resamples, len(moving)))
-    row = 0
+    blocks = []
     for counts in draws(n, resamples):
         sums = counts @ both
         mean, square = sums[:, : len(moving)], sums[:, len(moving) :]
@@ -87,10 +80,9 @@ def intervals(values: np.ndarray, *, resamples: int = RESAMPLES) -> np.ndarray:
         alone = variance < 1e-12
         with np.errstate(divide="ignore", invalid="ignore"):
             some = mean / np.sqrt(np.where(alone, 0, variance))
-        t[row : row + len(counts)] = np.where(alone & (np.abs(mean) < 1e-12), 0, some)
-        row += len(counts)
+        blocks.append(np.where(alone & (np.abs(mean) < 1e-12), 0, some))
     # sqrt(n) cancels between the ratio and the standard error.
-    low, high = np.quantile(t, _ENDS, axis=0, method="inverted_cdf")
+    low, high = ends(np.concatenate(blocks), n)
     found[moving, 0] = means[moving] - high * spread[moving]
     found[moving, 1] = means[moving] - low * spread[moving]
     return found
@@ -154,6 +146,31 @@ def holm(p: Sequence[float]) -> list[float]:
         worst = max(worst, min(1.0, p[i] * (len(p) - step)))
         corrected[i] = worst
     return corrected
+
+
+def photos_needed(values: np.ndarray, tests: int) -> int:
+    """How many photos with differences like ``values`` the signed-rank test needs at 80% power.
+
+    ``values`` is finite float64 (n,); the level is `LEVEL` divided by ``tests``. From the normal
+    approximation of the t test's power and the rank test's efficiency beside it under normal
+    differences, 3 / pi. 0 where it cannot be told: fewer than `FEWEST` values, equal values, a mean
+    of 0, or beyond a million.
+
+    >>> photos_needed(np.array([3.0, -2.0, 4.0, 1.0, -1.0, 2.0]), tests=1)
+    33
+    """
+    from scipy import stats
+
+    if len(values) < FEWEST or np.ptp(values) == 0:
+        return 0
+    effect = abs(float(values.mean())) / float(values.std(ddof=1))
+    quantiles = float(stats.norm.ppf(1 - LEVEL / 2 / tests) + stats.norm.ppf(0.8))
+    if effect < 1e-3 * quantiles:
+        return 0
+    count = math.ceil((quantiles / effect) ** 2 * math.pi / 3)
+    while smallest_p(count) * tests >= LEVEL:
+        count += 1
+    return count
 
 
 def smallest_p(n: int) -> float:

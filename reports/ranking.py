@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.paired import draws
+from reports.resamples import draws, ends
 
 #: Bootstrap resamples of a ranking.
 RESAMPLES = 5000
@@ -15,8 +15,6 @@ RESAMPLES = 5000
 #: Of fewer photos no order of two methods is beyond chance: even if all agree on it, a sign test
 #: gives p = 0.0625 at five.
 FEWEST = 6
-
-_ENDS = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +79,24 @@ def rank(values: np.ndarray, higher_is_better: Sequence[bool], deciding: Sequenc
     drawn = np.concatenate([ranked(counts) for counts in draws(photos, RESAMPLES)])
     if photos < 2:
         drawn = np.full_like(drawn, np.nan)
-    by_metric = np.stack([observed, *_ends(drawn)], axis=-1)
+    by_metric = np.stack([observed, *ends(drawn, photos)], axis=-1)
     if not any(deciding):
         return Ranks(by_metric, none, none[:, :2])
     chosen = np.asarray(deciding)
     mean, means = observed[:, chosen].mean(axis=1), drawn[:, :, chosen].mean(axis=2)
     return Ranks(
         metric=by_metric,
-        mean=np.stack([mean, *_ends(means)], axis=-1),
-        place=_places(means) if photos >= FEWEST else none[:, :2],
+        mean=np.stack([mean, *ends(means, photos)], axis=-1),
+        place=_places(means, photos) if photos >= FEWEST else none[:, :2],
     )
 
 
-def _places(means: np.ndarray) -> np.ndarray:
+def _places(means: np.ndarray, photos: int) -> np.ndarray:
     """The ends of the places, (methods, 2), from mean ranks (draws, methods)."""
     from scipy.stats import rankdata
 
     found = np.full((means.shape[1], 2), np.nan)
     some = np.flatnonzero(~np.isnan(means).any(axis=0))
     if len(some):
-        found[some] = _ends(rankdata(means[:, some], axis=1, method="min").astype(float)).T
+        found[some] = ends(rankdata(means[:, some], axis=1, method="min"), photos).T
     return found
-
-
-def _ends(drawn: np.ndarray) -> np.ndarray:
-    ends: np.ndarray = np.quantile(drawn, _ENDS, axis=0, method="inverted_cdf")
-    # A quantile of NaN is unspecified with this method.
-    ends[:, np.isnan(drawn).any(axis=0)] = np.nan
-    return ends

@@ -16,7 +16,7 @@ from reports.cells import Column, Table
 from reports.checks import Remedy, check_runs
 from reports.contents import photos_of
 from reports.ranking import rank
-from reports.tables import known_metric, summarize
+from reports.tables import DECIDING, known_metric, summarize
 from reports.text import plain, plural
 from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.run import Run, Runs, described, open_scored
@@ -50,9 +50,6 @@ class Entry:
         made = self.run or self.card
         return made.warnings if made else ()
 
-
-#: The metrics whose ranks order methods by default: what photos with references are judged by.
-DECIDING = ("psnr", "ssim", "ms_ssim")
 
 #: The columns of `Standings.frame`.
 COLUMNS = (

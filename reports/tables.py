@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
     from wespe_bench.types import Metric
 
+#: What photos with references are judged by: their ranks order a leaderboard, and the first of
+#: them that is compared decides a comparison.
+DECIDING = ("psnr", "ssim", "ms_ssim")
+
 # Hashes are not needed: stale rows have been left out before.
 _COLUMNS = [
     name for name in SCORE_COLUMNS if name not in ("image_sha256", "reference_sha256", "seconds")

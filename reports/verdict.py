@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from reports import paired
 from reports.cells import Column
 from reports.comparison import Comparison, Difference
@@ -14,8 +16,8 @@ from reports.text import plain, plural
 
 METHOD = (
     f"Differences are of the two scores of one photo. The interval is a 95% studentised "
-    f"bootstrap interval of their mean ({paired.RESAMPLES:,} resamples of the photos); p is "
-    "Wilcoxon's signed-rank test after Holm's correction over all rows; the effect is the "
+    f"bootstrap interval of their mean ({paired.RESAMPLES:,} resamples of the photos; Student's t "
+    f"below {paired.STUDENTISED} photos); p is Wilcoxon's signed-rank test; the effect is the "
     "rank-biserial correlation, from -1 to 1. A method is called better only where the interval "
     f"leaves 0 out and p is below {paired.LEVEL}."
 )
@@ -38,7 +40,7 @@ def sentence(one: Difference) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """The sentences of each rival's first metric."""
+    """The sentence of each rival's first metric, which is the primary one where there is one."""
     seen: dict[str, str] = {}
     for one in comparison.differences:
         seen.setdefault(one.b, sentence(one))
@@ -54,7 +56,7 @@ def interval(column: Column, one: Difference) -> str:
 
 def notes(comparison: Comparison) -> list[str]:
     """The notes beneath the table."""
-    found = [METHOD]
+    found = [METHOD, _design(comparison)]
     if comparison.note:
         found.append(f"This data set: {plain(comparison.note)}.")
     for one in comparison.differences:
@@ -86,6 +88,18 @@ def notes(comparison: Comparison) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _design(comparison: Comparison) -> str:
+    """Which metric decides, and what the others are."""
+    rows = comparison.differences
+    tests = max((one.tests for one in rows if not one.primary), default=0)
+    holm = f"with p after Holm's correction over {plural(tests, 'test')}"
+    if not comparison.primary:
+        return f"No metric is primary (--primary METRIC names one): all are exploratory, {holm}."
+    (title,) = {plain(one.column.title) for one in rows if one.primary}
+    text = f"{title} is primary: tested without correction, whatever else is compared."
+    return f"{text} Other metrics are exploratory, {holm}." if tests else text
+
+
 def _claim(one: Difference, title: str, a: str, b: str) -> str:
     on = f"over {plural(_finite(one), 'photo')} (95% interval {_span(one)}"
     way = "higher" if one.difference > 0 else "lower"
@@ -110,13 +124,26 @@ def _doubt(one: Difference) -> str:
         return "too few for an interval: no difference is shown"
     span = f"95% interval {_span(one)}"
     if one.low <= 0 <= one.high:
-        return f"{span}, which covers 0: no difference is shown"
-    if paired.smallest_p(one.n) >= paired.LEVEL:
+        return f"{span}, which covers 0: no difference is shown{_needed(one)}"
+    best = paired.smallest_p(one.n) * one.tests
+    if best >= paired.LEVEL:
+        so_many = "" if one.tests == 1 else f" among {one.tests} tests"
         return (
-            f"{span}: no difference is shown, nor can it be with so few (the rank test's p is "
-            f"{paired.smallest_p(one.n):.2g} at best)"
+            f"{span}: no difference is shown, nor can it be with so few photos (the rank test's "
+            f"p is {min(best, 1):.2g} at best{so_many}){_needed(one)}"
         )
-    return f"{span}, which the rank test does not confirm (p = {one.p_holm:.2g}): none is shown"
+    return (
+        f"{span}, which the rank test does not confirm (p = {one.p_corrected:.2g}): none is shown"
+        f"{_needed(one)}"
+    )
+
+
+def _needed(one: Difference) -> str:
+    """How many photos would show the difference seen, if it is real."""
+    count = paired.photos_needed(one.values[np.isfinite(one.values)], one.tests)
+    if not count or count <= one.n:
+        return ""
+    return f"; if it is real, some {count:,} photos like these would show it in 4 of 5 studies"
 
 
 def _span(one: Difference) -> str:

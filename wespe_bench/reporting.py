@@ -17,6 +17,7 @@ def compare(
     runs: Path | str = "runs",
     dataset: str | None = None,
     metrics: Sequence[str] = (),
+    primary: str = "",
 ) -> pd.DataFrame:
     """Is the first method better than the others? A row a metric and rival.
 
@@ -26,18 +27,21 @@ def compare(
         runs: The folder of runs.
         dataset: Needed where the methods share several.
         metrics: By default all that the methods share.
+        primary: The metric that is tested without correction, so that its verdict does not depend
+            on what stands beside it (default: the first of PSNR, SSIM, MS-SSIM that is compared).
 
     Returns:
         Columns mean_a and mean_b over the n photos both have, their difference (a - b) with low
-        and high (95% studentised bootstrap interval), p (Wilcoxon's signed-rank test) and p_holm
-        (corrected over all rows), wins and equal (photos), win_rate, effect (rank-biserial),
-        better (a label, empty where nothing is shown) and sentence.
+        and high (95% studentised bootstrap interval, Student's t below six photos), primary
+        (bool), p (Wilcoxon's signed-rank test) and p_corrected (Holm's over all rows but the
+        primary ones), wins and equal (photos), win_rate, effect (rank-biserial), better (a label,
+        empty where nothing is shown) and sentence.
 
     Raises:
         InputError: Unknown methods, or scores that must not be compared.
     """
     frame: pd.DataFrame = registry.resolve(registry.COMPARE)(
-        *methods, runs=runs, dataset=dataset, metrics=metrics
+        *methods, runs=runs, dataset=dataset, metrics=metrics, primary=primary
     )
     return frame
 

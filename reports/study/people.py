@@ -13,6 +13,7 @@ import numpy as np
 from reports import paired
 from reports.checks import Remedy, check_runs
 from reports.paper.choices import method_named
+from reports.resamples import draws, ends
 from reports.study.twoway import unanimous
 from reports.tables import column_of, known_metric, metric_order
 from reports.text import plain, plural
@@ -177,8 +178,9 @@ def _interval(image: np.ndarray, agreed: np.ndarray) -> tuple[float, float]:
     if agreed.all() or not agreed.any():
         return unanimous(bool(agreed[0]), images)
     counts, hits = np.bincount(image), np.bincount(image, agreed)
-    shares = np.concatenate([(drawn @ hits) / (drawn @ counts) for drawn in paired.draws(images)])
-    low, high = np.quantile(shares, (0.025, 0.975))
+    drawn = draws(images, paired.RESAMPLES)
+    shares = np.concatenate([(some @ hits) / (some @ counts) for some in drawn])
+    low, high = ends(shares, images)
     return float(low), float(high)
 
 

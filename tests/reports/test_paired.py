@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -10,23 +11,58 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import paired
+from reports import paired, resamples
+from reports.resamples import draws, ends
 
 INF = np.inf
 
 
 def test_draws_are_resamples_and_the_same_each_time() -> None:
-    first = np.vstack(list(paired.draws(7, 5000)))
-    assert first.shape == (5000, 7)
-    assert (first.sum(axis=1) == 7).all()
-    assert (first == np.vstack(list(paired.draws(7, 5000)))).all()
+    first = np.vstack(list(draws(11, 5000)))
+    assert first.shape == (5000, 11)
+    assert (first.sum(axis=1) == 11).all()
+    assert (first == np.vstack(list(draws(11, 5000)))).all()
     # Every photo is drawn once a resample on average, with the variance of a binomial.
-    assert first.mean(axis=0) == pytest.approx(np.ones(7), abs=0.06)
-    assert first.var() == pytest.approx(6 / 7, rel=0.03)
+    assert first.mean(axis=0) == pytest.approx(np.ones(11), abs=0.06)
+    assert first.var() == pytest.approx(10 / 11, rel=0.03)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_few_photos_have_all_their_resamples(n: int) -> None:
+    """Against every one of the n^n ordered draws."""
+    values = np.random.default_rng(n).gamma(2.0, 3.0, n)
+    everything = [values[list(picks)].mean() for picks in itertools.product(range(n), repeat=n)]
+    (counts,) = draws(n, 10)
+    assert len(counts) == math.comb(2 * n - 1, n)
+    expected = np.quantile(everything, [0.025, 0.3, 0.975], method="inverted_cdf")
+    assert ends(counts @ values / n, n, (0.025, 0.3, 0.975)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_ends_of_several_columns_and_of_nan() -> None:
+    (counts,) = draws(4, 10)
+    drawn = counts @ np.random.default_rng(1).normal(0, 1, (4, 3))
+    found = ends(drawn, 4)
+    for column in range(3):
+        assert found[:, column].tolist() == ends(drawn[:, column], 4).tolist()
+    drawn[2, 1] = np.nan
+    assert np.isnan(ends(drawn, 4)).tolist() == [[False, True, False]] * 2
+
+
+@pytest.mark.parametrize("effect", [0.4, 0.8])
+def test_as_many_photos_as_needed_show_an_effect_in_four_of_five_studies(effect: float) -> None:
+    rng = np.random.default_rng(5)
+    seen = scipy.stats.norm.ppf((np.arange(2000) + 0.5) / 2000)
+    count = paired.photos_needed(seen / seen.std(ddof=1) + effect, 1)
+    found = [paired.signed_rank(rng.normal(effect, 1, count)) < paired.LEVEL for _ in range(600)]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
+    assert paired.photos_needed(np.full(9, 1.0), 1) == 0
+    assert paired.photos_needed(np.array([1.0, -1.0, 0.0]), 1) == 0
+    # A large effect still needs as many as the test can be significant with.
+    assert paired.photos_needed(np.array([9.0, 9.1, 9.2]), 6) == 8
 
 
 def test_large_samples_are_drawn_in_blocks_that_continue_each_other() -> None:
-    blocks = list(paired.draws(paired._BLOCK // 3, 7))
+    blocks = list(draws(resamples._BLOCK // 3, 7))
     assert [len(block) for block in blocks] == [3, 3, 1]
     assert len({block.tobytes() for block in blocks}) == 3
 
@@ -62,8 +98,11 @@ def test_interval_follows_scale_and_shift() -> None:
 
 
 def test_few_or_equal_photos() -> None:
-    assert np.isnan(paired.intervals(np.array([[1.0], [2.0], [4.0]]))).all()
-    assert np.isfinite(paired.intervals(np.array([[1.0], [2.0], [4.0], [3.0]]))).all()
+    assert np.isnan(paired.intervals(np.array([[1.0], [2.0]]))).all()
+    few = np.array([1.0, 2.0, 4.0, 3.5, 7.0])
+    for n in (3, 4, 5):  # Student's
+        expected = scipy.stats.ttest_1samp(few[:n], 0).confidence_interval(0.95)
+        assert paired.intervals(few[:n, None])[0] == pytest.approx(list(expected))
     mixed = paired.intervals(np.array([[2.0, 1.0], [2.0, 5.0], [2.0, 3.0], [2.0, 2.0]]))
     assert mixed[0].tolist() == [2.0, 2.0]
     assert mixed[1, 0] < mixed[1, 1]
@@ -121,23 +160,3 @@ def test_holm_rejects_what_the_steps_down_reject(p: list[float]) -> None:
                 break
             rejected.add(i)
         assert {i for i, q in enumerate(corrected) if q <= level} == rejected
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("n", [10, 30, 100])
-def test_coverage_and_false_alarms_over_two_thousand_experiments(n: int) -> None:
-    """Scores of two methods on n photos whose true difference is known: 0.5 dB, or none."""
-    rng = np.random.default_rng(2018)
-    experiments = 2000
-    hard = rng.normal(20, 4, (n, experiments))
-    noise = rng.gamma(4, 0.5, (n, experiments)) - 2  # skewed, mean 0, standard deviation 1
-    ends = paired.intervals(noise)
-    a = hard + 0.5 + noise
-    shifted = paired.intervals(paired.differences(a, hard))
-    coverage = float(np.mean((shifted[:, 0] <= 0.5) & (shifted[:, 1] >= 0.5)))
-    alarms = 0
-    for column, (low, high) in enumerate(ends):
-        alarms += (low > 0 or high < 0) and paired.signed_rank(noise[:, column]) < paired.LEVEL
-    print(f"n = {n}: coverage {coverage:.4f}, false alarms {alarms / experiments:.4f}")
-    assert 0.94 <= coverage <= 0.96
-    assert alarms / experiments <= paired.LEVEL + 0.01
