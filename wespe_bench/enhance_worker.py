@@ -87,7 +87,12 @@ def open_worker(
             if _may_leave(context.enhancers[plan]):
                 some = [_located(item, here) for item in some]
             with _contained(context.enhancers[plan]):
-                outcomes.extend(_enhance_items(load(plan), some, context.stretch))
+                loaded = load(plan)
+                outcomes.extend(_enhance_items(loaded, some, context.stretch))
+            if loaded.answers:
+                from wespe_bench import self_check
+
+                self_check.check(loaded.answers, context.enhancers[plan])
         return outcomes
 
     return work
@@ -95,10 +100,14 @@ def open_worker(
 
 @dataclass(slots=True)
 class Loaded:
-    """An enhancer, and whether it has enhanced a photo in this process."""
+    """An enhancer, and whether it has enhanced a photo in this process.
+
+    ``answers`` are `self_check.answers` from before other people's code was loaded.
+    """
 
     enhancer: Any
     has_worked: bool = False
+    answers: tuple[bytes, ...] = ()
 
 
 def _may_leave(enhancer: Any) -> bool:
@@ -119,9 +128,15 @@ def _load(context: Context, plan: int) -> Loaded:
     enhancer = context.enhancers[plan]
     if not isinstance(enhancer, str):
         return Loaded(enhancer)
-    if registry.is_foreign(enhancer):
-        foreign.dedicate_process(context.sources[plan])
-    return Loaded(registry.load_enhancer(enhancer))
+    if not registry.is_foreign(enhancer):
+        return Loaded(registry.load_enhancer(enhancer))
+    from wespe_bench import self_check
+
+    foreign.dedicate_process(context.sources[plan])
+    answers = self_check.answers()
+    loaded = Loaded(registry.load_enhancer(enhancer), answers=answers)
+    self_check.check(answers, enhancer)
+    return loaded
 
 
 def _contained(enhancer: Any) -> AbstractContextManager[None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wespe_bench import enhance, load_dataset, load_scores, score
+from wespe_bench import enhance, load_dataset, load_scores, score, store
 from wespe_bench.enhancing import enhance_runs
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
@@ -119,6 +119,39 @@ def test_a_function_of_this_process_keeps_its_settings_to_itself(
     before = state()
     enhance(rude, dataset, tmp_path / "run", quiet=True)
     assert state() == before
+
+
+REPLACING = {
+    "opening": "open_ = Image.open\nImage.open = lambda *a, **k: open_(*a, **k).convert('L')",
+    "a decoder": "Image.register_open('JPEG', *Image.OPEN['PNG'])",
+    "writing": "Image.Image.tobytes = lambda self, *a: bytes(3 * self.width * self.height)",
+    "rounding": "np.rint = np.floor",
+}
+
+
+@pytest.mark.parametrize("what", REPLACING)
+@pytest.mark.parametrize("late", [False, True], ids=["on import", "when called"])
+def test_one_that_replaces_functions_of_a_library(
+    what: str, late: bool, tmp_path: Path, dataset: Dataset
+) -> None:
+    code = "import numpy as np\nfrom PIL import Image\nImage.init()\n"
+    if late:
+        code += f"def replace():\n    {REPLACING[what].replace(chr(10), chr(10) + '    ')}\n"
+    else:
+        code += f"{REPLACING[what]}\ndef replace(): pass\n"
+    (tmp_path / "mine.py").write_text(code + "def f(image):\n    replace()\n    return image\n")
+    with pytest.raises(InputError, match=r"mine.py:f replaces functions of Pillow or NumPy"):
+        enhance(f"{tmp_path}/mine.py:f", dataset, tmp_path / "run", quiet=True)
+    assert not store.load(tmp_path / "run", "enhanced").size
+    (tmp_path / "metric.py").write_text(
+        code + "from wespe_bench.types import Metric\n"
+        "def compute(image, reference=None, *, sample_id='', seed=0):\n    replace()\n"
+        "    return 1.0\n"
+        "ONE = Metric('one', '1', '', True, False, compute)\n"
+    )
+    run = enhance("identity", dataset, tmp_path / "ours", quiet=True)
+    with pytest.raises(InputError, match=r"metric.py:ONE replaces functions of Pillow or NumPy"):
+        score_runs([run.folder], [f"{tmp_path}/metric.py:ONE"], jobs=0, quiet=True)
 
 
 def test_what_was_hashed_is_what_runs(tmp_path: Path, dataset: Dataset) -> None:

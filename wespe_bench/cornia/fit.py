@@ -5,7 +5,7 @@
 
 The second needs no human scores (BLISS: Ye, Kumar, Doermann, CVPR 2014): the clean photos are
 distorted by known amounts, several full-reference measures rank the results, the ranks are
-fused, and the fused order is what the model learns, on a scale from 0 (pristine) to 100.
+fused, and the fused order is what the model learns, on a scale from 0 (pristine) to 100 and above.
 
 The rows of a CSV may come in any order; clean photos are taken in the order of their names, and
 under other names they give another, as good, model.

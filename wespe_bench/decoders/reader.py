@@ -43,6 +43,8 @@ def _read(data: bytes, image: Image.Image) -> Decoded:
         bombs.check_ratio(width * height * data[24] // 8, len(data), bombs.DENSE)
     if kind == "PNG" and data[24] == 16:
         return _deep_png(data, image)
+    if kind in ("JPEG", "MPO", "BMP"):
+        bombs.check_ratio(width * height, len(data), bombs.DENSE)
     if kind in ("JPEG", "MPO"):
         bombs.check_scans(data)
     image.load()

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from wespe_bench import bombs
-from wespe_bench.decoders import colour, pillow
+from wespe_bench.decoders import colour, lzw, pillow
 from wespe_bench.decoders.pillow import Decoded
 from wespe_bench.errors import InputError
 
@@ -23,7 +23,7 @@ _MEANINGS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "IC
 _PREMULTIPLIED = 1
 _UNSIGNED, _FLOAT = 1, 3
 _KINDS = {1: "unsigned", 2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
-_WEBP, _JPEGS = 50001, (6, 7)
+_LZW, _WEBP, _JPEGS = 5, 50001, (6, 7)
 _SMALL_COPY = 1  # bit 0 of NewSubfileType
 # What unpacks to no more than it has to, and to how much a byte can: none, LZW, deflate (two
 # numbers), PackBits, LZMA, ZSTD.
@@ -62,7 +62,7 @@ def read(data: bytes) -> Decoded:
                 return _by_pillow(data, exif)
             except UnidentifiedImageError:
                 pass  # an unusual layout of samples
-        samples, white = _samples(page)
+        samples, white = _samples(page, data)
     info = {"icc_profile": exif[34675]} if isinstance(exif.get(34675), bytes) else {}
     colours = colour.stated(info, exif, transfer_tables=bits in (8, 16))
     return Decoded(samples, colours, pillow.orientation(exif), white)
@@ -70,6 +70,8 @@ def read(data: bytes) -> Decoded:
 
 def _check_for_pillow(page: Any) -> None:
     """Raise InputError for what Pillow opens and then calls damaged, or reads by chance."""
+    pixels = page.imagewidth * page.imagelength * page.samplesperpixel
+    bombs.check_ratio(pixels * page.bitspersample // 8, page.parent.filehandle.size, bombs.DENSER)
     if page.compression == _WEBP:
         raise InputError("a TIFF with WebP compression; save it with LZW")
     halved = _values(page, 530) not in ((1, 1), ())
@@ -114,9 +116,14 @@ def tags(file: IO[bytes]) -> Image.Exif:
     return exif
 
 
-def _samples(page: Any) -> tuple[np.ndarray, float]:
+def _samples(page: Any, data: bytes) -> tuple[np.ndarray, float]:
     """The samples of a page as (H, W) or (H, W, 3), and the value of white."""
     _check(page)
+    if page.compression == _LZW:
+        if page.fillorder != 1:
+            raise InputError("a TIFF whose bytes have their bits reversed (FillOrder 2)")
+        for at, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+            lzw.check(data[at : at + count])
     samples = page.asarray(maxworkers=1)
     expected = (page.imagelength, page.imagewidth, page.samplesperpixel)
     if page.planarconfig == 2 and page.samplesperpixel > 1:

@@ -51,6 +51,11 @@ PATCHES = 10_000
 #: Draws that are averaged by default.
 DRAWS = 5
 
+# What cards say of the scale of `cornia fit`, and what its first ones said, the packaged model's
+# among them: a file's hash is its version, so they stay as they are.
+_SCALE = "own scale: about 0 (pristine) to 100 and above"
+_EARLIER_SCALE = "own scale from 0 (pristine) to 100"
+
 #: The model that ships, and what its bytes have to be.
 SHIPPED = "cornia.safetensors"
 SHIPPED_SHA256 = "5762d21b4324f1d20d26d1927b297e6cd7dc615750eae5db029a23b09a5de01d"
@@ -90,10 +95,14 @@ class Model:
 
 
 def read(path: Path) -> Model:
-    """The model in ``path``; raises InputError when it is none (`models.read`)."""
+    """The model in ``path``; raises InputError when it is none (`models.read`).
+
+    Its card's summary says that scores go above 100, also where the file says "to 100".
+    """
     tensors, card, sha256 = models.read(path, "cornia", SHAPES)
     for key in ("title", "unit", "summary"):
         models.stated(card, key, path)
+    card = card | {"summary": card["summary"].replace(_EARLIER_SCALE, _SCALE)}
     if not isinstance(card.get("higher_is_better"), bool):
         raise InputError(
             f"{path}: its card does not state 'higher_is_better'; the model is damaged"
@@ -324,7 +333,6 @@ CORNIA = Metric(
     full_reference=False,
     compute=cornia,
     title="own CORNIA model",
-    summary="own scale: about 0 (pristine) to 100 and above; fitted without human scores "
-    "on 10 photos",
+    summary=f"{_SCALE}; fitted without human scores on 10 photos",
     golden=("1+draws5+5762d21b4324", 110.71279701391714),
 )
