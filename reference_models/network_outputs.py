@@ -72,7 +72,10 @@ def choose(file: str, outputs: Mapping[str, Shape], wanted: str) -> str:
 
 
 def _size(shape: Shape) -> str:
-    return f"({'x'.join('?' if side is None else str(side) for side in shape)})"
+    # Exporters give sides that they work out names like "Add72_dim_2".
+    known = (isinstance(side, int) or (side or "?").isalpha() for side in shape)
+    sides = (str(side) if k and side else "?" for side, k in zip(shape, known, strict=True))
+    return f"({'x'.join(sides)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,10 +89,10 @@ def open_worker(
             with _contained(context.enhancers[plan]):
                 loaded = load(plan)
                 outcomes.extend(_enhance_items(loaded, some, context.stretch))
-            if loaded.answers:
+            if _is_others(context.enhancers[plan]):
                 from wespe_bench import self_check
 
-                self_check.check(loaded.answers, context.enhancers[plan])
+                self_check.check(context.enhancers[plan])
         return outcomes
 
     return work
@@ -100,14 +100,15 @@ def open_worker(
 
 @dataclass(slots=True)
 class Loaded:
-    """An enhancer, and whether it has enhanced a photo in this process.
-
-    ``answers`` are `self_check.answers` from before other people's code was loaded.
-    """
+    """An enhancer, and whether it has enhanced a photo in this process."""
 
     enhancer: Any
     has_worked: bool = False
-    answers: tuple[bytes, ...] = ()
+
+
+def _is_others(enhancer: Any) -> bool:
+    """Whether an enhancer is other people's code, in a process of its own."""
+    return isinstance(enhancer, str) and registry.is_foreign(enhancer)
 
 
 def _may_leave(enhancer: Any) -> bool:
@@ -133,9 +134,9 @@ def _load(context: Context, plan: int) -> Loaded:
     from wespe_bench import self_check
 
     foreign.dedicate_process(context.sources[plan])
-    answers = self_check.answers()
-    loaded = Loaded(registry.load_enhancer(enhancer), answers=answers)
-    self_check.check(answers, enhancer)
+    self_check.first_answers()
+    loaded = Loaded(registry.load_enhancer(enhancer))
+    self_check.check(enhancer)
     return loaded
 
 

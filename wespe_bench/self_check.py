@@ -17,6 +17,12 @@ from wespe_bench.decoders import profiles
 from wespe_bench.errors import InputError
 
 
+@functools.cache
+def first_answers() -> tuple[bytes, ...]:
+    """`answers` at the first call in this process, which comes before other people's code."""
+    return answers()
+
+
 def answers() -> tuple[bytes, ...]:
     """What our decoders, quantiser and encoder make of small photos."""
     pixels, files = _photos()
@@ -29,10 +35,10 @@ def answers() -> tuple[bytes, ...]:
     )
 
 
-def check(before: tuple[bytes, ...], name: str) -> None:
-    """Raise InputError unless the answers are those of ``before``, when ``name`` was not loaded."""
+def check(name: str) -> None:
+    """Raise InputError unless the answers are still the first ones, now that ``name`` is here."""
     try:
-        same = answers() == before
+        same = answers() == first_answers()
     except Exception:
         same = False
     if not same:

@@ -232,6 +232,18 @@ CASES = (
         "damaged or unsupported image (...)",
     ),
     _refused(
+        "a 16-bit TIFF whose LZW strip begins with a code of no entry, which imagecodecs follows",
+        "x.tif",
+        lambda: deep_tiff(5, bytes.fromhex("805980ffff00ffff00")),
+        "damaged: its LZW data are not whole",
+    ),
+    _refused(
+        "a BMP of a kilobyte that says 16,000x16,000",
+        "x.bmp",
+        lambda: bmp(16_000, 16_000),
+        "damaged: parts of the picture are missing",
+    ),
+    _refused(
         "an animated AVIF, whose later frames imagecodecs writes over other memory",
         "x.avif",
         lambda: saved("AVIF", save_all=True, append_images=[Image.new("RGB", (24, 16))] * 40),
