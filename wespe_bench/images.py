@@ -69,7 +69,7 @@ def read_rgb(source: Path | str | bytes, *, name: str = "") -> np.ndarray:
     the file's own depth, unless they are sRGB to within one level. Alpha is dropped, not
     composited; grey, palette and CMYK become RGB; samples of n bits become
     ``round(255 v / (2**n - 1))``, floating-point ones ``round(255 v)``, clipped; of an animation
-    the first frame is taken.
+    the first frame is taken (an AVIF is refused).
 
     Args:
         source: A path, or the bytes of a file.

@@ -88,7 +88,7 @@ def stated(
 
     Raises InputError for HDR, and for codes that nothing is known of.
     """
-    if not (info or png or bmp or coded or len(exif)):
+    if not (png or bmp or coded or "icc_profile" in info or len(exif)):
         return ()
     said: list[Colour] = []
     if coded is not None and coded[1] in _HDR:
