@@ -59,6 +59,7 @@ def whole(photos: Path, out: Path) -> pd.DataFrame:
     return rows(out, out.parent / "whole.csv")
 
 
+@pytest.mark.slow
 def test_a_slurm_array_gives_the_whole(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "shards"
     for task in ("1", "2"):

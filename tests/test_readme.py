@@ -81,6 +81,7 @@ def test_a_pack_is_read_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert names["inputs"].dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_own_enhancer_in_two_lines(demo_run: Path, tmp_path: Path, verb: Command) -> None:
     """After the demo, as the README has it: what the demo did is kept."""
     shutil.copytree(demo_run, tmp_path / "runs" / "demo")

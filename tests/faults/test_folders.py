@@ -35,6 +35,7 @@ def test_two_drivers_on_one_run(place: Path, expected: bytes) -> None:
     agree(place, expected)
 
 
+@pytest.mark.slow
 def test_the_photos_vanish_and_come_back(place: Path, expected: bytes) -> None:
     process = start(enhance("hit"), place)
     await_images(process, place / "hit", 5)
@@ -124,6 +125,7 @@ pathlib.Path.read_bytes = read_bytes
 """
 
 
+@pytest.mark.slow
 def test_a_slow_file_holds_up_no_other(command: Command, place: Path, expected: bytes) -> None:
     environment = injected(place / "site", SLOW_FILE)
     for stage in (enhance, score):

@@ -128,6 +128,7 @@ def test_killed_ten_times_in_each_stage(place: Path) -> None:
     assert not list((place / "hit").rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_interrupted_politely(place: Path) -> None:
     (place / "slow.py").write_text(SLOW_ENHANCER.replace("0.02", "0.2"))
     for sign in (signal.SIGINT, signal.SIGTERM):
@@ -196,6 +197,7 @@ def test_read_only_output(verb: Command, place: Path) -> None:
     assert "choose another --out" in line
 
 
+@pytest.mark.slow
 def test_full_disk_keeps_what_is_done(command: Command, place: Path) -> None:
     result = command(*enhance("hit", jobs=0), cwd=place, env=full_disk(place / "site", 40))
     assert result.returncode == 2

@@ -85,6 +85,7 @@ def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb
         assert float(there[row["photo"]]["ffs"]) == pytest.approx(float(row["p_high"]), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_full_learns_and_stops(place: Path) -> None:
     out = run(FULL, "--epochs", "12", "--patience", "2", "--batch", "12")
     card, _ = checkpoints.read_card(out / "rater.safetensors")
@@ -106,7 +107,8 @@ def test_full_learns_and_stops(place: Path) -> None:
     assert found["value"] == pytest.approx(float(output["test01"]["p_high"]), abs=1e-5)
 
 
-@pytest.mark.parametrize("head", ["gap", pytest.param("4096", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["gap", "4096"])
 def test_killed_and_resumed_gives_the_same_bits(place: Path, head: str) -> None:
     """kill -9 after the first state; with dropout too (head 4096)."""
     more = ("--head", head, "--checkpoint-minutes", "0", "--evaluate-every", "2")

@@ -74,7 +74,7 @@ class Undefined(nn.Module):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("padding", ["zero", "reflect"])
+@pytest.mark.parametrize("padding", ["zero", pytest.param("reflect", marks=pytest.mark.slow)])
 def test_an_exported_generator_gives_the_same(tmp_path, kind, padding):
     torch.manual_seed(0)
     generator = Generator(width=6, blocks=1, padding=padding, init_std=0.1).eval()

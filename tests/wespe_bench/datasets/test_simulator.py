@@ -77,7 +77,9 @@ def test_halves_share_no_photo() -> None:
     assert sorted(views) == sorted(name for name in samples.FIT if name.startswith("motorcycle"))
 
 
-@pytest.mark.parametrize(("name", "count"), [("samples", 5), ("samples_fit", 10)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("samples", 5), pytest.param("samples_fit", 10, marks=pytest.mark.slow)]
+)
 def test_samples(tmp_path: Path, name: str, count: int) -> None:
     dataset = load_dataset(name, data=tmp_path)
     assert len(dataset) == count

@@ -100,6 +100,7 @@ def flipped(data: bytes) -> bytes:
     return data[:middle] + bytes([data[middle] ^ 4]) + data[middle + 1 :]
 
 
+@pytest.mark.slow
 def test_damaged_code_is_compiled_again(cache: Path) -> None:
     (path,) = cache.rglob("*.code")
     path.write_bytes(flipped(path.read_bytes()))

@@ -41,7 +41,7 @@ def test_good_pairs_are_written_and_bad_ones_listed(
     verb: Command, command: Command, two_cameras: Path
 ) -> None:
     arguments = ["data", "register", "--input", "phone", "--reference", "dslr", "--out", "out"]
-    result = verb(*arguments, "--features", "orb")
+    result = verb(*arguments, "--features", "orb", "--jobs", "0")
     assert result.returncode == 3, result.stderr
     assert "2 pairs registered -> out" in result.stdout
     assert "register out: wrong: dropped: " in result.stderr
