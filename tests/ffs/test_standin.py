@@ -34,6 +34,7 @@ def test_what_ships() -> None:
     assert {*standin.VALIDATION, *standin.TEST} < samples.FIT.keys()
 
 
+@pytest.mark.slow
 def test_it_sees_what_it_was_made_from() -> None:
     """On a cat that it was not shown: lower for damage of each kind."""
     metric = load_metric("ffs-standin")

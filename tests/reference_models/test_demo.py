@@ -55,6 +55,7 @@ def test_live_steps_go_on_without_vgg(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_demo_train_repeats_both_and_resumes(tmp_path, monkeypatch, capsys):
     small = ("--iterations", "3", "--patch", "24", "--batch", "2", "--content-layer", "relu1_2")
     monkeypatch.setattr(demo, "WESPE", (*demo.WESPE, *small, "--warmup", "1"))

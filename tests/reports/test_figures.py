@@ -107,6 +107,7 @@ def test_time_is_the_median_of_what_was_noted(runs: Path) -> None:
     assert not (runs / "figures" / "memory-photos.png").exists()
 
 
+@pytest.mark.slow
 def test_memory_is_drawn_where_it_was_noted(runs: Path) -> None:
     make_run(runs, "thrifty", {"psnr": [20] * 6, "ssim": [0.5] * 6, "entropy": [7] * 6},
              folder="r8", size=(30, 40), memory=0.0)  # fmt: skip
@@ -142,6 +143,7 @@ def test_long_labels_have_room_beside_every_panel(tmp_path: Path) -> None:
     assert edge <= figure.bbox.width
 
 
+@pytest.mark.slow
 def test_strip_shows_a_handful_and_names_the_rest(tmp_path: Path) -> None:
     for number in range(10):
         make_run(tmp_path, f"m{number}", {"psnr": [20.0, 21.0]}, shade=number)
@@ -166,6 +168,7 @@ def test_mistakes_get_one_line(runs: Path, command: Command, tmp_path: Path) -> 
             call("figures", [str(runs), *arguments])
 
 
+@pytest.mark.slow
 def test_pictures_that_are_gone_are_said_and_the_rest_is_drawn(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -153,7 +153,16 @@ def enhance_counts(run: Callable[[], object]) -> tuple[int, int]:
     return made.done, made.kept  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("change", FILES)
+#: Of these one is enough outside of CI: each is a run and a resume.
+ALIKE = (
+    *("package", "library", "inner import", "weights beside, read on import", "data file"),
+    *("environment variable", "library of the same version"),
+)
+
+
+@pytest.mark.parametrize(
+    "change", [pytest.param(c, marks=pytest.mark.slow) if c in ALIKE else c for c in FILES]
+)
 def test_of_an_enhancer_in_files(
     change: str, tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

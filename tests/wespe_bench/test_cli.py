@@ -293,6 +293,7 @@ def test_own_metric_keeps_its_direction_in_the_table(
     assert "Darkness (level) ↓" in (tmp_path / "out" / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_streams_of_other_encodings_and_none(
     command: Command, photos: Path, tmp_path: Path
 ) -> None:

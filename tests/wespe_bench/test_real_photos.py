@@ -44,6 +44,7 @@ def test_the_eleven_pairs(verb: Command, shared: Path, tmp_path: Path) -> None:
         assert identity[sample, "ssim"] == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_two_iphone_photos_without_reference(verb: Command, shared: Path, tmp_path: Path) -> None:
     for name in ("phone_0.png", "phone_4.png"):
         photo = read_rgb(shared / "dped" / "iphone_full" / name)

@@ -146,6 +146,7 @@ def test_a_photo_costs_about_what_it_costs_with_pillow(photo: np.ndarray) -> Non
 
 
 @pytest.mark.shared_data
+@pytest.mark.slow
 def test_real_photos_decode_and_cost_no_more_than_with_pillow(shared: Path) -> None:
     """60 photos of phones, reflex cameras and scanners; fewer bytes than level 6 on the whole."""
     files = [

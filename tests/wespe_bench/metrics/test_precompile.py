@@ -72,6 +72,7 @@ def test_only_what_is_asked_for_is_compiled_and_then_used_by_all(cache: Path) ->
     assert (done.stdout, done.stderr) == (RIGHT, "")
 
 
+@pytest.mark.slow
 def test_a_process_that_finds_nothing_says_so_and_keeps_what_it_compiles(tmp_path: Path) -> None:
     for said in (SAID, ""):
         done = compile_in(tmp_path / "cache")

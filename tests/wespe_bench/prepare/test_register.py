@@ -37,6 +37,7 @@ def table(folder: Path) -> dict[str, dict[str, str]]:
         return {row["sample"]: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 def test_good_pairs_are_written_and_bad_ones_listed(
     verb: Command, command: Command, two_cameras: Path
 ) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.wespe_bench.study.page.conftest import Served
 from tests.wespe_bench.study.page.screen import begin, choose, expect_place, until, wait_for_pair
+
+pytestmark = pytest.mark.slow
 
 
 def lost(faults: list[str]) -> None:

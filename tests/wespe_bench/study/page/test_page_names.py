@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.hostile import studies as forged
@@ -14,6 +15,9 @@ from wespe_bench.cli import call
 
 # Did markup of the name's come to be? Its script would say 1 in a dialog.
 _MADE = "document.querySelectorAll('img[src=x], [onerror]').length"
+
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_name_is_text(tmp_path: Path, page: Page, context: BrowserContext) -> None:

@@ -20,6 +20,8 @@ from wespe_bench.study import importing
 from wespe_bench.study.manifest import Study
 from wespe_bench.study.static import write_static
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def static_folder(tmp_path: Path, built: tuple[Path, Study]) -> Path:

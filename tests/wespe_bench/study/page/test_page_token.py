@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.wespe_bench.study import studies
 from tests.wespe_bench.study.page.screen import begin, expect_place, wait_for_pair
 from wespe_bench.study.manifest import Study
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_code_is_asked_for_where_the_link_lacks_it(

@@ -20,6 +20,8 @@ from tests.wespe_bench.study.page.screen import (
     wait_for_pair,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_by_keyboard_alone_in_the_order_of_the_screen(served: Served, page: Page) -> None:
     page.goto(served.url)
