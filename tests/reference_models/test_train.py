@@ -213,7 +213,7 @@ def test_bad_input_gets_one_line(place, change, complaint, monkeypatch):
 
 @pytest.mark.slow
 def test_a_full_disk_keeps_the_last_state(command, place):
-    more = ("--iterations", "40", "--checkpoint-minutes", "0")
+    more = ("--iterations", "12", "--checkpoint-minutes", "0")
     result = command(*WESPE, *more, env=full_disk(place / "site", 30))
     assert result.returncode == 2
     last = result.stderr.strip().splitlines()[-1]
@@ -221,9 +221,9 @@ def test_a_full_disk_keeps_the_last_state(command, place):
     assert "the same command resumes" in last
     assert "Traceback" not in result.stderr
     kept = torch.load(place / "out/state.pt", weights_only=True)["iteration"]
-    assert 1 <= kept < 40
+    assert 1 <= kept < 12
     run(WESPE, *more)
-    assert torch.load(place / "out/state.pt", weights_only=True)["iteration"] == 40
+    assert torch.load(place / "out/state.pt", weights_only=True)["iteration"] == 12
 
 
 def test_presets_and_help(capsys):
