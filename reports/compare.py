@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from reports import paired
 from reports.comparison import Comparison, Difference, compare_methods
 from reports.strip import draw_extremes, most_different
-from reports.text import markdown, plain
+from reports.text import markdown, plain, plural
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
@@ -49,7 +50,8 @@ class Compare:
     """The metric that decides, tested without correction (default: the first of psnr, ssim,
     ms_ssim that is compared)."""
     fail_if_worse: bool = False
-    """End with code 1 where the first method is worse than a rival in the primary metric."""
+    """End with code 1 where the first method is worse than a rival in the primary metric, and with
+    2 where there are too few photos to show it."""
     format: Literal["md", "csv", "json"] = "md"
     """md, csv or json."""
     out: str | None = None
@@ -86,8 +88,22 @@ def main(config: Compare) -> int:
         why = "their pictures cannot be read, or have changed" if differ else "no two scores differ"
         print(f"no strip of photos: {why}", file=sys.stderr)
     code = print_left_out([*found.unread, *changed])
-    worse = any(one.primary and one.better == one.b for one in found.differences)
-    return 1 if config.fail_if_worse and worse else code
+    return _check(found) or code if config.fail_if_worse else code
+
+
+def _check(found: Comparison) -> int:
+    """The exit code of ``--fail-if-worse``; 0 where the first method is not worse."""
+    rows = [one for one in found.differences if one.primary]
+    if any(one.better == one.b for one in rows):
+        return 1
+    few = [one for one in rows if paired.smallest_p(one.n) >= paired.LEVEL]
+    for one in few:
+        print(
+            f"wespe-bench: --fail-if-worse cannot tell {plain(one.a)} from {plain(one.b)} by "
+            f"{plural(one.n, 'photo')}; compare at least {paired.STUDENTISED}",
+            file=sys.stderr,
+        )
+    return 2 if few else 0
 
 
 def compare(

@@ -23,6 +23,10 @@ METHOD = (
 )
 
 
+#: From so many photos on their number is not said.
+MANY = 10_000
+
+
 def sentence(one: Difference) -> str:
     """One metric in a sentence; a method is called better only where that is shown."""
     column = one.column
@@ -143,7 +147,11 @@ def _needed(one: Difference) -> str:
     count = paired.photos_needed(one.values[np.isfinite(one.values)], one.tests)
     if not count or count <= one.n:
         return ""
-    return f"; if it is real, some {count:,} photos like these would show it in 4 of 5 studies"
+    if count >= MANY:
+        shown = f"more than {MANY:,}"
+    else:  # an estimate: two digits
+        shown = f"some {float(f'{count:.2g}'):,.0f}"
+    return f"; if it is real, {shown} photos like these would show it in 4 of 5 studies"
 
 
 def _span(one: Difference) -> str:

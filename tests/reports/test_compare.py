@@ -306,6 +306,11 @@ def test_a_worse_method_fails_a_check(pair: Path, verb: Command) -> None:
         result = verb("compare", *order, "--runs", pair, "--fail-if-worse", "--format", "json")
         assert result.returncode == code, result.stderr
         assert json.loads(result.stdout)["primary"] == "psnr"
+    for label, value in {"c": 20.0, "d": 30.0}.items():
+        make_run(pair, label, {"psnr": [value + n / 9 for n in range(5)]}, dataset="five")
+    result = verb("compare", "c", "d", "--runs", pair, "--fail-if-worse")
+    assert result.returncode == 2
+    assert "cannot tell c from d by 5 photos; compare at least 6" in result.stderr
     words = ["--runs", pair, "--metrics", "entropy", "--fail-if-worse"]
     one_line(verb("compare", "a", "b", *words), "needs a primary metric")
 
