@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from reports.cells import Table
 from reports.intervals import LARGE_N, RESAMPLES, SMALL_N
+from reports.resamples import ENUMERATED
 from reports.text import plain, plural
 
 #: How to read a table; the page and the Markdown share it.
 READING = (
     "Each number is the mean of one metric over n photos. The brackets hold a 95% interval: "
     f"the photos are drawn again with replacement {RESAMPLES:,} times, and the interval spans "
-    f"the middle 95% of those means (from {LARGE_N:,} photos on it is computed instead). "
+    f"the middle 95% of those means (up to {ENUMERATED} photos all possible draws are used; from "
+    f"{LARGE_N:,} on it is computed instead). "
     "It says how far the mean would move with other photos of "
     "the same kind; it does not test one method against another."
 )
