@@ -139,6 +139,7 @@ def compare_methods(
     descriptions = described(run for method in methods for run in method.runs)
     left_out: list[str] = []
     found: list[Difference] = []
+    metrics = tuple(dict.fromkeys(metrics))  # one named twice is one test
     if primary and metrics and primary not in metrics:
         raise InputError(f"--primary {primary} is not among the metrics: {', '.join(metrics)}")
     chosen = metrics or ((primary,) if primary else ())

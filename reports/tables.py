@@ -264,10 +264,15 @@ def mean(values: np.ndarray) -> float:
 
     >>> mean(np.array([0.1, 0.1, 0.1])) == 0.1
     True
+    >>> mean(np.array([1.5e308, 1.7e308]))
+    1.6e+308
     """
     if values.min() == values.max():
         return float(values[0])
-    return math.fsum(values) / len(values)
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # near the largest float
+        return math.fsum(values / len(values))
 
 
 def standard_error(values: np.ndarray) -> float:

@@ -51,8 +51,12 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 with ``\\n`` line ends, atomically."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write ``text`` as UTF-8 with ``\\n`` line ends, atomically.
+
+    A lone surrogate, which a name that is not UTF-8 leads to, is written as ``\\udc80``: in JSON
+    that is the same character.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def remove_leftovers(folder: Path) -> int:

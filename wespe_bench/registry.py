@@ -248,6 +248,8 @@ def load_metric(name: str) -> Metric:
         raise unknown("metric", name, [*METRICS, *(f"{p}:..." for p in METRIC_PREFIXES)])
     if not isinstance(metric, Metric):
         raise InputError(f"{name!r} is a {type(metric).__name__}, not a wespe_bench.types.Metric")
+    if not isinstance(metric.higher_is_better, bool):
+        raise InputError(f"{name!r}: higher_is_better must be True or False")
     return metric
 
 

@@ -256,6 +256,8 @@ def test_all_but_the_primary_metric_are_corrected_over_rivals_and_metrics(tmp_pa
     assert "not among the metrics" in refused(
         "a", "b", runs=tmp_path, metrics=["ssim"], primary="psnr"
     )
+    twice = compare_methods(["a", "b"], runs=tmp_path, metrics=["psnr", "ssim", "ssim"])
+    assert [row.tests for row in twice.differences] == [1, 1]
     assert "no method has scores of 'psnt'" in refused("a", "b", runs=tmp_path, primary="psnt")
 
 

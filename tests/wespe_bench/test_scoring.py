@@ -17,6 +17,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from wespe_bench import enhance, images, load_dataset, load_scores, score, scoring, store
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
+from wespe_bench.registry import load_metric
 from wespe_bench.suites import RunSuite, run_suite
 from wespe_bench.types import Metric, Sample
 
@@ -273,3 +274,11 @@ def test_run_prepares_its_metrics_before_it_enhances(photos: Path, tmp_path: Pat
     with pytest.raises(InputError, match="not downloaded"):
         run_suite(config)
     assert not (tmp_path / "out").exists()
+
+
+NO_DIRECTION = Metric("nodir", "1", "", None, False, _failing)  # type: ignore[arg-type]
+
+
+def test_a_metric_says_which_way_is_better() -> None:
+    with pytest.raises(InputError, match="higher_is_better must be True or False"):
+        load_metric(f"{__name__}:NO_DIRECTION")
