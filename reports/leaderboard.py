@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 READING = (
     "Methods are ranked by their mean of each metric. Brackets hold 95% intervals: the photos are "
     f"drawn again {RESAMPLES:,} times, the same for all methods, and the methods ranked again. "
-    "A place such as 2–4 is the interval of a method's place: methods that share places cannot be "
-    "told apart. wespe-bench compare tests two methods against each other."
+    "A place such as 2–4 is the interval of a method's place: between methods that share places no "
+    "difference is shown. wespe-bench compare tests two methods against each other."
 )
 
 

@@ -153,7 +153,7 @@ def photos_needed(values: np.ndarray, tests: int) -> int:
 
     ``values`` is finite float64 (n,); the level is `LEVEL` divided by ``tests``. From the normal
     approximation of the t test's power and the rank test's efficiency beside it under normal
-    differences, 3 / pi. 0 where it cannot be told: fewer than `FEWEST` values, equal values, a mean
+    differences, 3 / pi. 0 where no number follows: fewer than `FEWEST` values, equal values, a mean
     of 0, or beyond a million.
 
     >>> photos_needed(np.array([3.0, -2.0, 4.0, 1.0, -1.0, 2.0]), tests=1)

@@ -26,7 +26,7 @@ class Ranks:
     lacks a metric; its mean rank is NaN then too.
 
     ``place`` (methods, 2) holds the best and the last place of 95% of the resamples when methods
-    are ordered by that mean rank: methods that cannot be told apart share places. NaN where there
+    are ordered by that mean rank: methods without a clear order share places. NaN where there
     is no mean rank, and with fewer than `FEWEST` photos.
     """
 

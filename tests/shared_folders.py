@@ -20,7 +20,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     """
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent  # a worker's own folder lies in the session's
+        root = root.parent  # a worker's own folder lies in that of the whole test run
     folder, failure = root / name, root / f"{name}.failed"
     try:
         folder.mkdir()

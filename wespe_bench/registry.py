@@ -339,11 +339,8 @@ def _import_foreign(module_name: str, spec: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != module_name.partition(".")[0]:
             raise _unimportable(module_name, spec, error) from error
-        prefixes = [*ENHANCER_PREFIXES, *ENHANCERS]
-        raise InputError(
-            f"{spec!r}: no module {module_name!r} here or installed"
-            f"{did_you_mean(module_name, prefixes)}"
-        ) from None
+        hint = did_you_mean(module_name, [*ENHANCER_PREFIXES, *ENHANCERS])
+        raise InputError(f"{spec!r}: no module {module_name!r} here or installed{hint}") from None
     except (Exception, SystemExit) as error:
         raise _unimportable(module_name, spec, error) from error
 

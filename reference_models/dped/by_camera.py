@@ -78,7 +78,7 @@ class GeneratorsByCamera:
         return found[0]
 
     def check(self, dataset: Dataset) -> None:
-        """Raise InputError where the camera of a photo cannot be told; before any is enhanced."""
+        """Raise InputError where the camera of a photo is not clear; before any is enhanced."""
         errors = []
         for sample in dataset.samples:
             try:

@@ -154,7 +154,7 @@ def discriminator_step(
 
 
 def _open(session: Session, config: TrainDped) -> tuple[patches.Photos, vgg.Features]:
-    """Pairs and VGG-19 on the session's device, and the session's folder."""
+    """Load pairs and VGG-19 onto the training's device, and open its folder."""
     check_step(config, session.device, session.ranks.world)
     pairs = _pairs(config)
     features = vgg.load(

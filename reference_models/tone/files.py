@@ -76,7 +76,7 @@ Unpaired global tone matching ({card.model.removeprefix("tone ")}) for {card.cam
 
 Fitted by `wespe-bench train tone {as_options(card.training["settings"])}`
 
-It is the baseline of WESPE: whoever learns from the same photos has to be better than these three
+It is the baseline of WESPE: what learns from the same photos has to be better than these three
 curves. They change colours and brightness alike all over the photo, and nothing else.
 """
 

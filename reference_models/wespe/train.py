@@ -127,7 +127,7 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
 def _open(
     session: Session, config: TrainWespe
 ) -> tuple[patches.Photos, patches.Photos, vgg.Features]:
-    """Source, target and VGG-19 on the session's device, and the session's folder."""
+    """Load source, target and VGG-19 onto the training's device, and open its folder."""
     check_step(config, session.device, session.ranks.world)
     source = patches.load(config.source, config.patch, data=config.data)
     target = patches.load(config.target, config.patch, data=config.data)

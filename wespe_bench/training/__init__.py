@@ -1,1 +1,1 @@
-"""Training: the session around a loop, its state on disk, its curves, device and processes."""
+"""Training: what surrounds a loop, its state on disk, its curves, device and processes."""

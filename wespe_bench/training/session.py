@@ -104,7 +104,7 @@ class Session:
 
         Raises:
             InputError: The folder cannot be made, holds other work, or another process trains
-                there. Until the session ends, also when a file in it cannot be written.
+                there. Until the training ends, also when a file in it cannot be written.
         """
         self.out, self.facts = out, dict(facts)
         self.settings = resume.settings_of(self.config, self.free, **facts)
