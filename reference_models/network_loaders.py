@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import warnings
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +22,10 @@ import numpy as np
 from reference_models import onnx_file
 from reference_models.network_outputs import Shape, choose, flatten
 from wespe_bench.errors import InputError
+from wespe_bench.tensors import check_inflation
 
 #: The first onnxruntime that keeps a model's weights in other files to the model's folder.
 _ONNX_CONFINED = (1, 24)
-
-#: Most bytes of a network's archive over its own size: torch compresses its code, not its weights.
-_MOST_RATIO = 50
 
 _ONNX_TYPES = {
     "tensor(float)": np.float32,
@@ -64,7 +61,7 @@ def load_pt2(path: Path, data: bytes, device: str) -> Network:
     import torch
 
     device = _device(device)
-    for name in map(Path, _names(path)):
+    for name in map(Path, check_inflation(path)):
         if name.parent.name == "constants" and "_obj_" in name.name:
             raise InputError(f"{path}: holds a pickled object ({name.name}), which is not loaded")
     with _no_pickles(), _quiet("torch.export"):
@@ -103,7 +100,7 @@ def load_torchscript(path: Path, data: bytes, device: str) -> Network:
     import torch
 
     device = _device(device)
-    _names(path)
+    check_inflation(path)
     with warnings.catch_warnings():
         for kind in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)
@@ -147,15 +144,6 @@ def _run_torch(file: str, module: Any, device: str, x: np.ndarray, wanted: str) 
     name = choose(file, {name: tuple(y.shape) for name, y in tensors.items()}, wanted)
     result: np.ndarray = tensors[name].float().cpu().numpy()
     return result
-
-
-def _names(path: Path) -> list[str]:
-    """What an archive of torch's holds. Raises InputError for one that inflates without measure."""
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    if sum(member.file_size for member in members) > _MOST_RATIO * path.stat().st_size:
-        raise InputError(f"{path}: would inflate to more than {_MOST_RATIO} times its size")
-    return [member.filename for member in members]
 
 
 @contextlib.contextmanager

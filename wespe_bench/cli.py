@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Collection
 from types import ModuleType
@@ -56,7 +57,7 @@ def call(verb: str, argv: list[str]) -> int:
     if config is None:
         return 0
     module, _, function = entry.function.rpartition(":")
-    return int(getattr(_module(module or entry.module), function)(config))
+    return int(operator.attrgetter(function)(_module(module or entry.module))(config))
 
 
 def settings(verb: str, argv: list[str]) -> Any:

@@ -1,5 +1,7 @@
 """Tensors in a safetensors file that carries its own card: written whole, read without torch.
 
+Other people's, in PyTorch files, are read here too: no code of such a file is run.
+
 The card is one JSON text under the metadata key ``card``. One key, because safetensors
 writes several in random order and the same numbers would then hash differently each time.
 """
@@ -7,6 +9,9 @@ writes several in random order and the same numbers would then hash differently 
 from __future__ import annotations
 
 import json
+import pickle
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +19,11 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import atomic, provenance
+from wespe_bench.errors import InputError, one_line
 from wespe_bench.reading import parse_json
+
+# Most bytes of a file of torch's over its own size: torch compresses its code, not its weights.
+_MOST_RATIO = 50
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], card: Any) -> str:
@@ -41,3 +50,45 @@ def card_of(data: bytes) -> Any:
         return parse_json(parse_json(data[8 : 8 + length])["__metadata__"]["card"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"no card ({error})") from None
+
+
+def read_torch(file: Path, what: str) -> dict[Any, Any]:
+    """The named tensors of a file that torch.save wrote; no code of it is run.
+
+    Raises InputError, in which ``what`` says what the file should be ("weights of Zero-DCE").
+    """
+    import torch
+
+    try:
+        check_inflation(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, to those who write such files
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file") from None
+    except pickle.UnpicklingError:  # its message advises to run the code
+        raise InputError(
+            f"{file}: not {what}: no tensors, or with Python objects among them, which could run "
+            "code; save a state dict"
+        ) from None
+    except Exception as error:  # torch raises anything on a file that is none
+        raise InputError(f"{file}: not {what} ({one_line(error)[:120]})") from None
+    if not isinstance(state, dict):
+        raise InputError(f"{file}: holds a {type(state).__name__}, not named tensors")
+    return state
+
+
+def check_inflation(file: Path) -> list[str]:
+    """What an archive of torch's holds; nothing for a file of its older form.
+
+    Raises InputError for one that would inflate without measure.
+    """
+    if not zipfile.is_zipfile(file):
+        return []
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    if sum(member.file_size for member in members) > _MOST_RATIO * file.stat().st_size:
+        raise InputError(f"{file}: would inflate to more than {_MOST_RATIO} times its size")
+    return [member.filename for member in members]

@@ -221,6 +221,30 @@ VERBS = {
         "Import",
         "DPED's (or WESPE's) released TensorFlow generator -> safetensors",
     ),
+    "import zero_dce": Verb(
+        "reference_models.zoo.importer",
+        "Import",
+        "Zero-DCE's released weights -> safetensors",
+        function="reference_models.zoo.zero_dce:ZERO_DCE.import_files",
+    ),
+    "import sci": Verb(
+        "reference_models.zoo.importer",
+        "Import",
+        "SCI's released weights -> safetensors",
+        function="reference_models.zoo.sci:SCI.import_files",
+    ),
+    "import csrnet": Verb(
+        "reference_models.zoo.importer",
+        "Import",
+        "CSRNet's released weights -> safetensors",
+        function="reference_models.zoo.csrnet:CSRNET.import_files",
+    ),
+    "import lut3d": Verb(
+        "reference_models.zoo.importer",
+        "Import",
+        "Image-adaptive 3D LUT's released weights -> safetensors",
+        function="reference_models.zoo.lut3d:LUT3D.import_files",
+    ),
     "import cornia": Verb(
         "wespe_bench.cornia.importer",
         "ImportCornia",

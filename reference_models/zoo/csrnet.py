@@ -1,0 +1,86 @@
+"""CSRNet: pixel by pixel, modulated by what a small network sees in the whole photo.
+
+He et al., "Conditional Sequential Modulation for Efficient Global Image Retouching", ECCV 2020.
+Three 1x1 convolutions, each scaled and shifted by numbers that follow from a condition of 32
+numbers: the means over the photo of what three strided convolutions make of it. They are summed
+up band by band, so that the condition is that of the whole photo.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reference_models.zoo.network import Network, Weights, bands, photo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_WIDTH, _LAYERS = 32, ((3, 64), (64, 64), (64, 3))
+# Pixels between neighbours of the condition's last map, and how far above a row's first pixel and
+# below it one reaches (7 and 11), rounded up to whole rows.
+_STRIDE, _ABOVE, _BELOW = 8, 8, 16
+
+
+def condition(weights: Weights, image: np.ndarray) -> Tensor:
+    """The condition of a photo, uint8 (H, W, 3): (32,)."""
+    import torch
+    from torch.nn import functional as F
+
+    height, width = image.shape[:2]
+    device = weights["conv1.weight"].device
+    total, count = torch.zeros(_WIDTH, dtype=torch.float64, device=device), 0
+    for top, bottom in bands(height, width, _STRIDE):
+        first, last = max(top - _ABOVE, 0), min(bottom + _BELOW, height)
+        y = photo(image[first:last], device)
+        for layer in ("cond_net.conv1", "cond_net.conv2", "cond_net.conv3"):
+            y = F.conv2d(y, weights[f"{layer}.weight"], weights[f"{layer}.bias"], 2, 1).relu_()
+        end = None if bottom == height else (bottom - first) // _STRIDE
+        y = y[0, :, (top - first) // _STRIDE : end]
+        total += y.sum((1, 2), dtype=torch.float64)
+        count += y[0].numel()
+    return (total / count).float()
+
+
+def enhance(weights: Weights, x: Tensor, seen: Tensor) -> Tensor:
+    """Float (1, 3, H, W) on [0, 1] to the same, with the photo's condition."""
+    from torch.nn import functional as F
+
+    for number in range(1, len(_LAYERS) + 1):
+        scale, shift = (
+            F.linear(seen, weights[f"cond_{of}{number}.weight"], weights[f"cond_{of}{number}.bias"])
+            for of in ("scale", "shift")
+        )
+        x = F.conv2d(x, weights[f"conv{number}.weight"], weights[f"conv{number}.bias"])
+        x = x * (1 + scale[:, None, None]) + shift[:, None, None]
+        if number < len(_LAYERS):
+            x = x.relu_()
+    return x
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for number, (into, kernel) in enumerate(((3, 7), (_WIDTH, 3), (_WIDTH, 3)), 1):
+        shapes[f"cond_net.conv{number}.weight"] = (_WIDTH, into, kernel, kernel)
+        shapes[f"cond_net.conv{number}.bias"] = (_WIDTH,)
+    for number, (into, out) in enumerate(_LAYERS, 1):
+        shapes[f"conv{number}.weight"] = (out, into, 1, 1)
+        shapes[f"conv{number}.bias"] = (out,)
+        for of in ("scale", "shift"):
+            shapes[f"cond_{of}{number}.weight"] = (out, _WIDTH)
+            shapes[f"cond_{of}{number}.bias"] = (out,)
+    return shapes
+
+
+CSRNET = Network(
+    name="csrnet",
+    title="CSRNet",
+    paper="He et al., ECCV 2020",
+    page="https://github.com/hejingwenhejingwen/CSRNet",
+    terms="none stated: no licence file",
+    shapes=[_shapes()],
+    band=enhance,
+    condition=condition,
+    least=5,  # the condition's first kernel, with its padding
+)

@@ -1,0 +1,102 @@
+"""The weights that authors released (PyTorch files) as safetensors with a card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference_models.zoo.network import Network, check_finite
+from wespe_bench import atomic, provenance, tensors
+from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Import:
+    """Turn a published network's released weights into a file of ours.
+
+    No code of the file is run. For lut3d name two files, the tables and the classifier.
+
+    Examples:
+      wespe-bench import zero_dce Epoch99.pth --out zero_dce.safetensors
+      wespe-bench import sci medium.pt
+      wespe-bench import csrnet csrnet.pth
+      wespe-bench import lut3d LUTs.pth classifier.pth
+    """
+
+    files: tuple[str, ...]
+    """The weights as their authors released them."""
+    out: str = ""
+    """The file to write (default: NAME.safetensors here); a readable card goes beside it."""
+
+
+def main(network: Network, config: Import) -> int:
+    """``wespe-bench import NAME FILE --out FILE``."""
+    out = Path(config.out or f"{network.name}.safetensors")
+    card = convert(network, [Path(file) for file in config.files], out)
+    print(f"{out}: {network.title}, {card['parameters']:,} parameters")
+    print(f"terms of the weights: {network.terms}")
+    return 0
+
+
+def convert(network: Network, files: list[Path], out: Path) -> dict[str, Any]:
+    """Write the released weights as ``out`` with a readable card beside it; returns the card.
+
+    Raises InputError for files that are not the network's, and another ending of ``out``.
+    """
+    if out.suffix != ".safetensors":
+        raise InputError(f"--out {out}: expected a name that ends in .safetensors")
+    if len(files) != len(network.files):
+        raise InputError(
+            f"{len(files)} files; expected {len(network.files)}: {' and '.join(network.files)}"
+        )
+    named = " and ".join(map(str, files))
+    contents = [tensors.read_torch(file, f"weights of {network.title}") for file in files]
+    try:
+        gathered = network.gather(*contents)
+        arrays = {n: t for n, t in _arrays(gathered).items() if not n.startswith(network.unused)}
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
+        raise InputError(f"{named}: not weights of {network.title}") from None
+    if fault := network.fault({name: array.shape for name, array in arrays.items()}):
+        raise InputError(f"{named}: not weights of {network.title}: {fault}")
+    check_finite(arrays, files[0])
+    card = {
+        "model": network.title,
+        "paper": network.paper,
+        "page": network.page,
+        "terms": network.terms,
+        "parameters": sum(a.size for n, a in arrays.items() if ".running_" not in n),
+        "sources": {file.name: provenance.sha256_file(file) for file in files},
+        "note": "imported from the weights that its authors released",
+    }
+    digest = tensors.write(out, arrays, card)
+    atomic.write_text(out.with_suffix(".md"), _page(out.name, card, digest))
+    return card
+
+
+def _arrays(weights: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {str(name): tensor.detach().float().numpy() for name, tensor in weights.items()}
+
+
+def _page(name: str, card: Mapping[str, Any], digest: str) -> str:
+    sources = "\n".join(f"| source | {file} `{sha}` |" for file, sha in card["sources"].items())
+    return f"""# {name}
+
+{card["model"]} ({card["paper"]}), {card["note"]}.
+
+| | |
+|---|---|
+| page | {card["page"]} |
+| parameters | {card["parameters"]:,} |
+| SHA-256 | `{digest}` |
+{sources}
+| terms of the weights | {card["terms"]} |
+
+The weights belong to their authors; this file changes their format, not their terms.
+"""
