@@ -83,7 +83,7 @@ def read_card(path: Path) -> tuple[Card, bytes]:
         ) from None
     if fields.get("format_version") != FORMAT_VERSION:
         raise InputError(
-            f"{path}: checkpoint format {fields.get('format_version')!r}, "
+            f"{path}: checkpoint format {files.short(fields.get('format_version'))}, "
             f"this version reads {FORMAT_VERSION}"
         )
     try:

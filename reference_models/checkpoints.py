@@ -201,9 +201,13 @@ def _card(path: Path, data: bytes) -> Card:
         fields: dict[str, Any] = files.card_of(data)
         version = fields.get("format_version")
         if version != FORMAT_VERSION:
+            found = files.short(version)
             raise InputError(
-                f"{path}: checkpoint format {version!r}, this version reads {FORMAT_VERSION}"
+                f"{path}: checkpoint format {found}, this version reads {FORMAT_VERSION}"
             )
+        for name in ("model", "camera", "note"):
+            files.text_of({"note": "", **fields}, name, path)
+        files.training_of(fields, path)
         known = {field.name for field in dataclasses.fields(Card)}
         return Card(**{key: value for key, value in fields.items() if key in known})
     except InputError:

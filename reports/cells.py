@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+
+def infinity(values: Iterable[float]) -> str:
+    """How infinite numbers are shown; finite ones do not count.
+
+    >>> infinity([1.0, math.inf]), infinity([-math.inf]), infinity([math.inf, -math.inf])
+    ('∞', '−∞', '±∞')
+    """
+    signs = {value > 0 for value in values if math.isinf(value)}
+    return "±∞" if len(signs) == 2 else "∞" if signs == {True} else "−∞" if signs else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +26,7 @@ class Cell:
     ``n_clamped`` photos had a negative MS-SSIM term, taken as 0. ``mean``, ``low``, ``high`` (95%
     interval) and ``standard_error`` are NaN in a cell without a value (``reason`` says why it
     has none); at n = 1 only the mean is a number.
-    ``best`` marks the best mean of the column.
+    ``best`` marks the best mean of the column; ``infinite`` is shown where no value is finite.
     """
 
     label: str
@@ -32,6 +42,7 @@ class Cell:
     standard_error: float = math.nan
     best: bool = False
     reason: str = ""
+    infinite: str = ""
 
     @property
     def has_value(self) -> bool:
@@ -67,7 +78,7 @@ class Column:
         '0.00'
         """
         if math.isinf(value):
-            return "∞" if value > 0 else "−∞"
+            return infinity([value])
         text = f"{value:.{self.decimals}f}"
         return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
@@ -78,7 +89,7 @@ class Column:
         ('3.000', '[−1.000, 7.000]')
         """
         if not cell.has_value:
-            return "∞" if cell.n_infinite else "–", ""
+            return cell.infinite or "–", ""
         if math.isnan(cell.low):
             return self.show(cell.mean), ""
         return self.show(cell.mean), f"[{self.show(cell.low)}, {self.show(cell.high)}]"

@@ -97,7 +97,8 @@ class Comparison:
     """What `compare` found: the methods, and the differences by rival, then by metric.
 
     ``primary`` is the metric that is tested without correction, first of each rival's; empty
-    where none was named and none of `DECIDING` was scored. ``left_out`` says
+    where none was named and none of `DECIDING` was scored; ``primary_asked`` says that it was
+    named. ``left_out`` says
     which metrics could not be compared, and why; ``unread`` which runs could not be read while
     labels were looked for.
     """
@@ -109,6 +110,7 @@ class Comparison:
     samples: pd.DataFrame
     differences: tuple[Difference, ...]
     primary: str
+    primary_asked: bool
     left_out: tuple[str, ...]
     unread: tuple[str, ...] = ()
 
@@ -149,6 +151,7 @@ def compare_methods(
     if not found:
         raise InputError(f"nothing to compare on {name!r}: {'; '.join(left_out)}")
     compared = {one.column.metric for one in found}
+    asked = bool(primary)
     if primary and primary not in compared:
         raise InputError(f"--primary {primary} cannot be compared: {'; '.join(left_out)}")
     primary = primary or next((one for one in DECIDING if one in compared), "")
@@ -160,6 +163,7 @@ def compare_methods(
         samples=scores.samples,
         differences=_corrected(found, primary),
         primary=primary,
+        primary_asked=asked,
         left_out=tuple(dict.fromkeys(left_out)),
         unread=named.left_out,
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from reports.cells import Column, Table
+from reports.cells import Column, Table, infinity
 from reports.text import plain, shorten
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _row(
     finite = np.sort(values[np.isfinite(values)])
     infinite = len(values) - len(finite)
     if infinite or not len(finite):
-        text = f"{infinite} × ∞" if infinite else "no value"
+        text = f"{infinite} × {infinity(values)}" if infinite else "no value"
         axes.text(
             1.0,
             row,

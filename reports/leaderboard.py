@@ -227,9 +227,13 @@ def order_of(board: Standings) -> str:
         )
     names = [plain(column.title) for column in board.deciding]
     by = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
-    text = f"Ordered by the mean of the ranks by {by}."
-    if len(names) == 1:
-        text = f"Ordered by {by}."
+    unplaced = [plain(e.label) for e in board.entries if math.isnan(e.mean_rank[0])]
+    if len(unplaced) == len(board.entries):
+        return f"No overall order: no method has a rank by {by}; the remarks below say why."
+    text = f"Ordered by the mean of the ranks by {by}" if len(names) > 1 else f"Ordered by {by}"
+    text += " (--rank-by)." if board.asked else "."
+    if unplaced:
+        text += f" Without a rank by all of these, and so without a place: {', '.join(unplaced)}."
     if board.table.n_expected < FEWEST:
         text += (
             f" No places: {plural(board.table.n_expected, 'photo')} are too few to tell methods "

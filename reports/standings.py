@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reports.added import check_card
 from reports.cards import Card
-from reports.cells import Column, Table
+from reports.cells import Column, Table, infinity
 from reports.checks import Remedy, check_runs
 from reports.contents import photos_of
 from reports.ranking import rank
@@ -65,7 +66,8 @@ class Standings:
     """One data set, best mean rank first.
 
     ``deciding`` are the metrics whose ranks the mean rank is of; none where no metric with a
-    reference was scored and none was asked for: the methods then have no order. ``partial`` says
+    reference was scored and none was asked for: the methods then have no order. ``asked`` says that
+    the user named them. ``partial`` says
     which methods are not ranked by a metric, and the command that completes them; ``remarks`` say
     how infinite scores were treated, and what enhancers warned of.
     """
@@ -76,6 +78,7 @@ class Standings:
     scores: pd.DataFrame
     metrics: Mapping[str, Metric]
     deciding: tuple[Column, ...]
+    asked: bool
     remarks: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
@@ -121,14 +124,14 @@ def read_standings(
     """`Standings` for each data set of the runs at or below ``runs``, with ``cards`` among them.
 
     A run that lacks scores of some photos has no cell for that metric and is not ranked by it;
-    `Standings.partial` says so. Metrics that are not a mean over photos are left out; asking for
-    one by name is an error. Methods are ordered by the mean of their ranks by ``rank_by``; by
-    default those of `DECIDING` that were scored, and without them no order. ``found`` is what
-    `wespe_bench.run.open_scored` gave of the runs; without it they are read here, with a warning
-    for each that cannot be read.
+    `Standings.partial` says so. Metrics that are not a mean over photos are left out, with a
+    remark; asking for one by name is an error. Methods are ordered by the mean of their ranks by
+    ``rank_by``; by default those of `DECIDING` that were scored, and without them no order.
+    ``found`` is what `wespe_bench.run.open_scored` gave of the runs; without it they are read here,
+    with a warning for each that cannot be read.
 
     Raises InputError when there are no scores, for an unknown metric, for scores that must not
-    stand in one table, and for a card that does not belong to the runs (`check_card`).
+    stand in one table, and for a card that does not belong to the runs (`reports.added`).
     """
     import pandas as pd
 
@@ -147,6 +150,7 @@ def read_standings(
         if not _pools(name, descriptions) and (not metrics or name in metrics)
     ]
     _check_metrics(rank_by, chosen, descriptions)
+    pools = scores.loc[~scores["metric"].isin(chosen), ["dataset", "metric"]].drop_duplicates()
     scores = pd.concat([scores, *(card.rows() for card in cards)], ignore_index=True)
     scores = scores[scores["metric"].isin(chosen)]
     if scores.empty:
@@ -162,6 +166,7 @@ def read_standings(
                 runs,
                 descriptions,
                 rank_by,
+                [] if metrics else sorted(pools.loc[pools["dataset"] == dataset, "metric"]),
             )
         )
     return boards
@@ -175,60 +180,17 @@ def _photos(runs: Sequence[Run], dataset: str) -> pd.DataFrame:
     return photos_of(found) if found else pd.DataFrame({"sample": []})
 
 
-def check_card(card: Card, scores: pd.DataFrame, samples: pd.DataFrame) -> None:
-    """Raise InputError unless a card's scores may stand beside ``scores``: the local runs'.
-
-    ``samples`` are the photos of its data set here.
-    """
-    name = f"the card of {plain(card.label)!r} ({card.source})"
-    local = scores[scores["dataset"] == card.dataset]
-    if local.empty:
-        sets = ", ".join(sorted(map(plain, scores["dataset"].unique())))
-        raise InputError(
-            f"{name} is about the data set {plain(card.dataset)!r}, of which there "
-            f"is no run here (there are: {sets})"
-        )
-    revision = str(local["revision"].iloc[0])
-    if card.revision != revision:
-        raise InputError(
-            f"{name} is about revision {plain(card.revision)[:12]} of "
-            f"{plain(card.dataset)!r}, the runs here about {revision[:12]}: other photos, which "
-            "cannot be ranked together"
-        )
-    foreign = sorted(set(card.samples).difference(samples["sample"]))
-    if foreign:
-        raise InputError(
-            f"{name} has scores of {plural(len(foreign), 'photo')} that "
-            f"{plain(card.dataset)!r} does not have here ({plain(foreign[0])}): other photos, "
-            "which cannot be ranked together"
-        )
-    if plain(card.label) in set(map(plain, local["label"])):
-        raise InputError(
-            f"there is a run called {plain(card.label)!r} on {plain(card.dataset)!r} already; "
-            f"change the label in {card.source}"
-        )
-    versions = local.groupby("metric")["metric_version"].first()
-    for metric, record in card.metrics.items():
-        if metric in versions.index and record.version != versions[metric]:
-            raise InputError(
-                f"{name} has {plain(metric)} version {plain(record.version)}, the "
-                f"runs here version {versions[metric]}; it must be scored again"
-            )
-    if not set(card.metrics) & set(versions.index):
-        raise InputError(f"{name} has none of the metrics of the runs here")
-
-
 def _check_metrics(
     asked: Sequence[str], known: Sequence[str], descriptions: Mapping[str, Metric]
 ) -> None:
     for name in asked:
+        if _pools(name, descriptions):
+            raise InputError(f"{name} is not a mean over photos; rank by the metric it pools")
         if name not in known:
             raise InputError(
                 f"no run has scores of {name!r}{did_you_mean(name, known)}; "
                 f"there are: {', '.join(known)}"
             )
-        if _pools(name, descriptions):
-            raise InputError(f"{name} is not a mean over photos; rank by the metric it pools")
 
 
 def _pools(name: str, descriptions: Mapping[str, Metric]) -> bool:
@@ -244,6 +206,7 @@ def _board(
     root: Path,
     descriptions: Mapping[str, Metric],
     rank_by: Sequence[str],
+    pooled: Sequence[str],
 ) -> Standings:
     dataset = str(scores["dataset"].iloc[0])
     # Checked before incomplete methods are left out, which would hide a second revision.
@@ -280,6 +243,7 @@ def _board(
         c.metric: m for c in columns if (m := known_metric(c.metric, descriptions)) is not None
     }
     remarks = _remarks(table, values, ranked)
+    remarks += [f"{plain(name)} is left out: it is not a mean over photos" for name in pooled]
     warned = tuple(plain(f"{e.label}: {line}") for e in entries for line in e.warnings)
     return Standings(
         table,
@@ -288,11 +252,12 @@ def _board(
         scores,
         metrics,
         tuple(column for column, decides in zip(ranked, deciding, strict=True) if decides),
+        bool(rank_by),
         (*remarks, *warned),
     )
 
 
-def _remarks(table: Table, values: np.ndarray, ranked: Sequence[Column]) -> tuple[str, ...]:
+def _remarks(table: Table, values: np.ndarray, ranked: Sequence[Column]) -> list[str]:
     """How infinite ``values``, float64 (methods, metrics, photos), were treated."""
     lines = []
     for at, column in enumerate(ranked):
@@ -300,17 +265,19 @@ def _remarks(table: Table, values: np.ndarray, ranked: Sequence[Column]) -> tupl
         if not infinite.any():
             continue
         whose = ", ".join(
-            f"{plain(label)} on {plural(int(photos.sum()), 'photo')}"
-            for label, photos in zip(table.methods, infinite, strict=True)
+            f"{infinity(of)} for {plain(label)} on {plural(int(photos.sum()), 'photo')}"
+            for label, of, photos in zip(table.methods, values[:, at], infinite, strict=True)
             if photos.any()
         )
         some = np.isfinite(values[:, at]).any(axis=1)
         left = int(np.isfinite(values[some, at]).all(axis=0).sum()) if some.any() else 0
-        lines.append(
-            f"{plain(column.title)}: infinite for {whose}, left out of that mean; ranks are over "
-            f"the {plural(left, 'photo')} where all that have a mean are finite"
+        ranks = (
+            f"ranks are over the {plural(left, 'photo')} where all that have a mean are finite"
+            if left
+            else "there are no ranks by it, as on no photo all that have a mean are finite"
         )
-    return tuple(lines)
+        lines.append(f"{plain(column.title)}: {whose}, left out of that mean; {ranks}")
+    return lines
 
 
 def _complete(

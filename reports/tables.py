@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import Cell, Column, Table
+from reports.cells import Cell, Column, Table, infinity
 from reports.checks import Remedy, check_column, check_complete, check_runs
 from reports.intervals import bootstrap_interval, pooled_interval
 from wespe_bench import registry
@@ -223,7 +223,8 @@ def _fill(
     finite = values[np.isfinite(values)]
     infinite = len(values) - len(finite)
     if not len(finite):
-        return replace(cell, n_infinite=infinite, reason="infinite on every photo")
+        reason = "infinite on every photo"
+        return replace(cell, n_infinite=infinite, reason=reason, infinite=infinity(values))
     low, high = bootstrap_interval(finite)
     return replace(
         cell,
@@ -254,7 +255,8 @@ def _fill_pooled(
     if math.isnan(value):
         raise InputError(f"{cell.metric}: its aggregate gives NaN for {cell.label!r}; correct it")
     if math.isinf(value):
-        return replace(cell, n_infinite=len(rows), reason="infinite on every photo")
+        reason = "infinite on every photo"
+        return replace(cell, n_infinite=len(rows), reason=reason, infinite=infinity([value]))
     low, high, error = pooled_interval(rows, aggregate)
     return replace(cell, n=len(rows), mean=value, low=low, high=high, standard_error=error)
 

@@ -100,7 +100,8 @@ def _design(comparison: Comparison) -> str:
     if not comparison.primary:
         return f"No metric is primary (--primary METRIC names one): all are exploratory, {holm}."
     (title,) = {plain(one.column.title) for one in rows if one.primary}
-    text = f"{title} is primary: tested without correction, whatever else is compared."
+    chosen = "as --primary says" if comparison.primary_asked else "by default"
+    text = f"{title} is primary {chosen}: tested without correction, whatever else is compared."
     return f"{text} Other metrics are exploratory, {holm}." if tests else text
 
 

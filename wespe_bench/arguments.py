@@ -213,6 +213,7 @@ def _signature(config: type[Any], default: Any) -> inspect.Signature:
             show_default=shown,
             negative=() if value is False else None,
             allow_leading_hyphen=bool(one.metadata.get("options")),
+            converter=_whole if hint in (int, int | None) else None,
         )
         kind = inspect.Parameter.POSITIONAL_ONLY if first else inspect.Parameter.KEYWORD_ONLY
         (positional if first else options).append(
@@ -220,6 +221,14 @@ def _signature(config: type[Any], default: Any) -> inspect.Signature:
         )
     options.sort(key=lambda option: option.name not in config.__annotations__)  # shared ones last
     return inspect.Signature([*positional, *options])
+
+
+def _whole(_: Any, tokens: Sequence[Any]) -> int:
+    """A whole number as people write it; cyclopts would take 1.5 for 1, and 0x2."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"expected a whole number, not {tokens[0].value[:40]!r}.") from None
 
 
 # What stands for a text in the help, where the option's own name does not say it.

@@ -137,7 +137,8 @@ def _answer(task: _Task) -> dict[str, Any]:
         sources = fingerprints.describe(metric).sources
         version = f"{metric.version}+{fingerprints.hash_of(sources)[:8]}"
         record = replace(metric, version=version, compute=_unreachable)
-        record = replace(record, batch=None, aggregate=None, prepare=None)
+        pooled = metric.aggregate and _unreachable  # that it has one is recorded
+        record = replace(record, batch=None, aggregate=pooled, prepare=None)
         return {"record": record, "sources": sources}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)

@@ -31,13 +31,18 @@ def split_options(
         if not equals and list(known.get(name, ())) == ["no", "yes"]:
             equals, value = "=", "yes"
         if name not in known or not equals:
-            names = ", ".join(f"{name}=..." for name in known)
+            names = "known: " + ", ".join(f"{name}=..." for name in known)
             raise InputError(
-                f"{spec}:{argument}: no option {item!r}{did_you_mean(name, known)}; known: {names}"
+                f"{spec}:{argument}: no option {item!r}{did_you_mean(name, known)}; "
+                f"{names if known else f'{spec}: takes no options'}"
             )
         if name in given:
             raise InputError(f"{spec}:{argument}: {name} is given twice")
         given.add(name)
+        if not value:
+            raise InputError(
+                f"{spec}:{argument}: nothing after {name}=; give a value or leave it out"
+            )
         if len(known[name]) > 1 and value not in known[name]:
             raise InputError(
                 f"{spec}:{argument}: {name}={value}: expected one of {', '.join(known[name])}"

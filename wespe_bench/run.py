@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import paths, store
-from wespe_bench.errors import InputError, printable
+from wespe_bench.errors import InputError, Missing, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,6 +132,8 @@ class Run:
                 compute=_not_computable,
                 title=str(stated.get("title", "")),
                 summary=str(stated.get("summary", "")),
+                aggregate=_not_pooled if stated.get("pooled") else None,
+                rates_quality=stated.get("rates_quality") is not False,
             )
             for name, stated in self.metadata.get("metrics", {}).items()
             if isinstance(stated, Mapping)
@@ -301,6 +303,10 @@ def print_left_out(lines: Sequence[str]) -> int:
 def described(runs: Iterable[Run]) -> dict[str, Metric]:
     """The `Run.metrics` of several runs; where two describe a metric, the later one counts."""
     return {name: metric for run in runs for name, metric in run.metrics.items()}
+
+
+def _not_pooled(*_: object) -> float:
+    raise Missing("it is not a mean over photos, and its own code is not run here")
 
 
 def _not_computable(*_: object, **__: object) -> float:

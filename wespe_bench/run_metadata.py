@@ -158,7 +158,7 @@ def _option(name: str, value: Any) -> str:
 
 
 def describe(folder: Path, records: dict[str, Metric]) -> dict[str, Any]:
-    """Note title, unit and direction of each metric in run.json; returns its content.
+    """Note title, unit, direction and the like of each metric in run.json; returns its content.
 
     Pages read them there: they must not run code that a data file names.
     """
@@ -173,6 +173,8 @@ def describe(folder: Path, records: dict[str, Metric]) -> dict[str, Any]:
             "higher_is_better": metric.higher_is_better,
             "full_reference": metric.full_reference,
             "summary": metric.summary,
+            **({"pooled": True} if metric.aggregate else {}),
+            **({} if metric.rates_quality else {"rates_quality": False}),
         }
         for metric in records.values()
     }

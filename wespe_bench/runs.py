@@ -129,6 +129,9 @@ def folder_name(name: str) -> str:
     return plain.lstrip(".")[:100] or "_"
 
 
+#: Labels of the models that ship with the package.
+SHIPPED = {"tone:demo": "Tone demo", "wespe:demo": "WESPE demo", "dped:demo": "DPED demo"}
+
 _LABEL = re.compile(r"[^\W_][\w .+@()\[\]-]{0,99}")
 
 
@@ -149,6 +152,8 @@ def parse_named(text: str) -> Named:
     'deep-photo'
     >>> parse_named("dped:iphone.safetensors?device=cpu").label
     'iphone'
+    >>> parse_named("dped:demo").label
+    'DPED demo'
     """
     label, equals, spec = text.partition("=")
     if not equals or ":" in label or "/" in label:
@@ -161,6 +166,7 @@ def parse_named(text: str) -> Named:
         elif prefix in ENHANCER_PREFIXES:
             path = Path(argument.partition("?")[0])
             label = (path.name if prefix == "results" else path.stem) or prefix
+            label = SHIPPED.get(f"{prefix}:{path}", label)
         else:
             module_name, _, attribute = text.rpartition(":")
             label = f"{Path(module_name).stem}.{attribute}" if attribute else text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions, check_jobs
 from wespe_bench.errors import InputError, unknown
 from wespe_bench.paths import to_path
-from wespe_bench.runs import Plan, colours_of, folder_name, tell
+from wespe_bench.runs import SHIPPED, Plan, colours_of, folder_name, tell
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
@@ -37,11 +37,11 @@ DEMO = Suite(
     "Classical enhancers, tone curves and two small networks on real photos taken by a simulated "
     "camera",
     ("samples",),
-    (*_CLASSICAL, "Tone demo=tone:demo", "WESPE demo=wespe:demo", "DPED demo=dped:demo"),
+    (*_CLASSICAL, *SHIPPED),
     _METRICS,
 )
 #: The two whose comparison ends the demo.
-COMPARED = ("WESPE demo", "Tone demo")
+COMPARED = (SHIPPED["wespe:demo"], SHIPPED["tone:demo"])
 CLASSICAL = Suite(
     "classical",
     "Classical enhancers",
@@ -290,7 +290,7 @@ def _tables_of(markdown: str) -> str:
         elif table and heading:
             shown += [heading, ""]
             heading = ""
-        below = table or (below and (not line or line.startswith(("- ", "1. "))))
+        below = table or (below and (not line or line.startswith(("- ", *"¹²³⁴⁵⁶⁷⁸⁹"))))
         if below and not (line == "" and shown[-1] == ""):
             shown.append(line)
     return "\n".join(shown)

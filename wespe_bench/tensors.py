@@ -24,6 +24,8 @@ from wespe_bench.reading import parse_json
 
 # Most bytes of a file of torch's over its own size: torch compresses its code, not its weights.
 _MOST_RATIO = 50
+# Characters of a card's texts that tables show.
+_LONGEST = 500
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], card: Any) -> str:
@@ -92,3 +94,63 @@ def check_inflation(file: Path) -> list[str]:
     if sum(member.file_size for member in members) > _MOST_RATIO * file.stat().st_size:
         raise InputError(f"{file}: would inflate to more than {_MOST_RATIO} times its size")
     return [member.filename for member in members]
+
+
+def text_of(card: Mapping[str, Any], key: str, path: Path) -> str:
+    """A text of the card, one line fit for a table. Raises InputError where there is none."""
+    text = card.get(key)
+    if not isinstance(text, str):
+        raise InputError(f"{path}: its card does not state {key!r}; the file is damaged")
+    if len(text) > _LONGEST or not text.isprintable():
+        raise InputError(
+            f"{path}: metadata field {key!r} must be one line of at most {_LONGEST} characters; "
+            "the file is damaged"
+        )
+    return text
+
+
+def training_of(card: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """How a model was made, as its card says. Raises InputError for facts that fit no table.
+
+    Those that a run records are checked: texts and a count of iterations.
+    """
+    training = card.get("training", {})
+    if not isinstance(training, dict):
+        raise InputError(f"{path}: its card's training is no object; the file is damaged")
+    for key in ("photos", "targets", "features"):
+        value = training.get(key, "")
+        # No `text_of`: the name of a folder of photos may hold any character.
+        if not isinstance(value, str) or len(value) > _LONGEST:
+            raise InputError(
+                f"{path}: metadata field {key!r} must be a text of at most {_LONGEST} characters; "
+                "the file is damaged"
+            )
+    count = training.get("iterations", 0)
+    if type(count) is not int or not 0 <= count < 10**12:
+        raise InputError(f"{path}: {short(count)} is no count of iterations; the file is damaged")
+    return training
+
+
+def short(value: object) -> str:
+    """A value from a file for a message: ASCII, 40 characters at most.
+
+    >>> short("x" * 1000) == "'" + 39 * "x" + "..."
+    True
+    """
+    text = ascii(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def load(path: Path, data: bytes) -> dict[str, np.ndarray]:
+    """The arrays in a file's bytes. Raises InputError where they are damaged or not NumPy's."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return dict(load(data))
+    except KeyError as error:
+        raise InputError(
+            f"{path}: its numbers are of type {short(error.args[0])}, which cannot be read here"
+        ) from None
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: damaged ({one_line(error)[:200]})") from None

@@ -69,9 +69,10 @@ class GeneratorsByCamera:
             return self.camera
         if len(found) != 1:
             names = " and ".join(found) or "no phone"
+            hint = "" if self.camera else ", or say ?camera=iphone for photos that name no phone"
             raise InputError(
                 f"{sample.id}: its id and folder name {names}, so no generator of {self.folder} "
-                "can be chosen; rename it, or say ?camera=iphone for such photos"
+                f"can be chosen; rename it{hint}"
             )
         if found[0] not in self.generators:
             raise InputError(f"{sample.id}: {self.folder} has no generator for {found[0]} photos")

@@ -13,7 +13,7 @@ import numpy as np
 from reference_models.checkpoints import as_options
 from reference_models.tone.match import MODELS
 from wespe_bench import atomic, provenance, reading, tensors
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError
 
 FORMAT_VERSION = 1
 
@@ -90,16 +90,9 @@ def read(path: Path) -> tuple[np.ndarray, Card, str]:
     Raises:
         InputError: The file is missing, damaged, of a later format, or another method's.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     data = reading.wanted_bytes(path)
     card = _card(path, data)
-    try:
-        stored = load(data)
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path}: damaged ({one_line(error)[:200]})") from None
-    curves = stored.get("curves")
+    curves = tensors.load(path, data).get("curves")
     if curves is None or curves.dtype != np.uint8 or curves.shape != (3, 256):
         raise InputError(f"{path}: no uint8 curves of shape (3, 256); the file is damaged")
     return curves, card, provenance.sha256_bytes(data)
@@ -119,8 +112,7 @@ def _card(path: Path, data: bytes) -> Card:
     if model not in {f"tone {name}" for name in MODELS}:
         raise InputError(f"{path}: not a tone file; {remedy}")
     if version != FORMAT_VERSION:
-        raise InputError(f"{path}: tone format {version!r}, this version reads {FORMAT_VERSION}")
-    camera, note, training = (fields.get(name) for name in ("camera", "note", "training"))
-    if not (isinstance(camera, str) and isinstance(note, str) and isinstance(training, dict)):
-        raise InputError(f"{path}: its card is damaged; {remedy}")
-    return Card(model, camera, note, training)
+        found = tensors.short(version)
+        raise InputError(f"{path}: tone format {found}, this version reads {FORMAT_VERSION}")
+    camera, note = (tensors.text_of(fields, name, path) for name in ("camera", "note"))
+    return Card(model, camera, note, tensors.training_of(fields, path))

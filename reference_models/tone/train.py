@@ -48,7 +48,8 @@ def train(config: TrainTone, *, quiet: bool = False) -> Path:
         quiet: Show no progress.
 
     Raises:
-        InputError: Photos that are missing or cannot be fitted, or a full disk.
+        InputError: Photos that are missing or cannot be fitted, a folder that holds another fit, or
+            a full disk.
     """
     check_choices(config, {"model": match.MODELS})
     for option in ("source", "target"):
@@ -58,6 +59,7 @@ def train(config: TrainTone, *, quiet: bool = False) -> Path:
     target = photo_sets.stream(config.target, config.data)
     out = Path(config.out or f"runs/tone-{source.name.replace(':', '-')}")
     check_out(out, files.NAME)
+    _check_same_fit(out / files.NAME, config.model, source.revision, target.revision)
     if source.revision == target.revision:
         raise InputError(
             f"--source {config.source} and --target {config.target} hold the same photos: "
@@ -82,6 +84,27 @@ def train(config: TrainTone, *, quiet: bool = False) -> Path:
     with writing(out):
         files.write(out / files.NAME, curves, card)
     return out / files.NAME
+
+
+def _check_same_fit(path: Path, model: str, source: str, target: str) -> None:
+    """Raise InputError where ``path`` holds a fit of another model, or of other photos."""
+    if not path.exists():
+        return
+    try:
+        card = files.read(path)[1]
+    except InputError as error:
+        raise InputError(f"{error}; delete it, or choose another --out") from None
+    now = (("model", f"tone {model}", card.model), ("source", source, _revision(card, "photos")))
+    for what, new, old in (*now, ("target", target, _revision(card, "targets"))):
+        if new != old:
+            raise InputError(
+                f"{path.parent} holds a fit with another {what} (was {old[:30]}, is {new[:30]}); "
+                "choose another --out, or delete it"
+            )
+
+
+def _revision(card: files.Card, name: str) -> str:
+    return str(card.training.get(name, "")).rpartition(" ")[2]
 
 
 def _counted(photos: PhotoStream, quiet: bool) -> np.ndarray:

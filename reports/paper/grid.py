@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reports.cells import infinity
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -85,7 +87,7 @@ class Column:
         if math.isnan(value):
             return "–"
         if math.isinf(value):
-            return "∞" if value > 0 else "−∞"
+            return infinity([value])
         digits = self.printed if printed or signed else self.decimals
         text = f"{value:{'+' if signed else ''}.{digits}f}"
         return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")

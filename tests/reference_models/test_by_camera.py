@@ -94,6 +94,14 @@ def test_folders_that_are_not_a_generator_for_each_phone(official: Path, tmp_pat
         load_enhancer(f"dped:{tmp_path / 'empty'}")
     with pytest.raises(InputError, match="no generator for canon, which camera= names"):
         load_enhancer(f"dped:{official}?camera=canon")
+    with pytest.raises(InputError, match="nothing after camera=; give a value"):
+        load_enhancer(f"dped:{official}?camera=")
+    two = Sample("iphone-sony", Path("x/iphone-sony.png"))
+    for camera, hint in (("", "; rename it, or say"), ("&camera=sony", "; rename it")):
+        with pytest.raises(InputError) as error:
+            load_enhancer(f"dped:{official}?device=cpu{camera}").camera_of(two)
+        assert hint in str(error.value)
+        assert ("?camera=" in str(error.value)) is not bool(camera)
     (official / "sony.safetensors").unlink()
     few = load_enhancer(f"dped:{official}?device=cpu")
     with pytest.raises(InputError, match="has no generator for sony photos"):

@@ -1,3 +1,4 @@
+import math
 import warnings
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from reference_models.cameras import other_camera
 from reference_models.dped import importer
 from reference_models.dped.enhancer import GeneratorEnhancer
 from tests.oracles import bundle
+from wespe_bench import tensors
 from wespe_bench.enhancing import enhance
 from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb
@@ -156,3 +158,25 @@ def test_a_run_warns_and_resumes(checkpoint, photos, tmp_path):
     with pytest.warns(UserWarning, match="sony photos"):
         again = enhance(f"dped:{checkpoint}?device=cpu", dataset, tmp_path / "run", quiet=True)
     assert (again.done, again.kept) == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"camera": "x" * 10**6}, "'camera' must be one line of at most 500 characters"),
+        ({"camera": 3}, "its card does not state 'camera'"),
+        ({"format_version": ["9" * 10**6]}, "checkpoint format"),
+        ({"norm": "x" * 10**6}, "not a generator checkpoint"),
+        ({"width": 10**4000}, "larger network than the file holds"),
+        ({"training": {"iterations": math.nan}}, "nan is no count of iterations"),
+        ({"training": {"features": math.inf}}, "'features' must be a text"),
+        ({"training": "x" * 10**6}, "its card's training is no object"),
+    ],
+)
+def test_cards_that_fit_no_table_get_one_short_line(checkpoint, tmp_path, changed, said):
+    data = checkpoint.read_bytes()
+    path = tmp_path / "x.safetensors"
+    tensors.write(path, tensors.load(checkpoint, data), tensors.card_of(data) | changed)
+    with pytest.raises(InputError, match=said) as error:
+        checkpoints.read(path)
+    assert len(str(error.value)) < 400 + len(str(path))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from reference_models.tone.enhancer import SHIPPED, ToneEnhancer
 from reference_models.tone.train import TrainTone, train
 from tests.conftest import Command
 from tests.oracles import tone as oracle
+from wespe_bench import tensors
 from wespe_bench.errors import InputError
 from wespe_bench.images import write_png
 from wespe_bench.registry import load_enhancer
@@ -219,7 +222,7 @@ def test_files_that_are_no_tone_files(tmp_path: Path) -> None:
             load_enhancer(f"tone:{path}")
     with pytest.raises(InputError, match="not a generator checkpoint"):
         load_enhancer("wespe:" + str(SHIPPED))
-    with pytest.raises(InputError, match="no option 'x=1'"):
+    with pytest.raises(InputError, match="no option 'x=1'; tone: takes no options"):
         load_enhancer("tone:demo?x=1")
 
 
@@ -256,3 +259,59 @@ def test_the_shipped_curves_saw_what_the_shipped_wespe_saw() -> None:
     assert [curves[name] for name in ("photos", "targets")] == [
         network[name] for name in ("photos", "targets")
     ]
+
+
+def test_another_fit_is_not_replaced_and_the_same_is_made_again(tmp_path: Path) -> None:
+    phone, good = _folder(tmp_path / "p", _photos(1, 2)), _folder(tmp_path / "g", _photos(2, 2))
+    config = TrainTone(source=str(phone), target=str(good), out=str(tmp_path / "out"))
+    before = train(config, quiet=True).read_bytes()
+    assert train(config, quiet=True).read_bytes() == before
+    for other, said in (
+        (replace(config, model="mean"), r"another model \(was tone mean_std, is tone mean\)"),
+        (replace(config, source=str(_folder(tmp_path / "q", _photos(3, 2)))), "another source"),
+        (replace(config, target=str(_folder(tmp_path / "h", _photos(4, 2)))), "another target"),
+    ):
+        with pytest.raises(InputError, match=said):
+            train(other, quiet=True)
+        assert (tmp_path / "out" / files.NAME).read_bytes() == before
+    (tmp_path / "out" / files.NAME).write_bytes(b"x")
+    with pytest.raises(InputError, match=r"cut short.*delete it, or choose another --out"):
+        train(config, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"camera": "x" * 10**6}, "'camera' must be one line of at most 500 characters"),
+        ({"camera": "a\nb"}, "'camera' must be one line"),
+        ({"note": 7}, "its card does not state 'note'"),
+        ({"format_version": "9" * 10**6}, "tone format '9999"),
+        ({"training": {"photos": "x" * 10**6}}, "'photos' must be a text of at most 500"),
+        ({"training": {"targets": math.nan}}, "'targets' must be a text"),
+        ({"training": {"iterations": math.inf}}, "inf is no count of iterations"),
+        ({"training": []}, "its card's training is no object"),
+        ({"model": "x" * 10**6}, "not a tone file"),
+    ],
+)
+def test_cards_that_fit_no_table_get_one_short_line(
+    changed: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.safetensors"
+    good = {"model": "tone mean", "camera": "", "note": "", "training": {}, "format_version": 1}
+    tensors.write(path, {"curves": np.zeros((3, 256), np.uint8)}, good | changed)
+    with pytest.raises(InputError, match=said) as error:
+        files.read(path)
+    assert len(str(error.value)) < 400 + len(str(path))
+
+
+@pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 1)])
+def test_curves_of_types_that_numpy_lacks_say_so(kind: str, size: int, tmp_path: Path) -> None:
+    card = json.dumps(
+        {"model": "tone mean", "camera": "", "note": "", "training": {}, "format_version": 1}
+    )
+    curves = {"dtype": kind, "shape": [3, 256], "data_offsets": [0, 768 * size]}
+    head = json.dumps({"__metadata__": {"card": card}, "curves": curves}).encode()
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(len(head).to_bytes(8, "little") + head + bytes(768 * size))
+    with pytest.raises(InputError, match=f"its numbers are of type '{kind}', which cannot be read"):
+        files.read(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -75,11 +76,61 @@ def test_ranks_are_over_the_same_photos_where_scores_are_infinite(runs: Path) ->
     make_run(runs, "perfect", {"psnr": [math.inf, *[30.0] * 11], "entropy": [6.0] * 12})
     (board,) = read_standings(runs)
     (remark,) = board.remarks
-    assert remark.startswith("PSNR: infinite for perfect on 1 photo, left out of that mean; ranks")
+    assert remark.startswith("PSNR: ∞ for perfect on 1 photo, left out of that mean; ranks")
     assert "the 11 photos" in remark
     assert call("leaderboard", ["--runs", str(runs)]) == 0
     for page in ("leaderboard.md", "leaderboard.html"):
         assert "the 11 photos" in (runs / "leaderboard" / page).read_text("utf-8")
+
+
+def test_a_board_of_infinite_scores_says_what_is_infinite_and_orders_nothing(
+    tmp_path: Path, verb: Command
+) -> None:
+    record = {"minf": {"version": "1", "title": "Minf", "higher_is_better": True}}
+    both = {"a": [-math.inf] * 4 + [1.0] * 4, "b": [2.0] * 4 + [math.inf] * 4, "c": [-math.inf] * 8}
+    for label, values in both.items():
+        make_run(tmp_path, label, {"minf": values, "psnr": [20.0] * 8}, metrics=record)
+    text = verb("leaderboard", "--runs", tmp_path, "--rank-by", "minf").stdout
+    assert "No overall order: no method has a rank by Minf; the remarks below say why." in text
+    assert "−∞ for a on 4 photos, ∞ for b on 4 photos, −∞ for c on 8 photos" in text
+    assert "there are no ranks by it, as on no photo all that have a mean are finite" in text
+    assert [row.split("|")[6].strip() for row in text.splitlines() if row.startswith("| –")] == [
+        "1.000",
+        "2.000",
+        "−∞",
+    ]
+    make_run(tmp_path, "a", {"minf": [1.0] * 8, "psnr": [20.0] * 8}, metrics=record, folder="a2")
+    assert verb("leaderboard", "--runs", tmp_path / "a2").returncode == 0
+    shutil.rmtree(tmp_path / "photos" / "a")
+    shutil.rmtree(tmp_path / "photos" / "b")
+    text = verb("leaderboard", "--runs", tmp_path, "--rank-by", "minf").stdout
+    assert "Ordered by Minf (--rank-by). Without a rank by all of these, and so without a" in text
+    assert "place: c." in text
+
+
+def test_metrics_that_pool_photos_are_named_and_not_ranked(tmp_path: Path, verb: Command) -> None:
+    record = {"worst": {"version": "1", "title": "Worst", "pooled": True, "higher_is_better": True}}
+    for label, shift in {"a": 0.0, "b": 1.0}.items():
+        values = RNG.uniform(10, 20, 8) + shift
+        make_run(tmp_path, label, {"worst": values, "psnr": values}, metrics=record)
+    (board,) = read_standings(tmp_path)
+    assert [column.metric for column in board.table.columns] == ["psnr"]
+    assert board.remarks == ("worst is left out: it is not a mean over photos",)
+    with pytest.raises(InputError, match="worst is not a mean over photos"):
+        read_standings(tmp_path, rank_by=["worst"])
+    found = verb("compare", "a", "b", "--runs", tmp_path)
+    assert "Left out: worst is not a mean over photos" in found.stdout
+    assert verb("report", tmp_path).returncode == 0
+    page = (tmp_path / "report.md").read_text("utf-8")
+    assert "Worst: it is not a mean over photos, and its own code is not run here." in page
+
+
+def test_the_board_says_whose_choice_the_order_is(tmp_path: Path, verb: Command) -> None:
+    for label, shift in {"a": 0.0, "b": 1.0}.items():
+        make_run(tmp_path, label, {"psnr": RNG.uniform(10, 20, 8) + shift})
+    for words, said in (((), "Ordered by PSNR."), (("--rank-by", "psnr"), "by PSNR (--rank-by).")):
+        assert said in verb("leaderboard", "--runs", tmp_path, *words).stdout
+        assert said in (tmp_path / "leaderboard" / "leaderboard.html").read_text("utf-8")
 
 
 def test_board_is_ordered_by_mean_rank(runs: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports import paired
-from reports.compare import as_frame
+from reports.compare import as_frame, as_markdown
 from reports.comparison import compare_methods
 from reports.verdict import notes, sentence
 from tests.conftest import Command
@@ -42,8 +42,11 @@ def test_all_but_the_primary_metric_are_corrected_over_rivals_and_metrics(tmp_pa
     smallest = others["p"].idxmin()
     assert others["p_corrected"][smallest] == pytest.approx(min(1.0, 4 * others["p"][smallest]))
     assert (others["p_corrected"] >= others["p"]).all()
-    design = "PSNR is primary: tested without correction, whatever else is compared. Other metrics"
-    assert f"{design} are exploratory, with p after Holm's correction over 4 tests." in notes(found)
+    design = "PSNR is primary by default: tested without correction, whatever else is compared."
+    assert (
+        f"{design} Other metrics are exploratory, with p after Holm's correction over 4 tests."
+        in notes(found)
+    )
     # Another one on request, and none where there is no reference to compare with.
     named = as_frame(compare_methods(["a", "b"], runs=tmp_path, primary="entropy"))
     assert named["metric"].tolist() == ["entropy", "psnr", "ssim"]
@@ -98,6 +101,14 @@ def test_what_is_not_shown_says_how_many_photos_would_show_it(tmp_path: Path) ->
     count = paired.photos_needed(one.values, 1)
     text = f"some {count} photos like these would show it in 4 of 5 studies"
     assert 10 < count < 100 and text in sentence(one)
+
+
+def test_the_page_says_who_chose_the_primary_metric(tmp_path: Path) -> None:
+    for label, shift in (("a", 0.0), ("b", 1.0)):
+        make_run(tmp_path, label, {"psnr": RNG.normal(20 + shift, 1, 8)})
+    for primary, said in (("", "by default"), ("psnr", "as --primary says")):
+        found = compare_methods(["a", "b"], runs=tmp_path, primary=primary)
+        assert f"PSNR is primary {said}: tested" in as_markdown(found)
 
 
 def test_a_worse_method_fails_a_check(tmp_path: Path, verb: Command) -> None:

@@ -114,8 +114,10 @@ def test_in_process_output_equals_that_of_a_process(
             ["Unknown option: --jbos. Did you mean --jobs?"],
         ),
         (["enhance", "clahe", "extra"], ["unexpected argument 'extra'"]),
-        (["enhance", "clahe", "--jobs", "many"], ["--jobs", '"many"']),
+        (["enhance", "clahe", "--jobs", "many"], ["--jobs", "'many'"]),
         (["enhance", "clahe", "--jobs", "-1"], ["--jobs -1"]),
+        (["enhance", "clahe", "--jobs", "1.5"], ["--jobs", "whole number, not '1.5'"]),
+        (["enhance", "clahe", "--jobs", "0x2"], ["--jobs", "whole number, not '0x2'"]),
         (["enhance", "clahe", "--shard", "5/3"], ["--shard '5/3'"]),
         (["enhance", "clahe", "--dataset", "smaples"], ["did you mean 'samples'?"]),
         (["enhance", "clahe", "--input", "nowhere"], ["no such folder: nowhere"]),
@@ -291,6 +293,41 @@ def test_own_metric_keeps_its_direction_in_the_table(
     # A resumed run forgets nothing of it.
     assert verb(*arguments, "--force", "--jobs", "0").returncode == 0
     assert "Darkness (level) ↓" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_an_own_metric_with_an_aggregate_is_not_averaged(
+    verb: Command, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from wespe_bench.types import Metric\n"
+        "def compute(image, **_):\n"
+        "    return float(image.mean())\n"
+        "def worst(rows):\n"
+        "    return rows['value'].min()\n"
+        "WORST = Metric('worst', '1', '', True, False, compute, aggregate=worst,\n"
+        "               rates_quality=False)\n"
+    )
+    for jobs in ("0", "1"):
+        arguments = ["run", "--enhancers", "identity", "clahe", "--input", photos, "--out", jobs]
+        result = verb(*arguments, "--metrics", "mine.py:WORST", "entropy", "--jobs", jobs)
+        assert "worst: it is not a mean over photos" in result.stdout
+        (run,) = (tmp_path / jobs).glob("*/clahe/run.json")
+        stated = json.loads(run.read_text())["metrics"]
+        assert stated["worst"]["pooled"] is True and stated["worst"]["rates_quality"] is False
+        assert "pooled" not in stated["entropy"]
+    board = verb("leaderboard", "--runs", "1").stdout
+    assert "- worst is left out: it is not a mean over photos" in board
+
+
+def test_shipped_models_have_labels_of_their_own(
+    verb: Command, photos: Path, tmp_path: Path
+) -> None:
+    argv = ("run", "--enhancers", "tone:demo", "wespe:demo", "dped:demo?device=cpu", "identity")
+    result = verb(*argv, "--input", photos, "--metrics", "entropy", "--out", "out", "--jobs", "0")
+    assert result.returncode == 0, result.stderr
+    assert {path.parent.name for path in (tmp_path / "out").glob("*/*/run.json")} == {
+        *("DPED demo", "Tone demo", "WESPE demo", "identity")
+    }
 
 
 @pytest.mark.slow

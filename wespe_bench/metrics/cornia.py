@@ -35,6 +35,7 @@ from typing import Any
 
 import numpy as np
 
+from wespe_bench import tensors as files
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import models
 from wespe_bench.metrics.pairs import check_alone
@@ -101,7 +102,7 @@ def read(path: Path) -> Model:
     """
     tensors, card, sha256 = models.read(path, "cornia", SHAPES)
     for key in ("title", "unit", "summary"):
-        models.stated(card, key, path)
+        files.text_of(card, key, path)
     card = card | {"summary": card["summary"].replace(_EARLIER_SCALE, _SCALE)}
     if not isinstance(card.get("higher_is_better"), bool):
         raise InputError(

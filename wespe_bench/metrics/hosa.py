@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from wespe_bench import tensors as files
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import models
 from wespe_bench.metrics.pairs import check_alone
@@ -78,7 +79,7 @@ def read(path: Path) -> Model:
     """The model in ``path``; raises InputError when it is none (`models.read`)."""
     tensors, card, sha256 = models.read(path, "hosa", SHAPES)
     for key in ("title", "summary"):
-        models.stated(card, key, path)
+        files.text_of(card, key, path)
     bias = float(tensors.pop("bias")[0])
     return Model(**tensors, bias=bias, card=card, sha256=sha256)
 

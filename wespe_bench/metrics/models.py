@@ -11,12 +11,9 @@ import numpy as np
 
 from wespe_bench import provenance, reading
 from wespe_bench import tensors as files
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError
 
 FORMAT_VERSION = 1
-
-# Letters of a card's texts that tables show.
-_LONGEST = 500
 
 
 def models_folder() -> Path:
@@ -78,15 +75,9 @@ def read(
     length of at least 1, and "2K" for twice K. Raises InputError when the file is missing,
     no model of this kind, of a later format, or holds other, misshapen or non-finite tensors.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     data = reading.wanted_bytes(path)
     card = _card(path, kind, data)
-    try:
-        stored = load(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: damaged ({one_line(error)[:200]})") from None
+    stored = files.load(path, data)
     lengths: dict[str, int] = {}
     tensors = {}
     for name, shape in shapes.items():
@@ -100,19 +91,6 @@ def read(
         tensor.setflags(write=False)
         tensors[name] = tensor
     return tensors, card, provenance.sha256_bytes(data)
-
-
-def stated(card: Mapping[str, Any], key: str, path: Path) -> str:
-    """A text of the card, one line fit for a table. Raises InputError where there is none."""
-    text = card.get(key)
-    if not isinstance(text, str):
-        raise InputError(f"{path}: its card does not state {key!r}; the model is damaged")
-    if len(text) > _LONGEST or not text.isprintable():
-        raise InputError(
-            f"{path}: metadata field {key!r} must be one line of at most {_LONGEST} characters; "
-            "the model is damaged"
-        )
-    return text
 
 
 def stamp(path: Path) -> tuple[int, int]:
@@ -142,11 +120,6 @@ def _fits(found: tuple[int, ...], shape: tuple[int | str, ...], lengths: dict[st
     return True
 
 
-def _short(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 40 else f"{text[:40]}..."
-
-
 def _card(path: Path, kind: str, data: bytes) -> dict[str, Any]:
     try:
         card = files.card_of(data)
@@ -157,9 +130,9 @@ def _card(path: Path, kind: str, data: bytes) -> dict[str, Any]:
             + (" or `wespe-bench cornia fit`" if kind == "cornia" else "")
         ) from None
     if found != kind:
-        raise InputError(f"{path}: a model of {_short(found)}, not of {kind!r}")
+        raise InputError(f"{path}: a model of {files.short(found)}, not of {kind!r}")
     if version != FORMAT_VERSION:
         raise InputError(
-            f"{path}: model format {_short(version)}, this version reads {FORMAT_VERSION}"
+            f"{path}: model format {files.short(version)}, this version reads {FORMAT_VERSION}"
         )
     return dict(card)
