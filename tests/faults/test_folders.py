@@ -51,6 +51,7 @@ def test_the_photos_vanish_and_come_back(place: Path, expected: bytes) -> None:
     agree(place, expected)
 
 
+@pytest.mark.slow
 def test_the_run_folder_vanishes(place: Path, expected: bytes) -> None:
     process = start(enhance("hit"), place)
     await_images(process, place / "hit", 5)

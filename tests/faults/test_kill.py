@@ -70,6 +70,7 @@ pathlib.Path.read_bytes = read_bytes
 """
 
 
+@pytest.mark.slow
 def test_killed_once_in_each_stage(place: Path, expected: bytes) -> None:
     def enhanced() -> bool:
         return len(list((place / "hit").glob("images/*.png"))) >= COUNT // 2

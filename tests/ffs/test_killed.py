@@ -117,6 +117,7 @@ def reconcile(folder: Path, server: Server, photos: int, kills: int, said: str) 
     )
 
 
+@pytest.mark.slow
 def test_interrupted_killed_resumed(tmp_path: Path) -> None:
     server, folder = Server(World(6000, seed=4), faults=True), tmp_path / "out"
     with server.served() as api:

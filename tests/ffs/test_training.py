@@ -134,6 +134,7 @@ def test_killed_and_resumed_gives_the_same_bits(place: Path, head: str) -> None:
     assert all(np.array_equal(ours[name], calm[name]) for name in ours)
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_loses_nothing(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -234,6 +234,7 @@ def test_what_it_cannot_enhance(tmp_path: Path) -> None:
     assert enhancer.fingerprint.startswith("tone:")
 
 
+@pytest.mark.slow
 def test_the_shipped_curves_are_those_of_the_recorded_command(
     tmp_path: Path, command: Command
 ) -> None:

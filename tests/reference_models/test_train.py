@@ -116,6 +116,7 @@ def test_killed_and_resumed_gives_the_same_weights(command, place, options):
     assert not list(place.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_longer_goes_on_where_it_ended(place):
     run(WESPE, "--iterations", "6")
     out = run(WESPE, "--iterations", "9")

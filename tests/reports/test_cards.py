@@ -127,6 +127,7 @@ def test_files_that_are_no_cards_get_one_line(
     one_line(verb("leaderboard", "--runs", runs, "--metrics", "pnsr"), "did you mean 'psnr'?")
 
 
+@pytest.mark.slow
 def test_hostile_cards_inject_nothing(runs: Path, added: Path) -> None:
     hostile = [name for name in HOSTILE if name.isprintable()]
     for number, name in enumerate(hostile):

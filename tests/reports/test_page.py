@@ -179,6 +179,7 @@ def test_ids_are_unique_and_labels_refer_to_them(runs: Path) -> None:
     assert {a["aria-labelledby"] for _, a in elements.found if "aria-labelledby" in a} <= set(names)
 
 
+@pytest.mark.slow
 def test_hostile_names_inject_nothing(tmp_path: Path) -> None:
     calm = tmp_path / "calm"
     wild = tmp_path / "wild"
@@ -233,6 +234,7 @@ def test_lost_pictures_leave_the_rest(runs: Path) -> None:
     Elements(html_report(read_contents(runs))[0])
 
 
+@pytest.mark.slow
 def test_pictures_fit_their_budget_and_are_chosen_by_name(tmp_path: Path) -> None:
     make_run(tmp_path, "a", {"psnr": range(9)}, size=(460, 920))
     section = read_contents(tmp_path).sections[0]

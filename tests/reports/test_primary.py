@@ -61,6 +61,7 @@ def test_all_but_the_primary_metric_are_corrected_over_rivals_and_metrics(tmp_pa
     assert "no method has scores of 'psnt'" in refused("a", "b", runs=tmp_path, primary="psnt")
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(0, 5))
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rivals_and_metrics_beside_it_do_not_change_the_primary_verdict(

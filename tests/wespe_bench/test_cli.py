@@ -272,6 +272,7 @@ def test_output_closed_early(photos: Path, tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_own_metric_keeps_its_direction_in_the_table(
     verb: Command, photos: Path, tmp_path: Path
 ) -> None:

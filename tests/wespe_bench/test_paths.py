@@ -76,6 +76,7 @@ def rows(runs: str, target: Path) -> bytes:
     return target.read_bytes()
 
 
+@pytest.mark.slow
 def test_all_in_a_store_gives_the_rows_of_files(
     bucket: str, photos: Path, references: Path, tmp_path: Path, capsys: Any
 ) -> None:
@@ -269,6 +270,7 @@ def test_a_data_folder_in_a_store(monkeypatch: pytest.MonkeyPatch, capsys: Any) 
     assert "WESPE_DATA=s3://lab/data: expected a folder of this machine" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_part_that_cannot_be_read_now_is_not_called_damaged(
     bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -59,6 +59,7 @@ def test_the_command_gives_the_same_bits(
     assert again.sha256 in (tmp_path / "again.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_model_is_a_metric(fitted: Path, clean: Path) -> None:
     metric = load_metric(f"cornia:{fitted}")
     assert "fitted without human scores on 2 photos" in metric.summary

