@@ -22,7 +22,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, did_you_mean, one_line
 
 #: Our own top-level packages.
 OWN = ("wespe_bench", "ffs", "reference_models", "reports")
@@ -106,6 +106,35 @@ def import_own(module_name: str) -> ModuleType:
                 "part of wespe-bench; rename it"
             )
     return importlib.import_module(module_name)
+
+
+def load(module_name: str, spec: str, known: Sequence[str]) -> ModuleType:
+    """Other people's module, or file that ends in ".py", of a spec, loaded each time.
+
+    Raises InputError when it cannot be; ``known`` are names that the user may have meant.
+    """
+    if module_name.endswith(".py"):
+        path = Path(module_name)
+        if not path.is_file():
+            raise InputError(f"{spec!r}: no such file: {path}")
+        try:
+            return Namespace(path.resolve().parent).load_file(path)
+        except (Exception, SystemExit) as error:  # other people's modules may raise anything
+            raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
+    try:
+        return Namespace(Path.cwd()).load_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != module_name.partition(".")[0]:
+            raise unimportable(module_name, spec, error) from error
+        hint = did_you_mean(module_name, known)
+        raise InputError(f"{spec!r}: no module {module_name!r} here or installed{hint}") from None
+    except (Exception, SystemExit) as error:
+        raise unimportable(module_name, spec, error) from error
+
+
+def unimportable(module_name: str, target: str, error: BaseException) -> InputError:
+    """The error that says why a module cannot be imported for ``target``."""
+    return InputError(f"cannot import {module_name!r} for {target!r}: {one_line(error)}")
 
 
 def check_own_packages() -> None:

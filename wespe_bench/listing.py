@@ -38,6 +38,7 @@ def main(config: List) -> int:
         | {f"{name}:...": line for name, line in _described(registry.ENHANCER_PREFIXES).items()}
         | {"file.py:function": "Your own function of a uint8 (H, W, 3) array; or module:function."},
         "metrics": _described(registry.METRICS, _metric)
+        | _described(registry.OPTIONAL_METRICS)
         | {_form(name): line for name, line in _described(registry.METRIC_PREFIXES).items()}
         | {"file.py:METRIC": "Your own wespe_bench.Metric; or module:METRIC."},
         "suites": _described(registry.SUITES, lambda suite: suite.title),

@@ -8,9 +8,9 @@ Specs
 - data sets: ``NAME``, ``NAME:ARGUMENT``, ``NAME:ARGUMENT?option=value&option=value`` with a
   name of `DATASETS`; the argument is the loader's first parameter. A name that a user's
   wespe-data.toml gives a folder is ``camera:NAME``;
-- metrics: a name of `METRICS`; ``prefix:argument`` with a prefix of `METRIC_PREFIXES`, or a
-  prefix alone where its factory has a default; or ``module:METRIC`` (a
-  `wespe_bench.types.Metric`);
+- metrics: a name of `METRICS` or `OPTIONAL_METRICS`, either with ``?shave=PIXELS``;
+  ``prefix:argument`` with a prefix of `METRIC_PREFIXES`, or a prefix alone where its factory
+  has a default; or ``module:METRIC`` (a `wespe_bench.types.Metric`);
 - enhancers: a name of `ENHANCERS`; ``prefix:argument`` with a prefix of
   `ENHANCER_PREFIXES`; ``module:function`` or ``path/to/file.py:function``;
 - engines: a name of `ENGINES`, or a prefix of `ENGINE_PREFIXES`: ``ray``,
@@ -88,10 +88,12 @@ METRICS = {
     "psnr": "wespe_bench.metrics.psnr:PSNR",
     "psnr_pooled": "wespe_bench.metrics.psnr:PSNR_POOLED",
     "psnr_dped": "wespe_bench.metrics.psnr:PSNR_DPED",
+    "psnr_y": "wespe_bench.metrics.psnr_y:PSNR_Y",
     "ssim": "wespe_bench.metrics.ssim:SSIM",
     "ssim_rgb": "wespe_bench.metrics.ssim:SSIM_RGB",
     "ms_ssim": "wespe_bench.metrics.ms_ssim:MS_SSIM",
     "ms_ssim_dped": "wespe_bench.metrics.ms_ssim:MS_SSIM_DPED",
+    "delta_e": "wespe_bench.metrics.delta_e:DELTA_E",
     "entropy": "wespe_bench.metrics.entropy:ENTROPY",
     "entropy_rgb": "wespe_bench.metrics.entropy:ENTROPY_RGB",
     "bpp": "wespe_bench.metrics.bpp:BPP",
@@ -107,6 +109,15 @@ METRIC_PREFIXES = {
     "ffs-standin": "ffs.scorer:load_standin",
     "pyiqa": "wespe_bench.metrics.pyiqa:load",
 }
+
+#: name -> factory ``() -> Metric`` of one that needs an optional package
+OPTIONAL_METRICS = {
+    name: f"wespe_bench.metrics.pyiqa:{name}"
+    for name in ("lpips", "dists", "niqe", "brisque", "musiq")
+}
+
+#: Takes a metric of ours and what follows its name and "?".
+METRIC_OPTIONS = "wespe_bench.metrics.shave:shaved"
 
 #: name -> Suite record
 SUITES = {
@@ -136,7 +147,7 @@ def resolve(target: str) -> Any:
     try:
         module = foreign.import_own(module_name)
     except (Exception, SystemExit) as error:  # other people's modules may raise anything
-        raise _unimportable(module_name, target, error) from error
+        raise foreign.unimportable(module_name, target, error) from error
     return _attribute(module, attribute, target)
 
 
@@ -229,7 +240,8 @@ def load_metric(name: str) -> Metric:
     """The metric that ``name`` names.
 
     Args:
-        name: A spec ("psnr", "cornia:FILE", "file.py:METRIC"); the module's text has the forms.
+        name: A spec ("psnr", "psnr?shave=4", "cornia:FILE", "file.py:METRIC"); the module's text
+            has the forms.
 
     Raises:
         InputError: No such metric, or one that cannot be imported.
@@ -237,8 +249,13 @@ def load_metric(name: str) -> Metric:
     from wespe_bench.types import Metric
 
     prefix, colon, argument = name.partition(":")
+    plain, question, option = name.partition("?")
     if name in METRICS:
         metric = resolve(METRICS[name])
+    elif name in OPTIONAL_METRICS:
+        metric = resolve(OPTIONAL_METRICS[name])()
+    elif question and plain in (*METRICS, *OPTIONAL_METRICS):
+        metric = resolve(METRIC_OPTIONS)(load_metric(plain), option)
     elif colon and prefix in METRIC_PREFIXES:
         metric = resolve(METRIC_PREFIXES[prefix])(argument)
     elif colon:
@@ -249,7 +266,8 @@ def load_metric(name: str) -> Metric:
             raise InputError(f"{name!r} needs an argument: {name}:NAME")
         metric = factory()
     else:
-        raise unknown("metric", name, [*METRICS, *(f"{p}:..." for p in METRIC_PREFIXES)])
+        known = [*METRICS, *OPTIONAL_METRICS, *(f"{p}:..." for p in METRIC_PREFIXES)]
+        raise unknown("metric", name, known)
     if not isinstance(metric, Metric):
         raise InputError(f"{name!r} is a {type(metric).__name__}, not a wespe_bench.types.Metric")
     if not isinstance(metric.higher_is_better, bool):
@@ -326,28 +344,5 @@ def _load_foreign(spec: str) -> Any:
         raise InputError(f"{spec!r}: expected module:function or file.py:function")
     if not is_foreign(spec):
         return resolve(spec)
-    return _attribute(_import_foreign(module_name, spec), attribute, spec)
-
-
-def _import_foreign(module_name: str, spec: str) -> Any:
-    if module_name.endswith(".py"):
-        path = Path(module_name)
-        if not path.is_file():
-            raise InputError(f"{spec!r}: no such file: {path}")
-        try:
-            return foreign.Namespace(path.resolve().parent).load_file(path)
-        except (Exception, SystemExit) as error:  # other people's modules may raise anything
-            raise InputError(f"{spec!r}: {path} fails on import: {one_line(error)}") from error
-    try:
-        return foreign.Namespace(Path.cwd()).load_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name.partition(".")[0]:
-            raise _unimportable(module_name, spec, error) from error
-        hint = did_you_mean(module_name, [*ENHANCER_PREFIXES, *ENHANCERS])
-        raise InputError(f"{spec!r}: no module {module_name!r} here or installed{hint}") from None
-    except (Exception, SystemExit) as error:
-        raise _unimportable(module_name, spec, error) from error
-
-
-def _unimportable(module_name: str, target: str, error: BaseException) -> InputError:
-    return InputError(f"cannot import {module_name!r} for {target!r}: {one_line(error)}")
+    module = foreign.load(module_name, spec, [*ENHANCER_PREFIXES, *ENHANCERS])
+    return _attribute(module, attribute, spec)

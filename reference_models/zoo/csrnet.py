@@ -52,8 +52,9 @@ def enhance(weights: Weights, x: Tensor, seen: Tensor) -> Tensor:
             F.linear(seen, weights[f"cond_{of}{number}.weight"], weights[f"cond_{of}{number}.bias"])
             for of in ("scale", "shift")
         )
-        x = F.conv2d(x, weights[f"conv{number}.weight"], weights[f"conv{number}.bias"])
-        x = x * (1 + scale[:, None, None]) + shift[:, None, None]
+        scale = 1 + scale  # what is scaled is added to what is not
+        weight = weights[f"conv{number}.weight"] * scale[:, None, None, None]
+        x = F.conv2d(x, weight, weights[f"conv{number}.bias"] * scale + shift)
         if number < len(_LAYERS):
             x = x.relu_()
     return x

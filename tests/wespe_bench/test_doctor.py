@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab, rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio
 
 from tests.oracles import entropy as entropy_oracle
 from tests.oracles import ms_ssim as ms_ssim_oracle
@@ -38,6 +40,10 @@ def test_golden_values_are_what_the_oracles_give() -> None:
         "ssim_rgb": sum(channels) / 3,
         "ms_ssim": ms_ssim,
         "ms_ssim_dped": ms_ssim,
+        "psnr_y": peak_signal_noise_ratio(
+            *(rgb2ycbcr(photo)[..., 0] for photo in (reference, image)), data_range=255
+        ),
+        "delta_e": deltaE_ciede2000(rgb2lab(reference), rgb2lab(image)).mean(),
         "entropy": entropy_oracle.entropy(itertools.chain.from_iterable(grey(image))),
         "entropy_rgb": entropy_oracle.entropy(image.ravel().tolist()),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +44,15 @@ def check_pair(image: np.ndarray, reference: np.ndarray | None, smallest: int = 
             f"image is {image.shape[1]}x{image.shape[0]}; this metric needs at least "
             f"{smallest} pixels on each side"
         )
+
+
+def row_bands(
+    image: np.ndarray, reference: np.ndarray, pixels: int = 1 << 16
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same rows of both photos, about ``pixels`` at a time, so that memory stays small."""
+    rows = max(pixels // image.shape[1], 1)
+    for top in range(0, len(image), rows):
+        yield image[top : top + rows], reference[top : top + rows]
 
 
 def check_batch(images: np.ndarray, references: np.ndarray | None, smallest: int = 1) -> None:

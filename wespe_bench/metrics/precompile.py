@@ -31,7 +31,7 @@ _VARIABLE = "NUMBA_CACHE_DIR"
 _NAME = "compiled-metrics-"
 _HASH = hashlib.sha256().digest_size
 _VERSIONS_KEPT = 8
-_WITHOUT_LOOPS = frozenset({"bpp", "cornia"})
+_WITHOUT_LOOPS = frozenset({"bpp", "cornia", "delta_e", "psnr_y"})
 
 # Run by a fresh interpreter with this one's module path: no script of the user's is imported.
 _CHILD = (
@@ -99,7 +99,8 @@ def is_ready(metrics: Collection[str]) -> bool:
 
 
 def _with_loops(metrics: Collection[str]) -> list[str]:
-    return [name for name in METRICS if name in metrics and name not in _WITHOUT_LOOPS]
+    wanted = {name.partition("?")[0] for name in metrics} - _WITHOUT_LOOPS
+    return [name for name in METRICS if name in wanted]
 
 
 def start(metrics: Collection[str]) -> None:

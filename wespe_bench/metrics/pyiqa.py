@@ -4,12 +4,20 @@ The name, the version and the title say that the number is pyiqa's: its conventi
 own (photos on [0, 1], YIQ luminance for SSIM, 80 dB for identical photos), and ``pyiqa:ssim``
 never shares a column with ``ssim``. `wespe-bench conventions` shows how they differ. Most of
 its metrics download weights, before the first photo is scored.
+
+What papers print under a name of its own (``lpips``, ``dists``, ``niqe``, ``brisque``, ``musiq``)
+has that name here too: pyiqa's default of it, with pyiqa's version in each row. These have no
+golden value, because their weights are downloads.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
+import math
+import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,16 +28,52 @@ from wespe_bench.metrics.pairs import check_alone, check_pair
 from wespe_bench.types import Metric
 
 
+def lpips() -> Metric:
+    """LPIPS: distance of learned features (Zhang et al., CVPR 2018; AlexNet, v0.1), by pyiqa."""
+    return _plain("lpips", "LPIPS", "distance of AlexNet's features, v0.1", (0.0, math.inf))
+
+
+def dists() -> Metric:
+    """DISTS: structure and texture of learned features (Ding et al., TPAMI 2020), by pyiqa."""
+    return _plain("dists", "DISTS", "structure and texture of VGG's features", (-1.0, 2.0))
+
+
+def niqe() -> Metric:
+    """NIQE: distance from the statistics of clean photos (Mittal et al., SPL 2013), by pyiqa."""
+    return _plain("niqe", "NIQE", "distance from the statistics of clean photos", (0.0, math.inf))
+
+
+def brisque() -> Metric:
+    """BRISQUE: natural scene statistics, trained on LIVE (Mittal et al., TIP 2012), by pyiqa."""
+    return _plain("brisque", "BRISQUE", "a rating learnt from LIVE, 0 to about 100")
+
+
+def musiq() -> Metric:
+    """MUSIQ: a transformer at several scales, KonIQ-10k (Ke et al., ICCV 2021), by pyiqa."""
+    return _plain("musiq", "MUSIQ", "a rating learnt from KonIQ-10k, 0 to about 100")
+
+
+def _plain(
+    name: str,
+    title: str,
+    summary: str,
+    possible: tuple[float, float] = (-math.inf, math.inf),
+) -> Metric:
+    metric = load(name, spec=name)
+    summary = f"{summary}, by pyiqa"
+    return replace(metric, name=name, title=title, summary=summary, possible=possible)
+
+
 @functools.cache
-def load(name: str) -> Metric:
+def load(name: str, spec: str = "") -> Metric:
     """Any metric of pyiqa, when that is installed, under its own name and version.
 
-    Raises InputError when pyiqa is not installed, has no such metric, or has one that
-    compares sets of photos.
+    Raises InputError, which names it ``spec``, when pyiqa is not installed, has no such metric, or
+    has one that compares sets of photos.
     """
     if importlib.util.find_spec("pyiqa") is None:
         raise InputError(
-            f"'pyiqa:{name}' needs the package pyiqa, which is not installed; "
+            f"{spec or f'pyiqa:{name}'!r} needs the package pyiqa, which is not installed; "
             "pip install 'wespe-bench[pyiqa]'"
         )
     try:
@@ -79,7 +123,8 @@ def _model(name: str) -> Any:
     import pyiqa
 
     try:
-        return pyiqa.create_metric(name, device="cpu")
+        with contextlib.redirect_stdout(sys.stderr):  # it says there what it loads
+            return pyiqa.create_metric(name, device="cpu")
     except Exception as error:  # no network, a moved file, a library it forgot to ask for
         raise InputError(
             f"'pyiqa:{name}' cannot be made ready (are its weights downloaded?): {one_line(error)}"

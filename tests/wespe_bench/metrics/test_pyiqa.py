@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.conftest import Command
+from tests.verbs import one_line
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import pyiqa
 from wespe_bench.registry import load_metric
@@ -25,7 +28,7 @@ def _fresh() -> None:
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """A pyiqa with three metrics that note what they are called with."""
+    """A pyiqa with metrics that note what they are called with."""
     import torch
 
     calls: list[tuple[Any, ...]] = []
@@ -48,6 +51,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         "bad": {"metric_mode": "NR", "lower_better": True},
         "locked": {"metric_mode": "NR"},
         "fid": {"metric_mode": "NR"},
+        "lpips": {"metric_mode": "FR", "lower_better": True},
+        "musiq": {"metric_mode": "NR"},
     }
     monkeypatch.setitem(sys.modules, "pyiqa", package)
     monkeypatch.setitem(sys.modules, "pyiqa.default_model_configs", configs)
@@ -110,3 +115,38 @@ def test_it_refuses_what_ours_refuse(stand_in: list[tuple[Any, ...]]) -> None:
     with pytest.raises(ValueError, match="uint8"):
         bad(PHOTO / 255)
     assert not stand_in
+
+
+@pytest.mark.parametrize("name", ["lpips", "dists", "niqe", "brisque", "musiq"])
+def test_plain_names_say_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, verb: Command, photos: Path, name: str
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    words = ["--enhancers", "identity", "--input", photos, "--reference", photos, "--jobs", "0"]
+    result = verb("run", *words, "--metrics", "psnr", name, "--out", "runs")
+    one_line(result, f"'{name}' needs the package pyiqa", "pip install 'wespe-bench[pyiqa]'")
+    assert not (photos.parent / "runs").exists()
+
+
+def test_plain_names(stand_in: list[tuple[Any, ...]], verb: Command) -> None:
+    lpips, musiq = load_metric("lpips"), load_metric("musiq")
+    assert (lpips.name, lpips.title, lpips.version) == ("lpips", "LPIPS", "1+pyiqa9.9")
+    assert (lpips.full_reference, lpips.higher_is_better) == (True, False)
+    assert (musiq.full_reference, musiq.higher_is_better) == (False, True)
+    assert lpips.compute(PHOTO, PHOTO) == load_metric("pyiqa:lpips").compute(PHOTO, PHOTO)
+    assert lpips.prepare is not None and lpips.prepare()
+    shaved = load_metric("lpips?shave=2")
+    assert shaved.compute(PHOTO, PHOTO) == lpips.compute(PHOTO[2:-2, 2:-2], PHOTO[2:-2, 2:-2])
+    assert "  lpips " in verb("list", "metrics").stdout
+
+
+def test_what_it_says_while_it_loads_is_no_output(
+    stand_in: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def chatty(name: str, device: str) -> Any:
+        print("Loading pretrained model")
+        return lambda *tensors: tensors[0].mean()
+
+    monkeypatch.setattr(sys.modules["pyiqa"], "create_metric", chatty)
+    load_metric("musiq").compute(PHOTO)
+    assert capsys.readouterr().out == ""
