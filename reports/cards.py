@@ -46,7 +46,7 @@ class Card:
     """The checked content of a card: texts are one short line, scores are numbers.
 
     ``scores`` maps a metric to a value per sample (infinite allowed, None where there is none);
-    ``source`` is the file it came from.
+    ``source`` is the file it came from, ``state`` what is known of its scores (`reports.added`).
     """
 
     label: str
@@ -65,6 +65,7 @@ class Card:
     created: str
     warnings: tuple[str, ...] = ()
     source: str = ""
+    state: str = "not verified"
 
     def rows(self) -> pd.DataFrame:
         """The scores as `wespe_bench.run.load_scores` gives those of a run."""
@@ -107,7 +108,7 @@ def make_card(
     """
     samples = sorted(scores["sample"].unique())
     images = scores.drop_duplicates("sample").set_index("sample")["image_sha256"]
-    results = [[sample, str(images[sample])] for sample in samples]
+    results = results_digest({sample: str(images[sample]) for sample in samples})
     values: dict[str, list[float | str | None]] = {}
     stated: dict[str, Any] = {}
     for name, (column, cell) in cells.items():
@@ -141,7 +142,7 @@ def make_card(
         "samples": samples,
         "scores": values,
         "scores_sha256": _digest([samples, values]),
-        "results_sha256": _digest(results),
+        "results_sha256": results,
         "versions": head.get("versions", {}),
         "device": head.get("device", ""),
         "platform": head.get("platform", ""),
@@ -271,6 +272,11 @@ def _written(value: Any) -> float | str | None:
     if value is None or math.isnan(value):
         return None
     return float(value) if math.isfinite(value) else str(float(value))
+
+
+def results_digest(pictures: Mapping[str, str]) -> str:
+    """What a card says of its method's pictures, from the SHA-256 of each sample's PNG."""
+    return _digest([[sample, pictures[sample]] for sample in sorted(pictures)])
 
 
 def _digest(value: Any) -> str:

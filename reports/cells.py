@@ -71,6 +71,11 @@ class Column:
         """Which way is better: "↑", "↓" or nothing."""
         return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
 
+    @property
+    def head(self) -> str:
+        """Title, unit and arrow, on one line."""
+        return f"{self.title}{f' ({self.unit})' if self.unit else ''} {self.arrow}".rstrip()
+
     def show(self, value: float) -> str:
         """``value`` as every table of this column prints it.
 

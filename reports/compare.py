@@ -1,4 +1,4 @@
-"""The verb ``compare``: two methods or more on one data set, as Markdown, CSV or JSON."""
+"""The verb ``compare``: two methods or more on one data set, as Markdown, CSV, JSON or LaTeX."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy as np
 
 from reports import paired
 from reports.comparison import Comparison, Difference, compare_methods
+from reports.latex import NEEDS, cell, latex_table, tex
 from reports.strip import draw_extremes, most_different
-from reports.text import markdown, plain, plural
+from reports.text import json_number, markdown, plain, plural
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
@@ -52,8 +53,8 @@ class Compare:
     fail_if_worse: bool = False
     """End with code 1 where the first method is worse than a rival in the primary metric, and with
     2 where there are too few photos to show it."""
-    format: Literal["md", "csv", "json"] = "md"
-    """md, csv or json."""
+    format: Literal["md", "csv", "json", "tex"] = "md"
+    """md, csv, json or tex."""
     out: str | None = None
     """Where the text and the strip of photos go (default: the folder of runs)."""
 
@@ -76,7 +77,8 @@ def main(config: Compare) -> int:
     check_out(folder)
     name = "compare-" + "-".join(folder_name(plain(method.label)) for method in found.methods)
     strip, changed = draw_extremes(found, folder / f"{name[:120]}.png")
-    text = {"md": as_markdown, "csv": as_csv, "json": as_json}[config.format](found, strip)
+    forms = {"md": as_markdown, "csv": as_csv, "json": as_json, "tex": as_latex}
+    text = forms[config.format](found, strip)
     target = folder / f"{name[:120]}.{config.format}"
     atomic.write_text(target, text)
     print(text, end="")
@@ -135,9 +137,8 @@ def as_markdown(found: Comparison, strip: Path | None = None) -> str:
     labels = [markdown(method.label) for method in found.methods]
     parts = [f"## {labels[0]} against {' and '.join(labels[1:])} on {markdown(found.dataset)}"]
     parts.append(f"**{markdown(headline(found))}**")
-    for rival in dict.fromkeys(one.b for one in found.differences):
-        rows = [one for one in found.differences if one.b == rival]
-        parts.append(_table(rows))
+    for rows in _by_rival(found):
+        parts.append(_markdown_table(rows))
         parts.append("\n".join(f"- {markdown(sentence(one))}" for one in rows))
     parts.append("\n".join(f"- {markdown(note)}" for note in notes(found)))
     parts += [markdown(line) for line in _extremes(found)]
@@ -146,28 +147,55 @@ def as_markdown(found: Comparison, strip: Path | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(rows: list[Difference]) -> str:
-    a, b = markdown(rows[0].a), markdown(rows[0].b)
-    head = ["Metric", "n", a, b, "Difference", "95% interval", f"{a} better on", "Effect", "p"]
-    lines = [head, [":--", *("--:" for _ in head[1:])]]
+def as_latex(found: Comparison, strip: Path | None = None) -> str:
+    """A table for each rival, its sentences beneath; then the notes, as a paragraph."""
+    tables = []
+    for rows in _by_rival(found):
+        heads, lines = _table(rows)
+        tables.append(
+            latex_table(
+                f"{rows[0].a} against {rows[0].b} on {found.dataset}",
+                [cell(head) for head in heads],
+                [[cell(text, best=bold) for text, bold in line] for line in lines],
+                notes=[tex(sentence(one)) for one in rows],
+            )
+        )
+    return "\n\n".join([NEEDS, *tables, "\n".join(map(tex, notes(found)))]) + "\n"
+
+
+def _by_rival(found: Comparison) -> list[list[Difference]]:
+    rivals = dict.fromkeys(one.b for one in found.differences)
+    return [[one for one in found.differences if one.b == rival] for rival in rivals]
+
+
+def _table(rows: list[Difference]) -> tuple[list[str], list[list[tuple[str, bool]]]]:
+    """The heads, and a line for each metric: its texts, and whether they are bold."""
+    a, b = plain(rows[0].a), plain(rows[0].b)
+    heads = ["Metric", "n", a, b, "Difference", "95% interval", f"{a} better on", "Effect", "p"]
+    lines = []
     for one in rows:
         column = one.column
-        unit = f" ({column.unit})" if column.unit else ""
-        arrow = f" {column.arrow}" if column.arrow else ""
         shown = [_number(column, value) for value in (one.mean_a, one.mean_b, one.difference)]
-        lines.append(
-            [
-                markdown(f"{column.title}{unit}{arrow}") + (" (primary)" if one.primary else ""),
-                str(one.n),
-                *shown[:2],
-                f"**{shown[2]}**" if one.better else shown[2],
-                interval(column, one) or "–",
-                _wins(one),
-                f"{one.effect:+.2f}".replace("-", "−"),
-                "&lt;0.001" if one.p_corrected < 0.001 else f"{one.p_corrected:.3f}",
-            ]
-        )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        texts = [
+            column.head + (" (primary)" if one.primary else ""),
+            str(one.n),
+            *shown,
+            interval(column, one) or "–",
+            _wins(one),
+            f"{one.effect:+.2f}".replace("-", "−"),
+            "<0.001" if one.p_corrected < 0.001 else f"{one.p_corrected:.3f}",
+        ]
+        lines.append([(text, at == 4 and bool(one.better)) for at, text in enumerate(texts)])
+    return heads, lines
+
+
+def _markdown_table(rows: list[Difference]) -> str:
+    heads, lines = _table(rows)
+    table = [list(map(markdown, heads)), [":--", *("--:" for _ in heads[1:])]]
+    for line in lines:
+        texts = [f"**{text}**" if bold else text for text, bold in line]
+        table.append([markdown(texts[0]), *texts[1:-1], markdown(texts[-1])])
+    return "\n".join(f"| {' | '.join(line)} |" for line in table)
 
 
 def _number(column: Any, value: float) -> str:
@@ -182,14 +210,13 @@ def _wins(one: Difference) -> str:
 
 def _extremes(found: Comparison) -> list[str]:
     lines = []
-    for rival in dict.fromkeys(one.b for one in found.differences):
-        one = next(one for one in found.differences if one.b == rival)
+    for one, *_ in _by_rival(found):
         picks = most_different(one)
         if not picks:
             continue
         shown = [f"{plain(sample)} ({one.column.show(value)})" for sample, value in picks]
         lines.append(
-            f"{plain(one.a)} and {plain(rival)} differ most in {plain(one.column.title)} on: "
+            f"{plain(one.a)} and {plain(one.b)} differ most in {plain(one.column.title)} on: "
             f"{', '.join(shown)}."
         )
     return lines
@@ -245,7 +272,7 @@ def as_csv(found: Comparison, strip: Path | None = None) -> str:
 def as_json(found: Comparison, strip: Path | None = None) -> str:
     """The tidy frame's rows, the notes, the unpaired photos and those that differ most."""
     rows = [
-        {str(key): _plain_number(value) for key, value in row.items()}
+        {str(key): json_number(value) for key, value in row.items()}
         for row in as_frame(found).to_dict("records")
     ]
     content = {
@@ -269,9 +296,3 @@ def as_json(found: Comparison, strip: Path | None = None) -> str:
         "strip": None if strip is None else strip.name,
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _plain_number(value: Any) -> Any:
-    """A value that JSON can hold: None for NaN and infinity, Python numbers for numpy's."""
-    value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value

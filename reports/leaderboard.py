@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from reports.added import verify_cards
 from reports.cards import make_card, read_card, write_card
-from reports.cells import Column
-from reports.notes import row_n
-from reports.ranking import FEWEST, RESAMPLES
-from reports.standings import Entry, Interval, Standings, read_standings
-from reports.text import fill_template, markdown, plain, plural
+from reports.leaderboard_page import as_csv, as_html, as_json, as_latex, as_markdown
+from reports.standings import Entry, Standings, read_standings
+from reports.text import plain
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
 from wespe_bench.paths import to_path
 from wespe_bench.run import open_scored, print_left_out
-from wespe_bench.runs import escape_csv_formula, folder_name
+from wespe_bench.runs import folder_name
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: How to read the ranks, in the words of the page and the Markdown.
-READING = (
-    "Methods are ranked by their mean of each metric. Brackets hold 95% intervals: the photos are "
-    f"drawn again {RESAMPLES:,} times, the same for all methods, and the methods ranked again. "
-    "A place such as 2–4 is the interval of a method's place: between methods that share places no "
-    "difference is shown. wespe-bench compare tests two methods against each other."
-)
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ class Leaderboard:
 
     Examples:
       wespe-bench leaderboard --runs runs/demo
-      wespe-bench leaderboard --runs runs/demo --add their_card.json
+      wespe-bench leaderboard --runs runs/demo --add their_card.json --verify their_results/
     """
 
     runs: str = "runs"
@@ -54,12 +45,17 @@ class Leaderboard:
     those of them that were scored; without them methods have no overall order)."""
     add: tuple[str, ...] = ()
     """Cards of others' runs, kept in the folder added/ beside the page."""
+    verify: tuple[str, ...] = ()
+    """Folders of the added methods' results (SAMPLE.png, or LABEL/SAMPLE.png): their scores are
+    computed again, and a card whose scores differ is left out."""
+    format: Literal["md", "csv", "json", "tex"] = "md"
+    """What is printed: md, csv, json or tex; all of them are written."""
     out: str | None = None
     """Where page, table and cards go (default: leaderboard/ in the folder of runs)."""
 
 
 def main(config: Leaderboard) -> int:
-    """Write leaderboard.html, .md, .csv and the cards; 3 when a run is half scored or bad."""
+    """Write the board in all its forms, and the cards; 3 when something is left out."""
     from wespe_bench.arguments import check_out
 
     runs = to_path(config.runs)
@@ -70,29 +66,38 @@ def main(config: Leaderboard) -> int:
     cards = {(card.dataset, card.label): card for card in map(read_card, [*kept, *given])}
     found = open_scored(runs)
     left_out = [plain(line) for line in found[0].left_out]
+    folders = [to_path(folder) for folder in config.verify]
+    checked, wrong = verify_cards(cards.values(), folders, found[0].found)
     boards = read_standings(
-        runs,
-        metrics=config.metrics,
-        rank_by=config.rank_by,
-        cards=list(cards.values()),
-        found=found,
+        runs, metrics=config.metrics, rank_by=config.rank_by, cards=checked, found=found
     )
     for path in given:
-        card = read_card(path)
-        target = out / "added" / folder_name(card.dataset) / f"{folder_name(card.label)}.json"
-        if target.exists() and read_card(target).label != card.label:
-            raise InputError(f"{target} is another method's card; change the label in {path}")
-        if not (target.exists() and target.samefile(path)):
-            atomic.write_bytes(target, path.read_bytes())
+        _keep(path, out, {card.source for card in checked})
     links = {(b.table.dataset, e.label): _write_card(b, e, out) for b in boards for e in b.entries}
-    text = as_markdown(boards, left_out)
+    left_out += wrong
     page = out / "leaderboard.html"
     atomic.write_text(page, as_html(boards, links, left_out))
-    atomic.write_text(out / "leaderboard.md", text)
-    atomic.write_text(out / "leaderboard.csv", _csv(boards))
-    print(text)
-    print(page)
+    texts = {
+        "md": as_markdown(boards, left_out),
+        "csv": as_csv(boards),
+        "json": as_json(boards, left_out),
+        "tex": as_latex(boards, left_out),
+    }
+    for ending, text in texts.items():
+        atomic.write_text(out / f"leaderboard.{ending}", text)
+    print(texts[config.format], end="\n" if config.format == "md" else "")
+    print(page, file=sys.stdout if config.format == "md" else sys.stderr)
     return print_left_out([*left_out, *(line for board in boards for line in board.partial)])
+
+
+def _keep(path: Path, out: Path, good: Collection[str]) -> None:
+    """Copy a card below ``out``, unless its scores differ. Raises InputError for a taken name."""
+    card = read_card(path)
+    target = out / "added" / folder_name(card.dataset) / f"{folder_name(card.label)}.json"
+    if target.exists() and read_card(target).label != card.label:
+        raise InputError(f"{target} is another method's card; change the label in {path}")
+    if str(path) in good and not (target.exists() and target.samefile(path)):
+        atomic.write_bytes(target, path.read_bytes())
 
 
 def leaderboard(
@@ -123,178 +128,3 @@ def _write_card(board: Standings, entry: Entry, out: Path) -> str:
     card = make_card(entry.run.metadata, rows, cells, board.metrics, entry.warnings)
     write_card(out / "cards" / dataset / label / "card.json", card)
     return quote(f"cards/{dataset}/{label}/card.json")
-
-
-def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
-    """A table a data set, how to read it, and which runs are ``left_out``."""
-    parts = []
-    for board in boards:
-        table = board.table
-        note = f" ({markdown(table.note)})" if table.note else ""
-        parts += [f"## {markdown(table.dataset)}{note}", markdown(order_of(board))]
-        heads = ["Place", "Mean rank", "Method", "n"]
-        heads += [markdown(_head(board, column)) for column in table.columns]
-        lines = [heads, ["--:", "--:", ":--", *("--:" for _ in heads[3:])]]
-        for entry in board.entries:
-            cells = [_cell(board, entry, column) for column in table.columns]
-            added = " (added, not verified)" if entry.card else ""
-            lines.append(
-                [
-                    _place(entry),
-                    _rank(entry.mean_rank),
-                    markdown(entry.label) + added,
-                    _n(board, entry),
-                    *cells,
-                ]
-            )
-        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-        parts += [f"- {markdown(line)}" for line in (*board.partial, *board.remarks)]
-    parts.append(markdown(READING))
-    parts += [f"- {markdown(note)}" for note in (*left_out, *notes(boards))]
-    return "\n\n".join(parts) + "\n"
-
-
-def notes(boards: Sequence[Standings]) -> list[str]:
-    """Warnings about metrics, and about cards from others."""
-    found = []
-    columns = [column for board in boards for column in board.table.columns]
-    if any(column.metric.startswith(("entropy", "bpp")) for column in columns):
-        found.append(
-            "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."
-        )
-    if any(entry.card for board in boards for entry in board.entries):
-        found.append(
-            "Rows marked as added come from cards: their scores were made elsewhere and are not "
-            "verified here."
-        )
-    return found
-
-
-def as_html(
-    boards: Sequence[Standings], links: dict[tuple[str, str], str], left_out: Sequence[str] = ()
-) -> str:
-    """The page; ``links`` leads from (data set, label) to a card's address."""
-    views = [
-        {
-            "board": board,
-            "order": order_of(board),
-            "rates": {c.metric: _rates(board, c) for c in board.table.columns},
-            "rows": [
-                {
-                    "entry": entry,
-                    "label": plain(entry.label),
-                    "link": links.get((board.table.dataset, entry.label), ""),
-                    "place": _place(entry),
-                    "rank": _rank(entry.mean_rank),
-                    "n": _n(board, entry),
-                    "about": _about(entry),
-                    "cells": [_view(board, entry, column) for column in board.table.columns],
-                }
-                for entry in board.entries
-            ],
-        }
-        for board in boards
-    ]
-    return fill_template(
-        "leaderboard.html",
-        ("page.css",),
-        ("tables.js",),
-        views=views,
-        reading=READING,
-        notes=[*left_out, *notes(boards)],
-    )
-
-
-def _view(board: Standings, entry: Entry, column: Column) -> dict[str, object]:
-    cell = board.table.cell(entry.label, column.metric)
-    mean, interval = column.show_cell(cell)
-    return {
-        "mean": mean,
-        "interval": interval,
-        "best": cell.best and _rates(board, column),
-        "rank": _rank(entry.ranks[column.metric]),
-        "sort": "" if math.isnan(cell.mean) else repr(cell.mean),
-        "reason": plain(cell.reason),
-    }
-
-
-def order_of(board: Standings) -> str:
-    """What the order of the methods rests on, and why they have no places if they have none."""
-    if not board.deciding:
-        return (
-            "No overall order: none of these scores compares with a reference. Each metric ranks "
-            "by itself; --rank-by METRIC orders by one."
-        )
-    names = [plain(column.title) for column in board.deciding]
-    by = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
-    unplaced = [plain(e.label) for e in board.entries if math.isnan(e.mean_rank[0])]
-    if len(unplaced) == len(board.entries):
-        return f"No overall order: no method has a rank by {by}; the remarks below say why."
-    text = f"Ordered by the mean of the ranks by {by}" if len(names) > 1 else f"Ordered by {by}"
-    text += " (--rank-by)." if board.asked else "."
-    if unplaced:
-        text += f" Without a rank by all of these, and so without a place: {', '.join(unplaced)}."
-    if board.table.n_expected < FEWEST:
-        text += (
-            f" No places: {plural(board.table.n_expected, 'photo')} are too few to tell methods "
-            f"apart (at least {FEWEST})."
-        )
-    return text
-
-
-def _head(board: Standings, column: Column) -> str:
-    mark = "" if _rates(board, column) else " (not a quality score)"
-    return f"{column.title} {column.arrow}".strip() + mark
-
-
-def _rates(board: Standings, column: Column) -> bool:
-    metric = board.metrics.get(column.metric)
-    return metric is None or metric.rates_quality
-
-
-def _place(entry: Entry) -> str:
-    low, high = entry.place
-    if math.isnan(low):
-        return "–"
-    return f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}"
-
-
-def _about(entry: Entry) -> str:
-    if entry.card is None:
-        return ""
-    made = f"{plain(entry.card.enhancer)} {plain(entry.card.fingerprint)[:40]}"
-    return f"added, not verified; {made}".strip()
-
-
-def _n(board: Standings, entry: Entry) -> str:
-    return row_n(board.table, entry.label)
-
-
-def _cell(board: Standings, entry: Entry, column: Column) -> str:
-    cell = board.table.cell(entry.label, column.metric)
-    mean, _ = column.show_cell(cell)
-    mean = f"**{mean}**" if cell.best and _rates(board, column) else mean
-    ranked = _rank(entry.ranks[column.metric])
-    return f"{mean} ({ranked})" if ranked != "–" else mean
-
-
-def _rank(interval: Interval) -> str:
-    """A rank and its interval.
-
-    >>> _rank((2.0, 1.0, 3.5)), _rank((1.0, math.nan, math.nan)), _rank((math.nan,) * 3)
-    ('2 [1, 3.5]', '1', '–')
-    """
-    value, low, high = interval
-    if math.isnan(value):
-        return "–"
-    shown = [f"{number:.3g}" for number in (value, low, high)]
-    return shown[0] if math.isnan(low) else f"{shown[0]} [{shown[1]}, {shown[2]}]"
-
-
-def _csv(boards: Sequence[Standings]) -> str:
-    import pandas as pd
-
-    frame = pd.concat([board.frame() for board in boards], ignore_index=True)
-    for column in ("dataset", "label", "metric", "unit", "metric_version", "revision"):
-        frame[column] = frame[column].map(escape_csv_formula)
-    return str(frame.to_csv(index=False, lineterminator="\n"))

@@ -27,7 +27,7 @@ def markdown_table(table: Table) -> str:
     Every name is escaped.
     """
     found = notes(table)
-    head = ["Method", "n", *(_head(column) for column in table.columns)]
+    head = ["Method", "n", *(markdown(column.head) for column in table.columns)]
     lines = [_line(head), _line([":--", *("--:" for _ in head[1:])])]
     for label in table.methods:
         cells = [
@@ -103,12 +103,6 @@ def _provenance(contents: Contents) -> str:
     lines.append("")
     lines += [f"- {markdown(name)}: {markdown(value)}" for name, value in facts if value]
     return "\n".join(lines)
-
-
-def _head(column: Column) -> str:
-    unit = f" ({column.unit})" if column.unit else ""
-    arrow = f" {column.arrow}" if column.arrow else ""
-    return markdown(f"{column.title}{unit}{arrow}")
 
 
 def _cell(cell: Cell, column: Column, marks: tuple[int, ...]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports import distribution, photos, pictures
 from reports.contents import Contents, Section, read_contents
+from reports.latex import NEEDS, score_table
 from reports.markdown import markdown_report
 from reports.notes import BEST, READING, Notes, notes, row_n
 from reports.text import fill_template, plain
@@ -28,7 +29,7 @@ PHOTO_BYTES = 4_200_000
 def write_report(
     path: Path, *, out: Path | None = None, title: str = "", common: bool = False
 ) -> tuple[list[Path], tuple[str, ...]]:
-    """Write report.md and report.html about every run at or below ``path``.
+    """Write report.md, .html and .tex about every run at or below ``path``.
 
     They go to the folder ``out`` (default: ``path``), each atomically. Returns their paths,
     Markdown first, and a line for each run that cannot be read, and each picture that is not the
@@ -43,7 +44,8 @@ def write_report(
     check_out(folder)
     contents = read_contents(path, title=title, common=common)
     page, changed = html_report(contents)
-    texts = {"report.md": markdown_report(contents), "report.html": page}
+    latex = "\n\n".join([NEEDS, *(score_table(s.table) for s in contents.sections)]) + "\n"
+    texts = {"report.md": markdown_report(contents), "report.html": page, "report.tex": latex}
     written = []
     for name, text in texts.items():
         target = folder / name

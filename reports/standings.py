@@ -17,7 +17,7 @@ from reports.cells import Column, Table, infinity
 from reports.checks import Remedy, check_runs
 from reports.contents import photos_of
 from reports.ranking import rank
-from reports.tables import DECIDING, known_metric, summarize
+from reports.tables import DECIDING, known_metric, pooled, summarize
 from reports.text import plain, plural
 from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.run import Run, Runs, described, open_scored
@@ -57,7 +57,7 @@ COLUMNS = (
     *("dataset", "label", "metric", "unit", "higher_is_better", "n", "mean", "low", "high"),
     *("rank", "rank_low", "rank_high", "place_low", "place_high"),
     *("mean_rank", "mean_rank_low", "mean_rank_high"),
-    *("added", "metric_version", "revision"),
+    *("added", "state", "metric_version", "revision"),
 )
 
 
@@ -102,6 +102,7 @@ class Standings:
                     "place_high": entry.place[1],
                     **_three("mean_rank", entry.mean_rank),
                     "added": entry.card is not None,
+                    "state": entry.card.state if entry.card else "",
                     "metric_version": column.version,
                     "revision": self.table.revision,
                 }
@@ -141,16 +142,18 @@ def read_standings(
             warnings.warn(plain(line), stacklevel=2)
     opened, scores = found[0].found, found[1]
     descriptions = described(opened)
-    _check_metrics(metrics, sorted(scores["metric"].unique()), descriptions)
+    every = sorted(scores["metric"].unique())
+    pools = pooled(every, descriptions)
+    _check_metrics(metrics, every, pools)
     for card in cards:
         check_card(card, scores, _photos(opened, card.dataset))
     chosen = [
         name
         for name in scores["metric"].unique()
-        if not _pools(name, descriptions) and (not metrics or name in metrics)
+        if name not in pools and (not metrics or name in metrics)
     ]
-    _check_metrics(rank_by, chosen, descriptions)
-    pools = scores.loc[~scores["metric"].isin(chosen), ["dataset", "metric"]].drop_duplicates()
+    _check_metrics(rank_by, chosen, pools)
+    without = scores.loc[scores["metric"].isin(pools), ["dataset", "metric"]].drop_duplicates()
     scores = pd.concat([scores, *(card.rows() for card in cards)], ignore_index=True)
     scores = scores[scores["metric"].isin(chosen)]
     if scores.empty:
@@ -166,7 +169,7 @@ def read_standings(
                 runs,
                 descriptions,
                 rank_by,
-                [] if metrics else sorted(pools.loc[pools["dataset"] == dataset, "metric"]),
+                [] if metrics else sorted(without.loc[without["dataset"] == dataset, "metric"]),
             )
         )
     return boards
@@ -180,22 +183,15 @@ def _photos(runs: Sequence[Run], dataset: str) -> pd.DataFrame:
     return photos_of(found) if found else pd.DataFrame({"sample": []})
 
 
-def _check_metrics(
-    asked: Sequence[str], known: Sequence[str], descriptions: Mapping[str, Metric]
-) -> None:
+def _check_metrics(asked: Sequence[str], known: Sequence[str], pools: Collection[str]) -> None:
     for name in asked:
-        if _pools(name, descriptions):
+        if name in pools:
             raise InputError(f"{name} is not a mean over photos; rank by the metric it pools")
         if name not in known:
             raise InputError(
                 f"no run has scores of {name!r}{did_you_mean(name, known)}; "
                 f"there are: {', '.join(known)}"
             )
-
-
-def _pools(name: str, descriptions: Mapping[str, Metric]) -> bool:
-    metric = known_metric(name, descriptions)
-    return metric is not None and metric.aggregate is not None
 
 
 def _board(
@@ -206,7 +202,7 @@ def _board(
     root: Path,
     descriptions: Mapping[str, Metric],
     rank_by: Sequence[str],
-    pooled: Sequence[str],
+    left_out: Sequence[str],
 ) -> Standings:
     dataset = str(scores["dataset"].iloc[0])
     # Checked before incomplete methods are left out, which would hide a second revision.
@@ -243,7 +239,7 @@ def _board(
         c.metric: m for c in columns if (m := known_metric(c.metric, descriptions)) is not None
     }
     remarks = _remarks(table, values, ranked)
-    remarks += [f"{plain(name)} is left out: it is not a mean over photos" for name in pooled]
+    remarks += [f"{plain(name)} is left out: it is not a mean over photos" for name in left_out]
     warned = tuple(plain(f"{e.label}: {line}") for e in entries for line in e.warnings)
     return Standings(
         table,

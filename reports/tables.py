@@ -195,6 +195,12 @@ def known_metric(name: str, described: Mapping[str, Metric]) -> Metric | None:
     return registry.load_metric(name) if name in registry.METRICS else described.get(name)
 
 
+def pooled(names: Iterable[str], described: Mapping[str, Metric]) -> set[str]:
+    """Those of some metrics that are not a mean over photos."""
+    found = {name: known_metric(name, described) for name in names}
+    return {name for name, metric in found.items() if metric is not None and metric.aggregate}
+
+
 def _common(
     groups: Mapping[tuple[str, str], pd.DataFrame], everything: list[str], dataset: str
 ) -> list[str]:

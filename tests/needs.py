@@ -8,6 +8,7 @@ has no such thing.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -54,6 +55,16 @@ def mounts() -> list[str]:
     missing(
         "no right to mount",
         "run as root, or allow user namespaces (a container needs --cap-add SYS_ADMIN)",
+    )
+
+
+def latex() -> str:
+    """A program that turns LaTeX into a PDF."""
+    for name in ("pdflatex", "tectonic"):
+        if found := shutil.which(name):
+            return found
+    pytest.skip(
+        "no LaTeX: apt install texlive-latex-recommended (what is written is checked without it)"
     )
 
 

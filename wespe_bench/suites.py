@@ -28,7 +28,7 @@ class Suite:
 
 
 # What reports write beside the runs.
-_TAKEN = ("report.md", "report.html", "scores.csv", "leaderboard", "figures")
+_TAKEN = ("report.md", "report.html", "report.tex", "scores.csv", "leaderboard", "figures")
 _CLASSICAL = ("identity", "auto_levels", "equalize", "clahe", "grey_world", "unsharp")
 _METRICS = ("psnr", "ssim", "ms_ssim", "entropy", "bpp")
 
@@ -101,7 +101,7 @@ class Demo(JobOptions):
 
 @dataclass(frozen=True)
 class Report:
-    """Write report.md and report.html for the runs below a folder.
+    """Write report.md, report.html and report.tex for the runs below a folder.
 
     Example:
       wespe-bench report runs/demo
@@ -110,7 +110,7 @@ class Report:
     runs: str
     """A run folder, or a folder of runs."""
     out: str | None = None
-    """Where the two files go (default: the same folder)."""
+    """Where the files go (default: the same folder)."""
     title: str | None = None
     """The page's title."""
     common: bool = False

@@ -52,16 +52,28 @@ class Choices:
     common: bool = False
     data: str | None = None
     study: Path | None = None
+    ours: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The titles of all methods: the paper's, its baselines, and those of ``ours``."""
+        return {**TITLES, **{method: f"{method[5:]} (ours)" for method in self.ours}}
 
 
-def methods_of(printed: Printed) -> tuple[str, ...]:
-    """The methods of a table: the paper's, then ours that its WESPEs are judged by.
+def methods_of(printed: Printed, choices: Choices) -> tuple[str, ...]:
+    """The methods of a table: the paper's, what its WESPEs are judged by, and the user's.
+
+    ``choices.order`` comes first.
 
     >>> from reports.paper.printed import TABLE8
-    >>> methods_of(TABLE8)
-    ('original', 'wespe_div2k', 'tone_div2k')
+    >>> methods_of(TABLE8, Choices(ours={"ours:Mine": "mine"}))
+    ('original', 'wespe_div2k', 'tone_div2k', 'ours:Mine')
     """
-    return (*printed.methods, *(_BASELINES[m] for m in _BASELINES if m in printed.methods))
+    baselines = (_BASELINES[m] for m in _BASELINES if m in printed.methods)
+    found = (*printed.methods, *baselines, *choices.ours)
+    first = [method for method in choices.order if method in found]
+    return (*first, *(method for method in found if method not in first))
 
 
 def method_named(name: str) -> str:
@@ -90,6 +102,47 @@ def parse_methods(options: Iterable[str]) -> dict[str, str]:
             raise InputError(f"--method: label {label!r} is given to two methods")
         found[label] = method
     return found
+
+
+def parse_ours(options: Iterable[str], methods: Mapping[str, str]) -> dict[str, str]:
+    """Method -> label, of ``NAME=LABEL`` or a label alone. Raises InputError.
+
+    ``methods`` maps labels that --method gives to methods of the paper; they cannot be ours too.
+
+    >>> parse_ours(["Mine=run 3"], {})
+    {'ours:Mine': 'run 3'}
+    """
+    found: dict[str, str] = {}
+    for option in options:
+        name, equals, label = option.partition("=")
+        label = label if equals else name
+        if not name.strip() or not label:
+            raise InputError(f"--ours {option!r}: expected NAME=LABEL, 'Mine=label of the run'")
+        if method_named(name):
+            raise InputError(
+                f"--ours {option!r}: {name} is a method of the tables; give its run with --method"
+            )
+        if label in methods or label in found.values():
+            raise InputError(f"label {label!r} is given to two methods")
+        if f"ours:{name}" in found:
+            raise InputError(f"--ours: two methods are called {name!r}")
+        found[f"ours:{name}"] = label
+    return found
+
+
+def parse_order(names: Iterable[str], ours: Iterable[str]) -> tuple[str, ...]:
+    """Methods by the names of their columns, in this order. Raises InputError."""
+    known = {method.removeprefix("ours:"): method for method in ours}
+    found = []
+    for name in names:
+        method = known.get(name) or method_named(name)
+        if not method:
+            there = [*TITLES.values(), *known]
+            raise InputError(
+                f"--order {name!r}: no such method{did_you_mean(name, there)}; {', '.join(there)}"
+            )
+        found.append(method)
+    return tuple(dict.fromkeys(found))
 
 
 def parse_datasets(options: Iterable[str]) -> dict[str, str]:

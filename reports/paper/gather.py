@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.paper.choices import PLACES, TITLES, Choices, dataset_at
+from reports.paper.choices import PLACES, Choices, dataset_at
 from reports.paper.runs import Candidate, read_runs, scores_of
 from reports.text import plain
 from wespe_bench.errors import InputError, did_you_mean
+from wespe_bench.run import VARIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,13 +77,14 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
     is no such folder, and for a chosen label or data set that no run has.
     """
     none: tuple[list[Candidate], dict[str, Metric], list[str]] = ([], {}, [])
-    runs, described, failures = read_runs(root, choices.methods) if root else none
+    labels = {**choices.methods, **{label: method for method, label in choices.ours.items()}}
+    runs, described, failures = read_runs(root, labels) if root else none
     _check_choices(runs, choices, root)
     at: dict[tuple[str, str], Candidate] = {}
     unclear: dict[tuple[str, str], str] = {}
     for place in PLACES:
         dataset, complaint = dataset_at(place, [r.run.dataset for r in runs], choices)
-        for method in TITLES:
+        for method in choices.titles:
             if complaint:
                 unclear[place, method] = complaint
             fits = [r for r in runs if r.method == method and r.run.dataset == dataset]
@@ -92,9 +94,10 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
                 at[place, method] = fits[0]
             elif fits:
                 names = ", ".join(plain(r.run.name) for r in fits)
+                option = "--ours NAME" if method in choices.ours else f"--method {method}"
                 unclear[place, method] = (
                     f"{len(fits)} runs could be used here ({names}); choose one by its label: "
-                    f"--method {method}=LABEL"
+                    f"{option}=LABEL"
                 )
     chosen = list({r.run.name: r for r in at.values()}.values())
     wanted = {name.removesuffix("*") for name in metrics}
@@ -114,8 +117,11 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
 
 
 def _check_choices(runs: list[Candidate], choices: Choices, root: Path | None) -> None:
+    # A label's mark of varying results is no part of it, as in `reports.paper.runs`.
+    labels = {one.run.label.removesuffix(VARIES) for one in runs}
     for option, given, known in (
-        ("--method", choices.methods, {one.run.label for one in runs}),
+        ("--method", choices.methods, labels),
+        ("--ours", choices.ours.values(), labels),
         ("--dataset", set(choices.datasets.values()), {one.run.dataset for one in runs}),
     ):
         for name in given:

@@ -32,7 +32,9 @@ class Entry:
     ``ours`` is the mean over ``n`` photos, ``low`` and ``high`` its 95% interval; NaN where
     there is none, and ``reason`` then says why. ``paper`` is NaN where the paper has no such
     number. ``difference`` is ours less the paper's, NaN where the scales differ. ``ours_text`` and
-    ``paper_text`` replace the numbers in cells of words. ``notes`` are footnotes.
+    ``paper_text`` replace the numbers in cells of words. ``best`` and ``second`` are ours of its
+    row, ``worse`` says that it is shown to be worse than that best, photo by photo. ``notes`` are
+    footnotes.
     """
 
     ours: float = math.nan
@@ -42,7 +44,10 @@ class Entry:
     paper: float = math.nan
     difference: float = math.nan
     best: bool = False
+    second: bool = False
+    worse: bool = False
     paper_best: bool = False
+    paper_second: bool = False
     ours_text: str = ""
     paper_text: str = ""
     metric: str = ""
@@ -137,19 +142,21 @@ class Grid:
         return tuple(found)
 
 
-def shown(entry: Entry, column: Column, line: str) -> tuple[str, bool]:
-    """The text of a line of a cell, and whether it is the best of its group."""
+def shown(entry: Entry, column: Column, line: str) -> tuple[str, int]:
+    """The text of a line of a cell, and 1 or 2 where it is the best or second of its group."""
     if line == OURS:
-        return entry.ours_text or column.number(entry.ours), entry.best
+        text = entry.ours_text or column.number(entry.ours) + "*" * entry.worse
+        return text, 1 if entry.best else 2 * entry.second
     if line == INTERVAL:
         if math.isnan(entry.low):
-            return "–", False
-        return f"[{column.number(entry.low)}, {column.number(entry.high)}]", False
+            return "–", 0
+        return f"[{column.number(entry.low)}, {column.number(entry.high)}]", 0
     if line == N:
-        return f"{entry.n:,}" if entry.n else "–", False
+        return f"{entry.n:,}" if entry.n else "–", 0
     if line == PAPER:
-        return entry.paper_text or column.number(entry.paper, printed=True), entry.paper_best
-    return column.number(entry.difference, signed=True), False
+        text = entry.paper_text or column.number(entry.paper, printed=True)
+        return text, 1 if entry.paper_best else 2 * entry.paper_second
+    return column.number(entry.difference, signed=True), 0
 
 
 def marks(entry: Entry, numbered: Sequence[str]) -> tuple[int, ...]:
@@ -160,7 +167,18 @@ def marks(entry: Entry, numbered: Sequence[str]) -> tuple[int, ...]:
 #: The columns of `frame`.
 FRAME = (
     *("table", "row", "method", "quantity", "ours", "low", "high", "n", "paper", "difference"),
-    *("best", "paper_best", "ours_text", "paper_text", "metric", "metric_version", "run"),
+    *(
+        "best",
+        "second",
+        "worse",
+        "paper_best",
+        "paper_second",
+        "ours_text",
+        "paper_text",
+        "metric",
+        "metric_version",
+        "run",
+    ),
     *("dataset", "revision", "reason", "notes"),
 )
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from reports.paper.choices import TITLES, Choices, place_of, spec_of
+from reports.paper.choices import Choices, place_of, spec_of
 from reports.text import plain
 
 if TYPE_CHECKING:
@@ -59,17 +59,21 @@ def texts(
     root = shlex.quote(str(gathered.root))
     metrics = " ".join(m.metric for m in chosen if m.metric)
     reasons: dict[tuple[str, ...], str] = {
-        (method,): _no_run(method, specs, metrics, root) for method, specs in runs.items()
+        (method,): _no_run(method, specs, metrics, root, choices) for method, specs in runs.items()
     }
-    reasons |= {pair: _no_scores(*pair, folders) for pair, folders in scores.items()}
+    reasons |= {
+        (method, metric): _no_scores(choices.titles[method], metric, folders)
+        for (method, metric), folders in scores.items()
+    }
     return {place: reasons[group] for place, group in empty.items()}
 
 
-def _no_run(method: str, specs: Sequence[str], metrics: str, root: str) -> str:
+def _no_run(method: str, specs: Sequence[str], metrics: str, root: str, choices: Choices) -> str:
     """The command to enhance and score; for several data sets one command with their list."""
     dataset = shlex.quote(specs[0]) if len(specs) == 1 else "D"
     each = "" if len(specs) == 1 else f", D each of {', '.join(map(shlex.quote, specs))}"
     rest = ""
+    made = _RUN.get(method) or shlex.quote(f"{choices.ours[method]}=ENHANCER")
     if method in _BY_CHECKPOINT:
         rest = "; wespe-bench reproduce --plan says how to get the checkpoint"
     elif method in _BY_FILE:
@@ -78,16 +82,16 @@ def _no_run(method: str, specs: Sequence[str], metrics: str, root: str) -> str:
         rest = "; the FOLDER holds photos that Apple's button enhanced, and the enhancer ape_like "
         rest += "is an open stand-in"
     return (
-        f"No run of {TITLES[method]} here: wespe-bench run --dataset {dataset} --enhancers "
-        f"{_RUN[method]} --metrics {metrics} --out {root}{each}{rest}"
+        f"No run of {choices.titles[method]} here: wespe-bench run --dataset {dataset} --enhancers "
+        f"{made} --metrics {metrics} --out {root}{each}{rest}"
     )
 
 
-def _no_scores(method: str, metric: str, folders: Sequence[str]) -> str:
+def _no_scores(title: str, metric: str, folders: Sequence[str]) -> str:
     run = shlex.quote(folders[0]) if len(folders) == 1 else "R"
     each = "" if len(folders) == 1 else f", R each of {', '.join(map(shlex.quote, folders))}"
     rater = "; the rater comes first: wespe-bench reproduce --plan" if metric == "ffs" else ""
     return (
-        f"{TITLES[method]} is not scored by {plain(metric)}: wespe-bench score {run} --metrics "
+        f"{title} is not scored by {plain(metric)}: wespe-bench score {run} --metrics "
         f"{shlex.quote(metric)}{each}{rater}"
     )

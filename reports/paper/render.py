@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from reports.latex import NEEDS, cell, latex_table, tex
 from reports.paper import grid as grids_
 from reports.paper.grid import OURS, PAPER, READING, Column, Grid, marks, shown
 from reports.text import fill_template, markdown, plain
@@ -52,23 +52,21 @@ def markdown_tables(grids: Sequence[Grid]) -> str:
 def _markdown_lines(grid: Grid) -> Iterator[str]:
     heads = [markdown(grid.corner), "", *(markdown(head(column)) for column in grid.columns)]
     table = [heads]
-    best = [[False] * len(heads)]
     numbered = grid.numbered()
     for row, title in grid.rows.items():
         for line in grid.lines(row):
             first = markdown(title) if line == OURS else ""
             cells = [first, line]
-            bold = [False, False]
             for column in grid.columns:
                 entry = grid.entry(row, column)
-                text, top = shown(entry, column, line)
+                text, rank = shown(entry, column, line)
                 if entry.ours_text if line == OURS else entry.paper_text and line == PAPER:
                     text = markdown(text)
+                text = text.replace("*", "\\*") if entry.worse else text
                 mark = _superscript(*marks(entry, numbered)) if line == OURS else ""
-                cells.append((f"**{text}**" if top else text) + mark)
-                bold.append(top)
+                text = {1: f"**{text}**", 2: f"<ins>{text}</ins>"}.get(rank, text)
+                cells.append(text + mark)
             table.append(cells)
-            best.append(bold)
     widths = [max(len(cells[i]) for cells in table) for i in range(len(heads))]
     for number, cells in enumerate(table):
         padded = (
@@ -130,99 +128,42 @@ def _json(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-_ESCAPED = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "∞": r"$\infty$",
-    "±": r"$\pm$",
-    "−": r"$-$",
-    "–": "--",
-}
-
-
-def tex(text: object) -> str:
-    """``text`` escaped for LaTeX, on one line.
-
-    >>> print(tex("100% of \\\\input{x} & y_1"))
-    100\\% of \\textbackslash{}input\\{x\\} \\& y\\_1
-    """
-    return re.sub(r".", lambda m: _ESCAPED.get(m[0], m[0]), plain(text))
-
-
 def latex_tables(grids: Sequence[Grid]) -> str:
     """A table environment for each, with the notes beneath in small type."""
-    blocks = ["% needs \\usepackage{booktabs}; \\textquotedbl needs \\usepackage[T1]{fontenc}"]
-    blocks += ["\n".join(_table(grid)) for grid in grids]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([NEEDS, *map(_latex, grids)]) + "\n"
 
 
-def _table(grid: Grid) -> Iterator[str]:
+def _latex(grid: Grid) -> str:
     numbered = grid.numbered()
-    yield r"\begin{table*}"
-    yield rf"\caption{{Table {grid.number} of the WESPE paper, and ours: {tex(grid.title)}}}"
-    yield r"\centering\footnotesize\setlength{\tabcolsep}{3pt}"
-    yield rf"\begin{{tabular}}{{ll{'r' * len(grid.columns)}}}"
-    yield r"\toprule"
-    if any(column.group for column in grid.columns):
-        yield from _groups(grid)
-    heads = [tex(" ".join(filter(None, (c.title, c.arrow)))) for c in grid.columns]
-    yield f"{' & '.join([tex(grid.corner), '', *heads])} \\\\"
+    rows: list[list[str] | None] = []
     for row, title in grid.rows.items():
-        yield r"\midrule"
+        rows += [None] if rows else []
         for line in grid.lines(row):
-            cells = [tex(title) if line == OURS else "", tex(line)]
+            cells = [cell(title if line == OURS else ""), cell(line)]
             for column in grid.columns:
                 entry = grid.entry(row, column)
-                text, best = shown(entry, column, line)
-                text = rf"\textbf{{{tex(text)}}}" if best else tex(text)
-                found = marks(entry, numbered) if line == OURS else ()
-                if found:
-                    text += f"$^{{{','.join(map(str, found))}}}$"
-                # LaTeX would read a bracket after \\ as its argument.
-                cells.append(f"{{{text}}}" if text.startswith("[") else text)
-            yield f"{' & '.join(cells)} \\\\"
-    yield r"\bottomrule"
-    yield r"\end{tabular}"
-    yield r"\begin{flushleft}\scriptsize"
-    for number, text in enumerate(numbered, 1):
-        yield rf"$^{{{number}}}$ {tex(text)}.\\"
-    for text in (*grid.notes, *grid.sources):
-        yield rf"{tex(text)}.\\"
-    yield r"\end{flushleft}"
-    yield r"\end{table*}"
-
-
-def _groups(grid: Grid) -> Iterator[str]:
-    """The line of headings that columns share, and the rules beneath them."""
-    heads, rules, at = [], [], 3
-    for group, columns in groupby(grid.columns, key=lambda column: column.group):
-        width = len(list(columns))
-        heads.append(rf"\multicolumn{{{width}}}{{c}}{{{tex(group)}}}")
-        rules.append(rf"\cmidrule(lr){{{at}-{at + width - 1}}}")
-        at += width
-    yield f" & & {' & '.join(heads)} \\\\"
-    yield "".join(rules)
+                text, rank = shown(entry, column, line)
+                raised = marks(entry, numbered) if line == OURS else ()
+                cells.append(cell(text, best=rank == 1, second=rank == 2, marks=raised))
+            rows.append(cells)
+    spans = [(group, len(list(of))) for group, of in groupby(grid.columns, lambda c: c.group)]
+    return latex_table(
+        f"Table {grid.number} of the WESPE paper, and ours: {grid.title}",
+        [cell(grid.corner), "", *(cell(f"{c.title} {c.arrow}".strip()) for c in grid.columns)],
+        rows,
+        names=2,
+        groups=spans if any(group for group, _ in spans) else (),
+        notes=[
+            *(f"$^{{{number}}}$ {tex(text)}." for number, text in enumerate(numbered, 1)),
+            *(f"{tex(text)}." for text in (*grid.notes, *grid.sources)),
+        ],
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
     text: str
-    best: bool
+    rank: int
     marks: tuple[int, ...]
 
 
@@ -263,9 +204,9 @@ def _view(grid: Grid) -> _View:
             cells = []
             for column in grid.columns:
                 entry = grid.entry(row, column)
-                text, best = shown(entry, column, name)
+                text, rank = shown(entry, column, name)
                 found = marks(entry, numbered) if name == OURS else ()
-                cells.append(_Cell(text, best, found))
+                cells.append(_Cell(text, rank, found))
             first = name == OURS
             lines.append(
                 _Line(name, title if first else "", len(names) if first else 0, tuple(cells))

@@ -45,8 +45,8 @@ def read_runs(
 ) -> tuple[list[Candidate], dict[str, Metric], list[str]]:
     """Every run at or below ``root``, their metrics, and a line for each that cannot be read.
 
-    ``methods`` maps labels to methods and overrides all other evidence. An empty folder is
-    no error. Raises InputError when there is no such folder.
+    ``methods`` maps labels to methods, the paper's or the user's, and overrides all other evidence.
+    An empty folder is no error. Raises InputError when there is no such folder.
     """
     if not root.is_dir():
         raise InputError(f"no such folder: {root}")
@@ -67,7 +67,7 @@ def _method(run: Run, about: Mapping[str, Any], methods: Mapping[str, str]) -> t
     """(method, evidence) of a run; both empty when it is none of the paper's methods."""
     label = run.label.removesuffix(VARIES)
     if label in methods:
-        return methods[label], "by --method"
+        return methods[label], "by --ours" if methods[label].startswith("ours:") else "by --method"
     if method := method_named(label):
         return method, "by its label"
     if run.enhancer == "identity":

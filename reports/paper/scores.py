@@ -12,13 +12,14 @@ import numpy as np
 from reports.cells import Cell, Table
 from reports.intervals import SMALL_N
 from reports.paper import doubts, measures, missing
-from reports.paper.choices import PLACES, TITLES, Choices, methods_of, place_of
+from reports.paper.best import MARKS, WORSE, with_best, worse_than_best
+from reports.paper.choices import PLACES, Choices, methods_of, place_of
 from reports.paper.gather import Gathered
 from reports.paper.grid import Column, Entry, Grid
 from reports.paper.measures import Measure
 from reports.paper.printed import ROWS, SCORES, Printed
 from reports.paper.runs import Candidate, about_method
-from reports.tables import mean, summarize
+from reports.tables import mean, pooled, summarize
 from reports.text import plain, plural
 from wespe_bench.errors import InputError
 
@@ -101,10 +102,11 @@ class _Draft:
 def grid(number: int, gathered: Gathered, choices: Choices) -> Grid:
     """One table of scores."""
     printed = SCORES[number]
+    methods = methods_of(printed, choices)
     chosen = measures.of_table(number, gathered, choices)
     columns = tuple(
-        Column((method, m.key), TITLES[method], m.title, m.arrow, m.decimals, m.printed)
-        for method in methods_of(printed)
+        Column((method, m.key), choices.titles[method], m.title, m.arrow, m.decimals, m.printed)
+        for method in methods
         for m in chosen
     )
     draft = _Draft()
@@ -113,14 +115,14 @@ def grid(number: int, gathered: Gathered, choices: Choices) -> Grid:
     rows = {row: ROWS[row] for row in printed.rows}
     if printed.averages:
         rows[AVERAGE] = "Average"
-        for method in methods_of(printed):
+        for method in methods:
             draft.entries[AVERAGE, (method, "ffs")] = _average(draft, printed, method, chosen[0])
     absent = missing.texts(number, draft.entries, gathered, choices, chosen)
     entries = {
         place: replace(entry, reason=absent.get(place, entry.reason))
         for place, entry in draft.entries.items()
     }
-    entries = _with_best(entries, tuple(rows), chosen, printed)
+    entries = with_best(entries, rows, AVERAGE, chosen, methods)
     return Grid(
         number=number,
         title=printed.title,
@@ -142,12 +144,18 @@ def _fill_row(
     gathered: Gathered,
     choices: Choices,
 ) -> None:
-    place = place_of(row, printed.number, choices)
-    runs = {m: r for m in methods_of(printed) if (r := gathered.at.get((place, m)))}
+    place, methods = place_of(row, printed.number, choices), methods_of(printed, choices)
+    runs = {m: r for m in methods if (r := gathered.at.get((place, m)))}
     metrics = [m.metric for m in chosen if m.metric]
     names = {method: candidate.run.name for method, candidate in runs.items()}
     cells, refused, table = fill(gathered, names, metrics, choices.common)
-    for method in methods_of(printed):
+    worse: set[tuple[str, str]] = set()
+    if table is not None:
+        scored = gathered.rows(names.values(), metrics)
+        scored = scored[scored["sample"].isin(table.used)] if choices.common else scored
+        higher = {m.metric: m.higher_is_better for m in chosen if m.metric and not m.refusal}
+        worse = worse_than_best(scored, cells, higher, pooled(higher, gathered.described))
+    for method in methods:
         candidate = runs.get(method)
         for measure in chosen:
             paper = printed.values.get((row, method, measure.quantity), math.nan)
@@ -163,6 +171,7 @@ def _fill_row(
                 draft.failures.append(f"Table {printed.number}, {ROWS[row]}: {entry.reason}")
             elif key in cells and candidate:
                 entry = _entry(entry, cells[key], candidate, measure, gathered)
+                entry = replace(entry, worse=key in worse)
                 usual, dataset = PLACES[place][0], candidate.run.dataset
                 if not dataset.startswith(usual):
                     other = f"Photos of {plain(dataset)} instead of {usual}"
@@ -171,7 +180,7 @@ def _fill_row(
     if table is None:
         return
     draft.small += [cell.n for cell in cells.values() if cell.has_value]
-    draft.sources.append(_source(row, runs, table.dataset, table.revision, table.n_expected))
+    draft.sources.append(_source(row, runs, table, choices))
     if table.left_out:
         draft.left_out.append(
             f"{ROWS[row]}: only the {len(table.used)} of {plural(table.n_expected, 'photo')} that "
@@ -229,39 +238,14 @@ def _average(draft: _Draft, printed: Printed, method: str, measure: Measure) -> 
     )
 
 
-def _with_best(
-    entries: Mapping[tuple[str, tuple[str, str]], Entry],
-    rows: tuple[str, ...],
-    chosen: tuple[Measure, ...],
-    printed: Printed,
-) -> dict[tuple[str, tuple[str, str]], Entry]:
-    """Mark the paper's best of each row, and our best average; `summarize` marked ours of rows."""
-    marked = dict(entries)
-    for row in rows:
-        for measure in chosen:
-            group = [(row, (method, measure.key)) for method in methods_of(printed)]
-            pick = max if measure.higher_is_better else min
-            values = [v for place in group if not math.isnan(v := marked[place].paper)]
-            if len(values) > 1:
-                for place in group:
-                    top = marked[place].paper == pick(values)
-                    marked[place] = replace(marked[place], paper_best=top)
-            ours = [v for place in group if not math.isnan(v := marked[place].ours)]
-            if row == AVERAGE and len(ours) > 1:
-                for place in group:
-                    marked[place] = replace(marked[place], best=marked[place].ours == pick(ours))
-    return marked
-
-
 def _notes(
     number: int, draft: _Draft, chosen: tuple[Measure, ...], choices: Choices
 ) -> Iterator[str]:
+    yield MARKS
+    if any(entry.worse for entry in draft.entries.values()):
+        yield WORSE
     yield (
-        "Bold marks the best of a row's methods for each metric, computed from the numbers shown, "
-        "for ours and for the paper's apart"
-    )
-    yield (
-        "A method marked (ours) is not in the paper: tone curves fitted, without pairs, on the "
+        "Methods marked (ours) are not in the paper; tone curves were fitted, without pairs, on the "
         "photos of the WESPE with the same target, which has to beat them"
     )
     if number == 2:
@@ -286,14 +270,14 @@ def _notes(
     yield from doubts.REMARKS[number]
 
 
-def _source(row: str, runs: Mapping[str, Candidate], dataset: str, revision: str, n: int) -> str:
+def _source(row: str, runs: Mapping[str, Candidate], table: Table, choices: Choices) -> str:
     methods = ", ".join(
-        f"{TITLES[method]} is {plain(one.run.name)} ({one.evidence})"
+        f"{plain(choices.titles[method])} is {plain(one.run.name)} ({one.evidence})"
         for method, one in runs.items()
     )
     return (
-        f"{ROWS[row]}: data set {plain(dataset)}, {plural(n, 'photo')}, revision "
-        f"{plain(revision)[:12]}; {methods}"
+        f"{ROWS[row]}: data set {plain(table.dataset)}, {plural(table.n_expected, 'photo')}, "
+        f"revision {plain(table.revision)[:12]}; {methods}"
     )
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from reports.paper import counts, grid, measures, render, scores, study
-from reports.paper.choices import Choices, parse_datasets, parse_methods
+from reports.paper.choices import (
+    Choices,
+    parse_datasets,
+    parse_methods,
+    parse_order,
+    parse_ours,
+)
 from reports.paper.gather import Gathered, gather
 from reports.paper.grid import Grid
 from reports.paper.printed import SCORES
@@ -37,6 +43,7 @@ class Tables:
 
     Examples:
       wespe-bench tables all --runs runs/paper
+      wespe-bench tables 2 --ours Mine=LABEL --order Mine "WESPE [DPED]"
       wespe-bench tables 2 3 --runs runs --method "WESPE [DPED]=Mine" --format html --out t.html
     """
 
@@ -50,6 +57,10 @@ class Tables:
     """A file to write, instead of printing."""
     method: tuple[str, ...] = ()
     """METHOD=LABEL: the runs with this label are this method of the paper."""
+    ours: tuple[str, ...] = ()
+    """NAME=LABEL: a method of yours, in columns of its own: the runs with this label."""
+    order: tuple[str, ...] = ()
+    """Which methods come first, by the names of their columns; the others follow."""
     dataset: tuple[str, ...] = ()
     """PLACE=NAME: the data set that stands in a row: "iphone full=my_photos", kitti=my_drives."""
     protocol: Literal["patches", "registered"] = "patches"
@@ -88,8 +99,12 @@ def main(config: Tables) -> int:
 
 def choices_of(config: Tables) -> Choices:
     """The options that decide what the tables show. Raises InputError."""
+    methods = parse_methods(config.method)
+    ours = parse_ours(config.ours, methods)
     return Choices(
-        methods=parse_methods(config.method),
+        methods=methods,
+        ours=ours,
+        order=parse_order(config.order, ours),
         datasets=parse_datasets(config.dataset),
         protocol=config.protocol,
         ssim=config.ssim,
@@ -194,5 +209,6 @@ def _unplaced(gathered: Gathered) -> list[str]:
     return [
         f"{count} here, and none is used in these tables: their data sets or methods are not the "
         f"paper's. To use one: --dataset 'PLACE={plain(first.dataset)}' (a PLACE is "
-        f"iphone patches, kitti, ...) and --method 'METHOD={plain(first.label)}'"
+        f"iphone patches, kitti, ...) and --method 'METHOD={plain(first.label)}', or --ours "
+        f"'{plain(first.label)}' for a method of yours"
     ]

@@ -79,12 +79,13 @@ def add(
     return make_run(root, label, values, dataset=dataset, **(record | more))
 
 
+PATCHES = "dped_iphone_patches_test"
 TRUTH, BLIND = ("psnr", "ms_ssim", "ssim"), ("entropy", "bpp", "cornia")
 
 
 def whole(root: Path) -> Path:
     """Some of everything: Tables 2, 3, 6, 7 and 8 each with filled and with empty cells."""
-    patches, full = "dped_iphone_patches_test", "dped_iphone_full"
+    patches, full = PATCHES, "dped_iphone_full"
     add(root, patches, "ape_like", scores(1, 6, TRUTH))
     add(root, patches, "DPED", scores(2, 6, TRUTH), "dped:iphone.safetensors")
     add(root, patches, "w1", scores(3, 6, TRUTH), "wespe:w.safetensors", about=WESPE)
@@ -111,4 +112,4 @@ def cell(found: Grid, row: str, method: str, quantity: str) -> Entry:
     return found.entries[row, (method, quantity)]
 
 
-__all__ = ["BLIND", "TRUTH", "add", "cell", "grid", "one", "scores", "whole"]
+__all__ = ["BLIND", "PATCHES", "TRUTH", "add", "cell", "grid", "one", "scores", "whole"]

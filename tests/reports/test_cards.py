@@ -39,7 +39,7 @@ def test_a_card_is_taken_and_kept(runs: Path, added: Path, verb: Command) -> Non
     assert "Theirs (added, not verified)" in again.stdout
     page = (runs / "leaderboard" / "leaderboard.html").read_text("utf-8")
     assert "added/photos/Theirs.json" in page
-    assert "not verified here" in page
+    assert "the others are not checked" in page
 
 
 def changed(path: Path, change: Any) -> Path:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import wespe_bench
 from reports.cards import read_card
-from reports.leaderboard import as_markdown
+from reports.leaderboard_page import as_markdown
 from reports.ranking import rank
 from reports.standings import read_standings
 from tests.conftest import Command

@@ -74,13 +74,14 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_writes_both_files_next_to_the_runs_or_elsewhere(runs: Path) -> None:
-    assert write_report(runs)[0] == [runs / "report.md", runs / "report.html"]
+    assert write_report(runs)[0] == [runs / f"report.{end}" for end in ("md", "html", "tex")]
     elsewhere = runs / "new" / "place"
     assert write_report(runs, out=elsewhere, title="T")[0] == [
         elsewhere / "report.md",
         elsewhere / "report.html",
+        elsewhere / "report.tex",
     ]
-    for name in ("report.md", "report.html"):
+    for name in ("report.md", "report.html", "report.tex"):
         assert (elsewhere / name).read_bytes()
     assert (elsewhere / "report.md").read_text("utf-8").startswith("# T\n")
 
@@ -262,7 +263,7 @@ def test_failures_are_listed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"lacks 1 of 3 photos \(s02\).*--common"):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
-    (md, html), _ = write_report(tmp_path, common=True)
+    (md, html, _), _ = write_report(tmp_path, common=True)
     text = Elements(html.read_text("utf-8")).text
     assert "Failed (1)" in text and "boom" in text
     assert "3 photos, 2 of them compared" in text

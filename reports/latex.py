@@ -1,0 +1,146 @@
+"""Tables as LaTeX with booktabs: escaped texts, cells, and the whole environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from reports.cells import Table
+from reports.notes import notes, row_n
+from reports.text import plain
+
+#: The first line of every file: what its tables need.
+NEEDS = (
+    "% needs \\usepackage{booktabs}; \\textquotedbl needs \\usepackage[T1]{fontenc}; names in "
+    "other scripts need XeLaTeX or LuaLaTeX"
+)
+
+_ESCAPED = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "∞": r"$\infty$",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "–": "--",
+}
+
+
+def tex(text: object) -> str:
+    """``text`` escaped for LaTeX, on one line.
+
+    >>> print(tex("100% of \\\\input{x} & y_1"))
+    100\\% of \\textbackslash{}input\\{x\\} \\& y\\_1
+    """
+    return re.sub(r".", lambda m: _ESCAPED.get(m[0], m[0]), plain(text))
+
+
+def cell(
+    text: object, *, best: bool = False, second: bool = False, marks: Sequence[object] = ()
+) -> str:
+    """One cell: the best of its group bold, the second underlined, ``marks`` raised.
+
+    >>> print(cell("9.5", best=True, marks=[1, 2]), cell("[1, 2]", second=True))
+    \\textbf{9.5}$^{1,2}$ \\underline{[1, 2]}
+    """
+    shown = tex(text)
+    shown = rf"\textbf{{{shown}}}" if best else rf"\underline{{{shown}}}" if second else shown
+    raised = f"$^{{{','.join(map(str, marks))}}}$" if marks else ""
+    return _kept(shown) + raised
+
+
+def _kept(text: str) -> str:
+    """``text`` in braces where it would be read as part of the line's end before it."""
+    return f"{{{text}}}" if text.startswith(("[", "*")) else text
+
+
+def latex_table(
+    caption: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str] | None],
+    *,
+    names: int = 1,
+    groups: Sequence[tuple[str, int]] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """A ``table*`` environment with its notes beneath in small type.
+
+    Args:
+        caption: Not escaped yet.
+        heads: The columns' heads, as `cell` gives them.
+        rows: Cells as `cell` gives them; None is a rule.
+        names: How many columns at the left hold names; the others are numbers.
+        groups: Heads that columns after the names share, not escaped yet, and how many each spans.
+        notes: As `cell` gives them.
+    """
+    return "\n".join(_lines(caption, heads, rows, names, groups, notes))
+
+
+def _lines(
+    caption: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str] | None],
+    names: int,
+    groups: Sequence[tuple[str, int]],
+    notes: Sequence[str],
+) -> Iterator[str]:
+    yield r"\begin{table*}"
+    yield rf"\caption{{{tex(caption)}}}"
+    yield r"\centering\footnotesize\setlength{\tabcolsep}{3pt}"
+    yield rf"\begin{{tabular}}{{{'l' * names}{'r' * (len(heads) - names)}}}"
+    yield r"\toprule"
+    if groups:
+        spans = [rf"\multicolumn{{{width}}}{{c}}{{{tex(group)}}}" for group, width in groups]
+        yield f"{' & '.join([*[''] * names, *spans])} \\\\"
+        ends = [names + sum(width for _, width in groups[: i + 1]) for i in range(len(groups))]
+        yield "".join(
+            rf"\cmidrule(lr){{{end - width + 1}-{end}}}"
+            for end, (_, width) in zip(ends, groups, strict=True)
+        )
+    yield f"{' & '.join(heads)} \\\\"
+    yield r"\midrule"
+    for row in rows:
+        yield r"\midrule" if row is None else f"{' & '.join(row)} \\\\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+    if notes:
+        yield r"\begin{flushleft}\scriptsize"
+        yield from (f"{_kept(note)}\\\\" for note in notes)
+        yield r"\end{flushleft}"
+    yield r"\end{table*}"
+
+
+def score_table(table: Table) -> str:
+    """Methods x metrics, as `reports.markdown.markdown_table` shows them."""
+    found = notes(table)
+    rows = []
+    for label in table.methods:
+        cells = [cell(label), cell(row_n(table, label))]
+        for column in table.columns:
+            one = table.cell(label, column.metric)
+            mean, interval = column.show_cell(one)
+            marks = found.marks[label, column.metric]
+            cells.append(f"{cell(mean, best=one.best, marks=marks)} {tex(interval)}".rstrip())
+        rows.append(cells)
+    texts = [f"$^{{{number}}}$ {tex(text)}" for number, text in enumerate(found.numbered, 1)]
+    return latex_table(
+        f"{table.dataset}: {table.note}" if table.note else table.dataset,
+        [cell("Method"), "n", *(cell(column.head) for column in table.columns)],
+        rows,
+        names=1,
+        notes=[*texts, *map(tex, found.general)],
+    )

@@ -1,0 +1,269 @@
+"""A leaderboard as a page that needs no network, as Markdown, LaTeX, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from reports.cells import Column
+from reports.latex import NEEDS, cell, latex_table, tex
+from reports.notes import row_n
+from reports.ranking import FEWEST, RESAMPLES
+from reports.standings import Entry, Interval, Standings
+from reports.text import fill_template, json_number, markdown, plain, plural
+from wespe_bench.runs import escape_csv_formula
+
+#: How to read the ranks, in the words of the page and the Markdown.
+READING = (
+    "Methods are ranked by their mean of each metric. Brackets hold 95% intervals: the photos are "
+    f"drawn again {RESAMPLES:,} times, the same for all methods, and the methods ranked again. "
+    "A place such as 2–4 is the interval of a method's place: between methods that share places no "
+    "difference is shown. wespe-bench compare tests two methods against each other."
+)
+
+
+def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
+    """A table a data set, how to read it, and which runs are ``left_out``."""
+    parts = []
+    for board in boards:
+        table = board.table
+        note = f" ({markdown(table.note)})" if table.note else ""
+        parts += [f"## {markdown(table.dataset)}{note}", markdown(order_of(board))]
+        heads, rows = _rows(board)
+        lines = [list(map(markdown, heads)), ["--:", "--:", ":--", *("--:" for _ in heads[3:])]]
+        for place, rank, label, n, *cells in rows:
+            shown = [
+                (f"**{mean}**" if best else mean) + (f" ({ranked})" if ranked else "")
+                for mean, best, ranked in cells
+            ]
+            lines.append([place, rank, markdown(label), n, *shown])
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        parts += [f"- {markdown(line)}" for line in (*board.partial, *board.remarks)]
+    parts.append(markdown(READING))
+    parts += [f"- {markdown(note)}" for note in (*left_out, *notes(boards))]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_latex(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
+    """A table a data set, with its order and remarks beneath; then how to read them."""
+    tables = []
+    for board in boards:
+        heads, rows = _rows(board)
+        tables.append(
+            latex_table(
+                f"{board.table.dataset}. {order_of(board)}",
+                [cell(head) for head in (heads[2], *heads[:2], *heads[3:])],
+                [
+                    [
+                        *map(cell, (label, place, rank, n)),
+                        *(
+                            cell(mean, best=best) + (tex(f" ({ranked})") if ranked else "")
+                            for mean, best, ranked in cells
+                        ),
+                    ]
+                    for place, rank, label, n, *cells in rows
+                ],
+                notes=[tex(line) for line in (*board.partial, *board.remarks)],
+            )
+        )
+    rest = "\n".join(map(tex, (READING, *left_out, *notes(boards))))
+    return "\n\n".join([NEEDS, *tables, rest]) + "\n"
+
+
+def _rows(board: Standings) -> tuple[list[str], list[list[Any]]]:
+    """The heads, and for each method place, mean rank, label, n, then (mean, best, rank) each."""
+    columns = board.table.columns
+    heads = ["Place", "Mean rank", "Method", "n", *(_head(board, column) for column in columns)]
+    rows = []
+    for entry in board.entries:
+        label = entry.label + (f" (added, {entry.card.state})" if entry.card else "")
+        cells = [_cell(board, entry, column) for column in columns]
+        n = row_n(board.table, entry.label)
+        rows.append([_place(entry), _rank(entry.mean_rank), label, n, *cells])
+    return heads, rows
+
+
+def as_json(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
+    """The boards for scripts: order, methods with places and ranks, remarks; null for no number."""
+    rows = {
+        board.table.dataset: [
+            {str(key): json_number(value) for key, value in row.items()}
+            for row in board.frame().to_dict("records")
+        ]
+        for board in boards
+    }
+    content = {
+        "boards": [
+            {
+                "dataset": board.table.dataset,
+                "revision": board.table.revision,
+                "order": order_of(board),
+                "rank_by": [column.metric for column in board.deciding],
+                "rank_by_asked": board.asked,
+                "methods": [
+                    {
+                        "label": entry.label,
+                        "place": [json_number(end) for end in entry.place],
+                        "mean_rank": [json_number(end) for end in entry.mean_rank],
+                        "added": entry.card is not None,
+                        "state": entry.card.state if entry.card else "",
+                        "warnings": list(entry.warnings),
+                    }
+                    for entry in board.entries
+                ],
+                "scores": rows[board.table.dataset],
+                "partial": list(board.partial),
+                "remarks": list(board.remarks),
+            }
+            for board in boards
+        ],
+        "left_out": list(left_out),
+        "notes": notes(boards),
+        "reading": READING,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def notes(boards: Sequence[Standings]) -> list[str]:
+    """Warnings about metrics, and about cards from others."""
+    found = []
+    columns = [column for board in boards for column in board.table.columns]
+    if any(column.metric.startswith(("entropy", "bpp")) for column in columns):
+        found.append(
+            "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."
+        )
+    if any(entry.card for board in boards for entry in board.entries):
+        found.append(
+            "Rows marked as added come from cards: their scores were made elsewhere. Verified ones "
+            "were computed again here from the method's pictures (--verify), the others are not "
+            "checked."
+        )
+    return found
+
+
+def as_html(
+    boards: Sequence[Standings], links: dict[tuple[str, str], str], left_out: Sequence[str] = ()
+) -> str:
+    """The page; ``links`` leads from (data set, label) to a card's address."""
+    views = [
+        {
+            "board": board,
+            "order": order_of(board),
+            "rates": {c.metric: _rates(board, c) for c in board.table.columns},
+            "rows": [
+                {
+                    "entry": entry,
+                    "label": plain(entry.label),
+                    "link": links.get((board.table.dataset, entry.label), ""),
+                    "place": _place(entry),
+                    "rank": _rank(entry.mean_rank),
+                    "n": row_n(board.table, entry.label),
+                    "about": _about(entry),
+                    "cells": [_view(board, entry, column) for column in board.table.columns],
+                }
+                for entry in board.entries
+            ],
+        }
+        for board in boards
+    ]
+    return fill_template(
+        "leaderboard.html",
+        ("page.css",),
+        ("tables.js",),
+        views=views,
+        reading=READING,
+        notes=[*left_out, *notes(boards)],
+    )
+
+
+def _view(board: Standings, entry: Entry, column: Column) -> dict[str, object]:
+    one = board.table.cell(entry.label, column.metric)
+    mean, best, ranked = _cell(board, entry, column)
+    return {
+        "mean": mean,
+        "interval": column.show_cell(one)[1],
+        "best": best,
+        "rank": ranked or "–",
+        "sort": "" if math.isnan(one.mean) else repr(one.mean),
+        "reason": plain(one.reason),
+    }
+
+
+def order_of(board: Standings) -> str:
+    """What the order of the methods rests on, and why they have no places if they have none."""
+    if not board.deciding:
+        return (
+            "No overall order: none of these scores compares with a reference. Each metric ranks "
+            "by itself; --rank-by METRIC orders by one."
+        )
+    names = [plain(column.title) for column in board.deciding]
+    by = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    unplaced = [plain(e.label) for e in board.entries if math.isnan(e.mean_rank[0])]
+    if len(unplaced) == len(board.entries):
+        return f"No overall order: no method has a rank by {by}; the remarks below say why."
+    text = f"Ordered by the mean of the ranks by {by}" if len(names) > 1 else f"Ordered by {by}"
+    text += " (--rank-by)." if board.asked else "."
+    if unplaced:
+        text += f" Without a rank by all of these, and so without a place: {', '.join(unplaced)}."
+    if board.table.n_expected < FEWEST:
+        text += (
+            f" No places: {plural(board.table.n_expected, 'photo')} are too few to tell methods "
+            f"apart (at least {FEWEST})."
+        )
+    return text
+
+
+def _head(board: Standings, column: Column) -> str:
+    mark = "" if _rates(board, column) else " (not a quality score)"
+    return f"{column.title} {column.arrow}".strip() + mark
+
+
+def _rates(board: Standings, column: Column) -> bool:
+    metric = board.metrics.get(column.metric)
+    return metric is None or metric.rates_quality
+
+
+def _place(entry: Entry) -> str:
+    low, high = entry.place
+    if math.isnan(low):
+        return "–"
+    return f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}"
+
+
+def _about(entry: Entry) -> str:
+    if entry.card is None:
+        return ""
+    made = f"{plain(entry.card.enhancer)} {plain(entry.card.fingerprint)[:40]}"
+    return f"added, {entry.card.state}; {made}".strip()
+
+
+def _cell(board: Standings, entry: Entry, column: Column) -> tuple[str, bool, str]:
+    """The mean, whether it is the best of those that rate quality, and its rank or ""."""
+    one = board.table.cell(entry.label, column.metric)
+    ranked = _rank(entry.ranks[column.metric])
+    best = one.best and _rates(board, column)
+    return column.show_cell(one)[0], best, "" if ranked == "–" else ranked
+
+
+def _rank(interval: Interval) -> str:
+    """A rank and its interval.
+
+    >>> _rank((2.0, 1.0, 3.5)), _rank((1.0, math.nan, math.nan)), _rank((math.nan,) * 3)
+    ('2 [1, 3.5]', '1', '–')
+    """
+    value, low, high = interval
+    if math.isnan(value):
+        return "–"
+    shown = [f"{number:.3g}" for number in (value, low, high)]
+    return shown[0] if math.isnan(low) else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def as_csv(boards: Sequence[Standings]) -> str:
+    import pandas as pd
+
+    frame = pd.concat([board.frame() for board in boards], ignore_index=True)
+    for column in ("dataset", "label", "metric", "unit", "metric_version", "revision"):
+        frame[column] = frame[column].map(escape_csv_formula)
+    return str(frame.to_csv(index=False, lineterminator="\n"))
