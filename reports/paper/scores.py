@@ -245,8 +245,8 @@ def _notes(
     if any(entry.worse for entry in draft.entries.values()):
         yield WORSE
     yield (
-        "Methods marked (ours) are not in the paper; tone curves were fitted, without pairs, on the "
-        "photos of the WESPE with the same target, which has to beat them"
+        "Methods marked (ours) are not in the paper; tone curves were fitted, without pairs, on "
+        "the photos of the WESPE with the same target, which has to beat them"
     )
     if number == 2:
         yield {
