@@ -1,0 +1,122 @@
+"""The documentation is true: its commands parse, its Python compiles, its links lead somewhere."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wespe_bench import cli
+from wespe_bench.verbs import VERBS
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        ROOT / "ffs" / "README.md",
+        ROOT / "benchmarks" / "recipes" / "README.md",
+    ]
+)
+EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def _blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language; "" are those without one."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def _prose(text: str) -> str:
+    """A page without its fenced blocks."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def _commands(text: str) -> Iterator[str]:
+    """What follows ``wespe-bench`` in a page, in blocks and in running text."""
+    for block in _blocks(text, ""):
+        for line in block.splitlines():
+            yield from re.findall(r"^(?:[\w=.]+ |\.venv/bin/|.*&& )*wespe-bench (\S.*)$", line)
+    for inline in re.findall(r"`wespe-bench ([a-z][^`]*)`", " ".join(_prose(text).split())):
+        if inline not in VERBS and "..." not in inline and "|" not in inline:
+            yield inline
+
+
+def _check(command: str) -> None:
+    """Raise unless the command table takes these words."""
+    words = shlex.split(command, comments=True)
+    for length in (2, 1):
+        if (verb := " ".join(words[:length])) in VERBS:
+            cli.settings(verb, words[length:])
+            return
+    # `wespe-bench import dped` and the like in running text may name a group.
+    assert len(words) == 1 and any(verb.startswith(f"{words[0]} ") for verb in VERBS), command
+
+
+@EACH_PAGE
+def test_commands_parse(page: Path) -> None:
+    for command in _commands(page.read_text("utf-8")):
+        try:
+            _check(command)
+        except Exception as error:
+            pytest.fail(f"{command}: {error}")
+
+
+def test_commands_are_found_and_wrong_ones_refused() -> None:
+    readme = list(_commands((ROOT / "README.md").read_text("utf-8")))
+    assert "demo" in readme
+    assert 'compare "WESPE demo" "Tone demo"' in readme
+    for wrong in ("run --sweet demo", "nonsense", "data nonsense"):
+        with pytest.raises((Exception, AssertionError)):
+            _check(wrong)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_examples_of_help_parse(verb: str) -> None:
+    entry = VERBS[verb]
+    doc = inspect.getdoc(getattr(cli._module(entry.module), entry.config))
+    assert doc
+    lines = re.findall(r"^ +(?:[A-Z_]+=\S+ )?wespe-bench (.*)$", doc, flags=re.MULTILINE)
+    assert lines
+    for line in lines:
+        _check(line.partition(" > ")[0])
+
+
+@EACH_PAGE
+def test_python_compiles(page: Path) -> None:
+    for block in _blocks(page.read_text("utf-8"), "python"):
+        compile(block, str(page), "exec")
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ +(.*)$", _prose(text), flags=re.MULTILINE)
+    found = set()
+    for heading in headings:
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", heading)
+        plain = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
+        found.add(re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", plain).strip().lower()))
+    return found
+
+
+@EACH_PAGE
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", _prose(text)):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file.read_text("utf-8")), target
+    assert not re.search(r"(?:^|[\s`(\"'=])/(?:work|home|root|Users)/", text), "a machine's path"
+
+
+def test_the_readme_is_short() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 130
+    # What CI and the tests' users call.
+    assert "pip install uv && uv run pytest" in readme
