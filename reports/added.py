@@ -35,10 +35,21 @@ TOLERANCE = 1e-6
 
 
 def check_card(card: Card, scores: pd.DataFrame, samples: pd.DataFrame) -> None:
-    """Raise InputError unless a card's scores may stand beside ``scores``: the local runs'.
+    """Raise InputError unless a card may be ranked beside ``scores``, the local runs'.
 
     ``samples`` are the photos of its data set here.
     """
+    check_comparable(card, scores, samples)
+    local = scores[scores["dataset"] == card.dataset]
+    if plain(card.label) in set(map(plain, local["label"])):
+        raise InputError(
+            f"there is a run called {plain(card.label)!r} on {plain(card.dataset)!r} already; "
+            f"change the label in {card.source}"
+        )
+
+
+def check_comparable(card: Card, scores: pd.DataFrame, samples: pd.DataFrame) -> None:
+    """Raise InputError unless a card is about the photos and metric versions of ``scores``."""
     name = f"the card of {plain(card.label)!r} ({card.source})"
     local = scores[scores["dataset"] == card.dataset]
     if local.empty:
@@ -60,11 +71,6 @@ def check_card(card: Card, scores: pd.DataFrame, samples: pd.DataFrame) -> None:
             f"{name} has scores of {plural(len(foreign), 'photo')} that "
             f"{plain(card.dataset)!r} does not have here ({plain(foreign[0])}): other photos, "
             "which cannot be ranked together"
-        )
-    if plain(card.label) in set(map(plain, local["label"])):
-        raise InputError(
-            f"there is a run called {plain(card.label)!r} on {plain(card.dataset)!r} already; "
-            f"change the label in {card.source}"
         )
     versions = local.groupby("metric")["metric_version"].first()
     for metric, record in card.metrics.items():

@@ -37,10 +37,14 @@ class Compare:
     Examples:
       wespe-bench compare auto_levels identity --runs runs/demo
       wespe-bench compare Mine WESPE DPED --dataset dped:iphone --metrics psnr ms_ssim
+      wespe-bench compare Mine --since card.json --fail-if-worse
     """
 
     methods: tuple[str, ...]
-    """Two or more: the first is compared with each of the others."""
+    """Two or more, or one with --since: the first is compared with each of the others."""
+    since: str | None = None
+    """The card.json of an earlier result (wespe-bench leaderboard writes one for each run): did
+    the last change help?"""
     dataset: str | None = None
     """The data set, where the methods share several."""
     runs: str = "runs"
@@ -70,6 +74,7 @@ def main(config: Compare) -> int:
         dataset=config.dataset,
         metrics=config.metrics,
         primary=config.primary,
+        since=Path(config.since) if config.since else None,
     )
     if config.fail_if_worse and not found.primary:
         raise InputError("--fail-if-worse needs a primary metric: name one with --primary")
@@ -114,10 +119,16 @@ def compare(
     dataset: str | None = None,
     metrics: tuple[str, ...] | list[str] = (),
     primary: str = "",
+    since: Path | str | None = None,
 ) -> pd.DataFrame:
     """The comparison as a tidy frame; see `as_frame`."""
     found = compare_methods(
-        methods, runs=to_path(runs), dataset=dataset, metrics=metrics, primary=primary
+        methods,
+        runs=to_path(runs),
+        dataset=dataset,
+        metrics=metrics,
+        primary=primary,
+        since=None if since is None else Path(since),
     )
     return as_frame(found)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports import paired
+from reports.cards import read_card
 from reports.cells import Column
 from reports.checks import Remedy
 from reports.methods import Method, Scores, find_methods, load
@@ -122,8 +123,11 @@ def compare_methods(
     dataset: str | None = None,
     metrics: Sequence[str] = (),
     primary: str = "",
+    since: Path | None = None,
 ) -> Comparison:
     """Compare the first of ``names`` with each of the others; see `reports.methods` for names.
+
+    ``since`` is the card of an earlier result, which comes before the others.
 
     ``metrics`` are those to compare, by name; by default all that two methods share. The
     ``primary`` one (default: the first of PSNR, SSIM, MS-SSIM that is compared) is tested as it
@@ -133,10 +137,14 @@ def compare_methods(
     Raises InputError for fewer than two methods, for scores that must not be compared (see
     `reports.checks`), and where the methods share no photo or no metric.
     """
-    if len(names) < 2:
+    if len(names) + (since is not None) < 2:
         raise InputError("compare needs two methods or more: labels or run folders")
-    named = find_methods(names, runs, dataset)
+    card = None if since is None else read_card(since)
+    named = find_methods(names, runs, dataset or (card.dataset if card else None))
     name, methods = named.dataset, named.found
+    if card is not None:
+        earlier = Method(f"{card.label} (earlier)", (), card)
+        methods = (methods[0], earlier, *methods[1:])
     scores = load(methods, name)
     descriptions = described(run for method in methods for run in method.runs)
     left_out: list[str] = []
@@ -228,17 +236,17 @@ def _pair(
         return None
     sides = []
     for position, method in ((0, a), (number, b)):
-        members = [f"{position}.{seed}" for seed in range(len(method.runs))]
+        members = [f"{position}.{seed}" for seed in range(method.members)]
         wide = rows[rows["member"].isin(members)].pivot(
             index="sample", columns="member", values="value"
         )
         sides.append(wide.reindex(columns=members).dropna().sort_index())
     for method, side in zip((a, b), sides, strict=True):
         if side.empty:
-            left_out.append(
-                f"{name}: not scored for {method.label} (wespe-bench score {method.runs[0].folder} "
-                f"--metrics {name})"
-            )
+            remedy = "its card has none"
+            if method.runs:
+                remedy = f"wespe-bench score {method.runs[0].folder} --metrics {name}"
+            left_out.append(f"{name}: not scored for {method.label} ({remedy})")
             return None
     shared = sides[0].index.intersection(sides[1].index)
     if shared.empty:

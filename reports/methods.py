@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.added import check_comparable
+from reports.cards import Card
 from reports.checks import Remedy, check_column, check_runs
 from reports.text import plain
 from wespe_bench.errors import InputError, did_you_mean
@@ -27,10 +29,19 @@ _SEEDED = re.compile(r"(.+)@\d+")
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A label and its runs on one data set; several runs are seeds of one method."""
+    """A label and its runs on one data set; several runs are seeds of one method.
+
+    An earlier result has a ``card`` in place of runs.
+    """
 
     label: str
     runs: tuple[Run, ...]
+    card: Card | None = None
+
+    @property
+    def members(self) -> int:
+        """How many seeds it has."""
+        return len(self.runs) or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +173,11 @@ def load(methods: Sequence[Method], dataset: str) -> Scores:
                 )
             frames.append(rows.assign(run=str(run.folder), label=f"{number}.{seed}"))
             samples.append(run.samples)
+    here, photos = pd.concat(frames, ignore_index=True), pd.concat(samples, ignore_index=True)
+    for number, method in enumerate(methods):
+        if method.card is not None:
+            check_comparable(method.card, here, photos)
+            frames.append(method.card.rows().assign(run=method.card.source, label=f"{number}.0"))
     scores = pd.concat(frames, ignore_index=True)
     check_runs(scores, dataset, remedy)
     for metric, rows in scores.groupby("metric", sort=False):
@@ -172,8 +188,5 @@ def load(methods: Sequence[Method], dataset: str) -> Scores:
         revision=str(scores["revision"].iloc[0]),
         note="; ".join(notes),
         rows=scores.rename(columns={"label": "member"}),
-        samples=pd.concat(samples, ignore_index=True)
-        .drop_duplicates("sample")
-        .set_index("sample")
-        .sort_index(),
+        samples=photos.drop_duplicates("sample").set_index("sample").sort_index(),
     )

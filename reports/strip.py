@@ -139,7 +139,8 @@ def draw_extremes(comparison: Comparison, out: Path) -> tuple[Path | None, list[
     None when nothing can be shown.
     """
     one = comparison.differences[0]
-    runs = {method.label: method.runs[0] for method in comparison.methods}
+    # The card of an earlier result has no pictures.
+    runs = {method.label: method.runs[0] for method in comparison.methods if method.runs}
     rows = []
     changed: list[str] = []
     for sample, value in most_different(one):
@@ -154,6 +155,7 @@ def draw_extremes(comparison: Comparison, out: Path) -> tuple[Path | None, list[
             *(
                 (caption, read_result(runs[label], sample, f"{sample}: {label}", changed))
                 for caption, label in ((f"{one.a}: {shown} {way}", one.a), (one.b, one.b))
+                if label in runs
             ),
         ]
         if isinstance(files["reference"], str):

@@ -76,6 +76,11 @@ def notes(comparison: Comparison) -> list[str]:
                 "and the interval; the test, the effect and the counts include them."
             )
     for method in comparison.methods:
+        if card := method.card:
+            found.append(
+                f"{plain(method.label)} is the card {plain(card.source)}, made on "
+                f"{plain(card.created[:10]) or 'an unknown day'}; its scores are not verified."
+            )
         if len(method.runs) > 1:
             found.append(_seeds(comparison, method.label, len(method.runs)))
     found += [f"Left out: {plain(reason)}." for reason in comparison.left_out]
