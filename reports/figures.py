@@ -51,7 +51,10 @@ _COSTS = {
         1,
         1e-7,
         "seconds a photo",
-        "the median time an enhancer took for a photo, as recorded when it ran",
+        "the median time an enhancer took for a photo, as recorded when it ran: with as many "
+        "threads as it takes, beside the other workers of its run, a worker's first photo "
+        "included. Methods of one run can be compared; times of other machines, or of another "
+        "number of jobs, cannot",
     ),
     "memory": _Cost(
         "memory",

@@ -18,6 +18,7 @@ def compare(
     dataset: str | None = None,
     metrics: Sequence[str] = (),
     primary: str = "",
+    since: Path | str | None = None,
 ) -> pd.DataFrame:
     """Is the first method better than the others? A row a metric and rival.
 
@@ -29,6 +30,7 @@ def compare(
         metrics: By default all that the methods share.
         primary: The metric that is tested without correction, so that its verdict does not depend
             on what stands beside it (default: the first of PSNR, SSIM, MS-SSIM that is compared).
+        since: The card.json of an earlier result, as `leaderboard` writes it, to compare with.
 
     Returns:
         Columns mean_a and mean_b over the n photos both have, their difference (a - b) with low
@@ -41,7 +43,7 @@ def compare(
         InputError: Unknown methods, or scores that must not be compared.
     """
     frame: pd.DataFrame = registry.resolve(registry.COMPARE)(
-        *methods, runs=runs, dataset=dataset, metrics=metrics, primary=primary
+        *methods, runs=runs, dataset=dataset, metrics=metrics, primary=primary, since=since
     )
     return frame
 
