@@ -108,6 +108,16 @@ class NetworkFile:
         version = f"{library}{version_of(library)}"
         self.fingerprint = f"{kind}:{digest.hexdigest()}:{said}:{version}"
 
+    @property
+    def device(self) -> str:
+        """Where it runs, "cpu" or "cuda"."""
+        return self.network.device
+
+    @property
+    def about(self) -> dict[str, int]:
+        """The number of its parameters, where it is known, for run.json and `time`."""
+        return {"parameters": self.network.parameters} if self.network.parameters else {}
+
     def check(self, dataset: Dataset) -> None:
         """Warn of a network in training mode, of scaling, and of a device that others have."""
         for name in self.network.training:

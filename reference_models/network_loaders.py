@@ -44,7 +44,8 @@ class Network:
     ``outputs`` maps names to shapes where the file states them; in ``input`` a length that is
     free is None, and it is empty where nothing is stated. ``kind`` is the input's type.
     ``training`` names operators that the file runs in training mode; ``device`` is where it
-    runs, ``reason`` why not on CUDA where torch has it.
+    runs, ``reason`` why not on CUDA where torch has it; ``parameters`` is their number, 0 where
+    it is not known.
     """
 
     run: Callable[[np.ndarray, str], np.ndarray]
@@ -54,6 +55,7 @@ class Network:
     kind: type = np.float32
     training: tuple[str, ...] = ()
     reason: str = ""
+    parameters: int = 0
 
 
 def load_pt2(path: Path, data: bytes, device: str) -> Network:
@@ -86,6 +88,7 @@ def load_pt2(path: Path, data: bytes, device: str) -> Network:
         outputs={name: shapes[index] for name, index in by_name.items()},
         input=given[0] if len(given) == 1 else (),
         training=_in_training(calls),
+        parameters=sum(parameter.numel() for parameter in program.parameters()),
     )
 
 
@@ -114,6 +117,7 @@ def load_torchscript(path: Path, data: bytes, device: str) -> Network:
         functools.partial(_run_torch, path.name, module, device),
         device,
         training=_in_training(calls),
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
     )
 
 

@@ -54,7 +54,7 @@ _COSTS = {
         "the median time an enhancer took for a photo, as recorded when it ran: with as many "
         "threads as it takes, beside the other workers of its run, a worker's first photo "
         "included. Methods of one run can be compared; times of other machines, or of another "
-        "number of jobs, cannot",
+        "number of jobs, cannot; for times to publish see wespe-bench time",
     ),
     "memory": _Cost(
         "memory",

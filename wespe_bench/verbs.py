@@ -101,6 +101,11 @@ VERBS = {
         "strips with zoomed crops and plots of the runs, as PNG and SVG",
         addresses=("runs",),
     ),
+    "time": Verb(
+        "wespe_bench.timing",
+        "Time",
+        "what enhancers take for a photo: seconds, memory, multiply-adds, to publish",
+    ),
     "export scores": Verb(
         "wespe_bench.export",
         "Export",

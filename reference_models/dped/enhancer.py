@@ -94,6 +94,7 @@ class GeneratorEnhancer:
         return {
             "model": self.card.model,
             "camera": self.card.camera,
+            "parameters": self.card.parameters,
             "note": self.card.note,
             **{name: self.card.training[name] for name in shown if name in self.card.training},
         }

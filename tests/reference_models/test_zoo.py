@@ -165,6 +165,20 @@ def test_torchs_older_files_are_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(old(_photo(9, 9)), new(_photo(9, 9)))
 
 
+def test_denormal_weights_become_zero(tmp_path: Path) -> None:
+    from reference_models.zoo.importer import convert
+
+    files, state = _released(tmp_path, "sci")
+    tensors = torch.load(files[0], weights_only=True)
+    tensors["enhance.in_conv.0.weight"][0, 0, 0, :2] = torch.tensor([1e-40, 2e-38])
+    torch.save(tensors, files[0])
+    convert(_network("sci"), files, tmp_path / "x.safetensors")
+    kernel = load_enhancer(f"sci:{tmp_path / 'x.safetensors'}").weights["enhance.in_conv.0.weight"]  # type: ignore[attr-defined]
+    assert kernel[0, 0, 0, :2].tolist() == [0, np.float32(2e-38)]
+    wanted = state["enhance.in_conv.0.weight"].ravel()[2:]
+    np.testing.assert_array_equal(kernel.cpu().ravel()[2:], wanted)
+
+
 class _RanError(Exception):
     pass
 
