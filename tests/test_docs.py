@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import shlex
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from wespe_bench import cli
+from docs import generate, site
+from wespe_bench import cli, registry
 from wespe_bench.verbs import VERBS
 
 ROOT = Path(__file__).parent.parent
@@ -92,6 +94,13 @@ def test_python_compiles(page: Path) -> None:
         compile(block, str(page), "exec")
 
 
+@functools.cache
+def _text(file: Path) -> str:
+    """A page's text; of a page that the program writes, what it writes."""
+    write = generate.PAGES.get(str(file.relative_to(ROOT)))
+    return write() if write else file.read_text("utf-8")
+
+
 def anchors(text: str) -> set[str]:
     """The anchors of a page's headings, as GitHub and the site make them."""
     headings = re.findall(r"^#+ +(.*)$", _prose(text), flags=re.MULTILINE)
@@ -109,9 +118,9 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", _prose(text)):
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
-        assert file.exists(), target
+        assert file.exists() or str(file.relative_to(ROOT)) in generate.PAGES, target
         if anchor:
-            assert anchor in anchors(file.read_text("utf-8")), target
+            assert anchor in anchors(_text(file)), target
     assert not re.search(r"(?:^|[\s`(\"'=])/(?:work|home|root|Users)/", text), "a machine's path"
 
 
@@ -120,3 +129,35 @@ def test_the_readme_is_short() -> None:
     assert len(readme.splitlines()) <= 130
     # What CI and the tests' users call.
     assert "pip install uv && uv run pytest" in readme
+
+
+@pytest.mark.parametrize("path", generate.PAGES)
+def test_pages_that_the_program_writes(path: str) -> None:
+    text = generate.PAGES[path]()
+    names = {
+        "docs/reference/verbs.md": VERBS,
+        "docs/reference/metrics.md": [*registry.METRICS, *registry.OPTIONAL_METRICS],
+        "docs/reference/data-sets.md": registry.DATASETS,
+        "docs/reference/enhancers.md": [*registry.ENHANCERS, *registry.SUITES],
+    }.get(path, [])
+    assert all(f"`{name}`" in text or f"## {name}" in text for name in names)
+    assert "``" not in text.replace("```", "")
+    assert ":math:" not in text
+    for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", _prose(text)):
+        assert (ROOT / path).parent.joinpath(target).resolve().exists(), target
+    for target in re.findall(r"\]\(#([^)\s]+)\)", text):
+        assert target in anchors(text), target
+    for command in _commands(text):
+        _check(command.partition(" > ")[0])
+
+
+def test_the_verb_page_has_every_option() -> None:
+    (section,) = re.findall(r"^## compare$(.*?)^## ", generate.verbs(), flags=re.S | re.M)
+    for shown in ("`METHODS`", "`--primary PRIMARY`", "`--fail-if-worse`", "| required |"):
+        assert shown in section
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    named = re.findall(r"(\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), flags=re.M)
+    pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")}
+    assert sorted(named) == sorted({*pages, *generate.PAGES, *site.OUTSIDE, "index.md"})

@@ -142,7 +142,7 @@ def preset(presets: Mapping[str, Config], argv: Sequence[str]) -> Config:
     Raises InputError for another name.
     """
     name = next(iter(presets))
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in zip(argv, [*argv[1:], ""], strict=False):
         option, equals, value = word.partition("=")
         if option == "--preset":
             name = value if equals else following

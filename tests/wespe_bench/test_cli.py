@@ -66,6 +66,11 @@ def test_help_of_each_verb_shows_an_example_and_stays_light(
     assert "Example" in text
 
 
+@pytest.mark.parametrize("training", ["train wespe", "train dped"])
+def test_a_verb_with_presets_takes_no_words(training: str, verb: Command) -> None:
+    one_line(verb(*training.split()), "--")
+
+
 def test_top_level_help_and_version(command: Command, verb: Command) -> None:
     for option in ("--help", "-h", "help"):
         result = verb(option)

@@ -1,7 +1,7 @@
 r"""MS-SSIM, multi-scale structural similarity (Wang, Simoncelli, Bovik 2003), as DPED computes it.
 
 The DPED release calls this "the ssim score", and its magnitudes are those of the paper's
-Table 2 (SPEC 4.2). Five scales with weights 0.0448, 0.2856, 0.3001, 0.2363, 0.1333:
+Table 2. Five scales with weights 0.0448, 0.2856, 0.3001, 0.2363, 0.1333:
 
 .. math:: l_5^{w_5} \prod_{j=1}^{4} cs_j^{w_j}
 

@@ -1,0 +1,271 @@
+"""The reference pages that the program itself writes: verbs, metrics, data sets, enhancers, Python.
+
+`PAGES` maps a page, as other pages link to it, to the function that gives its Markdown. `docs.site`
+writes them while it builds the site.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
+from typing import Any, get_args
+
+import wespe_bench
+from wespe_bench import arguments, cli, listing, registry
+from wespe_bench.datasets.source import Source
+from wespe_bench.types import Metric
+from wespe_bench.verbs import VERBS
+
+
+def verbs() -> str:
+    """Every verb: what it does, its arguments and options, examples."""
+    rows = [f"| [`{verb}`](#{_anchor(verb)}) | {_cell(VERBS[verb].help)} |" for verb in VERBS]
+    lines = [
+        "# Verbs",
+        "What `wespe-bench VERB --help` says. [Exit codes](environment.md#exit-codes).",
+        _table(("verb", "what it does"), rows),
+    ]
+    for verb in VERBS:
+        lines += _verb(verb)
+    return _page(lines)
+
+
+def _verb(verb: str) -> Iterable[str]:
+    entry = VERBS[verb]
+    module = cli._module(entry.module)
+    config = getattr(module, entry.config)
+    text, _, examples = inspect.cleandoc(config.__doc__).partition("Example")
+    code, _, after = examples.partition(":\n")[2].partition("\n\n")
+    yield f"## {verb}"
+    yield from (" ".join(part.split()) for part in text.split("\n\n"))
+    default = arguments.preset(getattr(module, entry.presets), []) if entry.presets else None
+    rows = [_option(one) for one in arguments._signature(config, default).parameters.values()]
+    if rows:
+        yield _table(("option", "what", "default"), rows)
+    yield "```\n" + inspect.cleandoc(code) + "\n```"
+    yield " ".join(after.split())
+    if entry.resumes:
+        yield "Interrupted, the same command resumes."
+    if entry.addresses:
+        names = ", ".join(f"`{name}`" for name in entry.addresses)
+        yield f"May be addresses of [stores](../how-to/stores.md): {names}."
+
+
+def _option(one: inspect.Parameter) -> str:
+    hint, parameter = get_args(one.annotation)
+    positional = one.kind is inspect.Parameter.POSITIONAL_ONLY
+    name = one.name.replace("_", "-")
+    metavar = "" if hint is bool else " " + (parameter.metavar or _kind(hint))
+    if one.default is True:
+        metavar = f" --no-{name}"
+    shown = name.upper() if positional else f"--{name}{metavar}"
+    if one.default is inspect.Parameter.empty:
+        default = "required"
+    elif one.name == "jobs":
+        default = "the cores"
+    elif one.default in ("", None, False, (), 0):
+        default = ""
+    else:
+        values = one.default if isinstance(one.default, tuple) else (one.default,)
+        default = "on" if one.default is True else f"`{' '.join(map(str, values))}`"
+    return f"| `{shown}` | {_cell(' '.join(parameter.help.split()))} | {default} |"
+
+
+def _kind(hint: Any) -> str:
+    names = {"int": "INT", "float": "FLOAT"}
+    kinds = [getattr(part, "__name__", "") for part in (hint, *get_args(hint))]
+    return next((names[kind] for kind in kinds if kind in names), "CHOICE")
+
+
+def metrics() -> str:
+    """Every metric: formula, paper and convention of its module, then its record."""
+    lines = [
+        "# Metrics",
+        "A metric is named by its convention; its version changes when its numbers do. The golden "
+        "value is what `wespe-bench doctor` expects for one pair of photos, made of integers.",
+    ]
+    groups: dict[str, list[str]] = {}
+    for name, target in registry.METRICS.items():
+        groups.setdefault(target.partition(":")[0], []).append(name)
+    for target in (*registry.METRIC_PREFIXES.values(), *registry.OPTIONAL_METRICS.values()):
+        groups.setdefault(target.partition(":")[0], [])
+    for module_name, names in groups.items():
+        module = importlib.import_module(module_name)
+        records = [registry.resolve(registry.METRICS[name]) for name in names]
+        title = records[0].title if records else module_name.rpartition(".")[2].upper()
+        lines += [f"## {_TITLES.get(module_name, title)}", _module_text(module)]
+        for record in records:
+            lines += [f"### `{record.name}`", _record(record)]
+        forms = _prefixes(registry.METRIC_PREFIXES, module_name, listing._form)
+        optional = [
+            f"| `{name}` | {_cell(listing.first_line(registry.resolve(target)))} |"
+            for name, target in registry.OPTIONAL_METRICS.items()
+            if target.startswith(f"{module_name}:")
+        ]
+        if forms or optional:
+            lines.append(_table(("form", "what"), [*forms, *optional]))
+    return _page(lines)
+
+
+def _record(metric: Metric) -> str:
+    low, high = metric.possible
+    rows = {
+        "what": f"{metric.title}: {metric.summary}",
+        "convention": metric.convention,
+        "better": "higher" if metric.higher_is_better else "lower",
+        "needs a reference": "yes" if metric.full_reference else "no",
+        "unit": metric.unit,
+        "possible": f"{low:g} to {high:g}",
+        "rates quality": "yes" if metric.rates_quality else "no: left out of rankings",
+        "version": f"`{metric.version}`",
+        "golden value": f"{metric.golden[1]:.12g} (version {metric.golden[0]})"
+        if metric.golden
+        else "",
+    }
+    return _facts([(key, _cell(text)) for key, text in rows.items() if text])
+
+
+def data_sets() -> str:
+    """Every data set: layout, counts, terms, how to get it, options."""
+    lines = [
+        "# Data sets",
+        "`--dataset NAME`, `NAME:ARGUMENT`, either with `?option=value&option=value`. "
+        "[Where they are looked for, and how to prepare them](../how-to/data.md). Terms are a "
+        "summary; what binds is on the data set's page.",
+    ]
+    described: set[str] = set()
+    for name, target in registry.DATASETS.items():
+        source = registry.resolve(target)
+        module = importlib.import_module(target.partition(":")[0])
+        text = _module_text(module)
+        lines += [f"## `{name}`", _docstring(listing.first_line(source))]
+        if module.__name__ not in described:
+            lines.append(text)
+        described.add(module.__name__)
+        options = [p for p in inspect.signature(source).parameters.values() if p.name != "data"]
+        shown = ", ".join(f"`{option.name}`" for option in options)
+        facts = [("options", shown)] if shown else []
+        if isinstance(source, Source):
+            facts += [(f"Table {c.table}", _counts(c)) for c in source.counts]
+            facts += [("page", f"<{source.page}>")] if source.page else []
+            facts += [("terms", _cell(source.licence)), ("get it", _cell(source.get))]
+        lines.append(_facts(facts))
+    return _page(lines)
+
+
+def _counts(counts: Any) -> str:
+    size = f", {counts.width}x{counts.height} pixels" if counts.width else ""
+    return f"{counts.camera}: {counts.train} for training, {counts.test} for the test{size}"
+
+
+def enhancers() -> str:
+    """Every enhancer and every form of one."""
+    lines = [
+        "# Enhancers",
+        "`--enhancers NAME`, or `LABEL=NAME` for a label of your own. "
+        "[Put your network beside it](../networks.md).",
+        "## By name",
+        _table(
+            ("name", "what"),
+            [
+                f"| `{name}` | {_cell(listing.first_line(registry.resolve(target)))} |"
+                for name, target in registry.ENHANCERS.items()
+            ],
+        ),
+        "## With an argument",
+        _table(("form", "what"), _prefixes(registry.ENHANCER_PREFIXES, "", "{}:...".format)),
+        "## Python",
+        "`file.py:function`, `file.py:Class`, `module:function`. What a class may have besides:",
+        _docstring(inspect.cleandoc(wespe_bench.types.Enhancer.__doc__ or "")),
+        "## Suites",
+        _table(
+            ("suite", "what"),
+            [
+                f"| `{name}` | {_cell(registry.resolve(target).title)} |"
+                for name, target in registry.SUITES.items()
+            ],
+        ),
+    ]
+    return _page(lines)
+
+
+def python() -> str:
+    """The public names, for mkdocstrings to fill in."""
+    names = [name for name in wespe_bench.__all__ if not name.startswith("_")]
+    lines = [
+        "# Python API",
+        "All of it is in `wespe_bench`. `import wespe_bench` loads neither torch nor pandas. A "
+        "user's mistake raises `wespe_bench.errors.InputError`, whose text is one line.",
+        "```python\nfrom wespe_bench import " + ", ".join(names[:3]) + "\n```",
+        *(f"::: wespe_bench.{name}" for name in names),
+    ]
+    return _page(lines)
+
+
+#: Headings of modules whose first metric has no title that stands for all.
+_TITLES = {
+    "wespe_bench.metrics.cornia": "CORNIA",
+    "ffs.scorer": "FFS",
+    "wespe_bench.metrics.pyiqa": "pyiqa",
+}
+
+#: Each page, by its path in the repository.
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/verbs.md": verbs,
+    "docs/reference/metrics.md": metrics,
+    "docs/reference/data-sets.md": data_sets,
+    "docs/reference/enhancers.md": enhancers,
+    "docs/reference/python.md": python,
+}
+
+
+def _prefixes(prefixes: dict[str, str], module: str, form: Callable[[str], str]) -> list[str]:
+    return [
+        f"| `{form(name)}` | {_cell(listing.first_line(registry.resolve(target)))} |"
+        for name, target in prefixes.items()
+        if target.startswith(module)
+    ]
+
+
+def _module_text(module: ModuleType) -> str:
+    """A module's docstring as Markdown."""
+    return _docstring(inspect.cleandoc(module.__doc__ or ""))
+
+
+def _docstring(text: str) -> str:
+    """reStructuredText as our docstrings use it, in Markdown; formulas between dollar signs."""
+    text = re.sub(
+        r"^\.\. math::\s*((?:.+\n?)(?:[ \t]+\S.*\n?)*)",
+        lambda found: "$$" + " ".join(found[1].split()) + "$$\n",
+        text,
+        flags=re.MULTILINE,
+    )
+    text = re.sub(r":math:`([^`]*)`", r"$\1$", text)
+    text = re.sub(r"``([^`]*)``", r"`\1`", text)
+    return re.sub(r":\n\n(?=    \S)", ":\n\n", text).replace("::\n", ":\n").strip()
+
+
+def _table(head: Sequence[str], rows: Iterable[str]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows]
+    return "\n".join(lines) if len(lines) > 2 or head[0] == "options" else ""
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> str:
+    """A table of two columns; Markdown wants a head, so the first fact is it."""
+    return _table(facts[0], [f"| {key} | {text} |" for key, text in facts[1:]]) if facts else ""
+
+
+def _cell(text: str) -> str:
+    """Text for a table's cell."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("``", "`").replace("\n", " ")
+
+
+def _anchor(heading: str) -> str:
+    return heading.lower().replace(" ", "-")
+
+
+def _page(lines: Iterable[str]) -> str:
+    return "\n\n".join(line for line in lines if line) + "\n"
