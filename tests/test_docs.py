@@ -160,4 +160,5 @@ def test_the_verb_page_has_every_option() -> None:
 def test_every_page_is_in_the_navigation_once() -> None:
     named = re.findall(r"(\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), flags=re.M)
     pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")}
-    assert sorted(named) == sorted({*pages, *generate.PAGES, *site.OUTSIDE, "index.md"})
+    wanted = sorted({*pages, *generate.PAGES, *site.OUTSIDE, "index.md"})
+    assert sorted(named) == wanted, "name each page of docs/ once in mkdocs.yml"
