@@ -124,9 +124,10 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not re.search(r"(?:^|[\s`(\"'=])/(?:work|home|root|Users)/", text), "a machine's path"
 
 
-def test_the_readme_is_short() -> None:
+def test_what_is_read_first_is_short() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert len(readme.splitlines()) <= 130
+    assert len((ROOT / "SECURITY.md").read_text("utf-8").splitlines()) <= 100
     # What CI and the tests' users call.
     assert "pip install uv && uv run pytest" in readme
 

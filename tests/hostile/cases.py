@@ -1,7 +1,8 @@
 """The table of hostile files: what is offered, the command it is given to, and the answer.
 
-Each case writes its files into a folder of its own and runs a verb there (`run`). SECURITY.md
-shows the same table. In an answer "..." stands for words that belong to a library.
+Each case writes its files into a folder of its own and runs a verb there (`run`).
+docs/reference/hostile.md shows the same table. In an answer "..." stands for words that belong to
+a library.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def last_line(code: int, stdout: str, stderr: str) -> str:
 
 
 def table() -> str:
-    """The cases as SECURITY.md shows them."""
+    """The cases as the page shows them."""
     from tests.hostile import requests
 
     parts: list[str] = []
@@ -116,7 +117,7 @@ def table() -> str:
     for heading, case in cases():
         if heading != title:
             title = heading
-            parts += ["", f"### {title}", "", "| offered | `wespe-bench` ... | exit | answer |"]
+            parts += ["", f"## {title}", "", "| offered | `wespe-bench` ... | exit | answer |"]
             parts.append("|---|---|--:|---|")
         cells = (case.offered, f"`{case.command}`", str(case.code), f"`{case.answer}`")
         parts.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")

@@ -248,8 +248,8 @@ REQUESTS = (
 
 
 def table() -> list[str]:
-    """The lines of SECURITY.md."""
-    lines = ["", f"### {TITLE}", "", "| offered | request | status | answer |", "|---|---|--:|---|"]
+    """The lines of docs/reference/hostile.md."""
+    lines = ["", f"## {TITLE}", "", "| offered | request | status | answer |", "|---|---|--:|---|"]
     for one in REQUESTS:
         line = one.line if len(one.line) < 60 else f"{one.line[:56]}..."
         shown = line.replace("\r\n", " ").replace("QUESTION", "...")

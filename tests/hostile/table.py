@@ -1,4 +1,4 @@
-"""``python -m tests.hostile.table``: write the table of hostile cases into SECURITY.md."""
+"""``python -m tests.hostile.table``: write the tables of docs/reference/hostile.md."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tests.hostile.cases import table
 
-PAGE = Path(__file__).resolve().parents[2] / "SECURITY.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/reference/hostile.md"
 BEGIN, END = "<!-- cases -->\n", "<!-- end of cases -->\n"
 
 
 def written() -> str:
-    """SECURITY.md with the table as it is now."""
+    """The page with its tables as they are now."""
     text = PAGE.read_text("utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)

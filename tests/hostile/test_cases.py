@@ -54,7 +54,7 @@ def test_answer(case: Case, cell: Cell, tmp_path: Path) -> None:
     case.harmless(folder)
 
 
-def test_the_table_in_security_md() -> None:
+def test_the_table_in_the_reference() -> None:
     assert table.PAGE.read_text("utf-8") == table.written()
 
 

@@ -42,7 +42,7 @@ def test_the_recorded_runs_have_no_findings() -> None:
     assert all(int(row["findings"]) == 0 and int(row["runs"]) > 0 for row in latest.values())
 
 
-def test_security_md_states_the_recorded_run() -> None:
+def test_the_page_states_the_recorded_run() -> None:
     path = Path(fuzz.__file__).with_name("results.csv")
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["seed"] == "2"]
