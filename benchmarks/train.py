@@ -5,7 +5,8 @@
 "plain" is what a port would write: the same four networks from torch's own layers, VGG-19
 from a Sequential, one Adam a pair, float32, nothing switched off. "ours" is the loop of
 ``train wespe``. "floor" is the iteration's arithmetic at the rate that this device reaches in
-a large matrix product. On CUDA "ours" is measured in each precision, layout and compile mode.
+a large matrix product. On CUDA "ours" is measured in each precision, layout and compile mode, on a CPU in fp32 and, where
+it takes it, bf16.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def main() -> None:
         rate16 = matrix_rate(device, torch.bfloat16)
         rows.append({"case": "floor bf16", "seconds": flops / rate16, "tflops": rate16 / 1e12})
     cases = {"plain fp32": lambda: plain(config, device)}
-    for precision in ("fp32",) if device == "cpu" else ("fp32", "tf32", "bf16"):
+    on_cpu = ("fp32", "bf16") if acceleration.cpu_has_bf16() else ("fp32",)
+    for precision in on_cpu if device == "cpu" else ("fp32", "tf32", "bf16"):
         for layout in ("NCHW", "channels-last"):
             for mode in ("off",) if device == "cpu" else ("off", "default", "reduce-overhead"):
                 name = f"ours {precision} {layout}" + ("" if mode == "off" else f" {mode}")

@@ -73,7 +73,8 @@ class TrainRater:
     evaluate_every: int = 0
     """Full: steps between evaluations; 0: one after every pass."""
     precision: str = "auto"
-    """Full: fp32, tf32 or bf16 (convolutions only); auto: bf16 on CUDA."""
+    """Full: fp32, tf32 or bf16 (convolutions only; a CPU needs AVX512_BF16 or AMX); auto:
+    bf16 on CUDA, else fp32."""
     compile: str = "off"
     """Full: torch.compile: off, default or reduce-overhead; auto: default on CUDA."""
     checkpoint_minutes: float = 10.0

@@ -101,7 +101,8 @@ class TrainDped:
     device: str = "auto"
     """auto, cpu or cuda."""
     precision: str = "auto"
-    """fp32, tf32 or bf16 (convolutions only); auto: bf16 on CUDA."""
+    """fp32, tf32 or bf16 (convolutions only; a CPU needs AVX512_BF16 or AMX); auto:
+    bf16 on CUDA, else fp32."""
     compile: str = "auto"
     """torch.compile: off, default or reduce-overhead (CUDA graphs); auto: default on CUDA."""
     log_every: int = 10

@@ -129,7 +129,8 @@ class TrainWespe:
     on_collapse: str = "warn"
     """When the training collapses: warn or stop."""
     precision: str = "auto"
-    """fp32, tf32 or bf16 (convolutions only); auto: bf16 on CUDA."""
+    """fp32, tf32 or bf16 (convolutions only; a CPU needs AVX512_BF16 or AMX); auto:
+    bf16 on CUDA, else fp32."""
     compile: str = "auto"
     """torch.compile: off, default or reduce-overhead (CUDA graphs); auto: default on CUDA."""
     log_every: int = 10

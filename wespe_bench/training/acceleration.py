@@ -1,7 +1,8 @@
 """Device, precision and compilation of a training. On a CPU the defaults change nothing.
 
 bf16 is for convolutions only: autocast surrounds the networks, while losses, statistics, weights
-and optimisers stay float32. Measured by benchmarks/train.py.
+and optimisers stay float32. A CPU takes it when it multiplies bf16 itself (AVX512_BF16 or AMX);
+elsewhere bf16 is emulated and slower. Measured by benchmarks/train.py.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def choose_device(name: str, option: str = "--device ") -> str:
 
 
 def choose_precision(name: str, device: str) -> str:
-    """The precision to use; "auto" is bf16 on CUDA and fp32 on a CPU, which takes no other.
+    """The precision to use; "auto" is bf16 on CUDA and fp32 on a CPU.
 
     Sets torch's switches for TF32 and cuDNN's search for the fastest algorithm.
 
@@ -51,11 +52,19 @@ def choose_precision(name: str, device: str) -> str:
         raise InputError(f"--precision {name}: expected one of {', '.join(PRECISIONS)}")
     if name == "auto":
         name = "bf16" if device == "cuda" else "fp32"
-    if device == "cpu" and name != "fp32":
-        raise InputError(f"--precision {name} needs --device cuda; a CPU trains in fp32")
+    if device == "cpu" and name == "tf32":
+        raise InputError("--precision tf32 needs --device cuda; use fp32")
+    if device == "cpu" and name == "bf16" and not cpu_has_bf16():
+        raise InputError("--precision bf16: this CPU has neither AVX512_BF16 nor AMX; use fp32")
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = name != "fp32"
     torch.backends.cudnn.benchmark = device == "cuda"
     return name
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU multiplies bf16 itself."""
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not in every torch
+    return any(getattr(torch.cpu, test, lambda: False)() for test in tests)
 
 
 def compiles(mode: str, device: str) -> bool:

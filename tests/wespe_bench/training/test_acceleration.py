@@ -96,19 +96,30 @@ def test_a_lack_of_memory_is_one_line():
         raise RuntimeError("shapes differ")
 
 
-@pytest.mark.gpu
-def test_bf16_is_for_convolutions_only():
+def test_a_cpu_takes_bf16_where_it_multiplies_it(monkeypatch):
+    monkeypatch.setattr(acceleration, "cpu_has_bf16", lambda: True)
+    assert acceleration.choose_precision("bf16", "cpu") == "bf16"
+    assert acceleration.choose_precision("auto", "cpu") == "fp32"
+    monkeypatch.setattr(acceleration, "cpu_has_bf16", lambda: False)
+    with pytest.raises(InputError, match=r"neither AVX512_BF16 nor AMX; use fp32"):
+        acceleration.choose_precision("bf16", "cpu")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_bf16_is_for_convolutions_only(device):
     from reference_models.wespe.networks import Generator
 
     torch.manual_seed(0)
-    network = Generator(8, 1, init_std=0.1).cuda()
+    network = Generator(8, 1, init_std=0.1).to(device)
     seen = {}
     network.last.register_forward_hook(lambda m, i, o: seen.update(last=o.dtype))
     network.middle2.register_forward_hook(lambda m, i, o: seen.update(middle=o.dtype))
-    calls = acceleration.compile_networks({"g": network}, rehearse, "off", "bf16", "cuda")
-    y = calls["g"](torch.rand(1, 3, 32, 32, device="cuda"))
+    calls = acceleration.compile_networks({"g": network}, rehearse, "off", "bf16", device)
+    x = torch.rand(1, 3, 32, 32, device=device)
+    y = calls["g"](x)
     assert (seen["middle"], seen["last"], y.dtype) == (
         torch.bfloat16,
         torch.float32,
         torch.float32,
     )
+    assert 0 < (y - network(x)).abs().max() < 0.02
