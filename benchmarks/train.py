@@ -5,8 +5,8 @@
 "plain" is what a port would write: the same four networks from torch's own layers, VGG-19
 from a Sequential, one Adam a pair, float32, nothing switched off. "ours" is the loop of
 ``train wespe``. "floor" is the iteration's arithmetic at the rate that this device reaches in
-a large matrix product. On CUDA "ours" is measured in each precision, layout and compile mode, on a CPU in fp32 and, where
-it takes it, bf16.
+a large matrix product. On CUDA "ours" is measured in each precision, layout and compile mode, on a
+CPU in fp32 and, where it takes it, bf16.
 """
 
 from __future__ import annotations

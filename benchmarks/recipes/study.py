@@ -37,7 +37,8 @@ from reference_models.wespe.recipe import PRESETS, TrainWespe
 from reference_models.wespe.train import train as train_wespe
 from wespe_bench import atomic
 from wespe_bench.datasets.folder import find_photos
-from wespe_bench.datasets.simulator import Camera, photograph
+from wespe_bench.datasets.local_camera import CAMERAS, SimulatedCamera
+from wespe_bench.datasets.simulator import Camera
 from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb, write_png
 from wespe_bench.metrics.ms_ssim import MS_SSIM
@@ -45,6 +46,9 @@ from wespe_bench.metrics.psnr import PSNR
 from wespe_bench.training import curves
 
 HERE = Path(__file__).parent
+
+#: Where crops are taken, in quarters of the room that they have: centre and corners.
+PLACES = ((2, 2), (0, 0), (4, 4), (0, 4), (4, 0))
 _LITERAL, _PAPER = PRESETS["literal"], PRESETS["paper"]
 _READ = dataclasses.replace(_LITERAL, content="mse", tv="squared_sum", blur=_PAPER.blur)
 
@@ -103,6 +107,8 @@ def main() -> None:
     parser.add_argument("--held-out", required=True, help="clean photos to judge on")
     parser.add_argument("--recipes", nargs="*", default=list(RECIPES))
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--camera", choices=CAMERAS, default="local")
+    parser.add_argument("--precision", default="auto", help="fp32, or bf16 where the CPU has it")
     parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--every", type=int, default=100)
     parser.add_argument("--width", type=int, default=32)
@@ -116,10 +122,12 @@ def main() -> None:
     if unknown:
         parser.error(f"no recipe {sorted(unknown)[0]!r}; there are {', '.join(RECIPES)}")
     work = Path(arguments.work)
-    phone, target, paired = simulate(Path(arguments.photos), work)
-    held_out = crops(Path(arguments.held_out), arguments.side)
+    camera = CAMERAS[arguments.camera]()
+    phone, target, paired = simulate(Path(arguments.photos), work, camera)
+    held_out = crops(Path(arguments.held_out), arguments.side, camera)
     common = {
-        name: getattr(arguments, name) for name in ("iterations", "width", "patch", "batch")
+        name: getattr(arguments, name)
+        for name in ("iterations", "width", "patch", "batch", "precision")
     } | {"preview_every": arguments.every, "device": "cpu"}
     for seed in arguments.seeds:
         for name in arguments.recipes:
@@ -155,7 +163,7 @@ def main() -> None:
             judge(name, seed, out, held_out, arguments, ended, time.process_time() - begun)
 
 
-def simulate(photos: Path, work: Path) -> tuple[Path, Path, Path]:
+def simulate(photos: Path, work: Path, camera: SimulatedCamera) -> tuple[Path, Path, Path]:
     """Folders: what the camera took of every other photo, the rest untouched, and the truth."""
     found = find_photos(photos)
     phone, target, truth = (work / "photos" / name for name in ("phone", "target", "truth"))
@@ -166,17 +174,22 @@ def simulate(photos: Path, work: Path) -> tuple[Path, Path, Path]:
         elif not (phone / f"{id_}.jpg").is_file():
             scene = read_rgb(path)
             write_png(truth / f"{id_}.png", scene)
-            atomic.write_bytes(phone / f"{id_}.jpg", photograph(scene, id_, Camera()))
+            atomic.write_bytes(phone / f"{id_}.jpg", camera.photograph(scene, id_))
     return phone, target, truth
 
 
-def crops(photos: Path, side: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Centre crops of what the camera took of held-out photos, and of the truth."""
+def crops(photos: Path, side: int, camera: SimulatedCamera) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Crops of what the camera took of held-out photos, and of the truth.
+
+    From the centre; with the local camera by turns from the four corners and the centre.
+    """
     pairs = []
-    for id_, path in sorted(find_photos(photos).items()):
+    for number, (id_, path) in enumerate(sorted(find_photos(photos).items())):
         scene = read_rgb(path)
-        taken = read_rgb(photograph(scene, id_, Camera()), name=id_)
-        top, left = (scene.shape[0] - side) // 2, (scene.shape[1] - side) // 2
+        taken = read_rgb(camera.photograph(scene, id_), name=id_)
+        place = (2, 2) if isinstance(camera, Camera) else PLACES[number % len(PLACES)]
+        room = (scene.shape[0] - side, scene.shape[1] - side)
+        top, left = (share * free // 4 for share, free in zip(place, room, strict=True))
         window = slice(top, top + side), slice(left, left + side)
         pairs.append((taken[window].copy(), scene[window].copy()))
     return pairs

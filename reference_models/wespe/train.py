@@ -14,6 +14,7 @@ from torch import Tensor
 from reference_models import checkpoints, collapse, patches, vgg
 from reference_models.memory import check_step
 from reference_models.seeds import train_seeds
+from reference_models.tone import match
 from reference_models.wespe import recipe
 from reference_models.wespe.networks import Generator, update_ema
 from reference_models.wespe.recipe import TrainWespe
@@ -28,6 +29,7 @@ from reference_models.wespe.steps import (
     total,
     warmup_terms,
 )
+from reference_models.wespe.tone_start import Tones
 from wespe_bench.errors import InputError
 from wespe_bench.training.acceleration import to_floats
 from wespe_bench.training.session import Session
@@ -58,7 +60,8 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
         ranks = session.ranks
         source, target, features = _open(session, config)
         torch.manual_seed(config.seed)
-        networks = session.place(Wespe(config), channels_last=config.channels_last)
+        tones = _tones(source, target, config)
+        networks = session.place(Wespe(config, tones), channels_last=config.channels_last)
         average = copy.deepcopy(networks.generator)
         betas = (config.beta1, config.beta2)
         adam_g = torch.optim.Adam(networks.generators(), config.lr, betas, fused=True)
@@ -68,7 +71,9 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
         session.restore(parts, iterations=config.iterations)
         draws = patches.Draws(config, ranks.rank, ranks.world)
         features.set_scale(config.content_scale, source.batch(draws.common("scale", 32)))
-        compiled = CompiledNetworks.of(networks, features, config, session.compile, ranks.world)
+        compiled = CompiledNetworks.of(
+            networks, features, config, session.compile, ranks.world, tones
+        )
         preview_batch = [photos.batch(draws.common("sight", 8)) for photos in (source, target)]
         enhancer = average if config.ema else networks.generator
         if session.finished_without(checkpoints.NAME):
@@ -83,8 +88,7 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
             else:
                 y, terms = generator_terms(compiled, x, config, ranks.world)
             loss = total(terms)
-            warm = bool(config.lr_warmup) and iteration <= config.warmup
-            adam_g.param_groups[0]["lr"] = config.lr_warmup if warm else config.lr
+            adam_g.param_groups[0]["lr"], adam_d.param_groups[0]["lr"] = rates(config, iteration)
             norm = session.descend(adam_g, loss, config.clip)
             if config.ema:
                 update_ema(average, networks.generator, config.ema, iteration)
@@ -148,6 +152,25 @@ def _open(
     session.open(Path(config.out or f"runs/wespe-{source.name.replace(':', '-')}"), facts)
     features = session.place(features, channels_last=config.channels_last)
     return source.to(session.device), target.to(session.device), features
+
+
+def _tones(source: patches.Photos, target: patches.Photos, config: TrainWespe) -> Tones | None:
+    """What G and F start as, where that is a tone match."""
+    if config.init not in match.MODELS:
+        return None
+    try:
+        return Tones.between(source, target, config.init)
+    except ValueError as error:
+        raise InputError(
+            f"--source {config.source}, --target {config.target}: {error}; use --init identity"
+        ) from None
+
+
+def rates(config: TrainWespe, iteration: int) -> tuple[float, float]:
+    """The learning rates of G and F, and of the discriminators, at an iteration."""
+    share = 0.5 ** (iteration / config.lr_halving) if config.lr_halving else 1.0
+    warm = bool(config.lr_warmup) and iteration <= config.warmup
+    return (config.lr_warmup if warm else config.lr) * share, config.lr_disc * share
 
 
 def _measure(

@@ -8,7 +8,7 @@ import torch
 
 from reference_models import vgg
 from reference_models.wespe import losses
-from reference_models.wespe.recipe import TrainWespe
+from reference_models.wespe.recipe import PRESETS, TrainWespe
 from reference_models.wespe.steps import (
     CompiledNetworks,
     Wespe,
@@ -18,9 +18,12 @@ from reference_models.wespe.steps import (
     total,
     warmup_terms,
 )
+from reference_models.wespe.tone_start import Tones
+from reference_models.wespe.train import rates
 from wespe_bench import vgg_files
 
-CONFIG = TrainWespe(width=6, blocks=1, patch=24, disc_width=4, batch=3, init_std=0.1)
+SMALL = {"width": 6, "blocks": 1, "patch": 24, "disc_width": 4, "batch": 3, "init_std": 0.1}
+CONFIG = TrainWespe(**SMALL)
 COINS = np.array([True, False, True])
 
 
@@ -81,6 +84,62 @@ def test_f_learns_from_the_content_alone(networks, calls, x):
     generator_terms(calls, x, config)[1]["content"].backward()
     assert _touched(networks.generator) == {True}
     assert _touched(networks.inverse) == {False}
+
+
+def _of_preset(name):
+    """A preset's small networks, as functions, and its options."""
+    torch.manual_seed(0)
+    config = dataclasses.replace(PRESETS[name], **SMALL)
+    darker = np.tile(np.arange(256) // 2, (3, 1)).astype(np.uint8)
+    lighter = np.minimum(np.tile(np.arange(256) * 2, (3, 1)), 255).astype(np.uint8)
+    tones = Tones(lighter, darker) if config.init == "mean_std" else None
+    networks = Wespe(config, tones)
+    features = vgg.Features(vgg_files.random_layers((4,) * 5), "relu2_2", back_end="random")
+    start = {"start": tones} if tones else {}
+    return (
+        networks,
+        CompiledNetworks(**dict(networks.named_children()), features=features, **start),
+        config,
+    )
+
+
+def test_the_default_preset_trains_f(x):
+    networks, calls, config = _of_preset("paper")
+    assert next(iter(PRESETS)) == "paper"
+    y, terms = generator_terms(calls, x / 2, config)
+    total(terms).backward()
+    assert _touched(networks.generator) == _touched(networks.inverse) == {True}
+    start = calls.start(x / 2)
+    assert (start - x / 2).abs().mean() > 0.2
+    torch.testing.assert_close(terms["low"], config.weight_low * losses.low_frequency(y, start))
+
+
+def _gradient_norm(networks, term):
+    networks.zero_grad()
+    term.backward(retain_graph=True)
+    found = [p.grad.flatten() for p in networks.generator.parameters() if p.grad is not None]
+    return torch.linalg.vector_norm(torch.cat(found))
+
+
+@pytest.mark.parametrize(("preset", "factor"), [("paper", 1.0), ("enhanced", 30 / 4)])
+def test_the_balance_of_the_default_preset_does_not_depend_on_the_batch(x, preset, factor):
+    """The same two patches, 2 and 15 times: sums over the batch grow, means do not."""
+    networks, calls, config = _of_preset(preset)
+    ratios = []
+    for batch in (4, 30):
+        _, terms = generator_terms(calls, x[:2].repeat(batch // 2, 1, 1, 1) / 2, config)
+        content, *adversarial = (
+            _gradient_norm(networks, terms[name]) for name in ("content", "colour", "texture")
+        )
+        ratios.append(torch.stack(adversarial) / content)
+    torch.testing.assert_close(ratios[1], ratios[0] * factor, rtol=1e-3, atol=0)
+
+
+def test_rates_halve():
+    config = TrainWespe(lr=4e-4, lr_warmup=1e-3, lr_disc=2e-4, warmup=10, lr_halving=100)
+    assert rates(config, 200) == pytest.approx((1e-4, 5e-5))
+    assert rates(config, 10)[0] == pytest.approx(1e-3 * 0.5**0.1)
+    assert rates(dataclasses.replace(config, lr_halving=0), 200) == (4e-4, 2e-4)
 
 
 def test_the_terms(networks, calls, x):

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, features
 
 from wespe_bench.cornia.measures import SMALLEST
-from wespe_bench.datasets.simulator import Camera, from_linear, photograph, to_linear
+from wespe_bench.datasets.simulator import Camera, from_linear, to_linear
 from wespe_bench.errors import InputError, unknown
 from wespe_bench.images import quantize, read_rgb
 
@@ -119,7 +119,7 @@ def distort(photo: np.ndarray, kind: str, level: int, seed: int = 0) -> np.ndarr
         stops = amount if hashlib.sha256(content.encode()).digest()[0] % 2 else -amount
         return quantize(from_linear(to_linear(photo) * 2.0**stops))
     if kind == "camera":
-        return read_rgb(photograph(photo, content, _camera(amount, seed)), name="camera")
+        return read_rgb(_camera(amount, seed).photograph(photo, content), name="camera")
     raise ValueError(f"unknown distortion {kind!r}")
 
 

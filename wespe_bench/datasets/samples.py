@@ -13,7 +13,7 @@ import importlib.util
 from pathlib import Path
 
 from wespe_bench import atomic, provenance
-from wespe_bench.datasets.simulator import VERSION, Camera, photograph
+from wespe_bench.datasets.simulator import VERSION, Camera
 from wespe_bench.datasets.tree import MARKER
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
@@ -75,7 +75,7 @@ def _load(
             pixels = read_rgb(_packaged(package, file))
             try:
                 write_png(scene, pixels)
-                atomic.write_bytes(phone, photograph(pixels, photo, camera))
+                atomic.write_bytes(phone, camera.photograph(pixels, photo))
             except OSError as error:
                 raise InputError(
                     f"cannot write the sample photos to {root} ({error.strerror}); "

@@ -1,6 +1,7 @@
 """A simulated phone camera: what it does to a good photo, documented and seeded.
 
-The photo, taken as the scene, passes in this order through
+It errs in little but tone, alike all over a photo; `wespe_bench.datasets.local_camera` is one whose
+faults no tone curve undoes. The photo, taken as the scene, passes in this order through
 
 1. linear light (the sRGB curve undone);
 2. exposure error and white-balance error (a gain per channel);
@@ -56,35 +57,45 @@ class Camera:
         """Name, version and every setting, for provenance."""
         return f"simulated camera v{VERSION} {asdict(self)}"
 
+    def photograph(self, scene: np.ndarray, sample_id: str) -> bytes:
+        """The JPEG file this camera writes of ``scene``, uint8 (H, W, 3) sRGB; same size.
 
-def photograph(scene: np.ndarray, sample_id: str, camera: Camera | None = None) -> bytes:
-    """The JPEG file this camera writes of ``scene``, uint8 (H, W, 3) sRGB; same size.
+        The same scene, id and settings give the same bytes with the same JPEG encoder.
 
-    The same scene, id and camera give the same bytes with the same JPEG encoder. Raises
-    ValueError when ``scene`` is not uint8 (H, W, 3).
-    """
-    from scipy.ndimage import gaussian_filter
+        Raises:
+            ValueError: ``scene`` is not uint8 (H, W, 3).
+        """
+        from scipy.ndimage import gaussian_filter
 
-    check_rgb(scene, "scene")
-    camera = camera or Camera()
-    key = hashlib.sha256(f"{VERSION}:{camera.seed}:{sample_id}".encode()).digest()
-    rng = np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
-    light = to_linear(scene)
-    stops = camera.exposure_stops + camera.exposure_jitter * rng.standard_normal()
-    gains = np.array(camera.white_balance) * (
-        1 + camera.white_balance_jitter * rng.standard_normal(3)
-    )
-    light = light * (2.0**stops * gains)
-    light = gaussian_filter(light, (camera.blur, camera.blur, 0), mode="nearest")
-    light = _resample(light, camera.resolution)
-    variance = camera.shot_noise * light + camera.read_noise**2
-    light += np.sqrt(np.maximum(variance, 0)) * rng.standard_normal(light.shape)
-    tone = from_linear(light)
-    tone += camera.contrast * (tone * tone * (3 - 2 * tone) - tone)
-    tone += camera.halo * (tone - gaussian_filter(tone, (1.5, 1.5, 0), mode="nearest"))
+        check_rgb(scene, "scene")
+        rng = shot(VERSION, self.seed, sample_id)
+        light = to_linear(scene)
+        stops = self.exposure_stops + self.exposure_jitter * rng.standard_normal()
+        gains = np.array(self.white_balance) * (
+            1 + self.white_balance_jitter * rng.standard_normal(3)
+        )
+        light = light * (2.0**stops * gains)
+        light = gaussian_filter(light, (self.blur, self.blur, 0), mode="nearest")
+        light = _resample(light, self.resolution)
+        variance = self.shot_noise * light + self.read_noise**2
+        light += np.sqrt(np.maximum(variance, 0)) * rng.standard_normal(light.shape)
+        tone = from_linear(light)
+        tone += self.contrast * (tone * tone * (3 - 2 * tone) - tone)
+        tone += self.halo * (tone - gaussian_filter(tone, (1.5, 1.5, 0), mode="nearest"))
+        return to_jpeg(tone, self.jpeg_quality)
+
+
+def shot(version: int, seed: int, sample_id: str) -> np.random.Generator:
+    """The random numbers of one shot of a camera."""
+    key = hashlib.sha256(f"{version}:{seed}:{sample_id}".encode()).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
+
+
+def to_jpeg(tone: np.ndarray, quality: int) -> bytes:
+    """sRGB values on [0, 1], float (H, W, 3), as a JPEG with halved colour resolution."""
     buffer = io.BytesIO()
     Image.fromarray(quantize(tone)).save(
-        buffer, format="JPEG", quality=camera.jpeg_quality, subsampling="4:2:0"
+        buffer, format="JPEG", quality=quality, subsampling="4:2:0"
     )
     return buffer.getvalue()
 

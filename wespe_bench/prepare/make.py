@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import reading
-from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
+from wespe_bench.arguments import DataOptions, JobOptions, check_choices, check_jobs
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.journal import Journal, refuse_inside, refuse_other, stands, work_through
@@ -24,7 +24,7 @@ from wespe_bench.runs import Failure, folder_name, tell
 from wespe_bench.types import check_id
 
 if TYPE_CHECKING:
-    from wespe_bench.datasets.simulator import Camera
+    from wespe_bench.datasets.local_camera import SimulatedCamera
     from wespe_bench.types import Dataset
 
 #: Layout number of manifest.json.
@@ -36,7 +36,8 @@ class Make(DataOptions, JobOptions):
     """Photograph clean photos with a simulated camera: pairs to train and test with.
 
     Writes input/ (the camera's JPEGs), reference/ (the clean photos as PNGs) and
-    manifest.json. The settings left out here are the camera's own (wespe_bench.datasets.simulator).
+    manifest.json. The settings left out here are the camera's own (wespe_bench.datasets.simulator,
+    wespe_bench.datasets.local_camera).
 
     Example:
       wespe-bench data make --input clean/ --out pairs/ --seed 1
@@ -51,14 +52,17 @@ class Make(DataOptions, JobOptions):
     """What to call the photos of --input (default: the folder's name)."""
     out: str | None = None
     """The folder to write (default: made/NAME where data sets live)."""
+    camera: str = "global"
+    """global (errs in little but tone, alike all over the photo) or local (haze, mixed light,
+    defocus, grain and other faults that no tone curve undoes)."""
     seed: int = 0
     """Of the noise and of how each shot deviates from the camera's own faults."""
     exposure_stops: float | None = None
     """Mean exposure error in stops."""
     blur: float | None = None
-    """Sigma of the lens blur in pixels."""
+    """Sigma of the lens blur in pixels; of the local camera, in the centre."""
     resolution: float | None = None
-    """The sensor's share of the photo's width, above 0 to 1."""
+    """The sensor's share of the photo's width, above 0 to 1; the global camera's only."""
     noise: float | None = None
     """Factor on the camera's shot and read noise; 0 is none."""
     jpeg_quality: int | None = None
@@ -78,7 +82,7 @@ class Item:
 
 
 def make(
-    dataset: Dataset, out: Path, camera: Camera, *, jobs: int = 0
+    dataset: Dataset, out: Path, camera: SimulatedCamera, *, jobs: int = 0
 ) -> tuple[int, int, list[Failure]]:
     """Photograph ``dataset``'s photos into the folder ``out``; resumes what is there.
 
@@ -101,7 +105,7 @@ def make(
 def _make(
     dataset: Dataset,
     out: Path,
-    camera: Camera,
+    camera: SimulatedCamera,
     jobs: int,
     journal: Journal,
     hashes: dict[str, str],
@@ -175,7 +179,7 @@ def _check_names(dataset: Dataset) -> None:
                 )
 
 
-def _read_manifest(out: Path, camera: Camera) -> dict[str, Any] | None:
+def _read_manifest(out: Path, camera: SimulatedCamera) -> dict[str, Any] | None:
     """The manifest of what ``camera`` made in ``out``, None where there is none.
 
     Raises InputError when it is damaged, newer, or of another camera.
@@ -205,16 +209,15 @@ def _read_manifest(out: Path, camera: Camera) -> dict[str, Any] | None:
     return dict(content)
 
 
-def open_worker(camera: Camera) -> Callable[[Sequence[Item]], list[Outcome]]:
+def open_worker(camera: SimulatedCamera) -> Callable[[Sequence[Item]], list[Outcome]]:
     """In each worker: take the photos with ``camera``."""
     from wespe_bench import atomic, images, provenance
-    from wespe_bench.datasets.simulator import photograph
 
     def one(item: Item) -> Outcome:
         try:
             source = item.path.read_bytes()
             scene = images.read_rgb(source, name=str(item.path))
-            taken = photograph(scene, item.sample, camera)
+            taken = camera.photograph(scene, item.sample)
         except OSError as error:
             return Outcome(item, error=f"{item.path}: cannot be read ({error.strerror})")
         except (InputError, MemoryError) as error:
@@ -236,13 +239,14 @@ def open_worker(camera: Camera) -> Callable[[Sequence[Item]], list[Outcome]]:
     return lambda items: [one(item) for item in items]
 
 
-def camera_of(config: Make) -> Camera:
+def camera_of(config: Make) -> SimulatedCamera:
     """The camera with the settings of ``config``. Raises InputError for one out of range."""
     import math
     from dataclasses import replace
 
-    from wespe_bench.datasets.simulator import Camera
+    from wespe_bench.datasets.local_camera import CAMERAS
 
+    check_choices(config, {"camera": tuple(CAMERAS)})
     ranges = {
         "exposure_stops": (-10.0, 10.0),
         "blur": (0.0, 100.0),
@@ -258,8 +262,10 @@ def camera_of(config: Make) -> Camera:
         if not (math.isfinite(value) and low <= value <= high):
             option = name.replace("_", "-")
             raise InputError(f"--{option} {value}: expected a number from {low} to {high}")
+        if name == "resolution" and config.camera == "local":
+            raise InputError("--resolution: the local camera has no such setting; leave it out")
         chosen[name] = value
-    camera = Camera(seed=config.seed)
+    camera = CAMERAS[config.camera](seed=config.seed)
     factor = chosen.pop("noise", 1.0)
     noise = {
         "shot_noise": camera.shot_noise * factor**2,  # a variance

@@ -11,7 +11,7 @@ from skimage import data
 
 from wespe_bench import load_dataset
 from wespe_bench.datasets import samples
-from wespe_bench.datasets.simulator import Camera, from_linear, photograph, to_linear
+from wespe_bench.datasets.simulator import Camera, from_linear, to_linear
 from wespe_bench.images import read_rgb
 from wespe_bench.metrics.psnr import psnr
 
@@ -36,7 +36,7 @@ def scene() -> np.ndarray:
 
 
 def shot(scene: np.ndarray, **changes: object) -> np.ndarray:
-    return read_rgb(photograph(scene, "x", dataclasses.replace(PERFECT, **changes)))  # type: ignore[arg-type]
+    return read_rgb(dataclasses.replace(PERFECT, **changes).photograph(scene, "x"))  # type: ignore[arg-type]
 
 
 def test_srgb_curve_round_trip() -> None:
@@ -64,10 +64,10 @@ def test_each_fault_does_what_it_says(scene: np.ndarray) -> None:
 
 
 def test_shots_follow_from_id_and_seed(scene: np.ndarray) -> None:
-    one = photograph(scene, "a")
-    assert photograph(scene, "a") == one
-    assert photograph(scene, "b") != one
-    assert photograph(scene, "a", Camera(seed=1)) != one
+    one = Camera().photograph(scene, "a")
+    assert Camera().photograph(scene, "a") == one
+    assert Camera().photograph(scene, "b") != one
+    assert Camera(seed=1).photograph(scene, "a") != one
 
 
 def test_halves_share_no_photo() -> None:

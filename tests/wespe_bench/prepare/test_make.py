@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Command
 from wespe_bench import load_dataset
-from wespe_bench.datasets.simulator import Camera, photograph
+from wespe_bench.datasets.simulator import Camera
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
 from wespe_bench.journal import Journal
@@ -32,7 +32,7 @@ def test_pairs_and_manifest(command: Command, photos: Path, tmp_path: Path) -> N
     camera = Camera(seed=3, jpeg_quality=70)
     clean = read_rgb(photos / "sub" / "Ünï.png")
     taken = (tmp_path / "out" / "input" / "sub" / "Ünï.jpg").read_bytes()
-    assert taken == photograph(clean, "sub/Ünï", camera)
+    assert taken == camera.photograph(clean, "sub/Ünï")
     np.testing.assert_array_equal(
         read_rgb(tmp_path / "out" / "reference" / "sub" / "Ünï.png"), clean
     )
@@ -88,6 +88,17 @@ def test_less_noise_is_less_noise(photos: Path, tmp_path: Path) -> None:
     assert loud.read_noise == 2 * Camera().read_noise
 
 
+def test_the_camera_is_chosen_by_name(photos: Path, tmp_path: Path) -> None:
+    from wespe_bench.datasets.local_camera import LocalCamera
+    from wespe_bench.prepare.make import Make, camera_of
+
+    camera = camera_of(Make(camera="local", seed=2, blur=1.0))
+    assert camera == LocalCamera(seed=2, blur=1.0)
+    make(load_dataset("folder", input=photos), tmp_path / "out", camera)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["camera"].startswith("simulated camera v2 {")
+
+
 def test_broken_photos_are_named_and_the_others_made(
     verb: Command, photos: Path, tmp_path: Path
 ) -> None:
@@ -140,6 +151,8 @@ def test_named_sets_are_not_written_into(photos: Path) -> None:
         (["--input", "photos", "--blur", "nan"], "--blur nan"),
         (["--input", "photos", "--jpeg-quality", "101"], "--jpeg-quality 101"),
         (["--input", "photos", "--noise", "-1"], "--noise -1.0"),
+        (["--input", "photos", "--camera", "x"], "--camera x: expected one of global, local"),
+        (["--input", "photos", "--camera", "local", "--resolution", "1"], "has no such setting"),
     ],
 )
 def test_mistakes_get_one_line(
