@@ -90,13 +90,25 @@ def test_dped_from_pairs_to_an_enhancer(place):
     load_enhancer(f"dped:{out / 'generator.safetensors'}?device=cpu")
 
 
+def test_dped_saves_the_average_of_its_weights_and_trains_as_without(place):
+    plain = run(DPED, "--iterations", "6", "--out", "plain")
+    out = run(DPED, "--iterations", "6", "--ema", "0.99")
+    state = torch.load(out / "state.pt", weights_only=True)["state"]
+    last, saved = (load_file(folder / "generator.safetensors") for folder in (plain, out))
+    for name, weight in saved.items():
+        assert torch.equal(state["g"][name], last[name])
+        assert torch.equal(state["average"][name], weight)
+    assert not torch.equal(saved["last.weight"], last["last.weight"])
+
+
 @pytest.mark.slow
 @BOTH
 def test_killed_and_resumed_gives_the_same_weights(command, place, options):
     """kill -9 at whatever moment; the weights are those of an undisturbed training."""
-    more = ("--iterations", "24", "--checkpoint-minutes", "0", "--log-every", "7")
+    more = ("--iterations", "24", "--checkpoint-minutes", "0", "--log-every", "7", "--ema", "0.9")
     if options is WESPE:
-        more += ("--warmup", "5", "--ema", "0.9", "--disc-batch", "mixed", "--spectral-norm")
+        more += ("--warmup", "5", "--disc-batch", "mixed", "--spectral-norm")
+        more += ("--init", "mean_std", "--lr-halving", "20", "--colour-norm", "none")
     process = subprocess.Popen(
         [*entry_point(), *options, *more],
         cwd=place,

@@ -46,14 +46,14 @@ _VEIL = np.array([0.75, 0.78, 0.82], np.float32)
 class LocalCamera:
     """The settings of one simulated camera; see the module."""
 
-    haze: float = 0.1  #: the veil's share of the light in the haziest shots, where it is thickest
+    haze: float = 0.06  #: the veil's share of the light in the haziest shots, where it is thickest
     mixed_light: float = 0.25  #: how far red and blue part between light and shade, relative
-    exposure_stops: float = -1.0  #: mean exposure error, in stops
-    exposure_jitter: float = 0.08  #: its standard deviation from shot to shot, in stops
+    exposure_stops: float = -1.3  #: mean exposure error, in stops
+    exposure_jitter: float = 0.05  #: its standard deviation from shot to shot, in stops
     local_exposure: float = 0.3  #: power of a place's light, relative to the photo's, in its gain
     surroundings: float = 12.0  #: sigma of what counts as a place, in pixels
     white_balance: tuple[float, float, float] = (0.90, 1.0, 1.14)  #: gain of R, G, B
-    white_balance_jitter: float = 0.03  #: standard deviation of each gain, relative
+    white_balance_jitter: float = 0.02  #: standard deviation of each gain, relative
     crosstalk: float = 0.2  #: share of each colour's light that goes to each of the others
     chromatic_aberration: float = 0.0015  #: relative magnification of red and, inversely, blue
     blur: float = 0.6  #: sigma of the blur in the centre, in pixels
@@ -62,7 +62,7 @@ class LocalCamera:
     shot_noise: float = 0.01  #: variance of the noise at full light, linear light squared
     read_noise: float = 0.025  #: standard deviation of the noise in the dark, linear light
     contrast: float = 0.12  #: weight of an S-curve mixed into the tone curve
-    halo: float = 1.2  #: amount of the sharpening mask (radius 1.2 px)
+    halo: float = 1.6  #: amount of the sharpening mask (radius 1.2 px)
     jpeg_quality: int = 80
     seed: int = 0
 
