@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,13 @@ from ffs.flickr import (
     search_params,
 )
 from ffs.forget import forget_photos
+from ffs.listing import NO_LARGE_FILE
 from ffs.photos import Downloads, Unusable
 from ffs.replies import Replies
 from ffs.retries import Clock
 from ffs.settings import Crawl, Settings
 from ffs.state import State, one_line_errors, set_aside
-from ffs.updates import StateUpdater
+from ffs.updates import StateUpdater, left_out
 from ffs.windows import Window
 from wespe_bench import atomic, lock, progress
 from wespe_bench.arguments import check_out
@@ -138,7 +140,7 @@ class Crawler:
     def _query(self, window: Window, page: int) -> dict[str, object]:
         settings = self._settings
         return search_params(
-            window.begin, window.end, page, settings.licenses, settings.safe_search
+            window.begin, window.end, page, self._updater.licences, settings.safe_search
         )
 
     def _complete(self, row: sqlite3.Row) -> None:
@@ -209,7 +211,7 @@ class Crawler:
                         self._ask("flickr.photos.search", about, **self._query(window, page))
                         _, read = state.refreshed(round_)[window.number]
                     bar.update()
-            gone = self._missed(round_)
+            lost = self._missed(round_)
         except BudgetSpent:
             retries.say(
                 f"the {self._config.calls} calls of this run are used up; the same command goes on"
@@ -217,11 +219,15 @@ class Crawler:
             return 3
         state.set("refreshed", round_)
         query = "SELECT COUNT(*) FROM photos WHERE state = 'kept' AND round = ?"
-        print(f"{state.rows(query, round_)[0][0]} photos read again, {gone} gone and removed")
+        print(
+            f"{state.rows(query, round_)[0][0]} photos read again; removed: {lost['gone']} gone, "
+            f"{lost['closed']} closed (all rights reserved now)"
+        )
         return 0
 
-    def _missed(self, round_: int) -> int:
-        """Ask for each kept photo that no window listed in full; forget those that are gone."""
+    def _missed(self, round_: int) -> Counter[str]:
+        """Ask for each kept photo that no window listed in full; forget those that are "gone" from
+        Flickr or "closed", now with all rights reserved."""
         query = "SELECT id FROM photos WHERE state = 'kept' AND round < ? ORDER BY place"
         for row in self._state.rows(query, round_):
             id_ = row["id"]
@@ -231,10 +237,10 @@ class Crawler:
             if found and not found["why"]:
                 about["kind"] = "faves"
                 self._ask("flickr.photos.getFavorites", about, photo_id=id_, per_page=1)
-        query = "SELECT id FROM photos WHERE state = 'kept' AND why IN ('gone', 'closed')"
-        gone = {row["id"] for row in self._state.rows(query)}
-        forget_photos(self._folder, gone, self._state, self._replies)
-        return len(gone)
+        query = "SELECT id, why FROM photos WHERE state = 'kept' AND why IN ('gone', 'closed')"
+        lost = {row["id"]: row["why"] for row in self._state.rows(query)}
+        forget_photos(self._folder, set(lost), self._state, self._replies)
+        return Counter(lost.values())
 
     def _calls(self) -> str:
         budget = self._config.calls
@@ -250,12 +256,12 @@ class Crawler:
             f"{state.get('reply')} replies, {self._flickr.calls} calls in this run; "
             f"{listed} photos listed, {share} of them twice -> {self._folder}"
         )
-        query = (
-            "SELECT why, COUNT(*) AS n FROM photos WHERE state = 'out' GROUP BY why ORDER BY n DESC"
-        )
-        out = [f"{row['n']} {row['why']}" for row in state.rows(query)]
-        if out:
-            print(f"left out: {', '.join(out)}")
+        print(left_out(state))
+        if state.left_out().get(NO_LARGE_FILE) and parse_size(self._settings.size)[0] > 1024:
+            print(
+                "Flickr shows files above 1024 pixels only of owners with Pro; "
+                "--size 1024x576 takes most of the others, too"
+            )
 
 
 def main(config: Crawl) -> int:

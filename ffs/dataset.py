@@ -29,6 +29,8 @@ from wespe_bench.arguments import JobOptions, check_jobs
 from wespe_bench.datasets.splits import rank
 from wespe_bench.errors import InputError, print_failures
 
+#: Below so many test photos the interval of an accuracy is wider than 25 points.
+FEW_TESTS = 50
 #: What the WESPE paper trained and tested on.
 PAPER = {"train": 15200, "validation": 400, "test": 400}
 
@@ -82,7 +84,7 @@ def main(config: Build) -> int:
             photos, note = rated.from_crawl(folder)
             photos, failed = _intact(folder, photos)
             print_failures("photos left out", failed)
-            found, left_out = build(folder, photos, config, note)
+            found = build(folder, photos, config, note)
     else:
         rows = rated.read_csv(source)
         if not config.out:
@@ -96,8 +98,9 @@ def main(config: Build) -> int:
             photos, failed, enlarged = rated.from_csv(rows, folder, size, config.jobs)
             print_failures("photos left out", failed)
             note = f"from {source.name}; HD is {config.size}, {enlarged} photos enlarged to it"
-            found, left_out = build(folder, photos, config, note)
-    _print_summary(found, left_out)
+            found = build(folder, photos, config, note)
+    _print_summary(found)
+    _warn(found)
     if enlarged:
         print(f"{enlarged} photos are smaller than {config.size} and were enlarged")
     return 3 if failed else 0
@@ -129,15 +132,14 @@ def _intact(folder: Path, photos: Sequence[Rated]) -> tuple[list[Rated], list[st
     return fine, failed
 
 
-def build(
-    folder: Path, photos: Sequence[Rated], config: Build, note: str
-) -> tuple[Ratings, Counter[str]]:
+def build(folder: Path, photos: Sequence[Rated], config: Build, note: str) -> Ratings:
     """Label and split ``photos``, whose JPEGs are in ``folder``/photos; writes the data set.
 
-    Also returns how many photos were left out, by reason. Raises InputError when there are too
+    Prints how many photos are left out, by reason. Raises InputError when there are too
     few photos for the splits, or no two that differ in their score.
     """
     chosen, left_out = _chosen(photos, config)
+    print_left_out(left_out)  # before anything below can refuse what is left
     sides = divide(chosen, config)
     threshold = statistics.median(p.faves / p.views for p in sides["train"])
     rows = [
@@ -161,10 +163,11 @@ def build(
             f"all labels are equal: none of {len(sides['train'])} training photos has more faves "
             f"per view than their median, {threshold:g}; there is nothing to learn"
         )
-    left_out["not needed, or of an owner in another split"] += len(chosen) - len(rows)
+    spare = len(chosen) - len(rows)
+    print_left_out(Counter({"not needed, or of an owner in another split": spare}))
     _link_photos(folder, found)
     manifest.write(found)
-    return found, left_out
+    return found
 
 
 def _chosen(photos: Sequence[Rated], config: Build) -> tuple[list[Rated], Counter[str]]:
@@ -176,16 +179,16 @@ def _chosen(photos: Sequence[Rated], config: Build) -> tuple[list[Rated], Counte
         if photo.views < 1:
             left_out["no views"] += 1
         elif photo.views < config.min_views:
-            left_out[f"fewer than {config.min_views} views"] += 1
+            left_out[f"fewer than {config.min_views} views (--min-views)"] += 1
         elif photo.owner and owners[photo.owner] >= config.per_owner:
-            left_out[f"more than {config.per_owner} of one owner"] += 1
+            left_out[f"more than {config.per_owner} of one owner (--per-owner)"] += 1
         else:
             owners[photo.owner] += 1
             chosen.append(photo)
     if not chosen:
         reasons = ", ".join(f"{n} {why}" for why, n in left_out.items())
         raise InputError(
-            f"no photos are left: {reasons}; see --min-views"
+            f"no photos are left: {reasons}"
             if reasons
             else "no photos are left: none of them could be read"
         )
@@ -277,15 +280,39 @@ def _link_photos(folder: Path, found: Ratings) -> None:
             shutil.copyfile(source, target)
 
 
-def _print_summary(found: Ratings, left_out: Counter[str]) -> None:
+def print_left_out(reasons: Counter[str]) -> None:
+    """Print how many photos are left out, by reason."""
+    if shown := [f"{n} {why}" for why, n in reasons.items() if n]:
+        print(f"left out: {', '.join(shown)}")
+
+
+def _print_summary(found: Ratings) -> None:
     counts = manifest.counts(found.photos)
     sides = ", ".join(
         f"{split} {sum(counts[split].values())} ({counts[split]['high']} high)" for split in SPLITS
     )
     print(f"{len(found.photos)} photos: {sides}; median score {found.threshold:.6g}")
-    if reasons := [f"{n} {why}" for why, n in left_out.items() if n]:
-        print(f"left out: {', '.join(reasons)}")
     print(f"revision {found.revision[:16]} -> {found.folder}")
+
+
+def _warn(found: Ratings) -> None:
+    """Print what makes a rater of this data set hard to judge, on standard error."""
+    from ffs.evaluation import interval
+
+    tests = len(found.of("test"))
+    if tests < FEW_TESTS:
+        low, high = interval(round(0.7 * tests), tests)
+        print(
+            f"wespe-bench: a test of {tests} photos says little: 70% right has a 95% interval of "
+            f"{low:.0%} to {high:.0%}; add photos, or raise --test",
+            file=sys.stderr,
+        )
+    if not any(photo.owner for photo in found.photos):
+        print(
+            "wespe-bench: no photo names its owner: photos of one owner may be in training and in "
+            "the test, which then looks too good; add a column owner",
+            file=sys.stderr,
+        )
     if odd := [photo.id for photo in found.photos if photo.faves > photo.views]:
         print(
             f"wespe-bench: {len(odd)} photos have more faves than views, {odd[0]} the first: "

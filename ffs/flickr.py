@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -195,7 +195,7 @@ class Flickr:
 
 
 def search_params(
-    begin: int, end: int, page: int, licenses: str, safe_search: int
+    begin: int, end: int, page: int, licences: Iterable[int], safe_search: int
 ) -> dict[str, object]:
     """What `flickr.photos.search` is asked: photos uploaded in [begin, end), oldest first."""
     return {
@@ -207,7 +207,7 @@ def search_params(
         "media": "photos",
         "content_type": 1,
         "safe_search": safe_search,
-        "license": licenses,
+        "license": ",".join(map(str, sorted(licences))),
         "extras": ",".join([*_EXTRAS, *(f"url_{letter}" for letter in SIZES)]),
     }
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from ffs.crops import enlarges, parse_size
 from ffs.flickr import SIZES, clean, whole
 from ffs.settings import DAY, Settings
+
+#: Why a photo is left out whose owner shows only small files.
+NO_LARGE_FILE = "no file as large as --size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,16 @@ def sizes_of(body: dict[str, Any], size: tuple[int, int]) -> tuple[Any, ...]:
     return best_of(files, size)
 
 
-def judge(photo: Listed, settings: Settings, at: float) -> tuple[str, str]:
+def judge(
+    photo: Listed, settings: Settings, licences: Collection[int], at: float
+) -> tuple[str, str]:
     """Whether the photo is wanted, by everything but its owner: (state, why).
 
     "out" with the filter's name, "incomplete" when it passes as far as is known but its faves
-    or its size are missing, else "wanted". ``at`` is when its counts were read.
+    or its size are missing, else "wanted". ``licences`` are the ids that the crawl takes, ``at`` is
+    when its counts were read.
     """
-    if str(photo.license) not in settings.licenses.split(","):
+    if photo.license not in licences:
         return "out", "licence"
     if photo.uploaded is None or not settings.since <= photo.uploaded < settings.until:
         return "out", "upload date"
@@ -116,7 +123,7 @@ def judge(photo: Listed, settings: Settings, at: float) -> tuple[str, str]:
         return "out", "resolution"
     width, height = photo.url_width or 0, photo.url_height or 0
     if enlarges(width, height, parse_size(settings.size)):
-        return "out", "no file as large as --size"
+        return "out", NO_LARGE_FILE
     if photo.faves is None:
         return "incomplete", "faves"
     return "wanted", ""

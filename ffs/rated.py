@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ def from_crawl(folder: Path) -> tuple[list[Rated], str]:
         state = State(folder)
         try:
             rows = state.rows("SELECT * FROM photos WHERE state = 'kept' ORDER BY id")
+            left_out = updates.left_out(state)
         finally:
             state.close()
     if not rows:
@@ -68,7 +70,7 @@ def from_crawl(folder: Path) -> tuple[list[Rated], str]:
         f"{settings.day(chosen.since)} to {settings.day(chosen.until)}, licences "
         f"{chosen.licenses}, sides above {chosen.long_side} and {chosen.short_side}, at least "
         f"{chosen.min_views} views and {chosen.min_age} days; HD is {chosen.size}; windows of "
-        f"seed {chosen.seed}"
+        f"seed {chosen.seed}; {left_out}"
     )
     return [
         Rated(
@@ -91,14 +93,19 @@ def read_csv(path: Path) -> list[Row]:
     text = reading.wanted_text(
         path, missing=f"no such file: {path}", strange="not UTF-8; save it as CSV in UTF-8"
     )
-    lines = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    head = text.split("\n", 1)[0]
+    separator = max(",;\t", key=head.count)  # "," where there are none
+    lines = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True
+    )
     rows: list[Row] = []
     try:
         names = [name.strip().lower() for name in lines.fieldnames or []]
         lines.fieldnames = names
         if lacking := [name for name in ("path", "views", "faves") if name not in names]:
             raise InputError(
-                f"{path}: no column {lacking[0]}; expected {_COLUMNS}, separated by commas"
+                f"{path}: no column {lacking[0]}; expected {_COLUMNS}, separated by commas, "
+                "semicolons or tabs"
             )
         if double := [name for name in _NAMES if names.count(name) > 1]:
             raise InputError(f"{path}: two columns are named {double[0]}")
@@ -119,17 +126,23 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
         return InputError(f"{path}: line {number}: {what}")
 
     cells = {name: (line.get(name) or "").strip() for name in ("path", "owner", "uploaded")}
-    views, faves = whole(line.get("views")), whole(line.get("faves"))
+    views, faves = (whole(_without_zeros(line.get(name))) for name in ("views", "faves"))
     for name, value in (("views", views), ("faves", faves)):
         if value is None:
             raise bad(f"{name} {line.get(name)!r} is no whole number from 0")
     if not cells["path"]:
         raise bad("no path")
     if cells["uploaded"]:
-        try:
-            cells["uploaded"] = date.fromisoformat(cells["uploaded"][:10]).isoformat()
-        except ValueError:
-            raise bad(f"uploaded {cells['uploaded']!r} is no day, as 2016-05-31") from None
+        if (day := _day(cells["uploaded"])) is None:
+            raise bad(
+                f"uploaded {cells['uploaded']!r} is no day; write it as 2016-05-31, or as seconds "
+                "since 1970"
+            )
+        cells["uploaded"] = day
+    if "://" in cells["path"]:
+        raise bad(
+            f"path {cells['path']!r} is an address; download the photo, paths are local files"
+        )
     photo = path.parent / cells["path"]
     inside = Path(os.path.normpath(photo))  # links in it stay as they are
     base = Path(os.path.normpath(path.parent))
@@ -141,6 +154,29 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
             "(folders are parted by /), or no name"
         )
     return Row(id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"])
+
+
+def _without_zeros(text: Any) -> Any:
+    """ "204.0", as spreadsheets write counts, is "204"."""
+    return re.sub(r"\.0+$", "", text.strip()) if isinstance(text, str) else text
+
+
+def _day(text: str) -> str | None:
+    """The ISO date of "2016-05-31T10:00", "2016/05/31", "20160531" or Unix seconds, else None.
+
+    Orders that differ between countries, as 31/05/2016, are not guessed.
+
+    >>> _day("2016/5/3"), _day("1464652800.0"), _day("03.05.2016")
+    ('2016-05-03', '2016-05-31', None)
+    """
+    if re.fullmatch(r"[0-9]{9,11}(\.[0-9]+)?", text):
+        return settings.day(int(float(text)))
+    match = re.match(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])", text)
+    match = match or re.match(r"([0-9]{4})()([0-9]{2})([0-9]{2})(?![0-9])", text)
+    try:
+        return date(int(match[1]), int(match[3]), int(match[4])).isoformat() if match else None
+    except ValueError:
+        return None
 
 
 def from_csv(

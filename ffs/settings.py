@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ffs.licences import parse
 from wespe_bench import atomic, reading
 from wespe_bench.arguments import check_ranges
 from wespe_bench.errors import InputError
 
 FILE = "crawl.json"
-#: The layout's number; a file with a larger one is a newer wespe-bench's.
-SCHEMA = 1
+#: The layout's number; a file with a larger one is a newer wespe-bench's. From 2 on licences have
+#: names.
+SCHEMA = 2
 DAY = 86400
 #: Seconds from 1970 that still are a date, in the year 3871 or 69.
 _END_OF_TIME = 6 * 10**10
@@ -48,8 +49,9 @@ class Crawl:
     """First day of upload (default: 2010-01-01)."""
     until: str | None = None
     """Day of upload to stop before (default: --min-age days ago)."""
-    license: str = "1-10"
-    """Ids of Flickr's licences: 0 is all rights reserved, 1-6 Creative Commons 2.0, 7-10 free."""
+    license: str | None = None
+    """Licences by name (open: all but all rights reserved; cc, cc-by, cc0 ...) or by Flickr's ids,
+    as 4,5,9 or 0-16 (default: open)."""
     long_side: int = 1600
     """Photos have a long side above this, in pixels."""
     short_side: int = 1200
@@ -82,7 +84,7 @@ class Crawl:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One crawl. Times are seconds since 1970; ``licenses`` are ids, "1,2,3".
+    """One crawl. Times are seconds since 1970; ``licenses`` as `ffs.licences.parse`.
 
     What stands under "filters" is judged here and may change with --rebuild; the rest is part
     of what Flickr was asked.
@@ -91,7 +93,7 @@ class Settings:
     seed: int = 0
     since: int = 0
     until: int = 0
-    licenses: str = "1,2,3,4,5,6,7,8,9,10"
+    licenses: str = "open"
     safe_search: int = 1
     size: str = "1280x720"
     # filters
@@ -124,24 +126,6 @@ def check(settings: Settings) -> None:
         raise InputError(
             f"--since {day(settings.since)} is not before --until {day(settings.until)}"
         )
-
-
-def licence_ids(text: str) -> str:
-    """The ids in "1-3,9", in order: "1,2,3,9". Raises InputError.
-
-    >>> licence_ids("9,1-3")
-    '1,2,3,9'
-    """
-    found: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part, flags=re.ASCII)
-        if not match or int(match[2] or match[1]) < int(match[1]):
-            raise InputError(
-                f"--license {text!r}: expected ids of Flickr's licences, as 4,5,9 or 1-10 "
-                "(0 is all rights reserved)"
-            )
-        found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
-    return ",".join(map(str, sorted(found)))
 
 
 def moment(text: str, option: str) -> int:
@@ -237,11 +221,14 @@ def chosen(config: Crawl, folder: Path, before: Settings | None, now: float) -> 
         until = min(until, moment(config.until, "until"))
     elif before is not None:
         until = before.until
+    licenses = Settings().licenses if before is None else before.licenses
+    if config.license is not None:
+        licenses = parse(config.license)
     names = set(asdict(Settings())) - {"since", "until", "licenses"}
     asked = Settings(
         since=since,
         until=until,
-        licenses=licence_ids(config.license),
+        licenses=licenses,
         **{name: getattr(config, name) for name in names},
     )
     check(asked)

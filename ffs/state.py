@@ -175,6 +175,21 @@ class State:
     def put_licence(self, number: int, name: str, url: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO licences VALUES (?, ?, ?)", (number, name, url))
 
+    def licences(self) -> dict[int, str]:
+        """Id -> the address of each licence that Flickr lists."""
+        rows = self.rows("SELECT id, url FROM licences")
+        return {row["id"]: row["url"] or "" for row in rows}
+
+    def left_out(self) -> dict[str, int]:
+        """Why -> how many listed photos were left out for that, most first."""
+        rows = self.rows(
+            "SELECT why || CASE why WHEN 'licence' THEN ' ' || "
+            "COALESCE(licences.name, photos.license, 'unknown') ELSE '' END AS reason, "
+            "COUNT(*) AS n FROM photos LEFT JOIN licences ON licences.id = photos.license "
+            "WHERE state = 'out' GROUP BY reason ORDER BY n DESC, reason"
+        )
+        return {row["reason"]: row["n"] for row in rows}
+
     # rounds of --refresh
 
     def refreshed(self, round_: int) -> dict[int, tuple[int, bool]]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ffs import windows
+from ffs import licences, windows
 from ffs.crops import parse_size
 from ffs.flickr import GONE, MOST_RESULTS, PER_PAGE, Reply, clean, whole
-from ffs.listing import Listed, judge, listed, sizes_of
+from ffs.listing import NO_LARGE_FILE, Listed, judge, listed, sizes_of
 from ffs.replies import Replies
 from ffs.settings import Settings
 from ffs.state import State
@@ -28,6 +28,14 @@ class StateUpdater:
         self._state, self._settings = state, settings
         self._size = parse_size(settings.size)
         self._forgotten = forgotten(folder)
+        self._licences: frozenset[int] = frozenset()
+
+    @property
+    def licences(self) -> frozenset[int]:
+        """The ids of the licences to crawl, once Flickr's list is known. Raises InputError."""
+        if not self._licences:
+            self._licences = licences.chosen(self._settings.licenses, self._state.licences())
+        return self._licences
 
     def catch_up(self, replies: Replies) -> int:
         """Apply the replies that the state has not seen; returns how many there were."""
@@ -46,7 +54,7 @@ class StateUpdater:
             "faves": self._faves,
             "sizes": self._sizes,
             "info": self._info,
-            "licences": self._licences,
+            "licences": self._licence_list,
         }
         with self._state.transaction():
             kinds[reply.about["kind"]](reply, reply.body())
@@ -69,7 +77,7 @@ class StateUpdater:
         self._state.put_window(windows.take(window, total, pages, len(rows)))
 
     def _add(self, photo: Listed, at: float) -> None:
-        state, why = judge(photo, self._settings, at)
+        state, why = judge(photo, self._settings, self.licences, at)
         full = self._state.of_owner(photo.owner) >= self._settings.per_owner
         if state != "out" and photo.owner and full:
             state, why = "out", "owner"
@@ -86,6 +94,7 @@ class StateUpdater:
                 continue
             if photo.views and photo.faves is not None:  # else it is asked for by itself
                 counts = {"views": photo.views, "faves": photo.faves}
+                counts |= {"license": photo.license}
                 self._state.change(photo.id, **counts, counted=reply.at, round=round_)
         done = page >= pages or page >= MOST_RESULTS // PER_PAGE or not rows
         self._state.put_refreshed(round_, number, page, done)
@@ -111,7 +120,7 @@ class StateUpdater:
             self._state.change(id_, **stamp, round=reply.about["round"])
             return
         photo = Listed(**{name: (dict(row) | found)[name] for name in Listed.__slots__})
-        state, why = judge(photo, self._settings, row["counted"])
+        state, why = judge(photo, self._settings, self.licences, row["counted"])
         if state == "incomplete" and not found:
             state, why = "out", f"{why} unknown"
         self._state.change(id_, state=state, why=why)
@@ -123,12 +132,15 @@ class StateUpdater:
         if body.get("stat") == "fail" and whole(body.get("code")) in GONE:
             self._state.change(id_, round=round_, why="gone")
         elif isinstance(photo, Mapping):
-            open_ = str(whole(photo.get("license"))) in self._settings.licenses.split(",")
+            # Under another open licence than those asked for it stays: its owner still shares it.
+            license_ = whole(photo.get("license"))
+            closed = license_ in (None, licences.ALL_RIGHTS_RESERVED)
+            open_ = license_ in self.licences or not closed
             views = whole(photo.get("views"))
-            seen = {"views": views} if views else {}
+            seen = {"license": license_} | ({"views": views} if views else {})
             self._state.change(id_, why="" if open_ else "closed", **seen)
 
-    def _licences(self, reply: Reply, body: dict[str, Any]) -> None:
+    def _licence_list(self, reply: Reply, body: dict[str, Any]) -> None:
         content = body.get("licenses")
         rows = content.get("license") if isinstance(content, Mapping) else None
         for row in rows if isinstance(rows, list) else []:
@@ -161,3 +173,16 @@ def forget(folder: Path, ids: set[str]) -> None:
     """Add ids to ``forgotten.txt``. Raises OSError."""
     text = "".join(f"{id_}\n" for id_ in sorted(forgotten(folder) | ids))
     atomic.write_text(folder / FORGOTTEN, text)
+
+
+def left_out(state: State) -> str:
+    """One line: the listed photos that were left out, by reason, and the share without a file as
+    large as ``--size`` of those that passed the filters before it."""
+    reasons = state.left_out()
+    if not reasons:
+        return "no listed photo was left out"
+    line = "left out: " + ", ".join(f"{n} {why}" for why, n in reasons.items())
+    if small := reasons.get(NO_LARGE_FILE, 0):
+        passed = state.count("kept", "wanted", "incomplete", "failed") + reasons.get("owner", 0)
+        line += f" ({small / (small + passed):.0%} of those that pass the other filters)"
+    return line

@@ -60,7 +60,9 @@ class World:
         order = np.argsort(uploaded, kind="stable")
         self.uploaded, self.owner = uploaded[order], owner[index][order]
         self.ids = 15_000_000_000 + np.cumsum(rng.integers(1, 9, count))
-        self.license = rng.choice([0, 1, 2, 4, 5, 9], count, p=[0.3, 0.2, 0.1, 0.2, 0.1, 0.1])
+        self.license = rng.choice(
+            [0, 1, 2, 4, 5, 9, 11, 14], count, p=[0.3, 0.15, 0.1, 0.15, 0.1, 0.1, 0.06, 0.04]
+        )
         self.strength = rng.integers(0, 5, count)
         self.views = rng.lognormal(5.5, 1.2, count).astype(np.int64)
         noise = rng.normal(0, 0.4, count)
@@ -68,6 +70,7 @@ class World:
         self.faves = rng.poisson(self.views * rate)
         self.original = rng.choice(len(ORIGINALS), count, p=[0.45, 0.15, 0.1, 0.15, 0.15])
         self.hidden_original = rng.random(count) < 0.3
+        self.free = np.zeros(count, bool)  # of owners whose files above 1024 pixels are withheld
         self.unlisted = rng.random(count) < 0.01  # hidden after they were counted
         self.odd = rng.random(count)  # of what is wrong with the row, if anything
         self.removed: set[str] = set()
@@ -84,7 +87,7 @@ class World:
         if method == "flickr.photos.search":
             return self._search(form)
         if method == "flickr.photos.licenses.getInfo":
-            return {"stat": "ok", "licenses": {"license": _LICENCES}}
+            return {"stat": "ok", "licenses": {"license": LICENCES}}
         number = self.place.get(form.get("photo_id", ""))
         if method.startswith("flickr.photos.get"):
             if number is None or str(self.ids[number]) in self.removed:
@@ -124,10 +127,10 @@ class World:
         wide, high = ORIGINALS[self.original[number]]
         found = {}
         for letter, long in (("l", 1024), ("h", 1600), ("k", 2048)):
-            if max(wide, high) >= long:
+            if max(wide, high) >= long and (long == 1024 or not self.free[number]):
                 scale = long / max(wide, high)
                 found[letter] = (round(wide * scale), round(high * scale))
-        if not self.hidden_original[number]:
+        if not self.hidden_original[number] and not self.free[number]:
             found["o"] = (wide, high)
         return found
 
@@ -189,9 +192,25 @@ class World:
 
 
 OK = {"stat": "ok"}
-_LICENCES = [
-    {"id": str(n), "name": f"Licence {n}", "url": f"https://example.org/licence/{n}"}
-    for n in range(11)
+LICENCES = [
+    {"id": str(number), "name": f"Licence {number}", "url": url}
+    for number, url in enumerate(
+        (
+            "",
+            *(
+                f"https://creativecommons.org/licenses/{kind}/2.0/"
+                for kind in ("by-nc-sa", "by-nc", "by-nc-nd", "by", "by-sa", "by-nd")
+            ),
+            "https://www.flickr.com/commons/usage/",
+            "http://www.usa.gov/copyright.shtml",
+            "https://creativecommons.org/publicdomain/zero/1.0/",
+            "https://creativecommons.org/publicdomain/mark/1.0/",
+            *(
+                f"https://creativecommons.org/licenses/{kind}/4.0/"
+                for kind in ("by", "by-sa", "by-nd", "by-nc", "by-nc-sa", "by-nc-nd")
+            ),
+        )
+    )
 ]
 
 

@@ -163,7 +163,7 @@ def test_a_tie_with_the_median_is_low(
         (folder / "photos" / f"{photo.id}.jpg").write_bytes(b"x")
     config = Build("x", test=2, validation=2, min_views=1)
     try:
-        found, _ = build(folder, some, config, "")
+        found = build(folder, some, config, "")
     except InputError as error:
         assert "all labels are equal" in str(error)
         return
@@ -208,7 +208,7 @@ def test_zero_views_are_left_out_and_reported(verb: Verb, rated: Path) -> None:
 def test_only_zero_views(verb: Verb, rated: Path) -> None:
     rated.write_text(rated.read_text("utf-8").replace(",1000,", ",0,"), "utf-8")
     line = complaint(verb("ffs", "build", rated, "--out", "set", *SMALL))
-    assert "no photos are left: 60 no views; see --min-views" in line
+    assert "no photos are left: 60 no views" in line
 
 
 def test_all_labels_equal(verb: Verb, rated: Path) -> None:
@@ -294,7 +294,7 @@ def test_in_a_process_of_its_own(command: Command, rated: Path) -> None:
         ("path,views,faves\n.,10,1\n", "line 2: path '.' is no photo's"),
         ("path,views,faves\n/,10,1\n", "line 2: path '/' is no photo's"),
         ("path,views,faves\n..\\a.png,10,1\n", "a backslash (folders are parted by /)"),
-        ("path;views;faves\na.png;10;1\n", "expected path,views,faves[,owner,uploaded], separated"),
+        ("path|views|faves\na.png|10|1\n", "expected path,views,faves[,owner,uploaded], separated"),
         ("path,views,views,faves\na.png,10,20,1\n", "two columns are named views"),
     ],
 )
@@ -310,6 +310,26 @@ def test_photos_that_are_all_missing_are_named(verb: Verb, rated: Path) -> None:
     result = verb("ffs", "build", rated, "--out", "set", *SMALL)
     assert "no photos are left: none of them could be read" in complaint(result)
     assert result[2].count("cannot be read (No such file or directory)") == 60
+
+
+def test_a_refusal_says_first_what_was_left_out(verb: Verb, rated: Path) -> None:
+    code, out, err = verb("ffs", "build", rated, "--out", "set", *SMALL, "--min-views", 1001)
+    assert code == 2
+    assert "no photos are left: 60 fewer than 1001 views (--min-views)" in err
+    code, out, err = verb(
+        "ffs", "build", rated, "--out", "set", *SMALL, "--per-owner", 1, "--test", 40
+    )
+    assert code == 2
+    assert "left out: 30 more than 1 of one owner (--per-owner)" in out
+
+
+def test_what_makes_the_test_weak_is_said(verb: Verb, rated: Path) -> None:
+    lines = [line.rsplit(",", 2)[0] for line in rated.read_text("utf-8-sig").splitlines()]
+    rated.write_text("\n".join(lines), "utf-8")
+    code, _, err = verb("ffs", "build", rated, "--out", "set", *SMALL)
+    assert code == 0
+    assert "a test of 8 photos says little: 70% right has a 95% interval of 41% to 93%" in err
+    assert "no photo names its owner" in err
 
 
 def test_more_faves_than_views_are_reported(verb: Verb, rated: Path) -> None:

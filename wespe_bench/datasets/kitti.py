@@ -83,7 +83,11 @@ def check_parts(
         )
     return root, tuple(
         Part(
-            f"{kind} {camera}", path / camera / "data", f"{drive}/{camera}/", size=size, group=drive
+            f"{kind} {camera}",
+            path / camera / "data",
+            f"{drive}/{camera}/",
+            size=size,
+            group=drive.removesuffix(f"_{kind}"),
         )
         for drive, path in sorted(drives.items())
     )

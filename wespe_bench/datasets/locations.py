@@ -59,6 +59,11 @@ def locate(name: str, data: Path | str | None = None) -> Path:
         if why == FILE:
             raise InputError(f"{FILE} says that {name} is in {path}, which is no folder")
     base = _base(data)
+    if data and base.name == name and base.is_dir():
+        raise InputError(
+            f"no data set {name} in {base}: --data names the folder that holds it; "
+            f"say --data {base.parent}, or write {name} = {str(base.absolute())!r} in {FILE}"
+        )
     raise InputError(
         f"no data set {name}: looked for the folder {places[-1][1]} and for a line "
         f"'{name} = ...' in {' and '.join(map(str, _files(data)))}; found {_what_is_in(base)}; "
@@ -87,4 +92,6 @@ def _what_is_in(folder: Path) -> str:
 
 def wrong_layout(name: str, root: Path, wanted: str) -> InputError:
     """The error for a folder that is there and holds something else."""
-    return InputError(f"{name}: looked for {wanted} in {root}; found {_what_is_in(root)}")
+    inner = root / root.name
+    hint = f"; if {inner} is it, say --data {root}" if inner.is_dir() else ""
+    return InputError(f"{name}: looked for {wanted} in {root}; found {_what_is_in(root)}{hint}")

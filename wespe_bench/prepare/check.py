@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wespe_bench import atomic, provenance
 from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
-from wespe_bench.datasets.survey import Part
+from wespe_bench.datasets.survey import CAPTURE, FOLDER, Part
 from wespe_bench.errors import InputError, writing
 from wespe_bench.images import EXTENSIONS
 from wespe_bench.prepare import faults as kinds
@@ -113,6 +113,8 @@ def check(
     pairs: list[tuple[Place, Place]] = []
     for part in parts:
         if not part.folder.is_dir():
+            if part.group not in ("", CAPTURE, FOLDER):  # a recording that lies here
+                report.faults.append(Fault(part.label, kinds.EMPTY, str(part.folder)))
             continue
         places, faults, remarks = kinds.look(part, root)
         report.places += places
@@ -128,7 +130,7 @@ def check(
         report.faults += kinds.unpaired(photos, references)
     report.faults += kinds.duplicates(report.places)
     report.faults += _counts(report)
-    if not total and not report.faults:
+    if not total and all(fault.kind == kinds.EMPTY for fault in report.faults):
         raise InputError(f"no photos in {root} ({', '.join(EXTENSIONS)})")
     if verify:
         _decode(name, report, jobs)

@@ -12,16 +12,19 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from wespe_bench import paths, provenance
 from wespe_bench.datasets import tree
 from wespe_bench.datasets.headers import photo_size
-from wespe_bench.datasets.survey import Part
+from wespe_bench.datasets.survey import CAPTURE, FOLDER, Part
 from wespe_bench.errors import InputError
 
 # Kinds of faults, as the table names them.
 COUNT = "count"
+EMPTY = "no photos"
+GAP = "missing frames"
 UNREADABLE = "unreadable"
 WRONG_SIZE = "wrong size"
 NO_PAIR = "no pair"
@@ -80,6 +83,10 @@ def look(part: Part, root: Path) -> tuple[list[Place], list[Fault], list[Fault]]
     for place in places:
         for thing in _list(place, root):
             (remarks if thing.kind in tree.REMARKS else faults).append(thing)
+    if not places[0].endings:
+        faults.append(Fault(part.label, EMPTY, str(part.folder)))
+    if part.group not in ("", CAPTURE, FOLDER):
+        faults += _gaps(places[0])
     return places, faults, remarks
 
 
@@ -110,6 +117,15 @@ def _list(place: Place, root: Path) -> Iterator[Fault]:
         if thing.linked:
             yield Fault(place.label, tree.LINKED, thing.path)
         place.endings[id_] = sys.intern(thing.path[len(str(place.folder)) + 1 + len(id_) :])
+
+
+def _gaps(place: Place) -> Iterator[Fault]:
+    """Runs of numbers that lack between a recording's frames."""
+    numbers = sorted(int(id_) for id_ in place.endings if id_.isascii() and id_.isdecimal())
+    for before, after in pairwise(numbers):
+        if after > before + 1:
+            detail = f"{after - before - 1} between {before} and {after}"
+            yield Fault(place.label, GAP, str(place.folder), detail)
 
 
 def headers(place: Place, step: Callable[[], object]) -> Iterator[Fault]:

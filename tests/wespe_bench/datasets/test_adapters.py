@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -107,6 +108,26 @@ def test_kitti_draws_whole_drives_at_any_depth(tmp_path: Path) -> None:
     assert load_dataset("kitti?split=all", data=tmp_path).revision == everything.revision
     with pytest.raises(InputError, match=r"looked for .*_sync.*there are extract drives"):
         load_dataset("kitti:sync", data=tmp_path)
+
+
+def test_kitti_holds_out_the_same_drives_in_every_kind(tmp_path: Path) -> None:
+    drives = {}
+    for kind in ("extract", "sync"):
+        trees.kitti(tmp_path / kind, drives=6, frames=2, kind=kind)
+        dataset = load_dataset(f"kitti:{kind}?test=4", data=tmp_path / kind)
+        drives[kind] = {s.id.partition(f"_{kind}/")[0] for s in dataset.samples}
+    assert drives["extract"] == drives["sync"]
+
+
+def test_the_sets_own_folder_as_data_is_answered_with_the_option(tmp_path: Path) -> None:
+    root = trees.kitti(tmp_path, drives=1, frames=1)
+    with pytest.raises(InputError, match=f"say --data {re.escape(str(tmp_path))}, or write kitti"):
+        load_dataset("kitti", data=root)
+    inner = tmp_path / "dped" / "dped"  # as an archive with a folder of its own name is unpacked
+    trees.dped(inner.parent)
+    with pytest.raises(InputError, match=f"if {re.escape(str(inner))} is it, say --data"):
+        load_dataset("dped:iphone", data=tmp_path)
+    assert load_dataset("dped:iphone", data=inner.parent)
 
 
 def test_kitti_loses_no_frames_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,3 +206,19 @@ def test_only_its_own_table_is_replaced(tmp_path: Path) -> None:
 def test_an_empty_folder_is_not_fine(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no photos in"):
         check(f"camera:{tmp_path}")
+
+
+def test_empty_drives_and_gaps(tmp_path: Path) -> None:
+    root = trees.kitti(tmp_path, drives=3, frames=6) / "2011_09_26"
+    first, second, third = sorted(root.iterdir())
+    for frame in (2, 3):
+        (first / "image_02/data" / f"{frame:010d}.png").unlink()
+    for path in (second / "image_02/data").iterdir():
+        path.unlink()
+    shutil.rmtree(third / "image_02")
+    found = {(f.kind, f.path, f.detail) for f in check("kitti", tmp_path).faults}
+    assert found == {
+        (kinds.GAP, str(first / "image_02/data"), "2 between 1 and 4"),
+        (kinds.EMPTY, str(second / "image_02/data"), ""),
+        (kinds.EMPTY, str(third / "image_02/data"), ""),
+    }

@@ -1,0 +1,37 @@
+"""``ffs build`` reads CSVs as spreadsheets write them, or says what to change."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ffs.rated import read_csv
+from wespe_bench.errors import InputError
+
+HEAD = "path,views,faves,owner,uploaded"
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_csv_as_spreadsheets_write_it(tmp_path: Path, separator: str) -> None:
+    days = ("2016/05/31", "1464652800", "20160531", "2016-05-31 12:00")
+    lines = [HEAD, *(f"p{n}.png,204.0,{n}.00,me,{day}" for n, day in enumerate(days))]
+    (tmp_path / "x.csv").write_text("\n".join(lines).replace(",", separator), "utf-8")
+    rows = read_csv(tmp_path / "x.csv")
+    assert [(row.views, row.faves) for row in rows] == [(204, n) for n in range(4)]
+    assert {row.uploaded for row in rows} == {"2016-05-31"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("p.png,9,1,me,31/05/2016", "'31/05/2016' is no day; write it as 2016-05-31, or as sec"),
+        ("https://x.org/p.jpg,9,1,me,", "is an address; download the photo, paths are local files"),
+        ("p.png,20.5,1,me,", "views '20.5' is no whole number"),
+    ],
+)
+def test_lines_that_cannot_be_read_name_the_remedy(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "x.csv").write_text(f"{HEAD}\n{line}\n", "utf-8")
+    with pytest.raises(InputError, match=re.escape(said)):
+        read_csv(tmp_path / "x.csv")
