@@ -8,10 +8,11 @@ originals; and past 4,000 results a search repeats itself in silence.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from wespe_bench.errors import InputError
 #: The only place the key is read from.
 VARIABLE = "FLICKR_API_KEY"
 _SHOWN = "[key]"
+#: Of a reply; a page of 500 photos has about 2 MB.
+_MOST_BYTES = 50_000_000
 
 
 class Key:
@@ -160,18 +163,21 @@ class Flickr:
         self._pace.turn()
         self.calls += 1
         fixed = {"method": method, "format": "json", "nojsoncallback": "1"}
+        form = {**fixed, **params, "api_key": self._key.reveal()}
         try:
-            response = self._client.post(
-                self._api, data={**fixed, **params, "api_key": self._key.reveal()}
-            )
+            with self._client.stream("POST", self._api, data=form) as response:
+                text = retries.bounded(response, _MOST_BYTES).decode("utf-8", "replace")
         except httpx.HTTPError as error:
             raise retries.connection_error(error) from None
         except (httpx.InvalidURL, UnicodeError):
             raise InputError(f"--api {self._api!r}: not an address that can be requested") from None
         retries.check_status(response, self._clock)
-        text = self._key.hidden(response.text)
-        reply = Reply(method, params, self._clock.now(), text, about)
+        reply = Reply(method, params, self._clock.now(), self._key.hidden(text), about)
         body = reply.body()
+        plain = json.dumps(body, ensure_ascii=False)
+        if (hidden := self._key.hidden(plain)) != plain:  # the text had it in escapes
+            reply = replace(reply, text=hidden)
+            body = reply.body()
         if response.status_code != 200 or body.get("stat") not in ("ok", "fail"):
             what = f"HTTP {response.status_code}" if response.status_code != 200 else "no JSON"
             raise RetryLater(f"not an answer of Flickr's ({what})")

@@ -9,6 +9,7 @@ from typing import Any
 
 from ffs.crops import enlarges, parse_size
 from ffs.flickr import SIZES, clean, whole
+from ffs.retries import is_safe
 from ffs.settings import DAY, Settings
 
 #: Why a photo is left out whose owner shows only small files.
@@ -76,7 +77,7 @@ def best_of(
 
     The smallest that need not be enlarged to ``size``, else the largest.
     """
-    safe = [f for f in files if re.match(r"https?://[^\s]+$", f[2])]
+    safe = [f for f in files if re.match(r"https?://[^\s]+$", f[2]) and is_safe(f[2])]
     if not safe:
         return "", None, None, None, None
     by_area = sorted(safe, key=lambda file: file[0] * file[1])

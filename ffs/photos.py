@@ -156,6 +156,8 @@ class Downloads:
     def _check(self, response: httpx.Response) -> None:
         if _PLACEHOLDER in response.url.path:
             raise Unusable("unavailable: a placeholder came")
+        if not retries.is_safe(str(response.url)):
+            raise Unusable("sent on to an address without https")
         retries.check_status(response, self._clock)
         if response.status_code != 200:
             raise Unusable(f"HTTP {response.status_code}")

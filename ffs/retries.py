@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -126,6 +127,28 @@ def check_status(response: httpx.Response, clock: Clock) -> None:
         wait = seconds_of(response.headers.get("Retry-After", ""), clock)
         server_wide = response.status_code == 429
         raise RetryLater(f"HTTP {response.status_code}", wait, server_wide=server_wide)
+
+
+def bounded(response: httpx.Response, most: int) -> bytes:
+    """The body of a streamed answer. Raises `RetryLater` where it has more than ``most`` bytes."""
+    body = bytearray()
+    for piece in response.iter_bytes():
+        body += piece
+        if len(body) > most:
+            raise RetryLater(f"more than {most} bytes came", server_wide=False)
+    return bytes(body)
+
+
+def is_safe(url: str) -> bool:
+    """Whether nobody on the way can change what ``url`` gives: https, or this machine.
+
+    >>> is_safe("https://example.org/a.jpg"), is_safe("http://example.org/a.jpg")
+    (True, False)
+    """
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (
+        parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    )
 
 
 def seconds_of(retry_after: str, clock: Clock) -> float:

@@ -93,7 +93,7 @@ class StateUpdater:
             if photo is None or known is None:
                 continue
             if photo.views and photo.faves is not None:  # else it is asked for by itself
-                counts = {"views": photo.views, "faves": photo.faves}
+                counts: dict[str, Any] = {"views": photo.views, "faves": photo.faves}
                 counts |= {"license": photo.license}
                 self._state.change(photo.id, **counts, counted=reply.at, round=round_)
         done = page >= pages or page >= MOST_RESULTS // PER_PAGE or not rows

@@ -19,12 +19,18 @@ _counter = itertools.count()
 _TEMPORARY = re.compile(r"^\..{0,80}\.(?P<host>[0-9A-Za-z_-]+)\.(?P<pid>\d+)\.\d+\.tmp$")
 
 
+#: Windows would turn line ends otherwise.
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
 def _host() -> str:
     return re.sub(r"[^0-9A-Za-z_-]", "-", socket.gethostname()) or "host"
 
 
-def write_bytes(path: Path, data: bytes | memoryview) -> None:
+def write_bytes(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> None:
     """Write ``data`` to ``path`` atomically, creating parent folders; or to a store.
+
+    ``mode``: who may read it from its first moment on, as ``os.open`` takes it (less the umask).
 
     Raises OSError (full disk, no permission) and then leaves ``path`` as it was.
     """
@@ -37,7 +43,8 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     short = path.name.encode()[:80].decode(errors="ignore")
     temporary = path.parent / f".{short}.{_host()}.{os.getpid()}.{next(_counter)}.tmp"
     try:
-        with open(temporary, "wb") as file:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
+        with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

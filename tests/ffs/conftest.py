@@ -53,13 +53,13 @@ def crawling(server: Server, folder: Path, photos: int, **options: Any) -> Itera
 @pytest.fixture(scope="session")
 def world() -> World:
     """Twenty thousand photos of one year."""
-    return World(20_000, seed=1, base="http://flickr.test")
+    return World(20_000, seed=1, base="https://flickr.test")
 
 
 @pytest.fixture
 def server(world: World) -> Server:
     world.removed.clear()
-    world.base = "http://flickr.test"
+    world.base = "https://flickr.test"
     return Server(world, Jumping(NOW))
 
 

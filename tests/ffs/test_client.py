@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from ffs import retries
 from ffs.flickr import BudgetSpent, Flickr, Key, Refused, clean, search_params, whole
+from ffs.listing import best_of
+from ffs.photos import Downloads, Unusable
 from tests.ffs.clocks import Jumping
 from tests.ffs.flickr import KEY, SINCE, TITLES
 from tests.ffs.server import Server
@@ -27,7 +30,7 @@ def flickr(server: Server) -> Iterator[Flickr]:
 
 
 def search(flickr: Flickr) -> None:
-    params = search_params(SINCE, SINCE + 86400, 1, "1,2,4", 1)
+    params = search_params(SINCE, SINCE + 86400, 1, (1, 2, 4), 1)
     flickr.call("flickr.photos.search", {"kind": "search"}, **params)
 
 
@@ -165,3 +168,38 @@ def test_the_key_follows_no_redirect() -> None:
     assert not any(KEY in str(request.url) for request in asked)
     report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     assert KEY not in "".join(report.format())
+
+
+def answering(body: bytes) -> Flickr:
+    """A client whose every request is answered with ``body``."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    return Flickr(Key(KEY), Jumping(0.0), transport=transport)
+
+
+def test_a_key_in_escapes_is_hidden() -> None:
+    escaped = "".join(f"\\u{ord(c):04x}" for c in KEY)
+    flickr = answering(f'{{"stat": "ok", "x": "{escaped} is yours"}}'.encode())
+    reply = flickr.call("flickr.test.echo", {})
+    assert reply.body()["x"] == "[key] is yours"
+    refusing = answering(f'{{"stat": "fail", "code": 100, "message": "{escaped}"}}'.encode())
+    with pytest.raises(Refused, match=r"refuses the key .*\[key\]"):
+        refusing.call("flickr.test.echo", {})
+
+
+def test_an_endless_reply_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ffs.flickr._MOST_BYTES", 1000)
+    with pytest.raises(InputError, match="more than 1000 bytes came, 8 times"):
+        answering(b" " * 2000).call("flickr.test.echo", {})
+
+
+def test_photos_come_by_https_alone(tmp_path: Path) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.scheme == "https":
+            return httpx.Response(302, headers={"Location": "http://elsewhere.test/a.jpg"})
+        return httpx.Response(200, content=b"")
+
+    downloads = Downloads(tmp_path, Jumping(0.0), (64, 36), transport=httpx.MockTransport(handle))
+    with pytest.raises(Unusable, match="an address without https"):
+        downloads.fetch("1", "https://flickr.test/a.jpg", (64, 36), lambda _: None)
+    downloads.close()
+    assert best_of([(64, 36, "http://flickr.test/a.jpg")], (64, 36))[0] == ""

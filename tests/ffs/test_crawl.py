@@ -53,7 +53,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Server]:
     """A dozen photos, crawled with all faults on, stopped three times on the way."""
     from tests.ffs.clocks import Jumping
 
-    server = Server(World(20_000, seed=1, base="http://flickr.test"), Jumping(NOW), faults=True)
+    server = Server(World(20_000, seed=1, base="https://flickr.test"), Jumping(NOW), faults=True)
     folder = tmp_path_factory.mktemp("crawl") / "out"
     for budget in (2, 1, 3, 0):
         with crawling(server, folder, PHOTOS, calls=budget) as crawl:
@@ -175,7 +175,7 @@ def test_a_reply_that_was_not_applied_is_applied_later(server: Server, tmp_path:
 def test_a_used_up_range_ends_the_crawl(tmp_path: Path) -> None:
     from tests.ffs.clocks import Jumping
 
-    world = World(3000, seed=2, base="http://flickr.test")
+    world = World(3000, seed=2, base="https://flickr.test")
     server = Server(world, Jumping(NOW), faults=True)
     with crawling(server, tmp_path / "a", 10**6, counts_only=True, per_owner=10**6) as crawl:
         assert crawl.crawl() == 3
@@ -207,7 +207,7 @@ def test_few_photos_come_twice(tmp_path: Path, photos: int, listed_there: int) -
     """The share of duplicates among all that was listed, the 16,000 photos of a paper included."""
     from tests.ffs.clocks import Jumping
 
-    server = Server(World(listed_there, seed=5, base="http://flickr.test"), Jumping(NOW))
+    server = Server(World(listed_there, seed=5, base="https://flickr.test"), Jumping(NOW))
     with crawling(server, tmp_path / "a", photos, counts_only=True, min_views=150) as crawl:
         assert crawl.crawl() == 0
         listed, known = crawl._state.get("listed"), crawl._state.get("known")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -160,7 +161,7 @@ def _name(host: str) -> str:
 #: Most connections at once, where the system allows as many files.
 MOST = 2000
 
-#: Seconds in which a connection's first request must have come.
+#: Seconds in which the head of a request must have come, once its first byte has.
 PATIENCE = 20
 
 #: Files that are kept for the database, tiles and the interpreter.
@@ -192,20 +193,55 @@ def room() -> int:
 
 
 def protocol(most: int) -> type[asyncio.Protocol]:
-    """Uvicorn's protocol for ``most`` connections at once: those after them are closed unheard."""
+    """Uvicorn's protocol for ``most`` connections at once, at most half of them of one address.
+
+    Connections after those are closed unheard. One whose request's head does not come within
+    `PATIENCE` seconds is closed, be it the connection's first request or a later one.
+    """
+    held: Counter[str] = Counter()
 
     class Limited(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            held: Any = self
-            if len(held.connections) > most:
+            mine: Any = self
+            mine.deadline = None
+            mine.counted_as = address({"client": mine.client})
+            held[mine.counted_as] += 1
+            if len(mine.connections) > most or held[mine.counted_as] > max(1, most // 2):
                 transport.abort()
                 return
+            self._await_head()
 
-            def hurry() -> None:
-                if held.cycle is None:  # no request has come
-                    transport.abort()
+        def connection_lost(self, error: Exception | None) -> None:
+            super().connection_lost(error)
+            mine: Any = self
+            self._head_came()
+            held[mine.counted_as] -= 1
+            if not held[mine.counted_as]:
+                del held[mine.counted_as]
 
-            asyncio.get_running_loop().call_later(PATIENCE, hurry)
+        def data_received(self, data: bytes) -> None:
+            mine: Any = self
+            if mine.deadline is None and _idle(mine.cycle):
+                self._await_head()
+            super().data_received(data)
+            if not _idle(mine.cycle):
+                self._head_came()
+
+        def _await_head(self) -> None:
+            mine: Any = self
+            loop = asyncio.get_running_loop()
+            mine.deadline = loop.call_later(PATIENCE, mine.transport.abort)
+
+        def _head_came(self) -> None:
+            mine: Any = self
+            if mine.deadline is not None:
+                mine.deadline.cancel()
+                mine.deadline = None
 
     return Limited
+
+
+def _idle(cycle: Any) -> bool:
+    """Whether no request is being answered on a connection."""
+    return cycle is None or cycle.response_complete

@@ -19,8 +19,8 @@ from wespe_bench.errors import InputError
 
 FILE = "secret.json"
 
-#: What a study token looks like.
-TOKEN = re.compile(r"[0-9A-Za-z_-]{8,64}")
+#: What a study token looks like: 22 such characters, drawn at random, have 132 bits.
+TOKEN = re.compile(r"[0-9A-Za-z_-]{22,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,5 @@ def drawn() -> str:
 
 def _write(folder: Path, secret: Secret) -> Secret:
     path = folder / FILE
-    atomic.write_text(path, json.dumps(asdict(secret)) + "\n")
-    path.chmod(0o600)
+    atomic.write_bytes(path, (json.dumps(asdict(secret)) + "\n").encode(), mode=0o600)
     return secret

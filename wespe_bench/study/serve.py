@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import socket
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from wespe_bench import atomic
 from wespe_bench.errors import InputError, printable
 
 if TYPE_CHECKING:
     from wespe_bench.study.manifest import Study
+
+
+#: Beside the study while it is served: the header that gets votes.csv.
+ADMIN = "admin.header"
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,9 @@ class Serve:
     port: int = 8765
     """Port; 0 takes a free one."""
     token: str = ""
-    """Require this study token (8 to 64 letters, digits, - and _); drawn when public."""
+    """Require this study token (22 to 64 letters, digits, - and _); drawn when public."""
+    proxy: str = ""
+    """Address of your own proxy, whose X-Forwarded-For is then believed."""
 
 
 def main(config: Serve) -> int:
@@ -45,7 +53,10 @@ def main(config: Serve) -> int:
     if not 0 <= config.port <= 65535:
         raise InputError(f"--port {config.port}: expected 0 to 65535")
     if config.token and not secret.TOKEN.fullmatch(config.token):
-        raise InputError("--token takes 8 to 64 letters, digits, - and _")
+        raise InputError(
+            "--token takes 22 to 64 letters, digits, - and _, drawn at random: who guesses it can "
+            "vote; without --token one is drawn"
+        )
     folder = Path(config.folder)
     study = manifest.read(folder)
     with database.alone(folder, "is being served or built by another process; stop that first"):
@@ -72,7 +83,8 @@ def _serve(config: Serve, folder: Path, study: Study) -> int:
     server = uvicorn.Server(
         uvicorn.Config(
             Server(folder, study, writer, token=token, admin=admin, page=PAGE).app(),
-            log_level="warning",
+            log_level="error",  # a line for each malformed request would fill the disk
+            **proxied(config.proxy),
             access_log=False,
             server_header=False,
             ws="none",
@@ -89,7 +101,9 @@ def _serve(config: Serve, folder: Path, study: Study) -> int:
     raters = database.count(folder)
     print(f"{printable(study.title)} {len(study.questions)} questions, {raters} raters so far")
     print(f"open {root}" + (f"#t={token}" if token else ""))
-    print(f"votes: curl -H 'Authorization: Bearer {admin}' {root}admin/votes.csv")
+    header = folder / ADMIN  # in a file, so that no shell's history and no process list holds it
+    atomic.write_bytes(header, f"Authorization: Bearer {admin}\n".encode(), mode=0o600)
+    print(f"votes: curl -H @{shlex.quote(str(header))} {root}admin/votes.csv")
     print("Ctrl-C stops; every vote that was acknowledged is kept", flush=True)
     try:
         server.run(sockets=[listening])
@@ -97,8 +111,14 @@ def _serve(config: Serve, folder: Path, study: Study) -> int:
         pass
     finally:
         listening.close()
+        header.unlink(missing_ok=True)
     print(f"stopped; {database.count(folder)} raters in {folder / database.FILE}")
     return 0
+
+
+def proxied(proxy: str) -> dict[str, Any]:
+    """Uvicorn's options that believe X-Forwarded-For of ``proxy`` alone, or of nobody."""
+    return {"proxy_headers": bool(proxy), "forwarded_allow_ips": proxy}
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -41,6 +41,9 @@ MOST_TILE = 2**24
 #: Seconds until a body that does not come is given up.
 _PATIENCE = 10
 
+#: Seconds that the answer to a wrong token takes, so that guessing is slow.
+_WRONG_TOKEN_SECONDS = 0.5
+
 _NO_STORE = {"cache-control": "no-store"}
 _FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 _MEDIA = {
@@ -136,6 +139,7 @@ class Server:
         if fields.keys() - {"token"} or not isinstance(token, str):
             raise Refused(400, "expected {token}")
         if not hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
+            await asyncio.sleep(_WRONG_TOKEN_SECONDS)
             raise Refused(
                 403,
                 "this is not the token that the study has now: it is in the link that study "
@@ -185,6 +189,7 @@ class Server:
         given = request.headers.get("authorization", "")
         wanted = f"Bearer {self._admin}"
         if not hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode()):
+            await asyncio.sleep(_WRONG_TOKEN_SECONDS)
             raise Refused(
                 403,
                 "votes.csv needs the admin token that study serve printed when it was started "

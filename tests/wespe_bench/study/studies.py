@@ -120,9 +120,10 @@ def served(folder: Path, *options: str, limit: str = "") -> Iterator[Served]:
     try:
         assert said[-1], process.stderr.read() if process.stderr else ""
         found = re.search(r"open (http://\S+?/)(?:#t=(\S+))?\n", said[1])
-        admin = re.search(r"Bearer ([\w-]+)'", said[2])
-        assert found and admin, said
-        yield Served(found[1], admin[1], found[2] or "", process)
+        header = re.search(r"curl -H @(\S+) ", said[2])
+        assert found and header, said
+        admin = Path(header[1]).read_text("utf-8").rpartition(" ")[2].strip()
+        yield Served(found[1], admin, found[2] or "", process)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.wespe_bench.study.loops import in_a_loop
 from tests.wespe_bench.study.studies import Person, make_study, served
-from wespe_bench.study import guard
+from wespe_bench.study import guard, serve
 from wespe_bench.study.votes import load_votes
 
 
@@ -56,24 +58,71 @@ def test_a_vote_that_the_disk_does_not_take_is_not_acknowledged(tmp_path: Path) 
     assert acknowledged > 0 and len(load_votes(folder)) == acknowledged
 
 
-def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def answer(scope: Any, receive: Any, send: Any) -> None:
+    """An app that says who asks."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["client"][0].encode()})
+
+
+Talk = Callable[[tuple[str, int]], Coroutine[Any, Any, None]]
+
+
+def talking(talk: Talk, most: int = 8, **options: Any) -> None:
+    """Run ``talk`` with the address of a server of `answer`, in a loop of its own."""
     import uvicorn
 
-    monkeypatch.setattr(guard, "PATIENCE", 0.2)
-
-    async def silent() -> bytes:
-        config = uvicorn.Config(lambda *_: None, http=guard.protocol(8), lifespan="off")
+    async def run() -> None:
+        config = uvicorn.Config(
+            answer, http=guard.protocol(most), lifespan="off", log_level="error", **options
+        )
         server = uvicorn.Server(config)
-        listening = socket.create_server(("127.0.0.1", 0))
+        listening = socket.create_server(("0.0.0.0", 0))
         running = asyncio.create_task(server.serve([listening]))
-        reader, writer = await asyncio.open_connection(*listening.getsockname()[:2])
-        writer.write(b"GET / HT")
-        with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 30) == b""
-        writer.close()
+        await talk(("127.0.0.1", listening.getsockname()[1]))
         server.should_exit = True
         await running
-        return b"closed"
 
-    assert in_a_loop(silent()) == b"closed"
+    in_a_loop(run())
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_request_that_stalls_is_closed(before: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "PATIENCE", 0.3)
+
+    async def stall(where: tuple[str, int]) -> None:
+        reader, writer = await asyncio.open_connection(*where)
+        for _ in range(before):
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"127.0.0.1" in await asyncio.wait_for(reader.readuntil(b"127.0.0.1"), 30)
+        writer.write(b"GET / HT")
+        with contextlib.suppress(ConnectionResetError):
+            await asyncio.wait_for(reader.read(), 30)  # ends with the connection
+        writer.close()
+
+    talking(stall)
     assert 8 <= guard.room() <= guard.MOST
+
+
+def test_one_address_leaves_room_for_others() -> None:
+    async def crowd(where: tuple[str, int]) -> None:
+        held = [await asyncio.open_connection(*where) for _ in range(20)]
+        for local in ("127.0.0.2", "127.0.0.3"):
+            reader, writer = await asyncio.open_connection(*where, local_addr=(local, 0))
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await asyncio.wait_for(reader.readuntil(local.encode()), 30)
+            writer.close()
+        for _, writer in held:
+            writer.close()
+
+    talking(crowd)
+
+
+@pytest.mark.parametrize(("proxy", "seen"), [("", b"127.0.0.1"), ("127.0.0.1", b"192.0.2.7")])
+def test_a_forwarded_address_is_believed_of_a_named_proxy_alone(proxy: str, seen: bytes) -> None:
+    async def forge(where: tuple[str, int]) -> None:
+        reader, writer = await asyncio.open_connection(*where)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
+        assert seen in await asyncio.wait_for(reader.readuntil(seen), 30)
+        writer.close()
+
+    talking(forge, **serve.proxied(proxy))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import stat
 import threading
 import uuid
 from collections import Counter
@@ -68,24 +69,27 @@ def test_second_server_edited_study_and_close(verb: Command, tmp_path: Path) -> 
 
 def test_token(tmp_path: Path, verb: Command) -> None:
     folder, _ = make_study(tmp_path)
-    with served(folder, "--token", "abcdefgh") as server, server.client() as client:
-        assert server.token == "abcdefgh"
-        for body in ({"token": ""}, {"token": "abcdefgi"}, {"token": "é"}, {}):
+    token = "abcdefgh" * 3
+    with served(folder, "--token", token) as server, server.client() as client:
+        assert server.token == token
+        assert stat.S_IMODE((folder / "admin.header").stat().st_mode) == 0o600
+        for body in ({"token": ""}, {"token": f"{token[:-1]}i"}, {"token": "é"}, {}):
             answer = client.post("/api/session", json=body)
             assert answer.status_code == 403
             assert "in the link that study serve printed" in answer.text
-        for told2 in ({"token": 1}, {"token": "abcdefgh", "name": "Ann"}, []):
+        for told2 in ({"token": 1}, {"token": token, "name": "Ann"}, []):
             assert client.post("/api/session", json=told2).status_code == 400
-        Person(client).join("abcdefgh")
+        Person(client).join(token)
         where = httpx.URL(server.root)
         taken = verb("study", "serve", make_study(tmp_path / "2")[0], "--port", where.port)
         assert taken.returncode == 2
         (line,) = taken.stderr.splitlines()
         assert "choose another --port" in line
+    assert not (folder / "admin.header").exists()
     drawn = secret.with_token(folder).token
     assert len(drawn) == 32
     assert secret.with_token(folder).token == drawn
-    for bad in (["--token", "short"], ["--port", "70000"], ["--host", "300.0.0.1"]):
+    for bad in (["--token", "abcdefgh"], ["--port", "70000"], ["--host", "300.0.0.1"]):
         result = verb("study", "serve", folder, *bad)
         assert result.returncode == 2
         assert len(result.stderr.splitlines()) == 1
