@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
 
+import wespe_bench
 from tests.conftest import Command
 from tests.reports.runs import make_run
 from tests.wespe_bench.study.studies import make_study
@@ -34,3 +37,11 @@ def test_study_import(command: Command, tmp_path: Path) -> None:
     folder, study = make_study(tmp_path, questions=5)
     result = command("study", "import", folder, put(tmp_path / "votes.json", filled(study)))
     assert (result.returncode, result.stdout.split()[0]) == (0, "5"), result.stderr
+
+
+def test_python_dash_m(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["wespe_bench", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("wespe_bench", run_name="__main__")
+    assert ended.value.code == 0
+    assert wespe_bench.__version__ in capsys.readouterr().out

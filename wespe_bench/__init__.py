@@ -1,6 +1,6 @@
 """wespe-bench: judge photo enhancers honestly.
 
-Twelve public names, loaded on first use, so that ``import wespe_bench`` costs
+Fourteen public names, loaded on first use, so that ``import wespe_bench`` costs
 nothing and pulls in neither torch nor pandas.
 """
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wespe_bench.enhancing import enhance as enhance
+    from wespe_bench.metric_function import create_metric as create_metric
+    from wespe_bench.metric_function import metric as metric
     from wespe_bench.registry import load_dataset as load_dataset
     from wespe_bench.registry import load_enhancer as load_enhancer
     from wespe_bench.registry import load_metric as load_metric
@@ -29,6 +31,8 @@ _WHERE = {
     "load_enhancer": "wespe_bench.registry",
     "load_metric": "wespe_bench.registry",
     "load_scores": "wespe_bench.run",
+    "create_metric": "wespe_bench.metric_function",
+    "metric": "wespe_bench.metric_function",
     "compare": "wespe_bench.reporting",
     "leaderboard": "wespe_bench.reporting",
     "enhance": "wespe_bench.enhancing",
