@@ -169,6 +169,8 @@ def _adapter(better: bool) -> Any:
         full_state_update = False
         is_differentiable = False
         higher_is_better = better
+        total: torch.Tensor
+        count: torch.Tensor
 
         def __init__(self, function: MetricFunction) -> None:
             super().__init__()
