@@ -94,7 +94,7 @@ class MetricFunction:
             InputError: A file that cannot be read.
         """
         images, many = _photos(image, data_range)
-        references = [None] * len(images)
+        references: list[Any] = [None] * len(images)
         if reference is not None:
             references, _ = _photos(reference, data_range)
         if len(references) != len(images):
@@ -165,7 +165,7 @@ def _adapter(better: bool) -> Any:
     import torch
     import torchmetrics
 
-    class Adapter(torchmetrics.Metric):  # type: ignore[misc,name-defined]
+    class Adapter(torchmetrics.Metric):
         full_state_update = False
         is_differentiable = False
         higher_is_better = better
