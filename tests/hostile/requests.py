@@ -15,7 +15,7 @@ from tests.hostile import studies
 TITLE = "Requests to a served study"
 
 #: The token that the study needs, and what the linked tiles lead to.
-TOKEN = "river-42-bend"
+TOKEN = "river-42-bend-river-42-bend"
 SECRET = b"not for readers"
 
 _PICTURE = f"{studies.FIRST[:-1]}0"

@@ -20,7 +20,7 @@ def test_the_code_is_asked_for_where_the_link_lacks_it(
 ) -> None:
     folder = tmp_path / "invited"
     shutil.copytree(built[0], folder, ignore=shutil.ignore_patterns("votes.sqlite*"))
-    with studies.served(folder, "--token", "river-42-bend") as running:
+    with studies.served(folder, "--token", "river-42-bend-river-42-bend") as running:
         page.goto(running.root)
         page.get_by_role("checkbox").check()
         page.get_by_role("button", name="Start", exact=True).click()
@@ -28,7 +28,7 @@ def test_the_code_is_asked_for_where_the_link_lacks_it(
         page.get_by_label("Code from your invitation").fill("lake-1")
         page.keyboard.press("Enter")
         expect(page.get_by_text("ask whoever sent it for the link")).to_be_visible()
-        page.get_by_label("Code from your invitation").fill("river-42-bend")
+        page.get_by_label("Code from your invitation").fill("river-42-bend-river-42-bend")
         page.keyboard.press("Enter")
         wait_for_pair(page)
         expect_place(page, "1 of 6")
