@@ -33,6 +33,8 @@ from wespe_bench.foreign import OWN
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset, Enhancer, Metric
 
+_FIELD = ("lol", "lol_v2", "lsrw", "fivek", "msec", "dicm", "lime", "mef", "npe", "vv", "kodak")
+
 #: name -> loader ``(**options) -> Dataset``
 DATASETS = {
     "samples": "wespe_bench.datasets.samples:load",
@@ -47,6 +49,7 @@ DATASETS = {
     "iphone6": "wespe_bench.datasets.phones:IPHONE6",
     "ffs": "wespe_bench.datasets.ffs:SOURCE",
     "camera": "wespe_bench.datasets.camera:SOURCE",
+    **{n: f"wespe_bench.datasets.enhancement:{n.upper()}" for n in (*_FIELD, "bsds500")},
 }
 
 #: What gives a user's own names of folders (wespe-data.toml): ``(data) -> name -> folder``.
@@ -111,10 +114,8 @@ METRIC_PREFIXES = {
 }
 
 #: name -> factory ``() -> Metric`` of one that needs an optional package
-OPTIONAL_METRICS = {
-    name: f"wespe_bench.metrics.pyiqa:{name}"
-    for name in ("lpips", "dists", "niqe", "brisque", "musiq")
-}
+_BY_PYIQA = ("lpips", "dists", "niqe", "brisque", "musiq")
+OPTIONAL_METRICS = {name: f"wespe_bench.metrics.pyiqa:{name}" for name in _BY_PYIQA}
 
 #: Takes a metric of ours and what follows its name and "?".
 METRIC_OPTIONS = "wespe_bench.metrics.shave:shaved"

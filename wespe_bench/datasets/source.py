@@ -65,7 +65,8 @@ class Source:
     ``data check`` looks at; ``survey(name, [argument,] *, data, **options)`` gives the parts
     that a run takes. Both raise InputError. A call takes survey's options and those of
     `survey.load`. ``kinds`` are other forms that one may have instead of the default. ``archives``
-    are what ``data fetch`` downloads, where the terms allow it.
+    are what ``data fetch`` downloads, where the terms allow it. ``group`` is its heading in
+    ``data list``.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Source:
     counts: tuple[Counts, ...] = ()
     kinds: tuple[str, ...] = ()
     archives: tuple[Archive, ...] = ()
+    group: str = "the paper's, and your own"
 
     def __post_init__(self) -> None:
         own = list(inspect.signature(self.survey).parameters.values())[1:]

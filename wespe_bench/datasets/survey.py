@@ -7,7 +7,7 @@ revisions are the same for all of them, and so is what ``data check`` looks at.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,13 @@ class Part:
     """One folder of photos.
 
     ``label`` is what tables call it; parts with one label are counted together. An id is
-    ``prefix``, then the path below ``folder`` without extension and without ``suffix``. The
-    photo with the same id below ``reference`` is its pair. ``side`` is "train" or "test" where
-    the release decides. ``size`` (width, height) and ``expected``, the number of photos of all
-    parts with this label, are the release's; ``smallest`` is the least useful length (pixels)
-    of a photo's shorter side. ``group`` is what must not be parted: one name for the whole
-    folder, `CAPTURE` (shots taken within seconds), `FOLDER` (each subfolder), or empty: each
-    photo alone.
+    ``prefix``, then the path below ``folder`` without extension and without ``suffix``. Its pair is
+    the photo below ``reference`` with the same id, or with the one that ``pair`` makes of it.
+    ``side`` is "train" or "test" where the release decides. ``size`` (width, height) and
+    ``expected``, the number of photos of all parts with this label, are the release's; ``smallest``
+    is the least useful length (pixels) of a photo's shorter side. ``group`` is what must not be
+    parted: one name for the whole folder, `CAPTURE` (shots taken within seconds), `FOLDER` (each
+    subfolder), or empty: each photo alone.
     """
 
     label: str
@@ -45,6 +45,11 @@ class Part:
     expected: int | None = None
     smallest: int = 1
     group: str = ""
+    pair: Callable[[str], str] | None = None
+
+    def paired_with(self, id_: str) -> str:
+        """The id below ``reference`` of a photo's pair."""
+        return self.pair(id_) if self.pair else id_
 
 
 #: As a part's ``group``: photos taken within seconds of each other belong together.
@@ -85,6 +90,7 @@ def photos(survey: Survey, wanted: set[str] | None = None) -> list[Photo]:
         pairs = {}
         if part.reference is not None:
             pairs = find_photos(part.reference, part.suffix, survey.root)
+            pairs = {i: pairs[r] for i in listed if (r := part.paired_with(i)) in pairs}
             _check_pairs(survey, part, listed.keys() - pairs.keys(), wanted)
         groups = groups_of(part, listed)
         for id_ in sorted(listed, key=natural_key):

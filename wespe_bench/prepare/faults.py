@@ -153,18 +153,21 @@ def headers(place: Place, step: Callable[[], object]) -> Iterator[Fault]:
 
 def unpaired(photos: Place, references: Place) -> Iterator[Fault]:
     """Photos without their pair, pairs without their photo, registered pairs unlike in size."""
+    used: set[str] = set()
     for id_ in photos.endings:
-        if id_ not in references.endings:
+        other = photos.part.paired_with(id_)
+        used.add(other)
+        if other not in references.endings:
             yield Fault(photos.label, NO_PAIR, photos.path(id_), f"none in {references.folder}")
-    for id_ in references.endings:
-        path = references.path(id_)
-        if id_ not in photos.endings:
-            yield Fault(references.label, NO_PHOTO, path, f"none in {photos.folder}")
         elif photos.part.size is None:
-            here, there = photos.sizes.get(id_), references.sizes.get(id_)
+            here, there = photos.sizes.get(id_), references.sizes.get(other)
             if here and there and here != there:
                 sizes = f"{there[0]}x{there[1]}, its photo {here[0]}x{here[1]}"
-                yield Fault(references.label, WRONG_SIZE, path, sizes)
+                yield Fault(references.label, WRONG_SIZE, references.path(other), sizes)
+    for id_ in references.endings:
+        if id_ not in used:
+            path = references.path(id_)
+            yield Fault(references.label, NO_PHOTO, path, f"none in {photos.folder}")
 
 
 def duplicates(places: Sequence[Place]) -> Iterator[Fault]:

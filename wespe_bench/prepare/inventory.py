@@ -38,8 +38,13 @@ def main(config: Inventory) -> int:
     known = [*public, *own]
     if config.name and config.name not in known:
         raise unknown("data set", config.name, known)
+    heading = ""
     for name in known:
         if config.name in ("", name):
+            group = (public["camera"] if name in own else public[name]).group
+            if not config.name and group != heading:
+                print(f"== {group}\n")
+                heading = group
             lines = (
                 _own(own[name], public["camera"], name, config.data)
                 if name in own
