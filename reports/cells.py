@@ -27,6 +27,7 @@ class Cell:
     interval) and ``standard_error`` are NaN in a cell without a value (``reason`` says why it
     has none); at n = 1 only the mean is a number.
     ``best`` marks the best mean of the column; ``infinite`` is shown where no value is finite.
+    ``change`` is the mean change from the original photos and its interval (`reports.changes`).
     """
 
     label: str
@@ -43,6 +44,7 @@ class Cell:
     best: bool = False
     reason: str = ""
     infinite: str = ""
+    change: tuple[float, float, float] | None = None
 
     @property
     def has_value(self) -> bool:
@@ -87,6 +89,16 @@ class Column:
         text = f"{value:.{self.decimals}f}"
         return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
+    def show_change(self, change: tuple[float, float, float]) -> str:
+        """A change with its sign and its interval.
+
+        >>> Column("cornia", "CORNIA", decimals=1).show_change((-3.25, -4.0, 1.0))
+        '−3.2 [−4.0, 1.0]'
+        """
+        mean, low, high = change
+        shown = f"{'+' if mean > 0 else ''}{self.show(mean)}"
+        return shown if math.isnan(low) else f"{shown} [{self.show(low)}, {self.show(high)}]"
+
     def show_cell(self, cell: Cell) -> tuple[str, str]:
         """The mean as every table prints it, and its interval in brackets (empty without one).
 
@@ -95,6 +107,8 @@ class Column:
         """
         if not cell.has_value:
             return cell.infinite or "–", ""
+        if cell.change is not None:
+            return self.show(cell.mean), self.show_change(cell.change)
         if math.isnan(cell.low):
             return self.show(cell.mean), ""
         return self.show(cell.mean), f"[{self.show(cell.low)}, {self.show(cell.high)}]"

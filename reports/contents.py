@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from reports.cells import Table
 from reports.tables import summarize
 from reports.text import plain
+from wespe_bench.citations import cited
+from wespe_bench.datasets.source import source_name, terms_of
 from wespe_bench.errors import InputError
 from wespe_bench.runs import group
 
@@ -56,6 +58,19 @@ class Section:
         """What the enhancers warned of, with their labels."""
         return tuple(f"{run.label}: {line}" for run in self.runs for line in run.warnings)
 
+    @property
+    def source(self) -> str:
+        """The name of its data set in the registry; empty for the user's own photos."""
+        options = self.runs[0].metadata["dataset"].get("options") if self.runs else None
+        if not isinstance(options, dict) or "input" in options:
+            return ""
+        return source_name(self.table.dataset)
+
+    @property
+    def terms(self) -> str:
+        """The licence of a public data set's photos; empty for the user's own."""
+        return terms_of(self.source)
+
     def value(self, label: str, sample: str, metric: str) -> float | None:
         """One photo's score, None where there is none."""
         rows = self.scores
@@ -76,6 +91,13 @@ class Contents:
     @property
     def runs(self) -> tuple[Run, ...]:
         return tuple(run for section in self.sections for run in section.runs)
+
+    @property
+    def citations(self) -> tuple[str, ...]:
+        """BibTeX of what a paper with this report cites."""
+        metrics = [column.metric for section in self.sections for column in section.table.columns]
+        sources = [section.source for section in self.sections]
+        return cited([*sources, *metrics, *(run.enhancer for run in self.runs)])
 
     @property
     def date(self) -> str:

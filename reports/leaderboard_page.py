@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports.cells import Column
+from reports.changes import OF_VERSIONS
 from reports.latex import NEEDS, cell, latex_table, tex
-from reports.notes import row_n
+from reports.notes import of_versions, row_n
 from reports.ranking import FEWEST, RESAMPLES
 from reports.standings import Entry, Interval, Standings
 from reports.text import fill_template, json_number, markdown, plain, plural
@@ -134,6 +135,10 @@ def notes(boards: Sequence[Standings]) -> list[str]:
         found.append(
             "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."
         )
+    for board in boards:
+        found += [
+            of_versions(board.table, c) for c in board.table.columns if c.metric in OF_VERSIONS
+        ]
     if any(entry.card for board in boards for entry in board.entries):
         found.append(
             "Rows marked as added come from cards: their scores were made elsewhere. Verified ones "

@@ -18,6 +18,7 @@ def markdown_report(contents: Contents) -> str:
     for section in contents.sections:
         parts += _section(section)
     parts.append(_provenance(contents))
+    parts.append("## Cite this\n\n```bibtex\n" + "\n\n".join(contents.citations) + "\n```")
     return "\n\n".join(parts) + "\n"
 
 
@@ -92,6 +93,7 @@ def _provenance(contents: Contents) -> str:
         lines.append(f"- **{markdown(run.name)}**: {', '.join(map(markdown, made))}")
     facts = [
         *((f"Data set {s.table.dataset}, revision", s.table.revision) for s in contents.sections),
+        *((f"Data set {s.table.dataset}, terms", s.terms) for s in contents.sections),
         # Each run's line has its device and seed already.
         *(
             (name, value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.cells import Table
+from reports.cells import Column, Table
+from reports.changes import OF_VERSIONS
 from reports.intervals import LARGE_N, RESAMPLES, SMALL_N
 from reports.resamples import ENUMERATED
 from reports.text import plain, plural
@@ -82,18 +83,31 @@ def notes(table: Table) -> Notes:
         general.append(
             "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."
         )
-    if any(column.metric == "cornia" for column in table.columns):
-        general.append(
-            "Our CORNIA model compares versions of one photo, not photos; scores above 100 occur. "
-            "A photo of no more than 10,000 patches (106x106 pixels) is scored once, from all of "
-            "them: it has no spread."
-        )
+    for column in table.columns:
+        if column.metric in OF_VERSIONS:
+            general.append(of_versions(table, column))
     general.extend(f"{column.title}: {column.remark}." for column in table.columns if column.remark)
     conventions = tuple(
         (plain(column.title), plain(column.summary), plain(column.version))
         for column in table.columns
     )
     return Notes(tuple(map(plain, numbered)), marks, tuple(general), conventions)
+
+
+def of_versions(table: Table, column: Column) -> str:
+    """What a metric that compares versions of one photo can say, and what its cells show."""
+    changed = any(table.cell(label, column.metric).change for label in table.methods)
+    shown = (
+        "beside a mean stands the mean change from the original photos, photo by photo, with its "
+        "95% interval"
+        if changed
+        else "run identity, too, and changes from the original photos are shown"
+    )
+    return (
+        f"{column.title}: our model compares versions of one photo, not photos (pristine ones "
+        f"score 0 to 47); {shown}. Scores above 100 occur. A photo of no more than 10,000 patches "
+        "(106x106 pixels) is scored once, from all of them: it has no spread."
+    )
 
 
 def row_n(table: Table, label: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports.cells import Cell, Column, Table, infinity
+from reports.changes import changes
 from reports.checks import Remedy, check_column, check_complete, check_runs
 from reports.intervals import bootstrap_interval, pooled_interval
 from wespe_bench import registry
@@ -136,8 +137,10 @@ def _one_table(
             for label in labels
         }
         best, remark = _best(filled, groups, column, metric)
+        moved = changes(groups, labels, column.metric)
         for label, cell in filled.items():
-            cells[label, column.metric] = replace(cell, best=label in best)
+            marked = replace(cell, best=label in best, change=moved.get(label))
+            cells[label, column.metric] = marked
         shown.append(replace(column, decimals=_decimals(filled.values()), remark=remark))
     notes = [note for note in scores["note"].unique() if isinstance(note, str) and note]
     return Table(

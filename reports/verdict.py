@@ -11,6 +11,7 @@ import numpy as np
 
 from reports import paired
 from reports.cells import Column
+from reports.changes import OF_VERSIONS
 from reports.comparison import Comparison, Difference
 from reports.text import plain, plural
 
@@ -90,6 +91,12 @@ def notes(comparison: Comparison) -> list[str]:
         found.append(
             f"With {plural(smallest, 'photo')} there is no interval: from {paired.FEWEST} on."
         )
+    for one in comparison.differences:
+        if one.column.metric in OF_VERSIONS:
+            found.append(
+                f"{plain(one.column.title)}: our model compares versions of one photo, not photos; "
+                "the differences are of the two versions of each photo, and the means say little."
+            )
     if any(one.column.metric.startswith(("entropy", "bpp")) for one in comparison.differences):
         found.append(
             "Entropy and PNG bits rise with noise; a higher value is not by itself a better photo."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports.cells import Cell, Table
+from reports.cells import Column as ScoreColumn
 from reports.intervals import SMALL_N
 from reports.paper import doubts, measures, missing
 from reports.paper.best import MARKS, WORSE, with_best, worse_than_best
@@ -203,6 +204,13 @@ def _entry(
     if cell.n_clamped:
         notes.append(
             f"On {plural(cell.n_clamped, 'photo')} a negative contrast term was taken as 0"
+        )
+    if cell.change is not None:
+        column = ScoreColumn("", "", decimals=measure.decimals)
+        change = column.show_change(cell.change)
+        notes.append(
+            f"{change} from the original, photo by photo, with a 95% interval: this model compares "
+            "versions of one photo, not photos"
         )
     comparable = measure.comparable and not math.isnan(entry.paper)
     return replace(

@@ -136,6 +136,8 @@ def test_hostile_names_do_not_break_the_report(tmp_path: Path) -> None:
         )
     text = markdown_report(read_contents(tmp_path, title=HOSTILE[0]))
     text.encode("utf-8")
+    text, _, cite = text.partition("\n## Cite this\n")
+    assert cite.startswith("\n```bibtex\n@misc{wespe_bench,") and cite.count("```") == 2
     kinds = {token.type for token in tokens(text)}
     assert not kinds & {"html_inline", "html_block", "link_open", "image", "code_inline", "fence"}
     assert not kinds & {"em_open", "s_open", "code_block", "blockquote_open"}

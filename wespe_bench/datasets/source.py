@@ -115,3 +115,21 @@ def find(name: str, why: str) -> Source:
     if not isinstance(source, Source):
         raise InputError(why)
     return source
+
+
+def source_name(dataset: str) -> str:
+    """The registry's name of a data set as runs call it; empty where it is none of the registry's.
+
+    >>> source_name("dped_iphone_patches_test"), source_name("samples"), source_name("mine")
+    ('dped', 'samples', '')
+    """
+    known = sorted(DATASETS, key=len, reverse=True)
+    return next((n for n in known if dataset == n or dataset.startswith(f"{n}_")), "")
+
+
+def terms_of(name: str) -> str:
+    """The licence of a public data set of the registry; empty for photos of the user's own."""
+    if name in ("samples", "samples_fit"):
+        return "as packaged with scikit-image and scikit-learn"
+    source = resolve(DATASETS[name]) if name in DATASETS else None
+    return source.licence if isinstance(source, Source) and source.licence != "yours" else ""
