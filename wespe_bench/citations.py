@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
+from wespe_bench.datasets.source import Source
+from wespe_bench.registry import DATASETS, resolve
+
 _CITE: Mapping[str, tuple[str, ...]] = {
     "psnr_dped": ("dped",),
     "ssim_rgb": ("ssim",),
@@ -38,9 +41,22 @@ def cited(names: Iterable[str]) -> tuple[str, ...]:
     >>> cited(["ssim", "dped:a.safetensors", "mine.py:f"])[1].partition(",")[0]
     '@article{ssim'
     """
-    known = entries()
-    keys = ["wespe_bench"]
+    found = [entries()["wespe_bench"]]
     for name in names:
         stem = name.partition(":")[0].partition("?")[0]
-        keys += _CITE.get(stem, (stem,) if stem in known else ())
-    return tuple(known[key] for key in dict.fromkeys(keys))
+        if stem in _CITE or stem in entries():
+            found += [entries()[key] for key in _CITE.get(stem, (stem,))]
+        elif stem in DATASETS:
+            found += _page(stem)
+    return tuple(dict.fromkeys(found))
+
+
+def _page(dataset: str) -> list[str]:
+    """An entry of a public data set that has only its record's title and page."""
+    source = resolve(DATASETS[dataset])
+    if not isinstance(source, Source) or not source.page:
+        return []
+    title, page = source.title, source.page
+    return [
+        f"@misc{{{dataset},\n  title = {{{{{title}}}}},\n  howpublished = {{\\url{{{page}}}}}\n}}"
+    ]

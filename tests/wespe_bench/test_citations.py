@@ -25,6 +25,8 @@ def test_every_name_of_the_registry_is_cited_or_has_nothing_to_cite() -> None:
     cites = {name for name in names if len(cited([name])) > 1}
     assert names - cites - NONE == set(), "cite it, or name it above"
     assert cites & NONE == set()
+    (_, lol) = cited(["lol"])
+    assert lol.startswith("@misc{lol,") and lol.count("{") == lol.count("}")
     assert {key for keys in _CITE.values() for key in keys} <= set(entries())
 
 
