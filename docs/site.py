@@ -38,7 +38,7 @@ def main() -> int:
     for path, text in pages.items():
         # Every page of a folder is there before the site is: README.md is the first one.
         _write(SOURCE / path.replace("README.md", "index.md"), _formulas(_to_first(text)))
-    for path in linked:
+    for path in [*linked, "docs/site.css"]:
         (SOURCE / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, SOURCE / path)
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
