@@ -71,14 +71,14 @@ def make_report(
     found = cells(votes)
     agreed, unscored = agreements(votes, runs, study.hashes) if runs is not None else (None, ())
     paper, notes = table5(found, methods=methods, datasets=datasets)
-    pairs = {(cell.rival, cell.method) for cell in found}
+    pairs = overall(votes)
     return Report(
         title=study.title,
         revision=study.revision,
         cells=found,
-        overall=overall(votes) if len(found) > len(pairs) else (),
+        overall=pairs if len(found) > len(pairs) else (),
         raters=raters(kept, len(study.questions) if study.questions else None),
-        strengths=strengths(votes),
+        strengths=strengths(votes, pairs),
         agreements=agreed,
         table5=paper,
         votes=kept.every,

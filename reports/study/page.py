@@ -30,9 +30,7 @@ def as_markdown(report: Report) -> str:
     ]
     if report.strengths is not None:
         parts += ["## All methods on one scale", _table(shown.strengths(report.strengths))]
-        tied = [f"{a} and {b} do not differ significantly." for a, b in report.strengths.tied]
-        noted = [f"{line}." for line in report.strengths.notes]
-        parts.append(_list([verdict.STRENGTHS, *tied, *noted]))
+        parts.append(_list(verdict.scale_notes(report.strengths)))
     if report.agreements is not None:
         parts.append("## Do metrics say what people say?")
         if report.agreements:
@@ -104,13 +102,7 @@ def as_html(report: Report) -> str:
         bars=bars,
         plot={"left": _LEFT, "width": _WIDTH, "height": _ROW * (len(bars) + 1) + 8},
         strengths=shown.strengths(strengths) if strengths else None,
-        strength_notes=[
-            verdict.STRENGTHS,
-            *(f"{a} and {b} do not differ significantly." for a, b in strengths.tied),
-            *(f"{line}." for line in strengths.notes),
-        ]
-        if strengths
-        else [],
+        strength_notes=verdict.scale_notes(strengths) if strengths else [],
         agreements=shown.agreements(agreements) if agreements else None,
         asked=agreements is not None,
         agreement_sentences=[verdict.agreement_sentence(one) for one in agreements or ()],

@@ -64,25 +64,23 @@ def interval(rater: np.ndarray, image: np.ndarray, won: np.ndarray) -> Interval:
     if won.all() or not won.any():
         low, high = unanimous(bool(won[0]), min(raters, images))
         return Interval(low, high, low, high, True)
-    from scipy import special, stats
+    from scipy import special
 
     share = float(won.mean())
-    variance, freedom = variance_of(rater, image, won)
-    far = float(stats.t.ppf(_ENDS[1], freedom)) * math.sqrt(variance) / (share * (1 - share))
+    far = reach(rater, image, won - share) / (share * (1 - share))
     low, high = special.expit(special.logit(share) + np.array([-far, far]))
     resamples = RESAMPLES if raters <= MANY else RESAMPLES // 2
     boot = np.quantile(bootstrap(rater, image, won, resamples=resamples), _ENDS)
     return Interval(float(low), float(high), float(boot[0]), float(boot[1]))
 
 
-def variance_of(rater: np.ndarray, image: np.ndarray, won: np.ndarray) -> tuple[float, float]:
-    """The variance of the share with other raters and images, and its degrees of freedom.
+def variance_of(rater: np.ndarray, image: np.ndarray, away: np.ndarray) -> tuple[float, float]:
+    """The variance of a mean over votes with other raters and images, and its degrees of freedom.
 
-    The residual's share is not taken off below the larger of the two others, which keeps the
-    variance positive.
+    ``away`` is what each vote adds to the mean, less the mean: float64 (n,). The residual's share
+    is not taken off below the larger of the two others, which keeps the variance positive.
     """
-    n, share = len(won), float(won.mean())
-    away = won - share
+    n = len(away)
     parts, squares = [], []
     for code in (rater, image):
         sums, counts = np.bincount(code, away), np.bincount(code)
@@ -90,11 +88,20 @@ def variance_of(rater: np.ndarray, image: np.ndarray, won: np.ndarray) -> tuple[
         squares.append(float((sums**2 / counts).sum()))
     freedoms = [int(rater.max()), int(image.max())]
     left = n - 1 - sum(freedoms)
-    residual = max(n * share * (1 - share) - sum(squares), 0.0) / left / n if left > 0 else 0.0
+    total = float((away**2).sum())
+    residual = max(total - sum(squares), 0.0) / left / n if left > 0 else 0.0
     variance = max(sum(parts) - residual, *parts)
     spread = sum(part**2 / freedom for part, freedom in zip(parts, freedoms, strict=True))
     spread += residual**2 / left if left > 0 else 0.0
     return variance, max(variance**2 / spread, 1.0) if spread else 1.0
+
+
+def reach(rater: np.ndarray, image: np.ndarray, away: np.ndarray) -> float:
+    """How far the 95% two-way t interval of such a mean reaches to either side."""
+    from scipy import stats
+
+    variance, freedom = variance_of(rater, image, away)
+    return float(stats.t.ppf(_ENDS[1], freedom)) * math.sqrt(variance)
 
 
 def bootstrap(

@@ -12,7 +12,7 @@ from reports.study.cells import Cell
 from reports.study.contents import Report
 from reports.study.people import Agreement
 from reports.study.raters import FAST, OFTEN_FAST, ONE_SIDED, Raters
-from reports.study.strengths import RESAMPLES as STRENGTH_RESAMPLES
+from reports.study.strengths import Strengths
 from reports.study.twoway import MANY, RESAMPLES
 from reports.text import plain, plural
 
@@ -162,8 +162,9 @@ def rater_lines(found: Raters) -> list[str]:
 
 STRENGTHS = (
     "Bradley and Terry's model over all data sets: a method of strength a is preferred to one of "
-    "strength b with the chance 1 / (1 + exp(b - a)). Intervals (95%) draw the raters again "
-    f"({STRENGTH_RESAMPLES} times); they are for these images."
+    "strength b with the chance 1 / (1 + exp(b - a)). Intervals (95%) are for other raters and "
+    "other images, by the same two-way variance as those of the pairs; of two neighbours one is "
+    "called stronger only where the votes on the two, if they were asked about, show it, too."
 )
 
 PEOPLE = (
@@ -174,6 +175,12 @@ PEOPLE = (
     "Spearman's correlation is of the metric's difference with the share of votes, "
     "question by question."
 )
+
+
+def scale_notes(found: Strengths) -> list[str]:
+    """How to read the common scale, and which neighbours it does not order."""
+    tied = (f"No preference between {plain(a)} and {plain(b)} is shown." for a, b in found.tied)
+    return [STRENGTHS, *tied, *(f"{line}." for line in found.notes)]
 
 
 def agreement_sentence(one: Agreement) -> str:

@@ -69,6 +69,42 @@ def test_parts_that_nobody_compared_and_endless_strengths_are_said() -> None:
     assert len(close.tied) == 2
 
 
+def test_few_raters_get_one_statement(tmp_path: Path) -> None:
+    """Two raters: no pair shows a preference, so the scale orders nothing either."""
+    rng = np.random.default_rng(2)
+    pairs = (("a", "b", 0.7), ("b", "c", 0.7), ("a", "c", 0.85))
+    frames = [
+        table((rng.random((2, 7)) < share).astype(int).tolist(), rival, method)
+        for rival, method, share in pairs
+    ]
+    frame = pd.concat(
+        [one.assign(question=f"{n}" + one["question"]) for n, one in enumerate(frames)]
+    )
+    report = make_report(frame)
+    assert report.strengths is not None
+    shown = {cell.preferred for cell in (report.overall or report.cells)}
+    assert shown == {""}
+    assert len(report.strengths.tied) == 2
+    text = as_markdown(report)
+    for a, b in report.strengths.tied:
+        assert f"No preference between {a} and {b} is shown." in text
+    alone = found(oriented(check_votes(frame[frame["rater"] == frame["rater"].iloc[0]])))
+    assert all(np.isnan([one.low, one.high]).all() for one in alone.methods)
+    assert len(alone.tied) == 2
+
+
+def test_intervals_of_two_methods_worth_of_votes_are_those_of_the_pair() -> None:
+    """With a third method that nobody prefers either way, a and b differ as their votes say."""
+    shares = {("a", "b", "s"): 0.75}
+    pair = votes(shares, raters=20, images=6, seed=3)
+    frame = joined(pair, votes({("a", "c", "s"): 0.5}, raters=20, images=6, seed=4))
+    one = {s.method: s for s in found(frame).methods}
+    (cell,) = make_report(pair).cells
+    # Only votes on a and b say how the two differ: the log of the odds of their share.
+    apart = one["b"].strength - one["a"].strength
+    assert apart == pytest.approx(np.log(cell.share / (1 - cell.share)), abs=1e-6)
+
+
 def scored(runs: Path, values: dict[str, dict[str, list[float]]]) -> None:
     for label, of in values.items():
         names = [f"s{number}" for number in range(4)]

@@ -44,7 +44,8 @@ def test_variance_is_that_of_the_two_way_analysis_of_variance() -> None:
         sum((table[r, i] - rows[r] - columns[i] + mean) ** 2 for r in range(9) for i in range(6))
         / 40,
     ]
-    variance, freedom = twoway.variance_of(*codes(table))
+    rater, image, won = codes(table)
+    variance, freedom = twoway.variance_of(rater, image, won - won.mean())
     parts = np.array([squares[0], squares[1], -squares[2]])
     assert variance == pytest.approx(parts.sum() / n)
     assert freedom == pytest.approx(parts.sum() ** 2 / (parts**2 / [8, 5, 40]).sum())
