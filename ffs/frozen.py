@@ -118,8 +118,8 @@ def _store(folder: Path, rows: Sequence[tuple[bytes, np.ndarray]]) -> None:
         atomic.write_bytes(path, data)
 
 
-#: Values of scikit-learn's C, the inverse of the penalty's strength, strongest penalty first.
-PENALTIES = tuple(10.0 ** (k / 2) for k in range(-10, 5))
+#: Values of scikit-learn's C, the inverse of the strength of the regularisation, strongest first.
+STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-10, 5))
 
 
 def learn(
@@ -191,7 +191,7 @@ def fit(
     """Put the best logistic regression into the rater's last layer; returns how it was chosen.
 
     Features are scaled by `Rater.scaled` and standardised for the fit; the standardisation is
-    folded into the weights. Each value of `PENALTIES` is a row of train.csv.
+    folded into the weights. Each value of `STRENGTHS` is a row of train.csv.
 
     Args:
         session: The training.
@@ -215,23 +215,23 @@ def fit(
     spread = np.where(spread > 1e-12, spread, np.inf)  # a constant feature gets weight 0
     x, held = (x - mean) / spread, (held - mean) / spread
     tries: list[tuple[float, float, Any]] = []
-    for number, penalty in enumerate(PENALTIES, 1):
-        model = LogisticRegression(C=penalty, max_iter=2000, random_state=seed)
+    for number, c in enumerate(STRENGTHS, 1):
+        model = LogisticRegression(C=c, max_iter=2000, random_state=seed)
         with one_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(x, labels)
             p, q = model.predict_proba(x)[:, 1], model.predict_proba(held)[:, 1]
         row = {
             "iteration": float(number),
-            "log10_penalty": float(np.log10(penalty)),
+            "log10_C": float(np.log10(c)),
             "loss": float(log_loss(labels, p)),
             "validation_loss": float(log_loss(held_labels, q)),
             "accuracy": float(np.mean((p > 0.5) == labels)),
             "validation_accuracy": float(np.mean((q > 0.5) == held_labels)),
         }
         session.journal.write(row)
-        tries.append((row["validation_loss"], penalty, model))
-    loss, penalty, model = min(tries, key=lambda one: one[:2])
+        tries.append((row["validation_loss"], c, model))
+    loss, c, model = min(tries, key=lambda one: one[:2])
     weights = model.coef_[0] / spread
     bias = float(model.intercept_[0] - weights @ mean)
     with torch.no_grad():
@@ -239,4 +239,4 @@ def fit(
         rater.last.bias.zero_()
         rater.last.weight[-1] = torch.from_numpy(weights.astype(np.float32))
         rater.last.bias[-1] = bias
-    return {"penalty": penalty, "validation_loss": loss, "features": int(x.shape[1])}
+    return {"C": c, "validation_loss": loss, "features": int(x.shape[1])}

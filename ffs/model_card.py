@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ffs import baselines
 from ffs.crops import size_of
 from ffs.evaluation import calibration, lines
 from wespe_bench import atomic
@@ -27,7 +28,10 @@ numbers are no ratings, and tables of ratings (7 and 8 of the paper) leave it ou
 
 def readable(name: str, card: Mapping[str, Any], digest: str) -> str:
     """The card as Markdown: what it is, how well it did, from what and how it was trained."""
-    test = "\n".join(lines(card["test"], card["kind"])) if card["test"] else "not tested"
+    shown = lines(card["test"], card["kind"]) if card["test"] else ["not tested"]
+    if found := card["test"] and card["test"].get("baselines"):
+        shown += baselines.lines(found)
+    test = "\n".join(shown)
     layers = f" on {', '.join(card['layers'])}" if card["head"] == "gap" else ""
     holds = (
         "all of the network"

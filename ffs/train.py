@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ffs import checkpoints, evaluation, frozen, full, model_card, recipe
+from ffs import baselines, checkpoints, evaluation, frozen, full, model_card, recipe
 from ffs.manifest import Photo, read
 from ffs.network import start
 from ffs.patches import Photos, check_files, choose, labels_of
@@ -80,8 +80,11 @@ def train(
         learn = full.learn if whole else frozen.learn
         record, p = learn(session, config, rater, begun_from, photos, splits)
         scores = [photo.score for photo in splits["test"]]
-        test = evaluation.evaluate(p, labels_of(splits["test"]), scores)
-        for line in evaluation.lines(test, kind):
+        truth = labels_of(splits["test"])
+        test = evaluation.evaluate(p, truth, scores)
+        right = (p.mean(axis=1) > 0.5) == truth
+        test["baselines"] = baselines.judged(right, baselines.rights(splits, photos))
+        for line in [*evaluation.lines(test, kind), *baselines.lines(test["baselines"])]:
             print(line)
         training = {
             "photos": {split: len(photos) for split, photos in splits.items()},

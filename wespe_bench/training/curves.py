@@ -111,14 +111,16 @@ def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
 
 
 def draw(folder: Path) -> None:
-    """Write ``curves.png``: each column of train.csv over the iterations, one panel per column."""
+    """Write ``curves.png``: each column of train.csv, one panel each, over the iterations; where a
+    setting was tried instead (``log10_C``), over its values."""
     rows = read(folder)
     if len(rows) < 2:
         return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = [name for name in rows[0] if name != "iteration"]
+    over = next((name for name in rows[0] if name.startswith("log10_")), "iteration")
+    names = [name for name in rows[0] if name not in ("iteration", over)]
     columns = 4
     lines = math.ceil(len(names) / columns)
     # Panels at fixed places: matplotlib's layout engine takes as long as the drawing itself.
@@ -127,12 +129,12 @@ def draw(folder: Path) -> None:
     edge = 0.3 / height
     figure.subplots_adjust(0.05, edge, 0.99, 1 - edge, wspace=0.25, hspace=0.4)
     FigureCanvasAgg(figure)
-    iterations = [row["iteration"] for row in rows]
-    for place, name in enumerate(names, 1):
-        axes = figure.add_subplot(lines, columns, place)
+    places = [row[over] for row in rows]
+    for number, name in enumerate(names, 1):
+        axes = figure.add_subplot(lines, columns, number)
         values = [row[name] for row in rows]
-        axes.plot(iterations, values, linewidth=1)
-        axes.set_title(name, fontsize=9)
+        axes.plot(places, values, linewidth=1)
+        axes.set_title(name if over == "iteration" else f"{name} over {over}", fontsize=9)
         axes.tick_params(labelsize=7)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)

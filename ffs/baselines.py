@@ -1,0 +1,117 @@
+"""What a rater has to beat: rules that know one number of a photo and nothing of its quality.
+
+A rule is a threshold, fitted on the training photos, on one number: the photo's views, its year of
+upload (attention and age), or its sharpness, the variance of the Laplacian of five crops. Where a
+rater is not shown to be better than the best of them, its score may say no more than that number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ffs.evaluation import counted
+from ffs.manifest import Photo
+from ffs.patches import Photos, Piece, labels_of
+from wespe_bench.images import luma
+from wespe_bench.progress import bar
+
+#: Training photos whose sharpness is measured; each has to be decoded.
+MOST = 500
+
+
+def rights(splits: Mapping[str, Sequence[Photo]], photos: Photos) -> dict[str, np.ndarray]:
+    """Rule -> which of the test photos it gets right, bool (n,).
+
+    Args:
+        splits: The photos of "train" and "test".
+        photos: Their pixels.
+
+    Raises:
+        InputError: A photo cannot be read.
+    """
+    train, test = splits["train"], splits["test"]
+    labels, truth = labels_of(train), labels_of(test)
+    found = {"always one label": truth == (labels.mean() > 0.5)}
+    numbers = {
+        "views": [np.array([photo.views for photo in some], float) for some in (train, test)],
+        "year": [np.array([_year(photo) for photo in some]) for some in (train, test)],
+    }
+    few = train[:MOST]
+    with bar(len(few) + len(test), "sharpness") as progress:
+        numbers["sharpness"] = [
+            np.array([_sharpness(photo, photos, progress.update) for photo in some])
+            for some in (few, test)
+        ]
+    for name, (known, asked) in numbers.items():
+        if np.isfinite(known).all() and np.isfinite(asked).all() and len(np.unique(known)) > 1:
+            threshold, above = rule(known, labels[: len(known)])
+            found[name] = ((asked > threshold) == above) == truth
+    return found
+
+
+def rule(numbers: np.ndarray, labels: np.ndarray) -> tuple[float, bool]:
+    """The threshold, and whether numbers above it are high, with the most training photos right.
+
+    Args:
+        numbers: float (n,), at least two different ones.
+        labels: Which photos are high, bool (n,).
+
+    >>> rule(np.array([1.0, 2.0, 3.0, 4.0]), np.array([True, True, False, False]))
+    (2.5, False)
+    """
+    order = np.argsort(numbers, kind="stable")
+    ordered, high = numbers[order], labels[order]
+    # Right with numbers after place k called high: lows up to k, highs after it.
+    right = np.cumsum(~high) + (high.sum() - np.cumsum(high))
+    places = np.flatnonzero(ordered[1:] > ordered[:-1])
+    most, least = places[np.argmax(right[places])], places[np.argmin(right[places])]
+    above = bool(right[most] >= len(labels) - right[least])
+    place = most if above else least
+    return float((ordered[place] + ordered[place + 1]) / 2), above
+
+
+def judged(right: np.ndarray, rules: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """A rater's test beside the rules, JSON-ready.
+
+    Args:
+        right: Which test photos the rater gets right, bool (n,).
+        rules: What `rights` gives.
+
+    Returns:
+        "rules" (name -> share and intervals), "best" (the best rule's name) and "p", of McNemar's
+        exact test of the rater against it, two-sided.
+    """
+    from scipy.stats import binomtest
+
+    best = max(rules, key=lambda name: int(rules[name].sum()))
+    won, lost = int((right & ~rules[best]).sum()), int((~right & rules[best]).sum())
+    p = float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
+    shares = {name: counted(int(hits.sum()), len(hits)) for name, hits in rules.items()}
+    return {"rules": shares, "best": best, "p": p, "won": won, "lost": lost}
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """What `judged` gives, as text."""
+    rules = ", ".join(f"{name} {100 * of['accuracy']:.1f}%" for name, of in found["rules"].items())
+    against = f"{found['best']} (right alone {found['won']} times, wrong alone {found['lost']})"
+    shown = found["p"] < 0.05 and found["won"] > found["lost"]
+    if shown:
+        verdict = f"better than {against}: p = {found['p']:.2g}"
+    else:
+        verdict = f"NOT SHOWN to be better than {against}: p = {found['p']:.2g}"
+    return [f"one number alone: {rules}", verdict]
+
+
+def _year(photo: Photo) -> float:
+    return float(photo.uploaded[:4]) if photo.uploaded else np.nan
+
+
+def _sharpness(photo: Photo, photos: Photos, step: Any) -> float:
+    from scipy.ndimage import laplace
+
+    step()
+    crops = photos.take(Piece(photo, "crops"))
+    return float(np.mean([laplace(luma(crop).astype(float)).var() for crop in crops]))

@@ -1,0 +1,50 @@
+"""A rater is held against rules that know one number of a photo."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ffs import baselines
+
+PAIRS = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=24).filter(
+    lambda pairs: len({number for number, _ in pairs}) > 1
+)
+
+
+@given(PAIRS)
+def test_the_rule_is_the_best_of_all(pairs: list[tuple[int, bool]]) -> None:
+    numbers = np.array([float(number) for number, _ in pairs])
+    labels = np.array([label for _, label in pairs])
+    threshold, above = baselines.rule(numbers, labels)
+    ours = int((((numbers > threshold) == above) == labels).sum())
+    cuts = sorted(set(numbers))
+    every = [
+        int((((numbers > (low + high) / 2) == side) == labels).sum())
+        for low, high in pairwise(cuts)
+        for side in (True, False)
+    ]
+    assert ours == max(every)
+
+
+def hits(text: str) -> np.ndarray:
+    return np.array([c == "x" for c in text])
+
+
+def test_the_verdict_is_mcnemars() -> None:
+    rules = {"always one label": hits("x" * 10 + "." * 10), "views": hits("x" * 12 + "." * 8)}
+    found = baselines.judged(hits("x" * 20), rules)
+    assert (found["best"], found["won"], found["lost"]) == ("views", 8, 0)
+    assert found["p"] == pytest.approx(2 * 0.5**8)
+    shares, verdict = baselines.lines(found)
+    assert shares == "one number alone: always one label 50.0%, views 60.0%"
+    assert verdict == "better than views (right alone 8 times, wrong alone 0): p = 0.0078"
+    (_, weak) = baselines.lines(baselines.judged(hits("x" * 13 + "." * 7), rules))
+    assert weak.startswith("NOT SHOWN to be better than views (right alone 1 times")
+    (_, worse) = baselines.lines(baselines.judged(hits("." * 20), rules))
+    assert worse.startswith("NOT SHOWN")
+    assert baselines.judged(rules["views"], rules)["p"] == 1
