@@ -38,7 +38,7 @@ class Build(JobOptions):
     with votes is never changed.
 
     Examples:
-      wespe-bench study build --runs runs/demo --method clahe --rivals original auto_levels --images 5
+      wespe-bench study build --runs runs/demo --method clahe --rivals original equalize --images 5
       wespe-bench study serve study
     """
 
