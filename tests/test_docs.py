@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from docs import generate, site
@@ -99,6 +100,13 @@ def _text(file: Path) -> str:
     """A page's text; of a page that the program writes, what it writes."""
     write = generate.PAGES.get(str(file.relative_to(ROOT)))
     return write() if write else file.read_text("utf-8")
+
+
+def test_a_metric_of_your_own_is_one(tmp_path: Path) -> None:
+    (code,) = _blocks((ROOT / "docs/how-to/metrics.md").read_text("utf-8"), "python")
+    (tmp_path / "my_metric.py").write_text(code)
+    metric = registry.load_metric(f"{tmp_path / 'my_metric.py'}:MEAN")
+    assert metric.compute(np.full((2, 2, 3), 7, np.uint8)) == 7.0
 
 
 def anchors(text: str) -> set[str]:
