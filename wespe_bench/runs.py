@@ -14,6 +14,9 @@ from wespe_bench.errors import InputError, printable
 from wespe_bench.registry import ENHANCER_PREFIXES
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from PIL.Image import Image
+
     from wespe_bench.types import Dataset, Enhancer
 
 
@@ -43,6 +46,23 @@ class Run:
     kept: int = 0
     failures: tuple[Failure, ...] = ()
     colours: Mapping[str, int] = field(default_factory=dict)
+
+    def scores(self) -> pd.DataFrame:
+        """The current scores of the folder, as `wespe_bench.load_scores` gives them."""
+        from wespe_bench.run import load_scores
+
+        return load_scores(self.folder)
+
+    def show(self, photos: int = 4) -> Image:
+        """The first ``photos`` as one picture, a row each: the photo, the result, the reference."""
+        from wespe_bench import run, strip
+
+        return strip.strip(run.Run(self.folder), photos)
+
+    def _repr_html_(self) -> str:
+        from wespe_bench import run, strip
+
+        return strip.html(run.Run(self.folder))
 
 
 @dataclass(frozen=True, slots=True)
