@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,8 @@ def test_bad_releases_end_in_one_line(verb: Command, tmp_path: Path) -> None:
     (tmp_path / "empty.pth").write_bytes(b"")
     (tmp_path / "page.pth").write_bytes(b"<html>Sign in to go on</html>")
     (tmp_path / "code.pth").write_bytes(pickle.dumps({"e_conv1.weight": _Hostile()}))
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/data.pkl", bytes(50_000_000))
     torch.save({"e_conv1.weight": 3}, tmp_path / "numbers.pth")
     torch.save([torch.ones(2)], tmp_path / "list.pth")
     state = torch.load(tmp_path / "zero_dce.pth", weights_only=True)
@@ -213,6 +216,7 @@ def test_bad_releases_end_in_one_line(verb: Command, tmp_path: Path) -> None:
         "empty.pth": ["not weights of Zero-DCE"],
         "page.pth": ["not weights of Zero-DCE"],
         "code.pth": ["not weights of Zero-DCE", "could run code"],
+        "bomb.pth": ["would inflate to more than 50 times its size"],
         "numbers.pth": ["not weights of Zero-DCE"],
         "list.pth": ["holds a list"],
         "nan.pth": ["e_conv3.bias is not finite"],
