@@ -17,6 +17,9 @@ from wespe_bench.datasets.survey import Part, Survey
 PAIRED, UNPAIRED = "pairs of the field", "photos of the field, without references"
 
 
+_UNKNOWN = "none known to us: see the page, or ask its authors"
+
+
 @dataclass(frozen=True)
 class _Folders:
     """A folder of photos below the root, and the one of their references.
@@ -109,7 +112,7 @@ LOL = _source(
     "lol",
     "LOL: 485 + 15 pairs of low and normal light, 600x400 (Wei et al., BMVC 2018)",
     "https://daooshee.github.io/BMVC2018website/",
-    "none stated on the page; ask its authors",
+    _UNKNOWN,
     {
         "": (
             _Folders("our485/low", "our485/high", "train", 485),
@@ -122,7 +125,7 @@ LOL_V2 = _source(
     "lol_v2",
     "LOL v2: 689 + 100 real and 900 + 100 synthetic pairs (Yang et al., TIP 2021)",
     "https://github.com/flyywh/CVPR-2020-Semi-Low-Light",
-    "none stated on the page; ask its authors",
+    _UNKNOWN,
     {
         "real": tuple(
             _Folders(
@@ -145,7 +148,7 @@ LSRW = _source(
     "lsrw",
     "LSRW: 5,600 + 50 pairs of low and normal light, Huawei and Nikon (Hai et al., JVCIR 2023)",
     "https://github.com/JianghaiSCU/R2RNet",
-    "none stated on the page; ask its authors",
+    _UNKNOWN,
     {
         "": tuple(
             _Folders(f"{folder}/{camera}/low", f"{folder}/{camera}/high", side, count)
@@ -192,7 +195,7 @@ MSEC = _source(
 
 
 def _photos(name: str, title: str, page: str, count: int | None, licence: str = "") -> Source:
-    terms = licence or "none stated on the page; ask its authors"
+    terms = licence or _UNKNOWN
     return _source(name, title, page, terms, {"": (_Folders("", count=count),)})
 
 

@@ -110,6 +110,13 @@ def test_a_check_finds_the_counts_alone_to_be_wrong(spec: str, tmp_path: Path) -
     assert bool(report.faults) == (spec not in ("dicm", "npe"))
 
 
+@pytest.mark.slow
+def test_a_check_decodes_in_other_processes(tmp_path: Path) -> None:
+    _made("lol_v2:real", tmp_path)
+    report = check("lol_v2:real", tmp_path, verify=True, jobs=2, quiet=True)
+    assert {fault.kind for fault in report.faults} == {faults.COUNT}
+
+
 def test_a_check_finds_what_is_missing(tmp_path: Path) -> None:
     root = _made("msec", tmp_path)
     (root / "training/GT_IMAGES/a0001-j_D.png").unlink()
