@@ -8,6 +8,7 @@ from typing import Any
 
 from wespe_bench.arguments import POSITIONAL
 from wespe_bench.errors import unknown
+from wespe_bench.plugins import KINDS
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ def main(config: List) -> int:
         | {"file.py:METRIC": "Your own wespe_bench.Metric; or module:METRIC."},
         "suites": _described(registry.SUITES, lambda suite: suite.title),
     }
+    for kind in KINDS:
+        for name, plugin in registry.of_plugins(kind).items():
+            kinds[kind][name] = f"Of {plugin.package}: {plugin.target}."
     if config.kind and config.kind not in kinds:
         raise unknown("kind", config.kind, kinds)
     for kind, entries in kinds.items():

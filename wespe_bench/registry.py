@@ -13,6 +13,7 @@ Specs
   has a default; or ``module:METRIC`` (a `wespe_bench.types.Metric`);
 - enhancers: a name of `ENHANCERS`; ``prefix:argument`` with a prefix of
   `ENHANCER_PREFIXES`; ``module:function`` or ``path/to/file.py:function``;
+- a name that an installed package adds (`wespe_bench.plugins`), for any of these;
 - engines: a name of `ENGINES`, or a prefix of `ENGINE_PREFIXES`: ``ray``,
   ``ray:HOST:PORT?gpus=0.25``.
 """
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench import foreign
 from wespe_bench.errors import InputError, did_you_mean, one_line, unknown
 from wespe_bench.foreign import OWN
+from wespe_bench.plugins import Plugin, plugins
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset, Enhancer, Metric
@@ -162,6 +164,24 @@ def _attribute(module: Any, attribute: str, target: str) -> Any:
     return value
 
 
+def of_plugins(kind: str) -> dict[str, Plugin]:
+    """Name -> what installed packages add to "metrics", "enhancers" or "datasets"."""
+    ours: dict[str, tuple[dict[str, str], ...]] = {
+        "metrics": (METRICS, OPTIONAL_METRICS, METRIC_PREFIXES),
+        "enhancers": (ENHANCERS, ENHANCER_PREFIXES),
+        "datasets": (DATASETS,),
+    }
+    return plugins(kind, [name for names in ours[kind] for name in names])
+
+
+def full_spec(kind: str, name: str) -> str:
+    """``module:attribute`` where ``name`` is a plugin's, else ``name`` itself."""
+    if ":" in name or name in (*METRICS, *ENHANCERS):
+        return name
+    found = of_plugins(kind).get(name)
+    return found.target if found else name
+
+
 def parse_dataset(spec: str, data: Path | str | None = None) -> tuple[str, dict[str, Any]]:
     """A data set's spec as its name in `DATASETS` and its loader's options.
 
@@ -173,15 +193,15 @@ def parse_dataset(spec: str, data: Path | str | None = None) -> tuple[str, dict[
     """
     address, _, query = spec.partition("?")
     name, colon, argument = address.partition(":")
-    if name not in DATASETS:
+    if name not in DATASETS and name not in of_plugins("datasets"):
         own = resolve(OWN_DATASETS)(data)
         if name not in own:
-            raise unknown("data set", name, [*DATASETS, *own])
+            raise unknown("data set", name, [*DATASETS, *of_plugins("datasets"), *own])
         if colon:
             raise InputError(f"{spec!r}: {name} takes no argument; expected {name} or {name}?...")
         name, colon, argument = "camera", ":", name
     options: dict[str, Any] = {}
-    parameters = list(inspect.signature(resolve(DATASETS[name])).parameters.values())
+    parameters = list(inspect.signature(_loader(name)).parameters.values())
     if colon:
         if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
             raise InputError(f"{spec!r}: {name} takes no argument; set its location with --data")
@@ -220,7 +240,7 @@ def load_dataset(name: str, /, **options: Any) -> Dataset:
     if double:
         raise InputError(f"{spec!r}: {double[0]} is given twice")
     options = spec_options | options
-    loader = resolve(DATASETS[name])
+    loader = _loader(name)
     parameters = inspect.signature(loader).parameters
     for option in options:
         if option not in parameters:
@@ -237,6 +257,12 @@ def load_dataset(name: str, /, **options: Any) -> Dataset:
     return dataset
 
 
+def _loader(name: str) -> Any:
+    if name in DATASETS:
+        return resolve(DATASETS[name])
+    return _load_foreign(of_plugins("datasets")[name].target)
+
+
 def load_metric(name: str) -> Metric:
     """The metric that ``name`` names.
 
@@ -249,6 +275,7 @@ def load_metric(name: str) -> Metric:
     """
     from wespe_bench.types import Metric
 
+    name = full_spec("metrics", name)
     prefix, colon, argument = name.partition(":")
     plain, question, option = name.partition("?")
     if name in METRICS:
@@ -267,7 +294,8 @@ def load_metric(name: str) -> Metric:
             raise InputError(f"{name!r} needs an argument: {name}:NAME")
         metric = factory()
     else:
-        known = [*METRICS, *OPTIONAL_METRICS, *(f"{p}:..." for p in METRIC_PREFIXES)]
+        known = [*METRICS, *OPTIONAL_METRICS, *of_plugins("metrics")]
+        known += [f"{p}:..." for p in METRIC_PREFIXES]
         raise unknown("metric", name, known)
     if not isinstance(metric, Metric):
         raise InputError(f"{name!r} is a {type(metric).__name__}, not a wespe_bench.types.Metric")
@@ -294,6 +322,7 @@ def load_enhancer(spec: str) -> Enhancer:
     Raises:
         InputError: No such enhancer, or one that cannot be imported or created.
     """
+    spec = full_spec("enhancers", spec)
     prefix, colon, argument = spec.partition(":")
     if spec in ENHANCERS:
         enhancer = resolve(ENHANCERS[spec])
@@ -304,7 +333,8 @@ def load_enhancer(spec: str) -> Enhancer:
     elif spec in ENHANCER_PREFIXES:
         raise InputError(f"{spec!r} needs an argument: {spec}:PATH")
     else:
-        raise unknown("enhancer", spec, [*ENHANCERS, *(f"{p}:..." for p in ENHANCER_PREFIXES)])
+        known = [*ENHANCERS, *of_plugins("enhancers"), *(f"{p}:..." for p in ENHANCER_PREFIXES)]
+        raise unknown("enhancer", spec, known)
     if isinstance(enhancer, type):
         try:
             enhancer = enhancer()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wespe_bench.errors import InputError, printable
-from wespe_bench.registry import ENHANCER_PREFIXES
+from wespe_bench.registry import ENHANCER_PREFIXES, full_spec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,4 +199,4 @@ def parse_named(text: str) -> Named:
             f"label {label!r}: use letters, digits and . _ + @ ( ) [ ] - "
             "(at most 100, starting with a letter or digit)"
         )
-    return Named(label, spec)
+    return Named(label, full_spec("enhancers", spec))

@@ -18,7 +18,7 @@ from wespe_bench.arguments import WorkerOptions, check_jobs
 from wespe_bench.errors import InputError
 from wespe_bench.paths import each, to_path
 from wespe_bench.proof import Kept
-from wespe_bench.registry import is_foreign
+from wespe_bench.registry import full_spec, is_foreign
 from wespe_bench.runs import Failure, Run, tell
 from wespe_bench.score_worker import Context, Item, failure_row, open_worker
 
@@ -89,6 +89,7 @@ def score_runs(
     from wespe_bench.metrics import precompile
 
     run_engine = load_engine(engine)
+    metrics = [full_spec("metrics", name) for name in metrics]
     scorers = describe.metrics(metrics, jobs) if scorers is None else scorers
     records = {name: scorer.record for name, scorer in scorers.items()}
     if not records:

@@ -159,7 +159,7 @@ def run_suite(config: RunSuite) -> int:
     from wespe_bench.enhancing import enhance_runs
     from wespe_bench.foreign import check_own_packages
     from wespe_bench.metrics import precompile
-    from wespe_bench.registry import SUITES, resolve
+    from wespe_bench.registry import SUITES, full_spec, resolve
     from wespe_bench.run import open_runs
     from wespe_bench.runs import parse_named
     from wespe_bench.scoring import DEFAULT_METRICS, prepare_metrics, score_runs
@@ -172,6 +172,7 @@ def run_suite(config: RunSuite) -> int:
     if not specs:
         raise InputError("nothing to run: name a --suite or --enhancers; see wespe-bench list")
     metrics = config.metrics or (suite.metrics if suite else DEFAULT_METRICS)
+    metrics = tuple(full_spec("metrics", name) for name in metrics)
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
     scorers = describe.metrics(metrics, config.jobs)
