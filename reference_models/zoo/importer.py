@@ -83,7 +83,7 @@ def convert(network: Network, files: list[Path], out: Path) -> dict[str, Any]:
 def _arrays(weights: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     """The tensors as float32, without denormal numbers.
 
-    A third of Zero-DCE's are; they change no result, and make processors 45 times slower.
+    A quarter of Zero-DCE's are; they change no result, and make processors 45 times slower.
     """
     arrays = {str(name): tensor.detach().float().numpy() for name, tensor in weights.items()}
     least = np.finfo(np.float32).tiny
