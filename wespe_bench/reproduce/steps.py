@@ -44,6 +44,7 @@ class Reproduce(DataOptions, JobOptions):
 
     Examples:
       wespe-bench reproduce --plan
+      wespe-bench reproduce --plan --tables 2 --cameras sony --official models_orig/
       wespe-bench reproduce --go --official models_orig/ --only "*iphone*"
     """
 
@@ -55,6 +56,10 @@ class Reproduce(DataOptions, JobOptions):
     """Where trainings and runs go."""
     only: tuple[str, ...] = ()
     """Only steps whose name fits one of these patterns: "train wespe iphone*" "*kitti*"."""
+    tables: tuple[int, ...] = ()
+    """Only what these tables of the paper take: 2 3. Tables 1 and 4 take no step, only photos."""
+    cameras: tuple[str, ...] = ()
+    """Only these cameras: sony kitti."""
     official: str | None = None
     """A folder with DPED's released models (iphone_orig.index ...), instead of its trainings."""
     ape: str = "ape_like"
@@ -78,7 +83,7 @@ class Step:
     ``kind`` is "train wespe", "train dped", "fit" (tone curves), "import", "ffs", "run", "rate" or
     "study"; ``out`` its folder, or the file it makes. ``needs`` are the names of earlier steps;
     ``photos`` the specs of data sets. ``size`` is the nominal megapixels of a photo, ``metrics``
-    what a run is scored by.
+    what a run is scored by, ``tables`` the paper's that it fills, ``camera`` whose photos it takes.
     """
 
     name: str
@@ -90,6 +95,8 @@ class Step:
     metrics: tuple[str, ...] = ()
     iterations: int = 0
     size: float = 0.0
+    tables: tuple[int, ...] = ()
+    camera: str = ""
 
 
 def plan(config: Reproduce) -> list[Step]:
@@ -226,6 +233,8 @@ def _place(
             photos=(spec,),
             metrics=metrics,
             size=0.01 if protocol == "patches" else _megapixels(camera),
+            tables={"patches": (2,), "full": (3, 7)}.get(protocol, (5, 6, 8)),
+            camera=camera,
         )
 
 
@@ -263,8 +272,9 @@ def _ratings(config: Reproduce) -> Iterator[Step]:
         out,
         needs=("train ffs",),
         metrics=(metric,),
+        tables=(7, 8),
     )
     ape, _, _ = _enhancer(config, "ape", "", "")
     asked = ("--method", _LABELS["wespe_div2k"], "--rivals", "original", ape)
     build = ("study", "build", "--runs", str(out / "wild"), *asked, "--out", str(out / "study"))
-    yield Step("user study", "study", (build,), out / "study" / "table5.json")
+    yield Step("user study", "study", (build,), out / "study" / "table5.json", tables=(5,))

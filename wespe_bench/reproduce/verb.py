@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wespe_bench.arguments import check_jobs, check_out
-from wespe_bench.errors import InputError, print_failures
+from wespe_bench.errors import InputError, print_failures, unknown
 from wespe_bench.reproduce import child, rates, running
 from wespe_bench.reproduce.rates import Rate
 from wespe_bench.reproduce.states import (
@@ -33,7 +35,7 @@ def main(config: Reproduce) -> int:
         raise InputError("--plan and --go: say one of them")
     out = Path(config.out)
     check_out(out)
-    steps = chosen(plan(config), config.only)
+    steps = chosen(narrowed(plan(config), config.tables, config.cameras), config.only)
     stock = Stock(config.data)
     failures = running.go(steps, out, stock) if config.go else []
     states = look(steps, stock, read_journal(out))
@@ -42,6 +44,36 @@ def main(config: Reproduce) -> int:
         trained |= _measured(steps, states, out)
     print("\n".join(_lines(config, steps, states, trained)))
     return print_failures("failed", failures)
+
+
+def narrowed(steps: Sequence[Step], tables: Sequence[int], cameras: Sequence[str]) -> list[Step]:
+    """The steps that some tables and cameras take, with those they need. Raises InputError."""
+    if not tables and not cameras:
+        return list(steps)
+    known = (2, 3, 5, 6, 7, 8)
+    for number in tables:
+        if number not in known:
+            why = "takes photos alone: wespe-bench data check" if number in (1, 4) else "unknown"
+            raise InputError(f"--tables {number}: {why}; tables with steps: 2, 3, 5, 6, 7, 8")
+    there = list(dict.fromkeys(step.camera for step in steps if step.camera))
+    for camera in cameras:
+        if camera not in there:
+            raise unknown("camera", camera, there)
+    wanted = [
+        step
+        for step in steps
+        if (set(step.tables) & set(tables or known))
+        and (not cameras or not step.camera or step.camera in cameras)
+    ]
+    # Ratings and the study are of the runs: without any they have nothing to do.
+    runs = {number for step in wanted if step.camera for number in step.tables}
+    names = {step.name for step in wanted if step.camera or runs & set(step.tables)}
+    names |= {need for step in wanted if step.name in names for need in step.needs}
+    if not names:
+        raise InputError(
+            f"--tables {' '.join(map(str, tables))} takes no photos of {', '.join(cameras)}"
+        )
+    return [step for step in steps if step.name in names]
 
 
 def chosen(steps: Sequence[Step], patterns: Sequence[str]) -> list[Step]:
@@ -89,8 +121,12 @@ def _lines(
     paced = rates.runs(steps)
     rows, total, unknown = [], 0.0, 0
     sources: dict[str, None] = {}
+    lacking: dict[str, list[str]] = {}
     for step in steps:
         state = states[step.name]
+        if state.kind == MISSING:
+            lacking.setdefault(state.detail, []).append(step.name)
+            continue
         # An import takes a second, and a fit no longer than its photos take to read.
         left = state.kind in (READY, BEGUN, WAITS) and step.kind not in ("import", "fit")
         guess = rates.estimate(step, state, config.jobs, trained, paced) if left else None
@@ -101,6 +137,7 @@ def _lines(
             unknown += 1
         time = _duration(guess[0]) if guess else "?" if left else ""
         rows.append((step.name, state.kind, state.detail, time))
+    rows += [(_together(names), MISSING, detail, "") for detail, names in lacking.items()]
     yield tabulate(rows, ("step", "state", "", "time"), "simple", disable_numparse=True)
     yield ""
     counts = {
@@ -131,6 +168,19 @@ def _lines(
         yield f"  for {names[0]}{more}: {remedy}"
     yield ""
     yield f"the tables so far: wespe-bench tables all --runs {shlex.quote(config.out)}"
+
+
+def _together(names: Sequence[str]) -> str:
+    """Names of steps in a cell; what the runs of one place begin with is said once.
+
+    >>> _together(["run sony full DPED", "run sony full ape_like"])
+    'run sony full: DPED, ape_like'
+    """
+    shared = os.path.commonprefix(names).rpartition(" ")[0]  # noqa: RUF071 - texts, not paths
+    text = ", ".join(names)
+    if len(names) > 1 and shared.count(" ") > 0 and shared.startswith("run "):
+        text = f"{shared}: " + ", ".join(name[len(shared) + 1 :] for name in names)
+    return textwrap.fill(text, 64, subsequent_indent="  ", break_long_words=False)
 
 
 def _duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,42 @@ def test_the_plan_is_a_table(verb: Command, tmp_path: Path) -> None:
     trees.div2k(tmp_path / "data")
     result = verb("reproduce", "--plan", "--data", "data")
     assert result.returncode == 0, result.stderr
-    assert re.search(r"^train wespe iphone \[DPED\] +missing +photos of dped", result.stdout, re.M)
+    assert re.search(
+        r"^train wespe iphone \[DPED\], train tone iphone .* +missing +photos of dped",
+        result.stdout,
+        re.M,
+    )
     assert "87 missing" in result.stdout
     assert "the tables so far: wespe-bench tables all --runs runs/paper" in result.stdout
     assert not (tmp_path / "runs").exists(), "a plan writes nothing"
+
+
+def test_tables_and_cameras_narrow_the_plan() -> None:
+    steps = plan(Reproduce())
+
+    def names(*tables: int, cameras: Sequence[str] = ()) -> list[str]:
+        return [step.name for step in verb.narrowed(steps, tables, cameras)]
+
+    assert names() == [step.name for step in steps]
+    sony = names(2, cameras=["sony"])
+    assert len(sony) == 11 and all("sony" in name for name in sony)
+    assert [name for name in sony if name.startswith("train")] == [
+        *("train wespe sony [DPED]", "train tone sony [DPED]"),
+        *("train wespe sony [DIV2K]", "train tone sony [DIV2K]", "train dped sony"),
+    ]
+    kitti = names(5, 8, cameras=["kitti"])
+    assert {"run kitti WESPE [DIV2K]", "train ffs", "score with ffs", "user study"} < set(kitti)
+    assert names(6, cameras=["kitti"]) == [
+        *("train wespe kitti [DIV2K]", "train tone kitti [DIV2K]", "run kitti Original"),
+        *("run kitti ape_like", "run kitti WESPE [DIV2K]", "run kitti tone [DIV2K]"),
+    ]
+    # Together the tables take every step.
+    assert {name for table in (2, 3, 5, 6, 7, 8) for name in names(table)} == set(names())
+    for tables, cameras, said in (
+        ((4,), (), "--tables 4: takes photos alone"),
+        ((9,), (), "--tables 9: unknown; tables with steps: 2, 3"),
+        ((2,), ("kitti",), "--tables 2 takes no photos of kitti"),
+        ((), ("soni",), "unknown camera 'soni' (did you mean 'sony'?)"),
+    ):
+        with pytest.raises(InputError, match=re.escape(said)):
+            verb.narrowed(steps, tables, cameras)
