@@ -40,16 +40,22 @@ def read_row(
 ) -> Row | None:
     """The pictures of a photo, and their crops at ``box``.
 
-    Without a box `busiest` chooses one. None when fewer than two of its pictures can be read.
-    ``changed`` is that of `reports.pictures.shots`.
+    They are in the order of ``methods``. Without a box `busiest` chooses one. None when fewer than
+    two of its pictures can be read. ``changed`` is that of `reports.pictures.shots`.
 
     Raises InputError when the box lies outside.
     """
-    found = [
-        (name, label, image)
-        for name, kind, label, image in shots(section, sample, 10**6, changed)
-        if kind != "method" or label in methods
-    ]
+    place = {label: number for number, label in enumerate(methods)}
+    ends = {"input": -1, "reference": len(place)}
+    ordered = sorted(
+        (
+            shot
+            for shot in shots(section, sample, 10**6, changed)
+            if shot[1] != "method" or shot[2] in place
+        ),
+        key=lambda shot: ends.get(shot[1], place.get(shot[2], -1)),
+    )
+    found = [(name, label, image) for name, _, label, image in ordered]
     if len(found) < 2:
         return None
     width, height = found[0][2].size

@@ -11,6 +11,7 @@ from PIL import Image
 
 from reports import crops, figures, plots
 from reports.contents import read_contents
+from reports.text import plain
 from tests.conftest import Command
 from tests.reports.runs import make_run
 from tests.reports.test_markdown import HOSTILE
@@ -67,6 +68,10 @@ def test_crops_are_the_same_box_of_every_picture(runs: Path) -> None:
     row = crops.read_row(section, "s02", ["clahe"], (5, 6, 7, 8), [])
     assert row is not None
     assert [name for name, *_ in row.panels] == ["Input", "clahe", "Reference"]
+    for order in (["clahe", HOSTILE[0]], [HOSTILE[0], "clahe"]):
+        shown = crops.read_row(section, "s02", order, (5, 6, 7, 8), [])
+        names = ["Input", *map(plain, order), "Reference"]
+        assert shown and [name for name, *_ in shown.panels] == names
     for _, whole, crop, _ in row.panels:
         assert (crop == whole[6:14, 5:12]).all()
     assert [value for *_, value in row.panels][1].endswith(" dB")
