@@ -86,7 +86,7 @@ def generators() -> list[bytes]:
             _made(
                 "x.safetensors",
                 lambda path, network=network: checkpoints.write_trained(
-                    path, network, "WESPE", "a camera", {"settings": {"lr": 1e-4}, "photos": 3}
+                    path, network, "WESPE", "a camera", {"settings": {"lr": 1e-4}, "photos": "a 1"}
                 ),
             )
         )

@@ -50,6 +50,7 @@ def _discriminator_gradients(path):
     return torch.cat([moment["exp_avg"].flatten() for moment in moments.values()])
 
 
+@pytest.mark.slow
 def test_wespe_from_photos_to_an_enhancer(command, place):
     result = command(*WESPE, "--iterations", "12", "--warmup", "4", "--preview-every", "5")
     assert result.returncode == 0, result.stderr

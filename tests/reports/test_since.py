@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 import wespe_bench
 from reports.comparison import compare_methods
@@ -92,8 +93,8 @@ def test_cards_that_cannot_be_compared_get_one_line(
     one_line(verb(*SINCE[:-1], "gone.json"), "gone.json: cannot be read")
 
 
+@pytest.mark.slow
 def test_the_example_workflow_does_what_it_says(tmp_path: Path, verb: Command) -> None:
-    yaml = pytest.importorskip("yaml")
     workflow = yaml.safe_load(EXAMPLE.read_text("utf-8"))
     # YAML 1.1 reads the key "on" as true.
     assert workflow[True] == "pull_request"

@@ -15,6 +15,7 @@ from wespe_bench.errors import InputError
 from wespe_bench.ray_engine import load
 
 
+@pytest.mark.slow
 def test_every_item_once_whatever_dies(tmp_path: Path) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     engine = load("?workers=2")
