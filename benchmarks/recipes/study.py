@@ -23,12 +23,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from reference_models import banded, checkpoints
 from reference_models.dped.recipe import PRESETS as DPED_PRESETS
 from reference_models.dped.recipe import TrainDped
 from reference_models.dped.train import train as train_dped
-from reference_models.tone import files as tone_files
 from reference_models.tone.enhancer import ToneEnhancer
 from reference_models.tone.match import MODELS
 from reference_models.tone.train import TrainTone
@@ -62,10 +62,19 @@ _NORMAL = {"init": "normal", "init_std": 0.05, "lr_warmup": 1e-3}
 _ON_F = {"content_on": "reconstruction"}
 _DPED, _ICCV = DPED_PRESETS["dped"], DPED_PRESETS["iccv"]
 
+Enhancer = Callable[[np.ndarray], np.ndarray]
+
+
+def gamma(photo: np.ndarray) -> np.ndarray:
+    return quantize((photo / 255) ** 0.8)
+
+
 #: name -> recipe. Everything else is as in the preset it starts from.
-RECIPES: dict[str, TrainWespe | TrainDped | TrainTone] = {
-    # The baseline.
+RECIPES: dict[str, TrainWespe | TrainDped | TrainTone | Enhancer] = {
+    # Baselines.
+    "gamma 0.8": gamma,
     **{f"tone {model}": TrainTone(model=model) for model in MODELS},
+    **{f"tone {model}, blurred": TrainTone(model=model) for model in MODELS},
     # The print, and the print read as DPED's code computes it.
     "literal": _LITERAL,
     "read as DPED's code": _READ,
@@ -98,6 +107,9 @@ RECIPES: dict[str, TrainWespe | TrainDped | TrainTone] = {
     # Supervised.
     "dped": _DPED,
     "dped, identity": dataclasses.replace(_DPED, init="identity"),
+    "dped, small": dataclasses.replace(
+        _DPED, init="identity", content_scale=0.05, lr=1e-3, ema=0.99
+    ),
     "dped iccv, identity": dataclasses.replace(_ICCV, init="identity"),
 }
 
@@ -133,14 +145,10 @@ def main() -> None:
     for seed in arguments.seeds:
         for name in arguments.recipes:
             recipe = RECIPES[name]
-            if isinstance(recipe, TrainTone):
-                if seed == arguments.seeds[0]:
+            if not isinstance(recipe, TrainWespe | TrainDped):
+                if seed == arguments.seeds[0]:  # they have none
                     sides = {"source": str(phone), "target": str(target)}
-                    out = work / name
-                    begun = time.process_time()
-                    train_tone(dataclasses.replace(recipe, **sides, out=str(out)))
-                    took = time.process_time() - begun
-                    judge(name, "", out, held_out, arguments, "done", took)
+                    judge_fixed(name, recipe, work / name, sides, held_out, arguments)
                 continue
             recipe = dataclasses.replace(recipe, **common, seed=seed)
             out = work / f"w{arguments.width}-p{arguments.patch}-b{arguments.batch}" / name
@@ -161,7 +169,35 @@ def main() -> None:
                         train_dped(recipe)
             except InputError as error:
                 ended = str(error)
-            judge(name, seed, out, held_out, arguments, ended, time.process_time() - begun)
+            took = time.process_time() - begun
+            judge(name, seed, kept(out), held_out, arguments, ended, took)
+            print(signs(out), flush=True)
+
+
+def judge_fixed(
+    name: str,
+    recipe: TrainTone | Enhancer,
+    out: Path,
+    sides: dict[str, str],
+    held_out: list[tuple[np.ndarray, np.ndarray]],
+    arguments: argparse.Namespace,
+) -> None:
+    """A baseline: a function, or tone curves, which are fitted first."""
+    begun = time.process_time()
+    if isinstance(recipe, TrainTone):
+        path = train_tone(dataclasses.replace(recipe, **sides, out=str(out)))  # type: ignore[arg-type]
+        enhance: Enhancer = ToneEnhancer(path)
+        if name.endswith("blurred"):
+            enhance = partial(blurred, enhance)
+    else:
+        enhance = recipe
+    took = time.process_time() - begun
+    judge(name, "", [(0, np.copy), ("", enhance)], held_out, arguments, "done", took)
+
+
+def blurred(enhance: Enhancer, photo: np.ndarray) -> np.ndarray:
+    """Enhanced, then blurred with a sigma of 1.5 px: what anybody does about grain."""
+    return quantize(gaussian_filter(enhance(photo) / 255, (1.5, 1.5, 0)))
 
 
 def simulate(photos: Path, work: Path, camera: SimulatedCamera) -> tuple[Path, Path, Path]:
@@ -196,31 +232,29 @@ def crops(photos: Path, side: int, camera: SimulatedCamera) -> list[tuple[np.nda
     return pairs
 
 
-def kept(out: Path) -> list[tuple[int | str, Callable[[np.ndarray], np.ndarray]]]:
+def kept(out: Path) -> list[tuple[int | str, Enhancer]]:
     """What a training left: (iteration, enhancer); iteration 0 is the input itself."""
-    found: list[tuple[int | str, Callable[[np.ndarray], np.ndarray]]] = [(0, lambda photo: photo)]
+    found: list[tuple[int | str, Enhancer]] = [(0, np.copy)]
     for path in sorted((out / "generators").glob("*.safetensors")):
         generator = checkpoints.read(path)[0]
         found.append((int(path.stem), partial(banded.whole, generator)))
-    if (out / tone_files.NAME).is_file():
-        found.append(("", ToneEnhancer(out / tone_files.NAME)))
     return found
 
 
 def judge(
     name: str,
     seed: int | str,
-    out: Path,
+    enhancers: list[tuple[int | str, Enhancer]],
     held_out: list[tuple[np.ndarray, np.ndarray]],
     arguments: argparse.Namespace,
     ended: str,
     seconds: float,
 ) -> None:
-    """A row for everything that `kept` finds."""
+    """A row for each of the ``enhancers``, which go with the iteration they were kept at."""
     rows = []
     fitted = seed == ""  # tone curves have neither a seed nor a size
     size = {n: "" if fitted else getattr(arguments, n) for n in ("width", "patch", "batch")}
-    for iteration, enhance in kept(out):
+    for iteration, enhance in enhancers:
         scores = []
         for taken, scene in held_out:
             result = quantize(enhance(taken))
@@ -244,11 +278,7 @@ def judge(
                 "ended": ended.replace(",", ";")[:160],
             }
         )
-    last = (curves.read(out) or [{}])[-1]
-    signs = ", ".join(f"{k} {v:.3g}" for k, v in last.items() if k.startswith(("acc", "active")))
-    print(
-        f"{name} #{seed}: {' '.join(row['psnr'] for row in rows)} dB; {signs}; {ended}", flush=True
-    )
+    print(f"{name} #{seed}: {' '.join(row['psnr'] for row in rows)} dB; {ended}", flush=True)
     old = []
     if arguments.results.is_file():
         with arguments.results.open(newline="") as file:
@@ -262,6 +292,12 @@ def judge(
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows([*old, *rows])
+
+
+def signs(out: Path) -> str:
+    """How the discriminators stood at a training's end."""
+    last = (curves.read(out) or [{}])[-1]
+    return ", ".join(f"{k} {v:.3g}" for k, v in last.items() if k.startswith(("acc", "active")))
 
 
 def value(score: float | dict[str, float]) -> float:
