@@ -82,6 +82,10 @@ RECIPES: dict[str, TrainWespe | TrainDped | TrainTone | Enhancer] = {
     "read, identity, scale 0.06": wespe(_READ, init="identity", warmup=50, content_scale=0.06),
     "enhanced": _ENHANCED,
     "paper": PRESETS["paper"],
+    "paper from mean_std": wespe(PRESETS["paper"], init="mean_std"),
+    "paper from mean_std, tv 4, lr 3e-4": wespe(
+        PRESETS["paper"], init="mean_std", weight_tv=4.0, lr=3e-4
+    ),
     # One departure taken back at a time.
     "enhanced on F(G(x))": wespe(**_ON_F),
     "enhanced on both": wespe(content_on="both"),

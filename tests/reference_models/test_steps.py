@@ -92,7 +92,7 @@ def _of_preset(name):
     config = dataclasses.replace(PRESETS[name], **SMALL)
     darker = np.tile(np.arange(256) // 2, (3, 1)).astype(np.uint8)
     lighter = np.minimum(np.tile(np.arange(256) * 2, (3, 1)), 255).astype(np.uint8)
-    tones = Tones(lighter, darker) if config.init == "mean_std" else None
+    tones = Tones(lighter, darker) if config.init == "mean" else None
     networks = Wespe(config, tones)
     features = vgg.Features(vgg_files.random_layers((4,) * 5), "relu2_2", back_end="random")
     start = {"start": tones} if tones else {}
