@@ -34,7 +34,7 @@ def rights(splits: Mapping[str, Sequence[Photo]], photos: Photos) -> dict[str, n
     """
     train, test = splits["train"], splits["test"]
     labels, truth = labels_of(train), labels_of(test)
-    found = {"always one label": truth == (labels.mean() > 0.5)}
+    found = {"training's commoner label": truth == (labels.mean() > 0.5)}
     numbers = {
         "views": [np.array([photo.views for photo in some], float) for some in (train, test)],
         "year": [np.array([_year(photo) for photo in some]) for some in (train, test)],

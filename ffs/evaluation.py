@@ -119,7 +119,7 @@ def lines(test: Mapping[str, Any], kind: str = "rater") -> list[str]:
     quarters = " ".join(f"{100 * found['accuracy']:.0f}%" for found in test["quartiles"])
     auc = "" if test["auc"] is None else f"AUC {test['auc']:.3f}, "
     text.append(
-        f"always one label: {100 * test['chance']:.1f}%; {auc}by quarter of faves per view: "
-        f"{quarters}"
+        f"the test's commoner label: {100 * test['chance']:.1f}%; {auc}"
+        f"by quarter of faves per view: {quarters}"
     )
     return text

@@ -62,7 +62,7 @@ def markdown(text: object) -> str:
     line = re.sub(r"(?i)\bwww\.", "www&#46;", line)
     line = line.replace("@", "&#64;")
     # At the start of a line these would begin lists, rules or headings.
-    line = re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
+    line = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)
     return re.sub(r"^([-+=:])", r"\\\1", line)
 
 

@@ -30,7 +30,7 @@ VERBS = {
     "demo": Verb(
         "wespe_bench.suites",
         "Demo",
-        "real photos, classical enhancers: a table and a page in a minute",
+        "real photos, classical enhancers: a table and a page",
         function="demo",
         resumes=True,
     ),

@@ -107,7 +107,6 @@ REMARKS: dict[int, tuple[str, ...]] = {
         "best, [DIV2K] below [DPED]) leave one reading",
         "Sony's 0.89 of WESPE [DIV2K] is odd beside its PSNR of 20.05 and the 0.93 of "
         "WESPE [DPED]; it is printed so",
-        "DPED's PSNR is higher here than we remember it from its own paper of 2017",
     ),
     3: (),
     4: (

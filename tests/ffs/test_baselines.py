@@ -36,12 +36,15 @@ def hits(text: str) -> np.ndarray:
 
 
 def test_the_verdict_is_mcnemars() -> None:
-    rules = {"always one label": hits("x" * 10 + "." * 10), "views": hits("x" * 12 + "." * 8)}
+    rules = {
+        "training's commoner label": hits("x" * 10 + "." * 10),
+        "views": hits("x" * 12 + "." * 8),
+    }
     found = baselines.judged(hits("x" * 20), rules)
     assert (found["best"], found["won"], found["lost"]) == ("views", 8, 0)
     assert found["p"] == pytest.approx(2 * 0.5**8)
     shares, verdict = baselines.lines(found)
-    assert shares == "one number alone: always one label 50.0%, views 60.0%"
+    assert shares == "one number alone: training's commoner label 50.0%, views 60.0%"
     assert verdict == "better than views (right alone 8 times, wrong alone 0): p = 0.0078"
     (_, weak) = baselines.lines(baselines.judged(hits("x" * 13 + "." * 7), rules))
     assert weak.startswith("NOT SHOWN to be better than views (right alone 1 times")
