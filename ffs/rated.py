@@ -128,20 +128,23 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
     cells = {name: (line.get(name) or "").strip() for name in ("path", "owner", "uploaded")}
     views, faves = (whole(_without_zeros(line.get(name))) for name in ("views", "faves"))
     for name, value in (("views", views), ("faves", faves)):
+        if line.get(name) is None:
+            raise bad("too few fields; is a quote left open above?")
         if value is None:
-            raise bad(f"{name} {line.get(name)!r} is no whole number from 0")
+            raise bad(f"{name} {shorten(line[name])!r} is no whole number from 0")
     if not cells["path"]:
         raise bad("no path")
     if cells["uploaded"]:
         if (day := _day(cells["uploaded"])) is None:
             raise bad(
-                f"uploaded {cells['uploaded']!r} is no day; write it as 2016-05-31, or as seconds "
-                "since 1970"
+                f"uploaded {shorten(cells['uploaded'])!r} is no day; write it as 2016-05-31, or as "
+                "seconds since 1970"
             )
         cells["uploaded"] = day
     if "://" in cells["path"]:
         raise bad(
-            f"path {cells['path']!r} is an address; download the photo, paths are local files"
+            f"path {shorten(cells['path'])!r} is an address; download the photo, paths are local "
+            "files"
         )
     photo = path.parent / cells["path"]
     inside = Path(os.path.normpath(photo))  # links in it stay as they are
@@ -150,10 +153,15 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
     id_ = short.with_suffix("").as_posix() if short.name else ""
     if not usable(id_):
         raise bad(
-            f"path {cells['path']!r} is no photo's: it has control characters, a backslash "
-            "(folders are parted by /), or no name"
+            f"path {shorten(cells['path'])!r} is no photo's: it has control characters, a "
+            "backslash (folders are parted by /), no name, or a name of dots"
         )
     return Row(id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"])
+
+
+def shorten(text: str) -> str:
+    """A cell for a message: 60 characters at most."""
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _without_zeros(text: Any) -> Any:

@@ -200,6 +200,8 @@ def _card(path: Path, data: bytes) -> Card:
     try:
         fields: dict[str, Any] = files.card_of(data)
         version = fields.get("format_version")
+        if version is None and "paper" in fields:
+            raise InputError(f"{path}: weights of {files.short(fields.get('model'))}, no generator")
         if version != FORMAT_VERSION:
             found = files.short(version)
             raise InputError(

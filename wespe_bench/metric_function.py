@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb
 from wespe_bench.registry import load_metric
 
@@ -37,6 +38,8 @@ def metric(name: str) -> MetricFunction:
     Raises:
         InputError: No such metric, or one that cannot work here.
     """
+    if not isinstance(name, str):
+        raise InputError(f"expected a metric's name, got {type(name).__name__}")
     found = load_metric(name)
     if found.prepare is not None:
         found.prepare()
@@ -131,13 +134,38 @@ def _photos(given: Any, data_range: float) -> tuple[list[np.ndarray], bool]:
     array = _array(given)
     if array.ndim not in (3, 4):
         raise ValueError(f"expected one photo or a batch, got shape {array.shape}")
-    if array.dtype != np.uint8 and data_range != 1:
-        array = array.astype(np.float64) / data_range
+    if array.dtype != np.uint8:
+        array = _on_unit_range(array, data_range)
     many = array.ndim == 4
     if many and not len(array):
         raise ValueError("the batch has no photos")
     photos = array if many else array[None]
     return [np.ascontiguousarray(quantize(photo)) for photo in photos], many
+
+
+#: Results of networks leave [0, 1] a little; what leaves it by more has another range.
+_OVERSHOOT = 3.0
+
+
+def _on_unit_range(array: np.ndarray, data_range: float) -> np.ndarray:
+    """Floats divided by ``data_range``. Raises ValueError where they are plainly of another."""
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"expected uint8, or floating point on [0, 1], got {array.dtype}")
+    array = array / data_range if data_range != 1 else array
+    if not array.size or not np.isfinite(array).all():
+        return array  # refused by name when it is quantised
+    least, most = float(array.min()), float(array.max())
+    if most > 1 + _OVERSHOOT or least < -_OVERSHOOT or np.median(array) < 0:
+        raise ValueError(
+            f"floats from {least * data_range:.4g} to {most * data_range:.4g} with "
+            f"data_range={data_range:g}; give them on [0, {data_range:g}], or say their data_range"
+        )
+    if data_range > 1 and 0 < most <= 1 / data_range:
+        raise ValueError(
+            f"no value above {most * data_range:.4g} with data_range={data_range:g}; floats on "
+            "[0, 1] have data_range=1"
+        )
+    return array
 
 
 def _array(given: Any) -> np.ndarray:
@@ -154,6 +182,8 @@ def _array(given: Any) -> np.ndarray:
         if given.mode not in ("RGB", "L"):
             raise ValueError(f"a PIL image of mode {given.mode}; convert it to RGB first")
         return np.asarray(given.convert("RGB"))
+    if isinstance(given, np.ma.MaskedArray):
+        raise ValueError("a masked array; a metric takes all pixels, so fill it first")
     if isinstance(given, np.ndarray):
         return given
     raise ValueError(f"expected a path, a PIL image, an array or a tensor, got {type(given)}")

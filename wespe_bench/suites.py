@@ -192,6 +192,11 @@ def run_suite(config: RunSuite) -> int:
         for item in named
     ]
     paired = any(dataset.paired for dataset, _ in datasets)
+    if not paired and all(scorer.record.full_reference for scorer in scorers.values()):
+        raise InputError(
+            f"{', '.join(scorers)}: references are needed, and {datasets[0][0].name} has none; "
+            "give --reference, or metrics that need none, such as entropy and cornia"
+        )
     precompile.start({n for n, s in scorers.items() if paired or not s.record.full_reference})
     made = enhance_runs(
         plans,

@@ -221,7 +221,7 @@ def measure(task: _Task) -> dict[str, Any]:
         "quartile_3": quartiles[2] if quartiles else seconds[0],
         "memory": process,
         "device_memory": device,
-        "parameters": about.get("parameters") if isinstance(about, dict) else None,
+        "parameters": _count(about.get("parameters") if isinstance(about, dict) else None),
         "multiply_adds": multiply_adds,
         "others": max(others, _others()),
     }
@@ -286,6 +286,11 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
     ]
     right = ["left", "left", *["right"] * 6]
     return tabulate(cells, heads, tablefmt="pipe", colalign=right, disable_numparse=True)
+
+
+def _count(value: object) -> int | None:
+    """A number of parameters that an enhancer states; None for what is none."""
+    return value if type(value) is int and 0 <= value < 10**15 else None
 
 
 def _number(value: float | None, unit: float, form: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference_models.zoo.network import Network, check_finite
+from reference_models.zoo.network import Network, check_finite, count_parameters
 from wespe_bench import atomic, provenance, tensors
 from wespe_bench.errors import InputError
 
@@ -62,17 +62,24 @@ def convert(network: Network, files: list[Path], out: Path) -> dict[str, Any]:
         gathered = network.gather(*contents)
         arrays = {n: t for n, t in _arrays(gathered).items() if not n.startswith(network.unused)}
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
-        raise InputError(f"{named}: not weights of {network.title}") from None
+        order = f"; give {' first, then '.join(network.files)}" if len(files) > 1 else ""
+        raise InputError(f"{named}: not weights of {network.title}{order}") from None
     if fault := network.fault({name: array.shape for name, array in arrays.items()}):
         raise InputError(f"{named}: not weights of {network.title}: {fault}")
     check_finite(arrays, files[0])
+    digests = tuple(provenance.sha256_file(file) for file in files)
+    for release in network.releases:
+        if set(release) & set(digests) and digests != release:
+            raise InputError(
+                f"{named}: of two releases that do not belong together; take both files of one"
+            )
     card = {
         "model": network.title,
         "paper": network.paper,
         "page": network.page,
         "terms": network.terms,
-        "parameters": sum(a.size for n, a in arrays.items() if ".running_" not in n),
-        "sources": {file.name: provenance.sha256_file(file) for file in files},
+        "parameters": count_parameters(arrays),
+        "sources": {file.name: sha for file, sha in zip(files, digests, strict=True)},
         "note": "imported from the weights that its authors released",
     }
     digest = tensors.write(out, arrays, card)
@@ -85,6 +92,9 @@ def _arrays(weights: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
 
     A quarter of Zero-DCE's are; they change no result, and make processors 45 times slower.
     """
+    # A norm's count of batches is one integer.
+    if not all(tensor.is_floating_point() for tensor in weights.values() if tensor.dim()):
+        raise ValueError("integers or complex numbers")
     arrays = {str(name): tensor.detach().float().numpy() for name, tensor in weights.items()}
     least = np.finfo(np.float32).tiny
     return {n: np.where(np.abs(a) < least, np.float32(0), a) for n, a in arrays.items()}

@@ -95,4 +95,14 @@ LUT3D = Network(
     condition=mixed,
     files=("the tables", "the classifier"),
     gather=_gathered,
+    releases=(
+        (
+            "c1bb2bc4b7239c1a7e96159f5923123ba796b1fceb0b8c3132b423ea825b821a",
+            "bae9865395625ecae58cfe86147e521093bb1e29e7b2544e02adb238b8035021",
+        ),
+        (
+            "3bd87756b32b660672272a49244affc68b4985f7b24ff7c49186d50889665d5f",
+            "c2b9b2a73ef63af9c14928e08c16baef75e2a5f644db976ae21f597874716525",
+        ),
+    ),
 )

@@ -47,7 +47,8 @@ class Network:
     ``paper`` names its authors and year, ``terms`` those of the released weights. ``files`` are
     the files that its authors released, and ``gather`` makes one set of weights of their contents.
     ``shapes`` are the tensors that it needs, one mapping for each form that was released;
-    ``unused`` are the beginnings of names that only its training needs.
+    ``unused`` are the beginnings of names that only its training needs, ``releases`` the SHA-256
+    of the released files that belong together.
 
     ``band(weights, x, condition)`` enhances x, float (1, 3, H, W) on [0, 1], to the same shape;
     ``condition(weights, image)`` is computed from the whole photo, uint8 (H, W, 3). ``least`` is
@@ -67,6 +68,7 @@ class Network:
     files: tuple[str, ...] = ("weights",)
     gather: Callable[..., Mapping[str, Tensor]] = lambda weights: weights
     unused: tuple[str, ...] = ()
+    releases: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         line = f"{self.title} ({self.paper}): {self.name}:FILE of `import {self.name}`."
@@ -121,7 +123,8 @@ class NetworkEnhancer:
         self.weights = _on_device(arrays, self.device)
         self.fingerprint = f"{network.name}:{digest}:{VERSION}:torch{version_of('torch')}"
         #: For run.json, tables and cards.
-        self.about = {name: card[name] for name in ("model", "paper", "parameters", "note")}
+        self.about = {name: card[name] for name in ("model", "paper", "note")}
+        self.about["parameters"] = count_parameters(arrays)
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray:
         """uint8 (H, W, 3) to float32 of the same shape, about [0, 1], unclamped.
@@ -196,6 +199,11 @@ def read(network: Network, path: Path) -> tuple[dict[str, np.ndarray], dict[str,
         raise InputError(f"{path}: its card says {model}, but {fault}; the file is damaged")
     check_finite(arrays, path)
     return arrays, card, provenance.sha256_bytes(data)
+
+
+def count_parameters(arrays: Mapping[str, np.ndarray]) -> int:
+    """Numbers that were trained; a norm's running statistics are not."""
+    return sum(array.size for name, array in arrays.items() if ".running_" not in name)
 
 
 def check_finite(arrays: Mapping[str, np.ndarray], path: Path) -> None:

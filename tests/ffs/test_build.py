@@ -182,7 +182,7 @@ def test_a_tie_with_the_median_is_low(
         (f"{HEAD}\n", "has no photos"),
         ("path,views,faves\na.png,many,1\n", "line 2: views 'many' is no whole number"),
         ("path,views,faves\na.png,10,1\na.png,10,-1\n", "line 3: faves '-1' is no whole number"),
-        ("path,views,faves\na.png,10\n", "line 2: faves None is no whole number"),
+        ("path,views,faves\na.png,10\n", "line 2: too few fields; is a quote left open"),
         ("path,views,faves\n,10,1\n", "line 2: no path"),
         (f"{HEAD}\na.png,10,1,me,soon\n", "line 2: uploaded 'soon' is no day"),
         ("path,views,faves\na.png,10,1\nA.jpg,10,1\n", "photo a is in it twice"),

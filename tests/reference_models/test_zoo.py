@@ -210,6 +210,7 @@ def test_bad_releases_end_in_one_line(verb: Command, tmp_path: Path) -> None:
     state["e_conv3.bias"][2] = torch.nan
     torch.save(state, tmp_path / "nan.pth")
     torch.save({**state, "more": torch.ones(1)}, tmp_path / "more.pth")
+    torch.save({name: part.int() for name, part in state.items()}, tmp_path / "whole.pth")
     for name, words in {
         "sci.pth": ["not weights of Zero-DCE", "e_conv1.weight is missing"],
         "cut.pth": ["not weights of Zero-DCE"],
@@ -221,13 +222,15 @@ def test_bad_releases_end_in_one_line(verb: Command, tmp_path: Path) -> None:
         "list.pth": ["holds a list"],
         "nan.pth": ["e_conv3.bias is not finite"],
         "more.pth": ["more is none of its tensors"],
+        "whole.pth": ["not weights of Zero-DCE"],
         "none.pth": ["none.pth: no such file"],
         ".": ["not weights of Zero-DCE"],
     }.items():
         one_line(verb("import", "zero_dce", name, "--out", "x.safetensors"), *words)
         assert not (tmp_path / "x.safetensors").exists()
     one_line(verb("import", "lut3d", "LUTs.pth"), "1 files; expected 2: the tables and")
-    one_line(verb("import", "lut3d", "classifier.pth", "LUTs.pth"), "not weights of Image-adap")
+    swapped = verb("import", "lut3d", "classifier.pth", "LUTs.pth")
+    one_line(swapped, "not weights of Image-adap", "give the tables first, then the classifier")
     one_line(verb("import", "zero_dce", "zero_dce.pth", "--out", "x.bin"), "ends in .safetensors")
 
 
@@ -298,3 +301,28 @@ def test_the_authors_own_results(shared: Path, tmp_path: Path, release: str, dev
         scores.append(psnr(result, read_rgb(photo.with_name(f"{golden.stem}_dslr.png"))))
     assert len(scores) == 11
     assert abs(np.mean(scores) - decibels) < 0.01
+
+
+@pytest.mark.shared_data
+def test_files_of_two_releases_are_refused(shared: Path, tmp_path: Path, verb: Command) -> None:
+    released = shared / "enhancers"
+    for tables, classifier in (("", "_unpaired"), ("_unpaired", "")):
+        files = (
+            released / f"lut3d_LUTs{tables}.pth",
+            released / f"lut3d_classifier{classifier}.pth",
+        )
+        result = verb("import", "lut3d", *files, "--out", tmp_path / "x.safetensors")
+        one_line(result, "of two releases that do not belong together")
+
+
+def test_parameters_are_counted_not_believed(
+    made: dict[tuple[str, int], tuple[Path, zoo.State]], tmp_path: Path
+) -> None:
+    from safetensors.numpy import load
+
+    from wespe_bench import tensors
+
+    data = made["sci", 0][0].read_bytes()
+    card = tensors.card_of(data) | {"parameters": 10**9}
+    tensors.write(tmp_path / "forged.safetensors", load(data), card)
+    assert load_enhancer(f"sci:{tmp_path / 'forged.safetensors'}").about["parameters"] < 1000  # type: ignore[attr-defined]

@@ -27,8 +27,8 @@ def shaved(metric: Metric, option: str) -> Metric:
     found = re.fullmatch(r"shave=([1-9][0-9]{0,3})", option)
     if found is None:
         raise InputError(
-            f"{metric.name}?{option}: a metric takes shave=PIXELS alone, such as "
-            f"{metric.name}?shave=4"
+            f"{metric.name}?{option[:40]}: a metric takes shave=PIXELS alone, 1 to 9999 pixels, "
+            f"such as {metric.name}?shave=4"
         )
     pixels = int(found[1])
     return replace(
