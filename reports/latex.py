@@ -11,8 +11,8 @@ from reports.text import plain
 
 #: The first line of every file: what its tables need.
 NEEDS = (
-    "% needs \\usepackage{booktabs}; \\textquotedbl needs \\usepackage[T1]{fontenc}; names in "
-    "other scripts need XeLaTeX or LuaLaTeX"
+    "% needs \\usepackage{booktabs,graphicx}; \\textquotedbl needs \\usepackage[T1]{fontenc}; "
+    "names in other scripts need XeLaTeX or LuaLaTeX"
 )
 
 _ESCAPED = {
@@ -45,8 +45,11 @@ def tex(text: object) -> str:
 
     >>> print(tex("100% of \\\\input{x} & y_1"))
     100\\% of \\textbackslash{}input\\{x\\} \\& y\\_1
+    >>> print(tex("--ours"))
+    -{}-ours
     """
-    return re.sub(r".", lambda m: _ESCAPED.get(m[0], m[0]), plain(text))
+    # Two hyphens, as before an option, would become a dash.
+    return re.sub(r"(-(?=-))|.", lambda m: "-{}" if m[1] else _ESCAPED.get(m[0], m[0]), plain(text))
 
 
 def cell(
@@ -101,6 +104,8 @@ def _lines(
     yield r"\begin{table*}"
     yield rf"\caption{{{tex(caption)}}}"
     yield r"\centering\footnotesize\setlength{\tabcolsep}{3pt}"
+    # As wide as it is, but no wider than the page.
+    yield r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
     yield rf"\begin{{tabular}}{{{'l' * names}{'r' * (len(heads) - names)}}}"
     yield r"\toprule"
     if groups:
@@ -116,7 +121,7 @@ def _lines(
     for row in rows:
         yield r"\midrule" if row is None else f"{' & '.join(row)} \\\\"
     yield r"\bottomrule"
-    yield r"\end{tabular}"
+    yield r"\end{tabular}}"
     if notes:
         yield r"\begin{flushleft}\scriptsize"
         yield from (f"{_kept(note)}\\\\" for note in notes)

@@ -61,7 +61,7 @@ def _check(text: str) -> None:
 
 def test_what_is_written_is_balanced_and_escaped(written: dict[str, str]) -> None:
     for verb, text in written.items():
-        assert text.startswith("% needs \\usepackage{booktabs}")
+        assert text.startswith("% needs \\usepackage{booktabs,graphicx}")
         _check(text.partition("\n")[2])
         assert r"\input{" not in text.replace(r"\textbackslash{}input\{", ""), verb
         assert r"\toprule" in text and r"\bottomrule" in text
@@ -71,7 +71,8 @@ def test_what_is_written_is_balanced_and_escaped(written: dict[str, str]) -> Non
 
 def test_it_compiles(written: dict[str, str], tmp_path: Path) -> None:
     program = needs.latex()
-    head = r"\documentclass{article}\usepackage{booktabs}\usepackage[T1]{fontenc}\begin{document}"
+    head = r"\documentclass{article}\usepackage{booktabs,graphicx}\usepackage[T1]{fontenc}"
+    head += r"\begin{document}"
     body = "\n\n\\clearpage\n".join(written.values())
     (tmp_path / "all.tex").write_text(f"{head}\n{body}\n\\end{{document}}\n", "utf-8")
     stop = [] if program.endswith("tectonic") else ["-interaction=nonstopmode", "-halt-on-error"]
