@@ -63,9 +63,7 @@ def latex() -> str:
     for name in ("pdflatex", "tectonic"):
         if found := shutil.which(name):
             return found
-    pytest.skip(
-        "no LaTeX: apt install texlive-latex-recommended (what is written is checked without it)"
-    )
+    missing("no LaTeX", "apt install texlive-latex-recommended")
 
 
 def shared_photos() -> Path:
