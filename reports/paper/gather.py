@@ -117,7 +117,7 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
 
 
 def _check_choices(runs: list[Candidate], choices: Choices, root: Path | None) -> None:
-    # A label's mark of varying results is no part of it, as in `reports.paper.runs`.
+    # Without the mark of varying results, as `reports.paper.runs` compares labels.
     labels = {one.run.label.removesuffix(VARIES) for one in runs}
     for option, given, known in (
         ("--method", choices.methods, labels),

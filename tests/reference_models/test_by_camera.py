@@ -65,11 +65,11 @@ def test_the_folder_of_a_data_set_and_camera_say_it_where_ids_do_not(official: P
         enhancer.camera_of(unclear)
     with pytest.raises(InputError, match="name iphone and sony"):
         enhancer.camera_of(Sample("iphone_sony", Path("x/1.png")))
-    told = load_enhancer(f"dped:{official}?device=cpu&camera=sony")
-    assert told.camera_of(unclear) == "sony"
-    assert told.fingerprint != enhancer.fingerprint
+    stated = load_enhancer(f"dped:{official}?device=cpu&camera=sony")
+    assert stated.camera_of(unclear) == "sony"
+    assert stated.fingerprint != enhancer.fingerprint
     alone = load_enhancer(f"dped:{official / 'sony.safetensors'}?device=cpu")
-    assert (told(_photo(1)) == alone(_photo(1))).all()
+    assert (stated(_photo(1)) == alone(_photo(1))).all()
     with pytest.raises(InputError, match=r"say \?camera=iphone"):
         enhancer(_photo(1))
 

@@ -11,11 +11,12 @@ from reference_models.dped import importer
 from reference_models.dped.enhancer import GeneratorEnhancer
 from tests.oracles import bundle
 from wespe_bench import tensors
+from wespe_bench.dataset_specs import load_dataset
 from wespe_bench.enhancing import enhance
 from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb
 from wespe_bench.metrics.psnr import PSNR
-from wespe_bench.registry import load_dataset, load_enhancer
+from wespe_bench.registry import load_enhancer
 from wespe_bench.types import Dataset, Sample
 
 
@@ -168,7 +169,7 @@ def test_a_run_warns_and_resumes(checkpoint, photos, tmp_path):
         ({"format_version": ["9" * 10**6]}, "checkpoint format"),
         ({"norm": "x" * 10**6}, "not a generator checkpoint"),
         ({"width": 10**4000}, "larger network than the file holds"),
-        ({"training": {"iterations": math.nan}}, "nan is no count of iterations"),
+        ({"training": {"iterations": math.nan}}, "nan is not a count of iterations"),
         ({"training": {"features": math.inf}}, "'features' must be a text"),
         ({"training": "x" * 10**6}, "its card's training is no object"),
     ],

@@ -289,7 +289,7 @@ def test_another_fit_is_not_replaced_and_the_same_is_made_again(tmp_path: Path) 
         ({"format_version": "9" * 10**6}, "tone format '9999"),
         ({"training": {"photos": "x" * 10**6}}, "'photos' must be a text of at most 500"),
         ({"training": {"targets": math.nan}}, "'targets' must be a text"),
-        ({"training": {"iterations": math.inf}}, "inf is no count of iterations"),
+        ({"training": {"iterations": math.inf}}, "inf is not a count of iterations"),
         ({"training": []}, "its card's training is no object"),
         ({"model": "x" * 10**6}, "not a tone file"),
     ],

@@ -124,7 +124,7 @@ def test_better_pictures_than_the_cards_do_not_verify_it(here: Path, verb: Comma
     _refused(verb, "are not those that its card was made from")
     hashes = {s: provenance.sha256_file(images / f"{s}.png") for s in card["samples"]}
     changed(here / "card.json", lambda c: c.update(results_sha256=results_digest(hashes)))
-    # Who made all of it anew has made a true card of other pictures.
+    # A card computed again from the swapped pictures is true of those pictures.
     assert "Theirs (added, verified)" in verb(*BOARD, "--verify", "theirs").stdout
 
 

@@ -210,5 +210,5 @@ def _check_sizes(what: str, picture: Picture, tile: int) -> None:
 
 def _id(name: Any) -> str:
     if not isinstance(name, str) or not OPAQUE.fullmatch(name):
-        raise ValueError(f"{name!r} is no id of 16 hexadecimal digits")
+        raise ValueError(f"{name!r} is not an id of 16 hexadecimal digits")
     return name
