@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ffs.crops import size_of
 from wespe_bench import provenance, reading, vgg_files
 from wespe_bench import tensors as files
-from wespe_bench.errors import MAKE_ROOM, InputError, one_line, writing
+from wespe_bench.errors import MAKE_ROOM, InputError, one_line, short, writing
 
 if TYPE_CHECKING:
     from ffs.network import Rater
@@ -83,7 +83,7 @@ def read_card(path: Path) -> tuple[Card, bytes]:
         ) from None
     if fields.get("format_version") != FORMAT_VERSION:
         raise InputError(
-            f"{path}: checkpoint format {files.short(fields.get('format_version'))}, "
+            f"{path}: checkpoint format {short(fields.get('format_version'))}, "
             f"this version reads {FORMAT_VERSION}"
         )
     try:

@@ -38,9 +38,9 @@ from ffs.state import State, one_line_errors, set_aside
 from ffs.updates import StateUpdater, left_out
 from ffs.windows import Window
 from wespe_bench import atomic, lock, progress
-from wespe_bench.arguments import check_out
 from wespe_bench.errors import InputError
 from wespe_bench.journal import make_folder
+from wespe_bench.option_checks import check_out
 from wespe_bench.provenance import data_folder
 
 #: Photos in a row that a server fails to give before the server is to blame.
@@ -256,8 +256,8 @@ class Crawler:
             f"{state.get('reply')} replies, {self._flickr.calls} calls in this run; "
             f"{listed} photos listed, {share} of them twice -> {self._folder}"
         )
-        print(left_out(state))
-        if state.left_out().get(NO_LARGE_FILE) and parse_size(self._settings.size)[0] > 1024:
+        print(line := left_out(state))
+        if NO_LARGE_FILE in line and parse_size(self._settings.size)[0] > 1024:
             print(
                 "Flickr shows files above 1024 pixels only of owners with Pro; "
                 "--size 1024x576 takes most of the others, too"

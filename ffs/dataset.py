@@ -25,9 +25,10 @@ from ffs import crops, manifest, rated
 from ffs.manifest import SPLITS, Photo, Ratings
 from ffs.photos import FOLDER
 from ffs.rated import Rated
-from wespe_bench.arguments import JobOptions, check_jobs
+from wespe_bench.arguments import JobOptions
 from wespe_bench.datasets.splits import rank
 from wespe_bench.errors import InputError, print_failures
+from wespe_bench.option_checks import check_jobs
 
 #: Below so many test photos the interval of an accuracy is wider than 25 points.
 FEW_TESTS = 50

@@ -20,7 +20,7 @@ from ffs.state import State, one_line_errors
 from wespe_bench import reading
 from wespe_bench.datasets.tree import folded, usable
 from wespe_bench.engines import FATAL, Outcome
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError, one_line, short
 
 _COLUMNS = "path,views,faves[,owner,uploaded]"
 _NAMES = ("path", "views", "faves", "owner", "uploaded")
@@ -131,37 +131,31 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
         if line.get(name) is None:
             raise bad("too few fields; is a quote left open above?")
         if value is None:
-            raise bad(f"{name} {shorten(line[name])!r} is no whole number from 0")
+            raise bad(f"{name} {short(line[name])} is no whole number from 0")
     if not cells["path"]:
         raise bad("no path")
     if cells["uploaded"]:
         if (day := _day(cells["uploaded"])) is None:
             raise bad(
-                f"uploaded {shorten(cells['uploaded'])!r} is no day; write it as 2016-05-31, or as "
+                f"uploaded {short(cells['uploaded'])} is no day; write it as 2016-05-31, or as "
                 "seconds since 1970"
             )
         cells["uploaded"] = day
     if "://" in cells["path"]:
         raise bad(
-            f"path {shorten(cells['path'])!r} is an address; download the photo, paths are local "
-            "files"
+            f"path {short(cells['path'])} is an address; download the photo, paths are local files"
         )
     photo = path.parent / cells["path"]
     inside = Path(os.path.normpath(photo))  # links in it stay as they are
     base = Path(os.path.normpath(path.parent))
-    short = inside.relative_to(base) if inside.is_relative_to(base) else Path(inside.name)
-    id_ = short.with_suffix("").as_posix() if short.name else ""
+    below = inside.relative_to(base) if inside.is_relative_to(base) else Path(inside.name)
+    id_ = below.with_suffix("").as_posix() if below.name else ""
     if not usable(id_):
         raise bad(
-            f"path {shorten(cells['path'])!r} is no photo's: it has control characters, a "
+            f"path {short(cells['path'])} is no photo's: it has control characters, a "
             "backslash (folders are parted by /), no name, or a name of dots"
         )
     return Row(id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"])
-
-
-def shorten(text: str) -> str:
-    """A cell for a message: 60 characters at most."""
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _without_zeros(text: Any) -> Any:

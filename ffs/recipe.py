@@ -90,7 +90,7 @@ def check(config: TrainRater) -> None:
     """Raise InputError for a setting that means nothing."""
     from ffs.crops import size_of
     from wespe_bench import vgg_files
-    from wespe_bench.arguments import check_choices, check_jobs
+    from wespe_bench.option_checks import check_choices, check_jobs
 
     one_of = {
         "mode": MODES,

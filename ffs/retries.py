@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
+from ffs.settings import HERE
 from wespe_bench.errors import InputError
 
 
@@ -146,9 +147,7 @@ def is_safe(url: str) -> bool:
     (True, False)
     """
     parts = urlsplit(url)
-    return parts.scheme == "https" or (
-        parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
-    )
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in HERE)
 
 
 def seconds_of(retry_after: str, clock: Clock) -> float:

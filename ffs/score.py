@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ffs.manifest import escape_formula, unescape_formula
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import cores
 from wespe_bench.engines import Outcome
 from wespe_bench.errors import MAKE_ROOM, InputError, one_line, print_failures, writing
+from wespe_bench.option_checks import check_jobs
 from wespe_bench.paths import to_path
 
 #: Columns besides the scorer's extras.

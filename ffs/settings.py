@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from ffs.licences import parse
 from wespe_bench import atomic, reading
-from wespe_bench.arguments import check_ranges
 from wespe_bench.errors import InputError
+from wespe_bench.option_checks import check_ranges
 
 FILE = "crawl.json"
 #: The layout's number; a file with a larger one is a newer wespe-bench's. From 2 on licences have
@@ -21,6 +21,9 @@ DAY = 86400
 #: Seconds from 1970 that still are a date, in the year 3871 or 69.
 _END_OF_TIME = 6 * 10**10
 
+
+#: Names of this machine: what goes there nobody on the way can read or change.
+HERE = ("localhost", "127.0.0.1", "::1")
 
 # As `ffs.flickr.API`, which loads the HTTP client.
 _API = "https://api.flickr.com/services/rest/"
@@ -203,7 +206,7 @@ def check_options(config: Crawl) -> None:
     address = urlsplit(config.api)
     if address.scheme not in ("http", "https") or not address.hostname:
         raise InputError(f"--api {config.api!r}: no address; expected https://HOST/PATH")
-    near = address.hostname in ("localhost", "127.0.0.1", "::1")
+    near = address.hostname in HERE
     if address.scheme == "http" and not near:
         raise InputError(f"--api {config.api}: the key would be sent unencrypted; use https")
     for name, most in (("calls_per_second", 1.0), ("downloads_per_second", 2.0)):

@@ -13,7 +13,7 @@ import numpy as np
 
 from wespe_bench import atomic, provenance, reading
 from wespe_bench import tensors as files
-from wespe_bench.errors import MAKE_ROOM, InputError, one_line, writing
+from wespe_bench.errors import MAKE_ROOM, InputError, one_line, short, writing
 
 if TYPE_CHECKING:
     from reference_models.wespe.networks import Generator
@@ -201,9 +201,9 @@ def _card(path: Path, data: bytes) -> Card:
         fields: dict[str, Any] = files.card_of(data)
         version = fields.get("format_version")
         if version is None and "paper" in fields:
-            raise InputError(f"{path}: weights of {files.short(fields.get('model'))}, no generator")
+            raise InputError(f"{path}: weights of {short(fields.get('model'))}, no generator")
         if version != FORMAT_VERSION:
-            found = files.short(version)
+            found = short(version)
             raise InputError(
                 f"{path}: checkpoint format {found}, this version reads {FORMAT_VERSION}"
             )

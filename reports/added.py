@@ -191,8 +191,7 @@ def _scored(
         if metric.full_reference and reference is None:
             raise InputError(f"{name} needs a reference, and there is none here")
         against = reference if metric.full_reference else None
-        value = metric.compute(image, against, sample_id=sample, seed=0)
-        found[name] = float(value["value"] if isinstance(value, dict) else value)
+        found[name] = metric.score(image, against, sample_id=sample)
     return found
 
 

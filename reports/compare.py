@@ -65,7 +65,7 @@ class Compare:
 
 def main(config: Compare) -> int:
     """Print the comparison; write it, and the photos that differ most, to files."""
-    from wespe_bench.arguments import check_out
+    from wespe_bench.option_checks import check_out
 
     runs = to_path(config.runs)
     found = compare_methods(

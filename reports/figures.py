@@ -113,7 +113,7 @@ class Figures:
 
 def main(config: Figures) -> int:
     """Write the figures of every data set; returns 3 where runs or pictures are left out."""
-    from wespe_bench.arguments import check_out
+    from wespe_bench.option_checks import check_out
 
     runs = to_path(config.runs)
     out = Path(config.out) if config.out else runs / "figures"

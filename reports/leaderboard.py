@@ -56,7 +56,7 @@ class Leaderboard:
 
 def main(config: Leaderboard) -> int:
     """Write the board in all its forms, and the cards; 3 when something is left out."""
-    from wespe_bench.arguments import check_out
+    from wespe_bench.option_checks import check_out
 
     runs = to_path(config.runs)
     out = to_path(config.out) if config.out else runs / "leaderboard"

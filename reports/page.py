@@ -13,8 +13,8 @@ from reports.markdown import markdown_report
 from reports.notes import BEST, READING, Notes, notes, row_n
 from reports.text import fill_template, plain
 from wespe_bench import atomic
-from wespe_bench.arguments import check_out
 from wespe_bench.errors import writing
+from wespe_bench.option_checks import check_out
 from wespe_bench.paths import to_path
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import MISSING, Field, dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from wespe_bench.errors import InputError, did_you_mean
+from wespe_bench.errors import InputError, did_you_mean, short
+from wespe_bench.option_checks import flag_name
 
 if TYPE_CHECKING:
     import cyclopts
@@ -228,7 +228,7 @@ def _whole(_: Any, tokens: Sequence[Any]) -> int:
     try:
         return int(tokens[0].value)
     except ValueError:
-        raise ValueError(f"expected a whole number, not {tokens[0].value[:40]!r}.") from None
+        raise ValueError(f"expected a whole number, not {short(tokens[0].value)}.") from None
 
 
 # What stands for a text in the help, where the option's own name does not say it.
@@ -281,7 +281,7 @@ def is_positional(one: Field[Any]) -> bool:
 
 def option_name(one: Field[Any]) -> str:
     """How the user writes a field: METHODS for an argument, --input-suffix for an option."""
-    return one.name.replace("_", "-").upper() if is_positional(one) else _flag(one.name)
+    return one.name.replace("_", "-").upper() if is_positional(one) else flag_name(one.name)
 
 
 # Fields that hold words, or a cluster, and no path.
@@ -315,44 +315,3 @@ def _refuse_empty(parsed: Any) -> None:
             continue
         if not one.name.endswith("suffix"):
             raise InputError(f"{option_name(one)} is empty; is a variable unset?")
-
-
-def check_jobs(jobs: int) -> None:
-    """Raise InputError unless ``jobs`` is a number of processes."""
-    if not 0 <= jobs <= 1024:
-        raise InputError(
-            f"--jobs {jobs}: expected a number of processes, from 0 (work in this process) to 1024"
-        )
-
-
-def check_out(out: Path, *marks: str) -> None:
-    """Raise InputError when ``out``, where a folder is to be written, is a file.
-
-    ``marks`` are files that show that this verb made the folder: a folder that holds others
-    and none of them is refused too. Hidden files do not count.
-    """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder with --out")
-    if not marks:
-        return
-    there = sorted(path.name for path in out.glob("*") if not path.name.startswith("."))
-    if there and not set(marks) & set(there):
-        raise InputError(f"{out} holds {there[0]}, not made here; choose another --out")
-
-
-def check_choices(config: Any, one_of: Mapping[str, tuple[str, ...]]) -> None:
-    """Raise InputError when a field is none of its possible values."""
-    for name, values in one_of.items():
-        if (value := getattr(config, name)) not in values:
-            raise InputError(f"{_flag(name)} {value}: expected one of {', '.join(values)}")
-
-
-def check_ranges(config: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
-    """Raise InputError when a field is not a number from ``low`` to ``high``, both included."""
-    for name, (low, high) in ranges.items():
-        if not low <= (value := getattr(config, name)) <= high:
-            raise InputError(f"{_flag(name)} {value}: expected a number from {low} to {high}")
-
-
-def _flag(field: str) -> str:
-    return "--" + field.replace("_", "-")

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import describe, proof, run_metadata
-from wespe_bench.arguments import PhotoOptions, WorkerOptions, check_jobs
+from wespe_bench.arguments import PhotoOptions, WorkerOptions
 from wespe_bench.enhance_worker import Context, Item, open_worker
 from wespe_bench.errors import InputError
+from wespe_bench.option_checks import check_jobs
 from wespe_bench.paths import each, to_path
 from wespe_bench.runs import Failure, Plan, Run, colours_of, folder_name, tell
 

@@ -75,6 +75,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
+def short(value: object) -> str:
+    """A value from a file for a message: ASCII, 40 characters at most.
+
+    >>> short("x" * 1000) == "'" + 39 * "x" + "..."
+    True
+    """
+    text = ascii(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a name that is not known: what, a guess, and where to look."""
     names = sorted(known)

@@ -188,6 +188,15 @@ def quantize(image: np.ndarray) -> np.ndarray:
     return result
 
 
+@functools.cache
+def linear_light() -> np.ndarray:
+    """Linear light on [0, 1] of each 8-bit value of sRGB, float64 (256,) (IEC 61966-2-1)."""
+    tone = np.arange(256) / 255
+    table = np.where(tone <= 0.04045, tone / 12.92, ((tone + 0.055) / 1.055) ** 2.4)
+    table.setflags(write=False)
+    return table
+
+
 def luma(image: np.ndarray) -> np.ndarray:
     """Grey version of uint8 (H, W, 3) as uint8 (H, W): MATLAB's rgb2gray, weights to 15 digits.
 

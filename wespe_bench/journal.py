@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench import atomic
-from wespe_bench.arguments import check_out
 from wespe_bench.engines import Outcome, Setup
 from wespe_bench.errors import InputError, writing
+from wespe_bench.option_checks import check_out
 from wespe_bench.reading import parse_json
 from wespe_bench.runs import Failure
 from wespe_bench.types import Sample, check_id

@@ -103,14 +103,10 @@ class MetricFunction:
         if len(references) != len(images):
             raise ValueError(f"{len(images)} photos and {len(references)} references")
         values = [
-            self._score(photo, other, sample_id)
+            self.metric.score(photo, other, sample_id=sample_id)
             for photo, other in zip(images, references, strict=True)
         ]
         return np.array(values, np.float64) if many else values[0]
-
-    def _score(self, photo: np.ndarray, reference: np.ndarray | None, sample_id: str) -> float:
-        result = self.metric.compute(photo, reference, sample_id=sample_id)
-        return float(result["value"] if isinstance(result, dict) else result)
 
     def torchmetrics(self) -> Any:
         """A ``torchmetrics.Metric``: ``update(preds, target)`` takes what a call takes, ``compute``

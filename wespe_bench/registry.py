@@ -33,7 +33,7 @@ from wespe_bench.foreign import OWN
 from wespe_bench.plugins import Plugin, plugins
 
 if TYPE_CHECKING:
-    from wespe_bench.types import Dataset, Enhancer, Metric
+    from wespe_bench.types import Enhancer, Metric
 
 _FIELD = ("lol", "lol_v2", "lsrw", "fivek", "msec", "dicm", "lime", "mef", "npe", "vv", "kodak")
 
@@ -164,103 +164,24 @@ def _attribute(module: Any, attribute: str, target: str) -> Any:
     return value
 
 
+_OURS = {
+    "metrics": (METRICS, OPTIONAL_METRICS, METRIC_PREFIXES),
+    "enhancers": (ENHANCERS, ENHANCER_PREFIXES),
+    "datasets": (DATASETS,),
+}
+
+
 def of_plugins(kind: str) -> dict[str, Plugin]:
     """Name -> what installed packages add to "metrics", "enhancers" or "datasets"."""
-    ours: dict[str, tuple[dict[str, str], ...]] = {
-        "metrics": (METRICS, OPTIONAL_METRICS, METRIC_PREFIXES),
-        "enhancers": (ENHANCERS, ENHANCER_PREFIXES),
-        "datasets": (DATASETS,),
-    }
-    return plugins(kind, [name for names in ours[kind] for name in names])
+    return plugins(kind, [name for names in _OURS[kind] for name in names])
 
 
 def full_spec(kind: str, name: str) -> str:
     """``module:attribute`` where ``name`` is a plugin's, else ``name`` itself."""
-    if ":" in name or name in (*METRICS, *ENHANCERS):
-        return name
+    if ":" in name or any(name in names for names in _OURS[kind]):
+        return name  # before installed packages are searched for plugins
     found = of_plugins(kind).get(name)
     return found.target if found else name
-
-
-def parse_dataset(spec: str, data: Path | str | None = None) -> tuple[str, dict[str, Any]]:
-    """A data set's spec as its name in `DATASETS` and its loader's options.
-
-    ``data`` is where data sets live, for the names of a wespe-data.toml there. Raises
-    InputError for an unknown name, and for options that are not ``option=value``.
-
-    >>> parse_dataset("dped:iphone?protocol=full&halve=no")
-    ('dped', {'phone': 'iphone', 'protocol': 'full', 'halve': 'no'})
-    """
-    address, _, query = spec.partition("?")
-    name, colon, argument = address.partition(":")
-    if name not in DATASETS and name not in of_plugins("datasets"):
-        own = resolve(OWN_DATASETS)(data)
-        if name not in own:
-            raise unknown("data set", name, [*DATASETS, *of_plugins("datasets"), *own])
-        if colon:
-            raise InputError(f"{spec!r}: {name} takes no argument; expected {name} or {name}?...")
-        name, colon, argument = "camera", ":", name
-    options: dict[str, Any] = {}
-    parameters = list(inspect.signature(_loader(name)).parameters.values())
-    if colon:
-        if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
-            raise InputError(f"{spec!r}: {name} takes no argument; set its location with --data")
-        if not argument:
-            wanted = parameters[0].name.upper()
-            raise InputError(f"{spec!r}: nothing after the colon; expected {name}:{wanted}")
-        options[parameters[0].name] = argument
-    for item in query.split("&") if query else []:
-        option, equals, value = item.partition("=")
-        if option in options:
-            raise InputError(f"{spec!r}: {option} is given twice")
-        if not equals:
-            known = ", ".join(parameter.name for parameter in parameters)
-            raise InputError(f"{spec!r}: {item!r}: expected option=value; its options: {known}")
-        options[option] = value
-    return name, options
-
-
-def load_dataset(name: str, /, **options: Any) -> Dataset:
-    """The data set of a spec, or of a name with ``options`` for its loader.
-
-    Args:
-        name: A name, ``NAME:ARGUMENT``, either with ``?option=value&option=value``.
-        options: The loader's parameters, such as ``input`` and ``reference`` of "folder".
-
-    Returns:
-        Ids and paths, no pixels.
-
-    Raises:
-        InputError: An unknown name, an option the loader lacks, or files that do not make up
-            the data set.
-    """
-    spec = name
-    name, spec_options = parse_dataset(spec, options.get("data"))
-    double = sorted(spec_options.keys() & options.keys())
-    if double:
-        raise InputError(f"{spec!r}: {double[0]} is given twice")
-    options = spec_options | options
-    loader = _loader(name)
-    parameters = inspect.signature(loader).parameters
-    for option in options:
-        if option not in parameters:
-            raise InputError(
-                f"data set {name!r} has no option {option!r}{did_you_mean(option, parameters)}; "
-                f"its options: {', '.join(parameters)}"
-            )
-    missing = [
-        p.name for p in parameters.values() if p.default is p.empty and p.name not in options
-    ]
-    if missing:
-        raise InputError(f"data set {name!r} needs {missing[0]}: {name}:{missing[0].upper()}")
-    dataset: Dataset = loader(**options)
-    return dataset
-
-
-def _loader(name: str) -> Any:
-    if name in DATASETS:
-        return resolve(DATASETS[name])
-    return _load_foreign(of_plugins("datasets")[name].target)
 
 
 def load_metric(name: str) -> Metric:
@@ -287,7 +208,7 @@ def load_metric(name: str) -> Metric:
     elif colon and prefix in METRIC_PREFIXES:
         metric = resolve(METRIC_PREFIXES[prefix])(argument)
     elif colon:
-        metric = _load_foreign(name)
+        metric = load_foreign(name)
     elif name in METRIC_PREFIXES:
         factory = resolve(METRIC_PREFIXES[name])
         if not stands_alone(factory):
@@ -329,7 +250,7 @@ def load_enhancer(spec: str) -> Enhancer:
     elif colon and prefix in ENHANCER_PREFIXES:
         enhancer = resolve(ENHANCER_PREFIXES[prefix])(argument)
     elif colon:
-        enhancer = _load_foreign(spec)
+        enhancer = load_foreign(spec)
     elif spec in ENHANCER_PREFIXES:
         raise InputError(f"{spec!r} needs an argument: {spec}:PATH")
     else:
@@ -365,7 +286,7 @@ def _is_ours(module_name: str) -> bool:
     return found is not None and not (found.origin and foreign.is_foreign(found.origin))
 
 
-def _load_foreign(spec: str) -> Any:
+def load_foreign(spec: str) -> Any:
     """Anybody's ``module:attribute`` or ``path/file.py:attribute``, loaded each time.
 
     The current folder is importable, as for ``python -m``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -200,3 +200,14 @@ def parse_named(text: str) -> Named:
             "(at most 100, starting with a letter or digit)"
         )
     return Named(label, full_spec("enhancers", spec))
+
+
+def refuse_twins(names: Iterable[str], what: str, remedy: str, taken: Collection[str] = ()) -> None:
+    """Raise InputError where two of ``what`` have one name, whatever its case, or one is taken."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in taken:
+            raise InputError(f"{name!r} is the name of what is written there; {remedy}")
+        if name.casefold() in seen:
+            raise InputError(f"two {what} are called {name!r}; {remedy}")
+        seen.add(name.casefold())

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import describe, proof, run_metadata
-from wespe_bench.arguments import WorkerOptions, check_jobs
+from wespe_bench.arguments import WorkerOptions
 from wespe_bench.errors import InputError
+from wespe_bench.option_checks import check_jobs
 from wespe_bench.paths import each, to_path
 from wespe_bench.proof import Kept
 from wespe_bench.registry import full_spec, is_foreign

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions, check_jobs
+from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions
 from wespe_bench.errors import InputError, unknown
+from wespe_bench.option_checks import check_jobs
 from wespe_bench.paths import to_path
-from wespe_bench.runs import SHIPPED, Plan, colours_of, folder_name, tell
+from wespe_bench.runs import SHIPPED, Plan, colours_of, folder_name, refuse_twins, tell
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
@@ -181,9 +182,8 @@ def run_suite(config: RunSuite) -> int:
     if config.verify:
         provenance.forget()
     named = [parse_named(spec) for spec in specs]
-    _refuse_twins(
-        [item.label for item in named], "enhancers", "give one another label: LABEL=ENHANCER"
-    )
+    labels = [item.label for item in named]
+    refuse_twins(labels, "enhancers", "give one another label: LABEL=ENHANCER", _TAKEN)
     datasets = _datasets(config, suite)
     out = to_path(config.out or Path("runs", config.suite or folder_name(datasets[0][0].name)))
     plans = [
@@ -253,18 +253,9 @@ def _datasets(config: RunSuite, suite: Suite | None) -> list[tuple[Dataset, dict
             f"suite {config.suite!r} takes any photos: give --input FOLDER or --dataset NAME"
         )
     chosen = [choose(name, config) for name in names]
-    _refuse_twins([folder_name(d.name) for d, _ in chosen], "data sets", "give one another --name")
+    folders = [folder_name(dataset.name) for dataset, _ in chosen]
+    refuse_twins(folders, "data sets", "give one another --name", _TAKEN)
     return chosen
-
-
-def _refuse_twins(names: list[str], what: str, remedy: str) -> None:
-    seen: dict[str, str] = {}
-    for name in names:
-        if name.casefold() in _TAKEN:
-            raise InputError(f"{name!r} is the name of what is written there; {remedy}")
-        if name.casefold() in seen:
-            raise InputError(f"two {what} are called {name!r}; {remedy}")
-        seen[name.casefold()] = name
 
 
 def _write_report(runs: Path, out: str | None, title: str | None, common: bool) -> int:

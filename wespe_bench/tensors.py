@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import atomic, provenance
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError, one_line, short
 from wespe_bench.reading import parse_json
 
 # Most bytes of a file of torch's over its own size: torch compresses its code, not its weights.
@@ -127,18 +127,10 @@ def training_of(card: Mapping[str, Any], path: Path) -> dict[str, Any]:
             )
     count = training.get("iterations", 0)
     if type(count) is not int or not 0 <= count < 10**12:
-        raise InputError(f"{path}: {short(count)} is no count of iterations; the file is damaged")
+        raise InputError(
+            f"{path}: {short(count)} is not a count of iterations; the file is damaged"
+        )
     return training
-
-
-def short(value: object) -> str:
-    """A value from a file for a message: ASCII, 40 characters at most.
-
-    >>> short("x" * 1000) == "'" + 39 * "x" + "..."
-    True
-    """
-    text = ascii(value)
-    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def load(path: Path, data: bytes) -> dict[str, np.ndarray]:

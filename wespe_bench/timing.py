@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench import atomic, memory
-from wespe_bench.arguments import check_choices, check_ranges, cores
+from wespe_bench.arguments import cores
 from wespe_bench.engines import THREADS, Outcome, local
 from wespe_bench.errors import InputError
-from wespe_bench.runs import escape_csv_formula, parse_named
+from wespe_bench.option_checks import check_choices, check_ranges
+from wespe_bench.runs import escape_csv_formula, parse_named, refuse_twins
 
 #: Calls before the clock: one that loads and compiles, one that is counted, one whose memory is
 #: measured.
@@ -84,6 +85,7 @@ def main(config: Time) -> int:
     if config.out and not Path(config.out).suffix == ".csv":
         raise InputError(f"--out {config.out}: expected a name that ends in .csv")
     methods = [parse_named(text) for text in config.methods]
+    refuse_twins([m.label for m in methods], "methods", "give one another label: LABEL=ENHANCER")
     _check_device(config.device)
     rows: list[dict[str, Any]] = []
     failed: list[str] = []

@@ -125,6 +125,18 @@ class Metric:
     possible: tuple[float, float] = (-math.inf, math.inf)
     rates_quality: bool = True
 
+    def score(
+        self,
+        image: np.ndarray,
+        reference: np.ndarray | None = None,
+        *,
+        sample_id: str = "",
+        seed: int = 0,
+    ) -> float:
+        """The score of one photo: what ``compute`` gives, without the numbers beside it."""
+        result = self.compute(image, reference, sample_id=sample_id, seed=seed)
+        return float(result["value"] if isinstance(result, dict) else result)
+
 
 # Ids of which nothing else has to be asked.
 _USUAL = r"\A[0-9A-Za-z_-][0-9A-Za-z_.-]*(?:/[0-9A-Za-z_-][0-9A-Za-z_.-]*)*\z"

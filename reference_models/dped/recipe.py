@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from reference_models.wespe.recipe import check_numbers
-from wespe_bench.arguments import check_choices
 from wespe_bench.errors import InputError
+from wespe_bench.option_checks import check_choices
 
 
 @dataclasses.dataclass(frozen=True)

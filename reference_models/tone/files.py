@@ -13,7 +13,7 @@ import numpy as np
 from reference_models.checkpoints import as_options
 from reference_models.tone.match import MODELS
 from wespe_bench import atomic, provenance, reading, tensors
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, short
 
 FORMAT_VERSION = 1
 
@@ -112,7 +112,7 @@ def _card(path: Path, data: bytes) -> Card:
     if model not in {f"tone {name}" for name in MODELS}:
         raise InputError(f"{path}: not a tone file; {remedy}")
     if version != FORMAT_VERSION:
-        found = tensors.short(version)
+        found = short(version)
         raise InputError(f"{path}: tone format {found}, this version reads {FORMAT_VERSION}")
     camera, note = (tensors.text_of(fields, name, path) for name in ("camera", "note"))
     return Card(model, camera, note, tensors.training_of(fields, path))

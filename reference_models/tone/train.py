@@ -12,8 +12,8 @@ from reference_models import photo_sets
 from reference_models.photo_sets import PhotoStream
 from reference_models.tone import files, match
 from wespe_bench import progress, provenance
-from wespe_bench.arguments import check_choices, check_out
 from wespe_bench.errors import InputError, writing
+from wespe_bench.option_checks import check_choices, check_out
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from wespe_bench.arguments import check_choices
 from wespe_bench.errors import InputError
+from wespe_bench.option_checks import check_choices
 
 
 @dataclasses.dataclass(frozen=True)

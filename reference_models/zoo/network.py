@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wespe_bench import provenance, reading, tensors
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError
 from wespe_bench.fingerprints import version_of
 from wespe_bench.images import check_rgb
 from wespe_bench.options import split_options
@@ -177,9 +177,6 @@ def read(network: Network, path: Path) -> tuple[dict[str, np.ndarray], dict[str,
 
     Raises InputError: the file is missing, damaged, or another network's.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     remedy = f"make one with `wespe-bench import {network.name} FILE`"
     data = reading.wanted_bytes(path, missing=f"{path}: no such file; {remedy}")
     try:
@@ -191,10 +188,7 @@ def read(network: Network, path: Path) -> tuple[dict[str, np.ndarray], dict[str,
         ) from None
     if model != network.title:
         raise InputError(f"{path}: weights of {model}, not of {network.title}; {remedy}")
-    try:
-        arrays = load(data)
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path}: damaged ({one_line(error)[:200]})") from None
+    arrays = tensors.load(path, data)
     if fault := network.fault({name: array.shape for name, array in arrays.items()}):
         raise InputError(f"{path}: its card says {model}, but {fault}; the file is damaged")
     check_finite(arrays, path)

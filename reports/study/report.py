@@ -53,7 +53,7 @@ class StudyReport:
 
 def main(config: StudyReport) -> int:
     """Write the report's four files and print its headline."""
-    from wespe_bench.arguments import check_out
+    from wespe_bench.option_checks import check_out
 
     folder = Path(config.folder)
     if config.min_ms < 0:

@@ -197,7 +197,7 @@ CASES = (
         "a CSV of faves with 10^5000 views",
         _list(f"path,views,faves\na.png,1{'0' * 5000},1\n"),
         "ffs build list.csv --out out --jobs 0",
-        "list.csv: line 2: views '1...' is no whole number from 0",
+        "list.csv: line 2: views '1... is no whole number from 0",
     ),
     Case(
         "wespe-data.toml nested 20,000 deep",

@@ -130,13 +130,13 @@ CASES = (
         "a study whose picture is `../../escaped`",
         _renamed("../../escaped"),
         _SERVE,
-        _DAMAGED.format("ValueError: '../../escaped' is no id of 16 hexadecimal digits"),
+        _DAMAGED.format("ValueError: '../../escaped' is not an id of 16 hexadecimal digits"),
     ),
     Case(
         "a study whose picture is `/etc/passwd`",
         _renamed("/etc/passwd"),
         _CLOSE,
-        _DAMAGED.format("ValueError: '/etc/passwd' is no id of 16 hexadecimal digits"),
+        _DAMAGED.format("ValueError: '/etc/passwd' is not an id of 16 hexadecimal digits"),
     ),
     Case(
         "a study nested 200,000 deep",

@@ -22,7 +22,7 @@ from wespe_bench.errors import InputError
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Methods run in this process, beside nobody; gives the number of threads each was told."""
+    """Methods run in this process, alone; gives the number of threads that each was set to."""
     threads: list[str] = []
 
     def local(setup: engines.Setup, context: object, items: list[object], *, jobs: int) -> object:
@@ -107,6 +107,7 @@ def test_all_that_fail_are_one_line(here: list[str], verb: Command) -> None:
         (["--size", "0x5"], "--size 0x5: expected WIDTHxHEIGHT"),
         (["--device", "tpu"], "--device tpu: expected one of auto, cpu, cuda"),
         (["--threads", "0"], "--threads 0"),
+        (["identity"], "two methods are called 'identity'"),
         (["--warmup", "2"], "--warmup 2: expected a number from 3"),
         (["--repeats", "0"], "--repeats 0"),
         (["--out", "x.txt"], "ends in .csv"),

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import atomic
-from wespe_bench.arguments import check_jobs, check_ranges, command_line, cores
+from wespe_bench.arguments import command_line, cores
 from wespe_bench.engines import load_engine
 from wespe_bench.errors import InputError, print_failures
+from wespe_bench.option_checks import check_jobs, check_ranges
 
 _MOST_WORDS = 20_000
 # With more, libsvm may never be done.
@@ -222,8 +223,9 @@ def _synthetic(config: Fit) -> tuple[list[Any], None, dict[str, Any], list[str]]
     """The clean photos, no scores, what the card says of them, and why some cannot be read."""
     from wespe_bench.cornia import extraction, outputs, synthetic
     from wespe_bench.cornia.measures import MEASURES
+    from wespe_bench.dataset_specs import load_dataset
     from wespe_bench.datasets.folder import find_photos
-    from wespe_bench.registry import DATASETS, load_dataset
+    from wespe_bench.registry import DATASETS
 
     kinds = synthetic.check_kinds(config.kinds or synthetic.kinds())
     source = config.synthetic or ""

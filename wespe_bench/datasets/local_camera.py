@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from PIL import Image
 
-from wespe_bench.datasets.simulator import Camera, from_linear, shot, to_jpeg, to_linear
+from wespe_bench.datasets.simulator import Camera, developed, shot, to_linear
 from wespe_bench.images import check_rgb
 
 #: Changes whenever the same settings, seed and photo would give other bytes.
@@ -78,17 +78,12 @@ class LocalCamera:
         Raises:
             ValueError: ``scene`` is not uint8 (H, W, 3).
         """
-        from scipy.ndimage import gaussian_filter
-
         check_rgb(scene, "scene")
         rng = shot(VERSION, self.seed, sample_id)
         light = self._illuminate(to_linear(scene).astype(np.float32), rng)
         light = self._focus(light)
         light = self._expose(light, rng)
-        tone = from_linear(light)
-        tone += self.contrast * (tone * tone * (3 - 2 * tone) - tone)
-        tone += self.halo * (tone - gaussian_filter(tone, (1.2, 1.2, 0), mode="nearest"))
-        return to_jpeg(tone, self.jpeg_quality)
+        return developed(light, self.contrast, self.halo, 1.2, self.jpeg_quality)
 
     def _illuminate(self, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Steps 2 to 5: what reaches the lens, in the sensor's colours and exposure."""

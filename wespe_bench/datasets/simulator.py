@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from PIL import Image
 
-from wespe_bench.images import check_rgb, quantize
+from wespe_bench.images import check_rgb, linear_light, quantize
 
 #: Changes whenever the same settings, seed and photo would give other bytes.
 VERSION = 1
@@ -79,10 +79,7 @@ class Camera:
         light = _resample(light, self.resolution)
         variance = self.shot_noise * light + self.read_noise**2
         light += np.sqrt(np.maximum(variance, 0)) * rng.standard_normal(light.shape)
-        tone = from_linear(light)
-        tone += self.contrast * (tone * tone * (3 - 2 * tone) - tone)
-        tone += self.halo * (tone - gaussian_filter(tone, (1.5, 1.5, 0), mode="nearest"))
-        return to_jpeg(tone, self.jpeg_quality)
+        return developed(light, self.contrast, self.halo, 1.5, self.jpeg_quality)
 
 
 def shot(version: int, seed: int, sample_id: str) -> np.random.Generator:
@@ -91,8 +88,19 @@ def shot(version: int, seed: int, sample_id: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(key[:16], "big")))
 
 
-def to_jpeg(tone: np.ndarray, quality: int) -> bytes:
-    """sRGB values on [0, 1], float (H, W, 3), as a JPEG with halved colour resolution."""
+def developed(
+    light: np.ndarray, contrast: float, halo: float, radius: float, quality: int
+) -> bytes:
+    """Linear light, float (H, W, 3), as the JPEG that a phone makes of it.
+
+    The sRGB curve, clipping, an S-curve of weight ``contrast``, an unsharp mask of amount ``halo``
+    and sigma ``radius`` (pixels), and JPEG of ``quality`` with halved colour resolution.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    tone = from_linear(light)
+    tone += contrast * (tone * tone * (3 - 2 * tone) - tone)
+    tone += halo * (tone - gaussian_filter(tone, (radius, radius, 0), mode="nearest"))
     buffer = io.BytesIO()
     Image.fromarray(quantize(tone)).save(
         buffer, format="JPEG", quality=quality, subsampling="4:2:0"
@@ -102,9 +110,7 @@ def to_jpeg(tone: np.ndarray, quality: int) -> bytes:
 
 def to_linear(image: np.ndarray) -> np.ndarray:
     """uint8 sRGB -> linear light on [0, 1], float64 (IEC 61966-2-1)."""
-    tone = np.arange(256) / 255
-    table = np.where(tone <= 0.04045, tone / 12.92, ((tone + 0.055) / 1.055) ** 2.4)
-    return np.asarray(table[image])
+    return np.asarray(linear_light()[image])
 
 
 def from_linear(light: np.ndarray) -> np.ndarray:

@@ -98,7 +98,7 @@ class Source:
         return surveys.load(found, manifest_file=manifest, **chosen)
 
     def take_argument(self, options: dict[str, Any]) -> list[str]:
-        """What follows the colon, removed from the options of `registry.parse_dataset`."""
+        """What follows the colon, removed from the options of `dataset_specs.parse_dataset`."""
         own = list(inspect.signature(self.survey).parameters)[1]
         return [options.pop(own)] if own != "data" and own in options else []
 

@@ -47,6 +47,11 @@ class Part:
     group: str = ""
     pair: Callable[[str], str] | None = None
 
+    @property
+    def recording(self) -> bool:
+        """Whether its photos are the frames of one recording."""
+        return self.group not in ("", CAPTURE, FOLDER)
+
     def paired_with(self, id_: str) -> str:
         """The id below ``reference`` of a photo's pair."""
         return self.pair(id_) if self.pair else id_

@@ -12,11 +12,11 @@ it there. The score is the mean over the pixels.
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
 
+from wespe_bench.images import linear_light
 from wespe_bench.metrics.pairs import check_pair, row_bands
 from wespe_bench.types import Metric
 
@@ -30,22 +30,13 @@ _XYZ = np.array(
 ) / np.array([[0.95047], [1.0], [1.08883]])
 
 
-@functools.cache
-def _linear() -> np.ndarray:
-    """Linear light of each 8-bit value of sRGB: float64 (256,)."""
-    value = np.arange(256) / 255
-    light = np.where(value > 0.04045, ((value + 0.055) / 1.055) ** 2.4, value / 12.92)
-    light.setflags(write=False)
-    return light
-
-
 def lab(image: np.ndarray) -> np.ndarray:
     """uint8 (..., 3), sRGB, as CIELAB: float64 of the same shape.
 
     >>> lab(np.array([[255, 255, 255]], np.uint8)).round(2)[0, 0]
     np.float64(100.0)
     """
-    xyz = _linear()[image] @ _XYZ.T
+    xyz = linear_light()[image] @ _XYZ.T
     bent = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     x, y, z = np.moveaxis(bent, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)

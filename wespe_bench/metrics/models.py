@@ -11,7 +11,7 @@ import numpy as np
 
 from wespe_bench import provenance, reading
 from wespe_bench import tensors as files
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, short
 
 FORMAT_VERSION = 1
 
@@ -130,9 +130,9 @@ def _card(path: Path, kind: str, data: bytes) -> dict[str, Any]:
             + (" or `wespe-bench cornia fit`" if kind == "cornia" else "")
         ) from None
     if found != kind:
-        raise InputError(f"{path}: a model of {files.short(found)}, not of {kind!r}")
+        raise InputError(f"{path}: a model of {short(found)}, not of {kind!r}")
     if version != FORMAT_VERSION:
         raise InputError(
-            f"{path}: model format {files.short(version)}, this version reads {FORMAT_VERSION}"
+            f"{path}: model format {short(version)}, this version reads {FORMAT_VERSION}"
         )
     return dict(card)

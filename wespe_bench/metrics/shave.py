@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, short
 from wespe_bench.metrics.pairs import check_alone, check_pair
 from wespe_bench.types import Metric
 
@@ -27,8 +27,8 @@ def shaved(metric: Metric, option: str) -> Metric:
     found = re.fullmatch(r"shave=([1-9][0-9]{0,3})", option)
     if found is None:
         raise InputError(
-            f"{metric.name}?{option[:40]}: a metric takes shave=PIXELS alone, 1 to 9999 pixels, "
-            f"such as {metric.name}?shave=4"
+            f"{metric.name} does not take {short(option)}; a metric takes shave=PIXELS alone, "
+            f"1 to 9999 pixels, such as {metric.name}?shave=4"
         )
     pixels = int(found[1])
     return replace(

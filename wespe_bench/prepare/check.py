@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wespe_bench import atomic, provenance
-from wespe_bench.arguments import DataOptions, JobOptions, check_jobs
-from wespe_bench.datasets.survey import CAPTURE, FOLDER, Part
+from wespe_bench.arguments import DataOptions, JobOptions
+from wespe_bench.datasets.survey import Part
 from wespe_bench.errors import InputError, writing
 from wespe_bench.images import EXTENSIONS
+from wespe_bench.option_checks import check_jobs
 from wespe_bench.prepare import faults as kinds
 from wespe_bench.prepare.faults import Fault, Place
 from wespe_bench.runs import escape_csv_formula
@@ -113,7 +114,7 @@ def check(
     pairs: list[tuple[Place, Place]] = []
     for part in parts:
         if not part.folder.is_dir():
-            if part.group not in ("", CAPTURE, FOLDER):  # a recording that lies here
+            if part.recording:
                 report.faults.append(Fault(part.label, kinds.EMPTY, str(part.folder)))
             continue
         places, faults, remarks = kinds.look(part, root)
@@ -145,8 +146,8 @@ def parts_of(dataset: str, data: Path | str | None) -> tuple[str, Path, tuple[Pa
     """The name, the root and the parts of a data set that has an adapter with a layout."""
     import inspect
 
+    from wespe_bench.dataset_specs import parse_dataset
     from wespe_bench.datasets.source import find
-    from wespe_bench.registry import parse_dataset
 
     name, options = parse_dataset(dataset, data)
     source = find(

@@ -18,7 +18,7 @@ from pathlib import Path
 from wespe_bench import paths, provenance
 from wespe_bench.datasets import tree
 from wespe_bench.datasets.headers import photo_size
-from wespe_bench.datasets.survey import CAPTURE, FOLDER, Part
+from wespe_bench.datasets.survey import Part
 from wespe_bench.errors import InputError
 
 # Kinds of faults, as the table names them.
@@ -85,7 +85,7 @@ def look(part: Part, root: Path) -> tuple[list[Place], list[Fault], list[Fault]]
             (remarks if thing.kind in tree.REMARKS else faults).append(thing)
     if not places[0].endings:
         faults.append(Fault(part.label, EMPTY, str(part.folder)))
-    if part.group not in ("", CAPTURE, FOLDER):
+    if part.recording:
         faults += _gaps(places[0])
     return places, faults, remarks
 

@@ -15,11 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import reading
-from wespe_bench.arguments import DataOptions, JobOptions, check_choices, check_jobs
+from wespe_bench.arguments import DataOptions, JobOptions
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.journal import Journal, refuse_inside, refuse_other, stands, work_through
 from wespe_bench.lock import held
+from wespe_bench.option_checks import check_choices, check_jobs
 from wespe_bench.runs import Failure, folder_name, tell
 from wespe_bench.types import check_id
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wespe_bench import lock
-from wespe_bench.arguments import JobOptions, PhotoOptions, check_jobs, check_out
+from wespe_bench.arguments import JobOptions, PhotoOptions
 from wespe_bench.errors import InputError
 from wespe_bench.journal import (
     Journal,
@@ -23,6 +23,7 @@ from wespe_bench.journal import (
     refuse_other,
     work_through,
 )
+from wespe_bench.option_checks import check_jobs, check_out
 from wespe_bench.prepare.pack_layout import Layout, allocate, lay_out
 from wespe_bench.prepare.pack_pixels import believed, open_worker
 from wespe_bench.runs import Failure, folder_name, tell

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench.arguments import PhotoOptions, check_ranges
+from wespe_bench.arguments import PhotoOptions
 from wespe_bench.errors import InputError, one_line, writing
+from wespe_bench.option_checks import check_ranges
 from wespe_bench.runs import Failure, folder_name, tell
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from wespe_bench.arguments import check_jobs, cores
+from wespe_bench.arguments import cores
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.journal import Journal, refuse_inside, refuse_other, stands, work_through
 from wespe_bench.lock import held
+from wespe_bench.option_checks import check_jobs
 from wespe_bench.runs import Failure, escape_csv_formula, tell
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ def main(config: Register) -> int:
     import math
 
     from wespe_bench import provenance
-    from wespe_bench.registry import load_dataset
+    from wespe_bench.dataset_specs import load_dataset
 
     check_jobs(config.jobs)
     for option in ("input", "reference", "out"):

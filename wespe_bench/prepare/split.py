@@ -71,8 +71,8 @@ def _survey(dataset: str, data: str | None) -> Survey:
     """The survey of a spec, without the options that choose one side of a split."""
     import inspect
 
+    from wespe_bench.dataset_specs import parse_dataset
     from wespe_bench.datasets.source import find
-    from wespe_bench.registry import parse_dataset
 
     name, options = parse_dataset(dataset, data)
     source = find(name, f"{name!r} has no split; split any folder as camera:FOLDER")

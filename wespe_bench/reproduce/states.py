@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench import provenance, reading
+from wespe_bench.dataset_specs import parse_dataset
 from wespe_bench.datasets import survey as surveys
 from wespe_bench.datasets.source import find, sources
 from wespe_bench.errors import InputError
-from wespe_bench.registry import parse_dataset, resolve
+from wespe_bench.registry import resolve
 from wespe_bench.reproduce.steps import Step
 from wespe_bench.run import Run
 

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from wespe_bench.arguments import check_jobs, check_out
 from wespe_bench.errors import InputError, print_failures, unknown
+from wespe_bench.option_checks import check_jobs, check_out
 from wespe_bench.reproduce import child, rates, running
 from wespe_bench.reproduce.rates import Rate
 from wespe_bench.reproduce.states import (

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import __version__
-from wespe_bench.arguments import JobOptions, check_jobs, check_out
+from wespe_bench.arguments import JobOptions
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.option_checks import check_jobs, check_out
 from wespe_bench.study import database, links, manifest, secret, tiles
 from wespe_bench.study.manifest import TILE, Picture, Question, Study
 from wespe_bench.study.sampling import DAMAGED, ORIGINAL, Pair, Source, choose

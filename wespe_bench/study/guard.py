@@ -201,43 +201,45 @@ def protocol(most: int) -> type[asyncio.Protocol]:
     held: Counter[str] = Counter()
 
     class Limited(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
+        deadline: asyncio.TimerHandle | None
+        counted_as: str
+        client: Any
+        connections: Any
+        cycle: Any
+        transport: Any
+
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            mine: Any = self
-            mine.deadline = None
-            mine.counted_as = address({"client": mine.client})
-            held[mine.counted_as] += 1
-            if len(mine.connections) > most or held[mine.counted_as] > max(1, most // 2):
+            self.deadline = None
+            self.counted_as = address({"client": self.client})
+            held[self.counted_as] += 1
+            if len(self.connections) > most or held[self.counted_as] > max(1, most // 2):
                 transport.abort()
                 return
             self._await_head()
 
         def connection_lost(self, error: Exception | None) -> None:
             super().connection_lost(error)
-            mine: Any = self
             self._head_came()
-            held[mine.counted_as] -= 1
-            if not held[mine.counted_as]:
-                del held[mine.counted_as]
+            held[self.counted_as] -= 1
+            if not held[self.counted_as]:
+                del held[self.counted_as]
 
         def data_received(self, data: bytes) -> None:
-            mine: Any = self
-            if mine.deadline is None and _idle(mine.cycle):
+            if self.deadline is None and _idle(self.cycle):
                 self._await_head()
             super().data_received(data)
-            if not _idle(mine.cycle):
+            if not _idle(self.cycle):
                 self._head_came()
 
         def _await_head(self) -> None:
-            mine: Any = self
             loop = asyncio.get_running_loop()
-            mine.deadline = loop.call_later(PATIENCE, mine.transport.abort)
+            self.deadline = loop.call_later(PATIENCE, self.transport.abort)
 
         def _head_came(self) -> None:
-            mine: Any = self
-            if mine.deadline is not None:
-                mine.deadline.cancel()
-                mine.deadline = None
+            if self.deadline is not None:
+                self.deadline.cancel()
+                self.deadline = None
 
     return Limited
 

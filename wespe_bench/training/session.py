@@ -26,9 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from wespe_bench import lock, provenance
-from wespe_bench.arguments import check_out
 from wespe_bench.errors import InputError
 from wespe_bench.interrupts import deferred
+from wespe_bench.option_checks import check_out
 from wespe_bench.progress import bar
 from wespe_bench.training import acceleration, curves, resume
 from wespe_bench.training.processes import Ranks, join, leave
