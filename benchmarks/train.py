@@ -4,15 +4,18 @@
 
 "plain" is what a port would write: the same four networks from torch's own layers, VGG-19
 from a Sequential, one Adam a pair, float32, nothing switched off. "ours" is the loop of
-``train wespe``. "floor" is the iteration's arithmetic at the rate that this device reaches in
-a large matrix product. On CUDA "ours" is measured in each precision, layout and compile mode, on a
-CPU in fp32 and, where it takes it, bf16.
+``train wespe``: it also draws its patches, clips, averages the weights and logs. "floor" is the
+iteration's arithmetic at the rate that this device reaches in a large matrix product. On CUDA
+"ours" is measured in each precision, layout and compile mode, on a CPU in fp32 and, where it takes
+it, bf16.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
+import itertools
 import math
 import statistics
 import time
@@ -27,7 +30,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reference_models import vgg
+from reference_models.patches import Draws, Photos
 from reference_models.wespe import losses
+from reference_models.wespe.networks import update_ema
 from reference_models.wespe.recipe import TrainWespe
 from reference_models.wespe.steps import (
     CompiledNetworks,
@@ -150,29 +155,48 @@ def ours(
     form = torch.channels_last if layout == "channels-last" else torch.contiguous_format
     networks: Any = Wespe(config).to(device=device, memory_format=form)  # type: ignore[call-overload]
     features: Any = vgg.load().to(device=device, memory_format=form)  # type: ignore[call-overload]
+    average = copy.deepcopy(networks.generator)
     compile_ = partial(acceleration.compile_networks, mode=mode, precision=precision, device=device)
     compiled = CompiledNetworks.of(networks, features, config, compile_)
     adam_g = torch.optim.Adam(networks.generators(), 1e-4, fused=True)
     adam_d = torch.optim.Adam(networks.discriminators(), 1e-4, fused=True)
-    x, fresh, real = (batch(config, device, seed).to(memory_format=form) for seed in range(3))
-    coins = np.random.default_rng(0).random(config.batch) < 0.5
+    source, target = (photos(seed).to(device, layout == "channels-last") for seed in range(2))
+    draws = Draws(config)
+    numbers = itertools.count(1)
+
+    def descend(adam: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+        adam.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(adam.param_groups[0]["params"], config.clip or math.inf)
+        adam.step()
+        return norm
 
     def step() -> None:
+        iteration = next(numbers)
         acceleration.choose_precision(precision, device)
+        acceleration.begin_iteration(mode)
         set_requires_grad(networks.discriminators(), False)
-        loss = total(generator_terms(compiled, x, config)[1])
-        adam_g.zero_grad()
-        loss.backward()
-        adam_g.step()
+        terms = generator_terms(compiled, source.batch(draws("x", iteration)), config)[1]
+        norm = descend(adam_g, total(terms))
+        update_ema(average, networks.generator, 0.999, iteration)
         set_requires_grad(networks.discriminators(), True)
         with torch.no_grad():
-            fake = compiled.generator(fresh)
+            fake = compiled.generator(source.batch(draws("fake", iteration)))
+        real = target.batch(draws("real", iteration))
+        coins = draws("coin", iteration).coins()
         wrong = discriminator_step(compiled, fake, real, coins, config).loss
-        adam_d.zero_grad()
-        wrong.backward()
-        adam_d.step()
+        descend(adam_d, wrong)
+        if iteration % config.log_every == 0:
+            acceleration.to_floats(terms | {"wrong": wrong, "norm": norm})
 
     return step
+
+
+def photos(seed: int) -> Photos:
+    """Eight photos of noise, 300 x 400 px."""
+    pixels = np.random.default_rng(seed).integers(0, 256, 8 * 300 * 400 * 3, np.uint8)
+    sizes = np.tile(np.array([[300, 400]]), (8, 1))
+    return Photos("noise", str(seed), torch.from_numpy(pixels), np.arange(8) * 360_000, sizes)
 
 
 def plain(config: TrainWespe, device: str) -> Callable[[], None]:

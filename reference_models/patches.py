@@ -25,6 +25,7 @@ from wespe_bench import provenance
 from wespe_bench.datasets.packed import Packed
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
+from wespe_bench.training.acceleration import pinned, to_device
 from wespe_bench.types import Dataset
 
 
@@ -34,7 +35,7 @@ class Photos:
 
     Photo n starts at ``offsets[n]``, int64 (N,), and has height and width ``sizes[n]``, int64
     (N, 2). ``references``, in a paired set, has the same layout. ``revision`` is a hash of the
-    photos' files.
+    photos' files. Batches are made on ``device``, in that memory layout.
     """
 
     name: str
@@ -43,14 +44,36 @@ class Photos:
     offsets: np.ndarray
     sizes: np.ndarray
     references: Tensor | None = None
+    device: str = "cpu"
+    channels_last: bool = False
 
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def to(self, device: str) -> Photos:
-        """A copy of the photos in that device's memory."""
-        references = None if self.references is None else self.references.to(device)
-        return dataclasses.replace(self, pixels=self.pixels.to(device), references=references)
+    def to(self, device: str, channels_last: bool = False) -> Photos:
+        """The photos with batches on that device.
+
+        They are copied to it, unless they would take more than half of a GPU's free memory:
+        then each batch is cut here and copied, and a warning says so.
+        """
+        blocks = [block for block in (self.pixels, self.references) if block is not None]
+        needed = sum(block.nbytes for block in blocks)
+        if device == "cuda" and needed > _free_on_gpu() // 2:
+            warnings.warn(
+                f"{self.name}: {needed / 1e9:,.1f} GB of pixels, more than half of the GPU's free "
+                "memory; they stay in main memory, and each batch is copied",
+                stacklevel=2,
+            )
+        else:
+            blocks = [block.to(device) for block in blocks]
+        references = blocks[1] if len(blocks) > 1 else None
+        return dataclasses.replace(
+            self,
+            pixels=blocks[0],
+            references=references,
+            device=device,
+            channels_last=channels_last,
+        )
 
     def photo(self, number: int) -> np.ndarray:
         """The ``number``-th photo, uint8 (H, W, 3)."""
@@ -60,7 +83,7 @@ class Photos:
         return np.asarray(block.cpu().numpy().reshape(height, width, 3))
 
     def batch(self, draw: Draw) -> Tensor:
-        """float32 (count, 3, side, side) on [0, 1], on the photos' device."""
+        """float32 (count, 3, side, side) on [0, 1], on ``device``."""
         return self._cut(self.pixels, draw, *self._places(draw))
 
     def pairs(self, draw: Draw) -> tuple[Tensor, Tensor]:
@@ -89,19 +112,23 @@ class Photos:
         self, pixels: Tensor, draw: Draw, begins: np.ndarray, strides: np.ndarray, turns: np.ndarray
     ) -> Tensor:
         device, side = pixels.device, draw.side
-        begin = torch.from_numpy(begins).to(device).view(-1, 1, 1, 1)
-        stride = torch.from_numpy(strides).to(device).view(-1, 1, 1, 1)
+        places = to_device(np.stack([begins, strides]), device)
+        begin, stride = places.view(2, -1, 1, 1, 1)
         row = torch.arange(side, device=device)
         channel = torch.arange(3, device=device).view(3, 1, 1)
         index = begin + stride * row.view(side, 1) + 3 * row + channel
-        patches = pixels[index].float().div_(255)
+        patches = pixels[index]
+        if self.device != device.type:
+            patches = pinned(patches).to(self.device, non_blocking=True)
+        patches = patches.float().div_(255)
         if turns.any():
             turned = [
                 torch.rot90(patch.flip(2) if turn >= 4 else patch, int(turn) % 4, (1, 2))
                 for patch, turn in zip(patches, turns, strict=True)
             ]
             patches = torch.stack(turned)
-        return patches
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return patches.contiguous(memory_format=layout)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -228,6 +255,10 @@ def from_packed(spec: str, side: int, *, paired: bool = False) -> Photos:
         pixels = torch.from_numpy(packed.block(references))
         truths = torch.from_numpy(packed.block(True)) if paired else None
     return Photos(name, revision, pixels, packed.offsets[large], packed.sizes[large], truths)
+
+
+def _free_on_gpu() -> int:
+    return torch.cuda.mem_get_info()[0]
 
 
 def _check_sizes(name: str, count: int, small: int, side: int) -> None:

@@ -31,7 +31,7 @@ from reference_models.wespe.steps import Terms, set_requires_grad, total
 from wespe_bench.dataset_specs import load_dataset
 from wespe_bench.datasets.folder import BY_SUFFIX
 from wespe_bench.errors import InputError
-from wespe_bench.training.acceleration import Call, to_floats
+from wespe_bench.training.acceleration import Call, to_device, to_floats
 from wespe_bench.training.session import Session
 
 _TERMS = ("content", "colour", "texture", "tv")
@@ -91,7 +91,7 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
             other, real = pairs.pairs(draws("others", iteration))
             with torch.no_grad():
                 fake = compiled["generator"](other)
-            truth = torch.from_numpy(draws("coin", iteration).coins()).to(session.device)
+            truth = to_device(draws("coin", iteration).coins(), session.device)
             logits, wrong = discriminator_step(compiled, fake, real, truth, ranks.world)
             session.descend(adam_d, wrong)
 
@@ -111,7 +111,7 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
                 session.log({name: row[name] for name in _COLUMNS}, (*_TERMS, "psnr_target"))
             for sentence in watch.look(iteration, row) if looks else ():
                 session.say(f"warning: {sentence}")
-            if session.due(config.preview_every):
+            if session.previews:
                 _preview(session, enhancer, preview_batch)
                 session.save()  # after the preview: a state's files are all there
     return session.out / checkpoints.NAME
@@ -176,7 +176,7 @@ def _open(session: Session, config: TrainDped) -> tuple[patches.Photos, vgg.Feat
         "arithmetic": session.precision,
     }
     session.open(Path(config.out or f"runs/dped-{pairs.name}"), facts)
-    return pairs.to(session.device), session.place(features)
+    return pairs.to(session.device, session.channels_last), session.place(features)
 
 
 def _pairs(config: TrainDped) -> patches.Photos:

@@ -24,7 +24,7 @@ from reference_models.wespe.networks import (
 )
 from reference_models.wespe.recipe import TrainWespe
 from reference_models.wespe.tone_start import Tones, start_as_curves
-from wespe_bench.training.acceleration import Call
+from wespe_bench.training.acceleration import Call, to_device
 
 #: By name, the terms of a loss: float32 scalars.
 Terms = dict[str, Tensor]
@@ -218,7 +218,7 @@ def discriminator_step(
         world: As in `generator_terms`.
     """
     if config.disc_batch == "mixed":
-        truth = torch.from_numpy(coins).to(real.device)
+        truth = to_device(coins, real.device)
         shown = torch.where(truth.view(-1, 1, 1, 1), real, fake)
     else:
         truth = torch.arange(2 * len(real), device=real.device) < len(real)

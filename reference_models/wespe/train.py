@@ -61,7 +61,7 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
         source, target, features = _open(session, config)
         torch.manual_seed(config.seed)
         tones = _tones(source, target, config)
-        networks = session.place(Wespe(config, tones), channels_last=config.channels_last)
+        networks = session.place(Wespe(config, tones))
         average = copy.deepcopy(networks.generator)
         betas = (config.beta1, config.beta2)
         adam_g = torch.optim.Adam(networks.generators(), config.lr, betas, fused=True)
@@ -122,7 +122,7 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
                 session.say(f"warning: {sentence}")
                 if config.on_collapse == "stop":
                     raise InputError(f"stopped: {sentence}")
-            if session.due(config.preview_every):
+            if session.previews:
                 _preview(session, enhancer, networks, preview_batch, config)
                 session.save()  # after the preview: a state's files are all there
     return session.out / checkpoints.NAME
@@ -150,8 +150,9 @@ def _open(
         "arithmetic": session.precision,
     }
     session.open(Path(config.out or f"runs/wespe-{source.name.replace(':', '-')}"), facts)
-    features = session.place(features, channels_last=config.channels_last)
-    return source.to(session.device), target.to(session.device), features
+    features = session.place(features)
+    source, target = (p.to(session.device, session.channels_last) for p in (source, target))
+    return source, target, features
 
 
 def _tones(source: patches.Photos, target: patches.Photos, config: TrainWespe) -> Tones | None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -65,6 +67,26 @@ def cpu_has_bf16() -> bool:
     """Whether this CPU multiplies bf16 itself."""
     tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not in every torch
     return any(getattr(torch.cpu, test, lambda: False)() for test in tests)
+
+
+def channels_last(config: Any, device: str) -> bool:
+    """Whether maps are kept channels-last: as the option says, else on CUDA, whose tensor cores
+    want it; Inductor leaves networks of so few channels as they are."""
+    wanted: bool | None = getattr(config, "channels_last", None)
+    return device == "cuda" if wanted is None else wanted
+
+
+def to_device(values: np.ndarray, device: str | torch.device) -> Tensor:
+    """A copy on the device. On CUDA it is made from pinned memory, so that nothing waits for it."""
+    tensor = torch.from_numpy(values)
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    return pinned(tensor).to(device, non_blocking=True)
+
+
+def pinned(tensor: Tensor) -> Tensor:
+    """The tensor in pinned memory, which CUDA copies while the processor goes on."""
+    return tensor.pin_memory()
 
 
 def compiles(mode: str, device: str) -> bool:

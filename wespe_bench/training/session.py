@@ -39,7 +39,8 @@ Module = TypeVar("Module", bound=nn.Module)
 class Session:
     """One training in one folder, by this process or by several that torchrun started.
 
-    ``device`` is "cpu" or "cuda", ``ranks`` which process this is, ``out`` the folder,
+    ``device`` is "cpu" or "cuda", ``channels_last`` the layout of networks and patches on it,
+    ``ranks`` which process this is, ``out`` the folder,
     ``iteration`` the current iteration, or the last one done. Only one process ``writes``.
     """
 
@@ -72,6 +73,7 @@ class Session:
         self.config, self.free, self.remedy, self.quiet = config, free, remedy, quiet
         self.device = acceleration.choose_device(config.device)
         self.precision = acceleration.choose_precision(precision or config.precision, self.device)
+        self.channels_last = acceleration.channels_last(config, self.device)
         self.ranks = Ranks() if alone else join(self.device, config.batch)
         self.writes = self.ranks.rank == 0
         self.out = Path()
@@ -111,9 +113,9 @@ class Session:
         if self.writes:
             self._stack.enter_context(_locked(out))
 
-    def place(self, module: Module, *, channels_last: bool = False) -> Module:
-        """Move a network to the device, and its maps into this memory layout."""
-        layout = torch.channels_last if channels_last else torch.contiguous_format
+    def place(self, module: Module) -> Module:
+        """Move a network to the device, and its weights into the training's memory layout."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
         moved: Module = module.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
         return moved
 
@@ -185,6 +187,12 @@ class Session:
     def due(self, every: int) -> bool:
         """Whether this is an ``every``-th iteration, or the last."""
         return self.iteration % every == 0 or self.iteration == self.last
+
+    @property
+    def previews(self) -> bool:
+        """Whether a preview and a checkpoint are due. A GPU does 500 iterations in seconds, less
+        than they take there: it has a fourth as many."""
+        return self.due(self.config.preview_every or (500 if self.device == "cpu" else 2000))
 
     @property
     def logs(self) -> bool:
