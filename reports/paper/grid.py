@@ -17,7 +17,8 @@ READING = (
     "ours: the mean over n photos, measured here; beneath it a 95% interval (the photos drawn "
     "again with replacement) that says how far the mean would move with other photos of the "
     "kind. paper: what the paper printed, never measured here. difference: ours less the "
-    "paper's. A dash is a number that is not there."
+    "paper's; left out where a table has a line for each method, to fit on a page. A dash is a "
+    "number that is not there."
 )
 
 #: The lines of a row, from top to bottom: ours, then the paper's.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from reports.latex import NEEDS, cell, latex_table, tex
 from reports.paper import grid as grids_
-from reports.paper.grid import OURS, PAPER, READING, Column, Grid, marks, shown
+from reports.paper.grid import READING, Grid
+from reports.paper.layout import as_in_paper, for_page
 from reports.text import fill_template, markdown, plain
 from wespe_bench.runs import escape_csv_formula
 
@@ -50,24 +49,20 @@ def markdown_tables(grids: Sequence[Grid]) -> str:
 
 
 def _markdown_lines(grid: Grid) -> Iterator[str]:
-    heads = [markdown(grid.corner), "", *(markdown(head(column)) for column in grid.columns)]
-    table = [heads]
-    numbered = grid.numbered()
-    for row, title in grid.rows.items():
-        for line in grid.lines(row):
-            first = markdown(title) if line == OURS else ""
-            cells = [first, line]
-            for column in grid.columns:
-                entry = grid.entry(row, column)
-                text, rank = shown(entry, column, line)
-                if entry.ours_text if line == OURS else entry.paper_text and line == PAPER:
-                    text = markdown(text)
-                text = text.replace("*", "\\*") if entry.worse else text
-                mark = _superscript(*marks(entry, numbered)) if line == OURS else ""
-                text = {1: f"**{text}**", 2: f"<ins>{text}</ins>"}.get(rank, text)
-                cells.append(text + mark)
-            table.append(cells)
-    widths = [max(len(cells[i]) for cells in table) for i in range(len(heads))]
+    found = for_page(grid)
+    spread = [group for group, width in found.groups for _ in range(width)]
+    heads = found.heads
+    if spread:
+        heads = tuple(f"{group} {one}".strip() for group, one in zip(spread, heads, strict=True))
+    table = [[markdown(text) for text in (*found.names, *heads)]]
+    for line in found.lines:
+        cells = [markdown(line.title), markdown(line.name)]
+        for one in line.cells:
+            text = markdown(one.text) if one.is_words else one.text.replace("*", "\\*")
+            text = {1: f"**{text}**", 2: f"<ins>{text}</ins>"}.get(one.rank, text)
+            cells.append(text + _superscript(*one.marks))
+        table.append(cells)
+    widths = [max(len(cells[i]) for cells in table) for i in range(len(table[0]))]
     for number, cells in enumerate(table):
         padded = (
             text.ljust(width) if i < 2 else text.rjust(width)
@@ -80,11 +75,6 @@ def _markdown_lines(grid: Grid) -> Iterator[str]:
                 for i, width in enumerate(widths)
             )
             yield f"| {' | '.join(rules)} |"
-
-
-def head(column: Column) -> str:
-    """A column's heading, on one line."""
-    return " ".join(filter(None, (column.group, column.title, column.arrow)))
 
 
 def _superscript(*numbers: int) -> str:
@@ -134,53 +124,25 @@ def latex_tables(grids: Sequence[Grid]) -> str:
 
 
 def _latex(grid: Grid) -> str:
-    numbered = grid.numbered()
+    found = for_page(grid)
     rows: list[list[str] | None] = []
-    for row, title in grid.rows.items():
-        rows += [None] if rows else []
-        for line in grid.lines(row):
-            cells = [cell(title if line == OURS else ""), cell(line)]
-            for column in grid.columns:
-                entry = grid.entry(row, column)
-                text, rank = shown(entry, column, line)
-                raised = marks(entry, numbered) if line == OURS else ()
-                cells.append(cell(text, best=rank == 1, second=rank == 2, marks=raised))
-            rows.append(cells)
-    spans = [(group, len(list(of))) for group, of in groupby(grid.columns, lambda c: c.group)]
+    for line in found.lines:
+        rows += [None] if rows and line.span else []
+        cells = [cell(line.title), cell(line.name)]
+        for one in line.cells:
+            cells.append(cell(one.text, best=one.rank == 1, second=one.rank == 2, marks=one.marks))
+        rows.append(cells)
     return latex_table(
         f"Table {grid.number} of the WESPE paper, and ours: {grid.title}",
-        [cell(grid.corner), "", *(cell(f"{c.title} {c.arrow}".strip()) for c in grid.columns)],
+        [cell(text) for text in (*found.names, *found.heads)],
         rows,
         names=2,
-        groups=spans if any(group for group, _ in spans) else (),
+        groups=found.groups,
         notes=[
-            *(f"$^{{{number}}}$ {tex(text)}." for number, text in enumerate(numbered, 1)),
+            *(f"$^{{{number}}}$ {tex(text)}." for number, text in enumerate(grid.numbered(), 1)),
             *(f"{tex(text)}." for text in (*grid.notes, *grid.sources)),
         ],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    text: str
-    rank: int
-    marks: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    name: str
-    title: str
-    span: int
-    cells: tuple[_Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    grid: Grid
-    groups: tuple[tuple[str, int], ...]
-    lines: tuple[_Line, ...]
-    numbered: tuple[str, ...]
 
 
 def html_tables(grids: Sequence[Grid]) -> str:
@@ -189,28 +151,6 @@ def html_tables(grids: Sequence[Grid]) -> str:
         "tables.html",
         ("tables.css",),
         (),
-        views=[_view(grid) for grid in grids],
+        views=[(grid, as_in_paper(grid), grid.numbered()) for grid in grids],
         reading=READING,
-    )
-
-
-def _view(grid: Grid) -> _View:
-    numbered = grid.numbered()
-    groups = groupby(grid.columns, key=lambda column: column.group)
-    lines = []
-    for row, title in grid.rows.items():
-        names = grid.lines(row)
-        for name in names:
-            cells = []
-            for column in grid.columns:
-                entry = grid.entry(row, column)
-                text, rank = shown(entry, column, name)
-                found = marks(entry, numbered) if name == OURS else ()
-                cells.append(_Cell(text, rank, found))
-            first = name == OURS
-            lines.append(
-                _Line(name, title if first else "", len(names) if first else 0, tuple(cells))
-            )
-    return _View(
-        grid, tuple((group, len(list(of))) for group, of in groups), tuple(lines), numbered
     )

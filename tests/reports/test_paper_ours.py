@@ -14,6 +14,7 @@ from reports.paper import render, tables
 from reports.paper.best import worse_than_best
 from reports.paper.choices import Choices, parse_order, parse_ours
 from reports.paper.grid import Grid
+from reports.paper.layout import WIDEST, Cell, as_in_paper, for_page
 from reports.tables import summarize
 from tests.conftest import Command
 from tests.reports.paper_store import PATCHES, add, cell, one, whole
@@ -148,3 +149,17 @@ def test_a_star_says_what_it_means_where_photos_allow_it(tmp_path: Path) -> None
     shown = f"{cell(grid, 'iphone', 'dped', 'psnr').ours:.2f}"
     assert rf"<ins>{shown}\*</ins>" in render.markdown_tables([grid])
     assert rf"\underline{{{shown}*}}" in render.latex_tables([grid])
+
+
+def test_pages_have_a_line_for_each_method_and_the_html_has_the_papers_columns(store: Path) -> None:
+    grid = one(2, store, ours=parse_ours(["Mine=run 3"], {}))
+    page, wide = for_page(grid), as_in_paper(grid)
+    assert page.heads == ("n", "PSNR ↑", "paper", 'MS-SSIM (paper: "SSIM") ↑', "paper", "SSIM ↑")
+    assert len(wide.heads) == len(grid.columns) > WIDEST and wide.groups and not page.groups
+    (mine,) = [line for line in page.lines if line.name.startswith("Mine") and line.title == ""][:1]
+    entry = cell(grid, "iphone", "ours:Mine", "psnr")
+    assert mine.cells[:3] == (Cell(f"{entry.n}"), Cell("30.36", 1), Cell("–"))
+    below = page.lines[page.lines.index(mine) + 1]
+    assert below.name == "" and below.cells[1].text == f"[{entry.low:.2f}, {entry.high:.2f}]"
+    assert sum(line.span for line in page.lines) == len(page.lines)
+    assert for_page(one(7, store)) == as_in_paper(one(7, store))
