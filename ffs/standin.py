@@ -146,7 +146,7 @@ def make(config: MakeStandin, command: str) -> Path:
     """Simulate, train, and copy checkpoint and card to ``config.out``."""
     from ffs.recipe import TrainRater
     from ffs.train import train
-    from wespe_bench.dataset_specs import load_dataset
+    from wespe_bench.registry import load_dataset
 
     work = Path(config.work)
     samples = load_dataset("samples_fit", data=work).samples

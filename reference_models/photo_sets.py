@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from wespe_bench import provenance
-from wespe_bench.dataset_specs import load_dataset
 from wespe_bench.datasets.packed import Packed
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
-from wespe_bench.registry import DATASETS
+from wespe_bench.registry import DATASETS, load_dataset
 from wespe_bench.types import Dataset
 
 #: Suffix of a data set's name that stands for its references.

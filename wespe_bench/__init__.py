@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wespe_bench.dataset_specs import load_dataset as load_dataset
     from wespe_bench.enhancing import enhance as enhance
     from wespe_bench.metric_function import create_metric as create_metric
     from wespe_bench.metric_function import metric as metric
+    from wespe_bench.registry import load_dataset as load_dataset
     from wespe_bench.registry import load_enhancer as load_enhancer
     from wespe_bench.registry import load_metric as load_metric
     from wespe_bench.reporting import compare as compare
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHERE = {
-    "load_dataset": "wespe_bench.dataset_specs",
+    "load_dataset": "wespe_bench.registry",
     "load_enhancer": "wespe_bench.registry",
     "load_metric": "wespe_bench.registry",
     "load_scores": "wespe_bench.run",

@@ -51,20 +51,8 @@ def parse_dataset(spec: str, data: Path | str | None = None) -> tuple[str, dict[
     return name, options
 
 
-def load_dataset(name: str, /, **options: Any) -> Dataset:
-    """The data set of a spec, or of a name with ``options`` for its loader.
-
-    Args:
-        name: A name, ``NAME:ARGUMENT``, either with ``?option=value&option=value``.
-        options: The loader's parameters, such as ``input`` and ``reference`` of "folder".
-
-    Returns:
-        Ids and paths, no pixels.
-
-    Raises:
-        InputError: An unknown name, an option the loader lacks, or files that do not make up
-            the data set.
-    """
+def load(name: str, **options: Any) -> Dataset:
+    """See `wespe_bench.registry.load_dataset`."""
     spec = name
     name, spec_options = parse_dataset(spec, options.get("data"))
     double = sorted(spec_options.keys() & options.keys())

@@ -33,7 +33,7 @@ from wespe_bench.foreign import OWN
 from wespe_bench.plugins import Plugin, plugins
 
 if TYPE_CHECKING:
-    from wespe_bench.types import Enhancer, Metric
+    from wespe_bench.types import Dataset, Enhancer, Metric
 
 _FIELD = ("lol", "lol_v2", "lsrw", "fivek", "msec", "dicm", "lime", "mef", "npe", "vv", "kodak")
 
@@ -56,6 +56,9 @@ DATASETS = {
 
 #: What gives a user's own names of folders (wespe-data.toml): ``(data) -> name -> folder``.
 OWN_DATASETS = "wespe_bench.datasets.locations:named"
+
+#: ``(spec, **options) -> Dataset``
+DATASET_LOADER = "wespe_bench.dataset_specs:load"
 
 #: name -> enhancer, callable as it is
 ENHANCERS = {
@@ -182,6 +185,24 @@ def full_spec(kind: str, name: str) -> str:
         return name  # before installed packages are searched for plugins
     found = of_plugins(kind).get(name)
     return found.target if found else name
+
+
+def load_dataset(name: str, /, **options: Any) -> Dataset:
+    """The data set of a spec, or of a name with ``options`` for its loader.
+
+    Args:
+        name: A name, ``NAME:ARGUMENT``, either with ``?option=value&option=value``.
+        options: The loader's parameters, such as ``input`` and ``reference`` of "folder".
+
+    Returns:
+        Ids and paths, no pixels.
+
+    Raises:
+        InputError: An unknown name, an option the loader lacks, or files that do not make up
+            the data set.
+    """
+    dataset: Dataset = resolve(DATASET_LOADER)(name, **options)
+    return dataset
 
 
 def load_metric(name: str) -> Metric:

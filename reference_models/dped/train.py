@@ -28,9 +28,9 @@ from reference_models.wespe.networks import (
     update_ema,
 )
 from reference_models.wespe.steps import Terms, set_requires_grad, total
-from wespe_bench.dataset_specs import load_dataset
 from wespe_bench.datasets.folder import BY_SUFFIX
 from wespe_bench.errors import InputError
+from wespe_bench.registry import load_dataset
 from wespe_bench.training.acceleration import Call, to_device, to_floats
 from wespe_bench.training.session import Session
 

@@ -5,7 +5,7 @@ import pytest
 from reference_models import checkpoints, demo
 from reference_models.dped.enhancer import SHIPPED
 from wespe_bench import cli
-from wespe_bench.dataset_specs import load_dataset
+from wespe_bench.registry import load_dataset
 from wespe_bench.run import open_runs
 
 #: Mean PSNR (dB) and MS-SSIM over the demo's five photos, as measured when they were made.

@@ -11,12 +11,11 @@ from reference_models.dped import importer
 from reference_models.dped.enhancer import GeneratorEnhancer
 from tests.oracles import bundle
 from wespe_bench import tensors
-from wespe_bench.dataset_specs import load_dataset
 from wespe_bench.enhancing import enhance
 from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb
 from wespe_bench.metrics.psnr import PSNR
-from wespe_bench.registry import load_enhancer
+from wespe_bench.registry import load_dataset, load_enhancer
 from wespe_bench.types import Dataset, Sample
 
 

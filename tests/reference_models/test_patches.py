@@ -4,9 +4,9 @@ import torch
 
 from reference_models import patches
 from reference_models.patches import Draw
-from wespe_bench.dataset_specs import load_dataset
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
+from wespe_bench.registry import load_dataset
 
 
 @pytest.fixture

@@ -223,9 +223,8 @@ def _synthetic(config: Fit) -> tuple[list[Any], None, dict[str, Any], list[str]]
     """The clean photos, no scores, what the card says of them, and why some cannot be read."""
     from wespe_bench.cornia import extraction, outputs, synthetic
     from wespe_bench.cornia.measures import MEASURES
-    from wespe_bench.dataset_specs import load_dataset
     from wespe_bench.datasets.folder import find_photos
-    from wespe_bench.registry import DATASETS
+    from wespe_bench.registry import DATASETS, load_dataset
 
     kinds = synthetic.check_kinds(config.kinds or synthetic.kinds())
     source = config.synthetic or ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from wespe_bench.dataset_specs import load_dataset, parse_dataset
+from wespe_bench.dataset_specs import parse_dataset
 from wespe_bench.errors import InputError
+from wespe_bench.registry import load_dataset
 from wespe_bench.types import Dataset
 
 

@@ -260,7 +260,7 @@ def main(config: Register) -> int:
     import math
 
     from wespe_bench import provenance
-    from wespe_bench.dataset_specs import load_dataset
+    from wespe_bench.registry import load_dataset
 
     check_jobs(config.jobs)
     for option in ("input", "reference", "out"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wespe_bench import dataset_specs, listing, registry
+from wespe_bench import listing, registry
 from wespe_bench.cli import call
 from wespe_bench.datasets import survey as surveys
 from wespe_bench.datasets.source import Counts, Source, sources
@@ -49,11 +49,11 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_it_loads_with_its_options_and_those_of_a_split(night: str) -> None:
-    assert dataset_specs.load_dataset(night).name == "night_on"
-    dataset = dataset_specs.load_dataset(f"{night}?lamp=off&split=test&seed=3")
+    assert registry.load_dataset(night).name == "night_on"
+    dataset = registry.load_dataset(f"{night}?lamp=off&split=test&seed=3")
     assert (dataset.name, len(dataset.samples)) == ("night_off_test", 1)
     with pytest.raises(InputError, match="no option 'lump'"):
-        dataset_specs.load_dataset(f"{night}?lump=off")
+        registry.load_dataset(f"{night}?lump=off")
     names = list(inspect.signature(SOURCE).parameters)
     assert names == ["folder", "data", "lamp", "split", "seed", "train", "test", "manifest"]
 
@@ -70,5 +70,5 @@ def test_the_verbs_know_it(night: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert "Night, 3 training and 1 test photos, 9x7" in capsys.readouterr().out
     out = tmp_path.parent / f"{tmp_path.name}.csv"
     assert call("data split", [night, "--out", str(out)]) == 0
-    pinned = dataset_specs.load_dataset(night, manifest=str(out), split="train")
+    pinned = registry.load_dataset(night, manifest=str(out), split="train")
     assert len(pinned.samples) == 3
