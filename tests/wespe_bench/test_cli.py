@@ -311,6 +311,7 @@ def test_other_photos_of_the_same_name(verb: Command, photos: Path, tmp_path: Pa
     one_line(verb(*arguments, "b/photos"), "holds results of other photos", "--name")
 
 
+@pytest.mark.slow
 def test_bash_completes_verbs_and_options(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Command
 from tests.verbs import one_line
 
 
+@pytest.mark.slow
 def test_shards_in_folders_of_their_own_merge_to_one_run(
     verb: Command, photos: Path, references: Path, tmp_path: Path
 ) -> None:

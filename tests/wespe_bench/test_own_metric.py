@@ -34,6 +34,7 @@ def test_own_metric_keeps_its_direction_in_the_table(
     assert "Darkness (level) ↓" in (tmp_path / "out" / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_an_own_metric_with_an_aggregate_is_not_averaged(
     verb: Command, photos: Path, tmp_path: Path
 ) -> None:

@@ -215,6 +215,7 @@ def test_addresses_that_lead_nowhere(
     assert message in line
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_answer(
     bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

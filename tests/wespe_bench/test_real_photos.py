@@ -14,6 +14,7 @@ from wespe_bench.images import luma, read_rgb, write_png
 pytestmark = pytest.mark.shared_data
 
 
+@pytest.mark.slow
 def test_the_eleven_pairs(verb: Command, shared: Path, tmp_path: Path) -> None:
     pairs = shared / "dped" / "patches"
     arguments = ["--input", pairs, "--reference", pairs, "--name", "dped_pairs"]

@@ -190,6 +190,7 @@ def test_names_stay_names_in_markdown_and_on_the_page() -> None:
     assert "http" not in text.split("<main>")[0].split("</style>")[1]
 
 
+@pytest.mark.slow
 def test_the_command_writes_four_files_and_complains_in_one_line(
     command: Command, tmp_path: Path
 ) -> None:

@@ -224,6 +224,7 @@ def test_texts_that_are_not_addresses(url: str, tmp_path: Path) -> None:
         call("data fetch", [url, "--data", str(tmp_path)])
 
 
+@pytest.mark.slow
 def test_through_the_real_entry_point(command: Command, server: Server, tmp_path: Path) -> None:
     result = command("data", "fetch", server.url, "--sha256", SHA256, "--data", "data")
     assert result.returncode == 0, result.stderr
