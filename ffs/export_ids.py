@@ -10,6 +10,7 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from ffs import manifest, settings
 from ffs.manifest import escape_formula
@@ -35,7 +36,7 @@ class ExportIds:
 
     folder: str
     """The folder of a crawl."""
-    out: str | None = None
+    out: Annotated[str | None, "FILE"] = None
     """The CSV to write (default: ids.csv in the folder)."""
 
 

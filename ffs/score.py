@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ffs.manifest import escape_formula, unescape_formula
 from wespe_bench.arguments import cores
@@ -33,7 +33,7 @@ class ScoreFolder:
     rater: str = ""
     """What `ffs train` wrote, or ffs-standin, the demonstration that ships (default: the rater
     in $WESPE_DATA/models/ffs.safetensors)."""
-    out: str = "ffs.csv"
+    out: Annotated[str, "FILE"] = "ffs.csv"
     """The CSV to write: a row per photo, with its crops. Rows that still hold are kept."""
     jobs: int = field(default_factory=cores)
     """Worker processes."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench import atomic, provenance, reading
 from wespe_bench.errors import InputError
+from wespe_bench.json_output import json_text
 from wespe_bench.registry import METRICS, load_metric
 from wespe_bench.run import VARIES
 from wespe_bench.store import SCORE_COLUMNS
@@ -152,7 +153,7 @@ def make_card(
 
 def write_card(path: Path, card: Mapping[str, Any]) -> None:
     """Write a card atomically."""
-    atomic.write_text(path, json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    atomic.write_text(path, json_text(card))
 
 
 def read_card(path: Path) -> Card:

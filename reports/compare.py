@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from reports import paired
 from reports.comparison import Comparison, Difference, compare_methods
 from reports.latex import NEEDS, cell, latex_table, tex
 from reports.strip import draw_extremes, most_different
-from reports.text import json_number, markdown, plain, plural
+from reports.text import markdown, plain, plural
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
+from wespe_bench.json_output import json_number, json_text
 from wespe_bench.paths import to_path
 from wespe_bench.run import print_left_out
 from wespe_bench.runs import escape_csv_formula, folder_name
@@ -306,4 +306,4 @@ def as_json(found: Comparison, strip: Path | None = None) -> str:
         "notes": notes(found),
         "strip": None if strip is None else strip.name,
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(content)

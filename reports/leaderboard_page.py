@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +12,8 @@ from reports.latex import NEEDS, cell, latex_table, tex
 from reports.notes import of_versions, row_n
 from reports.ranking import FEWEST, RESAMPLES
 from reports.standings import Entry, Interval, Standings
-from reports.text import fill_template, json_number, markdown, plain, plural
+from reports.text import fill_template, markdown, plain, plural
+from wespe_bench.json_output import json_number, json_text
 from wespe_bench.runs import escape_csv_formula
 
 #: How to read the ranks, in the words of the page and the Markdown.
@@ -124,7 +124,7 @@ def as_json(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
         "notes": notes(boards),
         "reading": READING,
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(content)
 
 
 def notes(boards: Sequence[Standings]) -> list[str]:

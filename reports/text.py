@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -64,12 +63,6 @@ def markdown(text: object) -> str:
     # At the start of a line these would begin lists, rules or headings.
     line = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)
     return re.sub(r"^([-+=:])", r"\\\1", line)
-
-
-def json_number(value: Any) -> Any:
-    """A value that JSON can hold: None for NaN and infinity, Python numbers for numpy's."""
-    value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def plural(count: int, noun: str) -> str:

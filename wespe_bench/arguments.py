@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from wespe_bench.errors import InputError, did_you_mean, short
 from wespe_bench.option_checks import flag_name
@@ -45,6 +45,14 @@ class DataOptions:
 
     data: Annotated[str | None, "FOLDER"] = None
     """Where data sets live (default: $WESPE_DATA, else data/)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatOption:
+    """What a verb prints."""
+
+    format: Literal["text", "json"] = "text"
+    """text, or json for scripts (its fields: docs/reference/json.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,13 +241,19 @@ def _whole(_: Any, tokens: Sequence[Any]) -> int:
 
 # What stands for a text in the help, where the option's own name does not say it.
 _METAVARS = {
+    "add": "FILE",
+    "cache": "FOLDER",
     "data": "FOLDER",
     "input": "FOLDER",
-    "out": "PATH",
+    "out": "FOLDER",
+    "primary": "METRIC",
+    "rank_by": "METRIC",
     "reference": "FOLDER",
     "runs": "FOLDER",
     "source": "PHOTOS",
     "target": "PHOTOS",
+    "verify": "FOLDER",
+    "vgg_file": "FILE",
 }
 
 

@@ -11,12 +11,14 @@ import importlib.metadata
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import numpy as np
 
+from wespe_bench.arguments import FormatOption
 from wespe_bench.errors import InputError, Missing, one_line
+from wespe_bench.json_output import json_score, json_text
 from wespe_bench.types import Metric
 
 
@@ -188,7 +190,7 @@ PEERS = {
 
 
 @dataclass(frozen=True)
-class Conventions:
+class Conventions(FormatOption):
     """Score one pair of photos under every convention, ours and other packages' defaults.
 
     Example:
@@ -285,8 +287,16 @@ def main(config: Conventions) -> int:
             f"{config.image} is {image.shape[1]}x{image.shape[0]} but {config.reference} is "
             f"{reference.shape[1]}x{reference.shape[0]}; nothing is resized or cropped"
         )
-    print(f"A  {config.image}\nB  {config.reference}\n   {image.shape[1]}x{image.shape[0]}")
     lines = compare(image, reference)
+    packages = sorted({peer.package for peers in PEERS.values() for peer in peers})
+    absent = [name for name in packages if not _installed(name)]
+    if config.format == "json":
+        numbers = [asdict(line) | {"value": json_score(line.value)} for line in lines]
+        names = {"image": config.image, "reference": config.reference}
+        size = {"width": image.shape[1], "height": image.shape[0]}
+        print(json_text({**names, **size, "numbers": numbers, "not_installed": absent}), end="")
+        return 0
+    print(f"A  {config.image}\nB  {config.reference}\n   {image.shape[1]}x{image.shape[0]}")
     width = max(len(line.name) for line in lines)
     quantity = ""
     for line in lines:
@@ -294,8 +304,7 @@ def main(config: Conventions) -> int:
             quantity = line.quantity
             print(f"\n{quantity}")
         print(f"  {line.name:<{width}}  {_number(line.value)}  {line.why}")
-    packages = sorted({peer.package for peers in PEERS.values() for peer in peers})
-    if absent := [name for name in packages if not _installed(name)]:
+    if absent:
         print(
             f"\nnot installed, so not shown: {', '.join(absent)} (the extra 'bench' has them all)"
         )

@@ -15,12 +15,14 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from wespe_bench.arguments import FormatOption
 from wespe_bench.errors import InputError
+from wespe_bench.json_output import json_text
 
 # Fused multiply-adds differ between processors in the last bits, and nothing else may.
 _TOLERANCE = 1e-11
@@ -38,7 +40,7 @@ _WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".npz", ".mat")
 
 
 @dataclass(frozen=True)
-class Doctor:
+class Doctor(FormatOption):
     """Check that this installation gives the numbers it should; exit code 3 if it does not.
 
     Example:
@@ -198,10 +200,11 @@ def weights() -> Iterator[Check]:
                 yield Check(path.name, f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
-def main(_: Doctor) -> int:
+def main(config: Doctor) -> int:
     """Print everything that was checked; 3 and a line for each drift when there is one."""
-
     drifts: list[str] = []
+    found: dict[str, list[dict[str, str]]] = {}
+    as_text = config.format == "text"
     parts = {
         "versions": versions(),
         "device": iter([device()]),
@@ -211,17 +214,21 @@ def main(_: Doctor) -> int:
         "weights found": weights(),
     }
     for title, checks in parts.items():
-        print(title)
-        shown = 0
+        rows = found.setdefault(title, [])
+        if as_text:
+            print(title)
         for check in checks:
             mark = "!" if check.drift else " "
-            print(f" {mark}{check.name:<20} {check.found}", flush=True)
+            if as_text:
+                print(f" {mark}{check.name:<20} {check.found}", flush=True)
             drifts += [check.drift] if check.drift else []
-            shown += 1
-        if not shown:
+            rows.append(asdict(check))
+        if as_text and not rows:
             print("  none")
+    if not as_text:
+        print(json_text({"drift": bool(drifts), "checks": found}), end="")
     for drift in drifts:
         print(f"wespe-bench: drift: {drift}", file=sys.stderr)
-    if not drifts:
+    if as_text and not drifts:
         print("all as it should be")
     return 3 if drifts else 0

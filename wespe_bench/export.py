@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from wespe_bench.errors import InputError
+from wespe_bench.json_output import json_score
 from wespe_bench.paths import to_path
 from wespe_bench.runs import escape_csv_formula
 
@@ -31,7 +32,7 @@ class Export:
     """A run folder, or a folder of runs."""
     format: Literal["csv", "json", "parquet"] = "csv"
     """csv, json (a list of objects) or parquet."""
-    out: str | None = None
+    out: Annotated[str | None, "FILE"] = None
     """The file to write; by default scores.csv, .json or .parquet in the folder."""
 
 
@@ -63,7 +64,7 @@ def export(runs: Path, out: Path, format: str = "csv") -> tuple[int, Runs]:
     if format == "csv":
         data = _escaped(frame).to_csv(index=False, lineterminator="\n").encode()
     elif format == "json":
-        text = frame.assign(value=frame["value"].map(_json_number)).to_json(
+        text = frame.assign(value=frame["value"].map(json_score)).to_json(
             orient="records", indent=1, double_precision=15
         )
         data = f"{text}\n".encode()
@@ -81,8 +82,3 @@ def _escaped(frame: pd.DataFrame) -> pd.DataFrame:
     for column in frame.select_dtypes(exclude="number").columns:
         safe[column] = frame[column].map(escape_csv_formula)
     return safe
-
-
-def _json_number(value: float) -> float | str:
-    """JSON has no infinity: it is written as the string "inf"."""
-    return value if abs(value) != float("inf") else str(value)

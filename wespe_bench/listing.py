@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from wespe_bench.arguments import POSITIONAL
+from wespe_bench.arguments import POSITIONAL, FormatOption
 from wespe_bench.errors import unknown
+from wespe_bench.json_output import json_text
 from wespe_bench.plugins import KINDS
 
 
 @dataclass(frozen=True)
-class List:
+class List(FormatOption):
     """Show the data sets, enhancers, metrics and suites there are.
 
     Example:
@@ -44,18 +45,46 @@ def main(config: List) -> int:
         | {"file.py:METRIC": "Your own wespe_bench.Metric; or module:METRIC."},
         "suites": _described(registry.SUITES, lambda suite: suite.title),
     }
+    packages: dict[str, dict[str, str]] = {kind: {} for kind in kinds}
     for kind in KINDS:
         for name, plugin in registry.of_plugins(kind).items():
             kinds[kind][name] = f"Of {plugin.package}: {plugin.target}."
+            packages[kind][name] = plugin.package
     if config.kind and config.kind not in kinds:
         raise unknown("kind", config.kind, kinds)
-    for kind, entries in kinds.items():
-        if config.kind in ("", kind):
-            print(kind)
-            width = max(map(len, entries))
-            for name, line in entries.items():
-                print(f"  {name:<{width}}  {line}")
+    shown = {kind: entries for kind, entries in kinds.items() if config.kind in ("", kind)}
+    if config.format == "json":
+        content = {
+            kind: [
+                {
+                    "name": name,
+                    "what": line,
+                    "package": packages[kind].get(name),
+                    **facts(kind, name),
+                }
+                for name, line in entries.items()
+            ]
+            for kind, entries in shown.items()
+        }
+        print(json_text(content), end="")
+        return 0
+    for kind, entries in shown.items():
+        print(kind)
+        width = max(map(len, entries))
+        for name, line in entries.items():
+            print(f"  {name:<{width}}  {line}")
     return 0
+
+
+def facts(kind: str, name: str) -> dict[str, Any]:
+    """What JSON says besides of one of our metrics; empty for all else."""
+    from wespe_bench import registry
+
+    if kind != "metrics" or name not in registry.METRICS:
+        return {}
+    metric = registry.load_metric(name)
+    said = ("title", "version", "unit", "higher_is_better", "full_reference")
+    return {field: getattr(metric, field) for field in said}
 
 
 def first_line(record: Any) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from wespe_bench import atomic, memory
 from wespe_bench.arguments import cores
@@ -58,7 +58,7 @@ class Time:
     """Calls before those that are timed; at least 3."""
     repeats: int = 10
     """Calls that are timed."""
-    out: str = ""
+    out: Annotated[str, "FILE"] = ""
     """A CSV file to write as well."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -151,7 +152,7 @@ class Import:
 
     prefix: Path
     """The bundle: the common part of NAME.index and NAME.data-00000-of-00001."""
-    out: str = ""
+    out: Annotated[str, "FILE"] = ""
     """The checkpoint to write (default: NAME.safetensors here); a readable card goes beside it."""
     camera: str = ""
     """The camera it was trained for (default: the DPED camera named in PREFIX)."""

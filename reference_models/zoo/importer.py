@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Import:
 
     files: tuple[str, ...]
     """The weights as their authors released them."""
-    out: str = ""
+    out: Annotated[str, "FILE"] = ""
     """The file to write (default: NAME.safetensors here); a readable card goes beside it."""
 
 

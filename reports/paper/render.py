@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ from reports.paper import grid as grids_
 from reports.paper.grid import READING, Grid
 from reports.paper.layout import as_in_paper, for_page
 from reports.text import fill_template, markdown, plain
+from wespe_bench.json_output import json_score, json_text
 from wespe_bench.runs import escape_csv_formula
 
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
@@ -107,15 +106,11 @@ def json_tables(grids: Sequence[Grid]) -> str:
         }
         for grid in grids
     ]
-    return json.dumps(tables, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(tables)
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    if isinstance(value, str):
-        return plain(value)
-    return value.item() if hasattr(value, "item") else value
+    return plain(value) if isinstance(value, str) else json_score(value)
 
 
 def latex_tables(grids: Sequence[Grid]) -> str:

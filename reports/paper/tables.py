@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from reports.paper import counts, grid, measures, render, scores, study
 from reports.paper.choices import (
@@ -53,7 +53,7 @@ class Tables:
     """A run folder, or a folder of runs."""
     format: Literal["md", "csv", "tex", "html", "json"] = "md"
     """md, csv (a line a cell), tex, html or json."""
-    out: str | None = None
+    out: Annotated[str | None, "FILE"] = None
     """A file to write, instead of printing."""
     method: tuple[str, ...] = ()
     """METHOD=LABEL: the runs with this label are this method of the paper."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from reports.paper.runs import STAND_INS
 from reports.paper.study import FORMAT_VERSION
 from reports.study.cells import Cell
 from reports.text import plain, plural
+from wespe_bench.json_output import json_text
 
 _TESTED = "wespe_div2k"
 
@@ -78,8 +78,7 @@ def as_json(content: Mapping[str, Any]) -> str:
         {k: v for k, v in cell.items() if not isinstance(v, float) or math.isfinite(v)}
         for cell in content["cells"]
     ]
-    text = json.dumps({**content, "cells": cells}, indent=1, ensure_ascii=False, allow_nan=False)
-    return text + "\n"
+    return json_text({**content, "cells": cells})
 
 
 def _paper(label: str, chosen: Mapping[str, str]) -> str:

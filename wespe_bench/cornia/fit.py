@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Fit:
     """Where the photos of --iqa lie (default: beside the CSV)."""
     better: str = ""
     """higher or lower: which scores of --iqa are the better ones."""
-    out: str = "cornia.safetensors"
+    out: Annotated[str, "FILE"] = "cornia.safetensors"
     """The model to write; a card (.md) and a plot (.png) go beside it."""
     words: int = 1000
     """Codewords (the paper's model has 10,000)."""

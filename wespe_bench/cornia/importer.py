@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -219,7 +219,7 @@ class ImportCornia:
 
     folder: Path
     """The folder of the three .mat files."""
-    out: str = ""
+    out: Annotated[str, "FILE"] = ""
     """The model to write (default: cornia_live.safetensors beside hosa's)."""
 
 
@@ -235,7 +235,7 @@ class ImportHosa:
 
     folder: Path
     """The folder of the three .mat files."""
-    out: str = ""
+    out: Annotated[str, "FILE"] = ""
     """The model to write (default: where the metric hosa looks, $WESPE_DATA/models or your data
     folder, ~/.local/share/wespe-bench/models)."""
 

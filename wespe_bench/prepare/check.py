@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from wespe_bench import atomic, provenance
 from wespe_bench.arguments import DataOptions, JobOptions
@@ -45,7 +46,7 @@ class Check(DataOptions, JobOptions):
     """Decode every photo, hash every file again, compare training photos with test photos."""
     all: bool = False
     """Print every fault, not the first ten of a kind."""
-    out: str | None = None
+    out: Annotated[str | None, "FILE"] = None
     """A CSV file for all faults and remarks."""
 
 

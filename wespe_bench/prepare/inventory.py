@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wespe_bench.arguments import POSITIONAL, DataOptions
+from wespe_bench.arguments import POSITIONAL, DataOptions, FormatOption
 from wespe_bench.errors import InputError, unknown
+from wespe_bench.json_output import json_text
 
 if TYPE_CHECKING:
     from wespe_bench.datasets.source import Source
 
 
 @dataclass(frozen=True)
-class Inventory(DataOptions):
+class Inventory(DataOptions, FormatOption):
     """Show the data sets: what is here and where, official pages, terms, the paper's counts.
 
     Examples:
@@ -38,6 +39,14 @@ def main(config: Inventory) -> int:
     known = [*public, *own]
     if config.name and config.name not in known:
         raise unknown("data set", config.name, known)
+    if config.format == "json":
+        chosen = [name for name in known if config.name in ("", name)]
+        content = [
+            _facts(name, own.get(name), public.get(name, public["camera"]), config.data)
+            for name in chosen
+        ]
+        print(json_text(content), end="")
+        return 0
     heading = ""
     for name in known:
         if config.name in ("", name):
@@ -59,7 +68,7 @@ def main(config: Inventory) -> int:
 def _known(source: Source, data: str | None) -> Iterator[str]:
     yield f"{source.name}: {source.title}"
     if source.name != "camera":
-        yield from _line("here", _here(source, data))
+        yield from _line("here", _here(source, data).text())
     for counts in source.counts:
         size = f", {counts.width}x{counts.height}" if counts.width else ""
         yield from _line(
@@ -73,21 +82,66 @@ def _known(source: Source, data: str | None) -> Iterator[str]:
 
 def _own(folder: Path, camera: Source, name: str, data: str | None) -> Iterator[str]:
     yield f"{name}: your own, named in wespe-data.toml"
-    here = _count(camera, name, folder, data) if folder.is_dir() else f"no; looked for {folder}"
-    yield from _line("here", here)
+    yield from _line("here", _own_photos(camera, name, folder, data).text())
 
 
-def _here(source: Source, data: str | None) -> str:
+@dataclass(frozen=True, slots=True)
+class _Photos:
+    """What lies in a data set's folder: photos by part, or why there are none."""
+
+    folder: Path
+    counts: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
+    spec: str = ""
+
+    def text(self) -> str:
+        """One line."""
+        counts = ", ".join(f"{count} {label}" for label, count in self.counts.items())
+        use = f"; use {self.spec}" if self.spec else ""
+        return self.problem or f"{self.folder} ({counts}){use}"
+
+
+def _facts(name: str, own: Path | None, source: Source, data: str | None) -> dict[str, object]:
+    """A data set for JSON."""
+    if own is not None:
+        found = _own_photos(source, name, own, data)
+        title, terms, get = "your own, named in wespe-data.toml", "yours", ""
+    else:
+        found = _here(source, data) if name != "camera" else _Photos(Path(), problem="yours")
+        title, terms, get = source.title, source.licence, source.get
+    return {
+        "name": name,
+        "title": title,
+        "group": source.group,
+        "folder": None if found.problem else str(found.folder),
+        "photos": dict(found.counts),
+        "problem": found.problem,
+        "use": found.spec or name,
+        "page": "" if own else source.page,
+        "terms": terms,
+        "get": get,
+        "paper": [] if own else [asdict(counts) for counts in source.counts],
+    }
+
+
+def _own_photos(camera: Source, name: str, folder: Path, data: str | None) -> _Photos:
+    if folder.is_dir():
+        return _count(camera, name, folder, data)
+    return _Photos(folder, problem=f"no; looked for {folder}")
+
+
+def _here(source: Source, data: str | None) -> _Photos:
     """How many photos there are and where, or where none were found."""
     from wespe_bench.datasets.locations import FILE, candidates
 
     why, path = candidates(source.name, data)[0]
     if path.is_dir():
         return _count(source, "", path, data)
-    return f"no; {FILE} says {path}, no folder" if why == FILE else f"no; looked for {path}"
+    problem = f"no; {FILE} says {path}, no folder" if why == FILE else f"no; looked for {path}"
+    return _Photos(path, problem=problem)
 
 
-def _count(source: Source, argument: str, folder: Path, data: str | None) -> str:
+def _count(source: Source, argument: str, folder: Path, data: str | None) -> _Photos:
     """Photos by part, from the names alone."""
     from wespe_bench.datasets import tree
 
@@ -100,15 +154,14 @@ def _count(source: Source, argument: str, folder: Path, data: str | None) -> str
                 source.check_parts(source.name, other, data)
             except InputError:
                 continue
-            return f"{_count(source, other, folder, data)}; use {source.name}:{other}"
-        return str(error)
+            return replace(_count(source, other, folder, data), spec=f"{source.name}:{other}")
+        return _Photos(folder, problem=str(error))
     counts: dict[str, int] = {}
     for part in parts:
         if part.folder.is_dir():
             found = sum(thing.kind == tree.PHOTO for thing in tree.walk(part.folder, root))
             counts[part.label] = counts.get(part.label, 0) + found
-    counts_text = ", ".join(f"{count} {label}" for label, count in counts.items())
-    return f"{folder} ({counts_text})"
+    return _Photos(folder, counts)
 
 
 def _places(data: str | None) -> Iterator[str]:

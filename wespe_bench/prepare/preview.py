@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from wespe_bench.arguments import PhotoOptions
 from wespe_bench.errors import InputError, one_line, writing
@@ -33,7 +33,7 @@ class Preview(PhotoOptions):
       wespe-bench data preview --dataset samples --out samples.png --count 5
     """
 
-    out: str | None = None
+    out: Annotated[str | None, "FILE"] = None
     """The picture to write, .png or .jpg (default: preview-NAME.jpg)."""
     count: int = 24
     """Photos to show, evenly spread over the data set."""

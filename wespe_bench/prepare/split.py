@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from wespe_bench.arguments import DataOptions
 from wespe_bench.errors import InputError, writing
@@ -34,7 +34,7 @@ class SplitData(DataOptions):
     """Training photos: a number, or a share below 1 (default: the paper's)."""
     test: str = ""
     """Test photos: a number, or a share below 1 (default: the paper's)."""
-    out: str | None = None
+    out: Annotated[str | None, "FILE"] = None
     """The manifest to write (default: NAME-SEED.json here)."""
     force: bool = False
     """Replace a manifest of that name."""
