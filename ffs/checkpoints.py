@@ -35,7 +35,8 @@ class Card:
     ``kind`` is one of `KINDS`. ``head``, ``layers``, ``width`` and ``back_end`` are those of
     `ffs.network.Rater`; ``vgg_sha256`` is the file its convolutions started from, and, unless
     ``whole``, still are. ``preparation`` is how photos become what it was trained on
-    (`ffs.crops.prepare`). ``training`` says from what and how, ``test`` how well.
+    (`ffs.crops.prepare`). ``training`` says from what and how, ``test`` how well. ``temperature``
+    gives the calibrated score (`ffs.temperature`); None in files of older versions.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Card:
     parameters: int
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     test: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    temperature: float | None = None
     model: str = _MODEL
     format_version: int = FORMAT_VERSION
 
@@ -100,6 +102,8 @@ def read_card(path: Path) -> tuple[Card, bytes]:
             raise ValueError("a field that is not text")
         if type(card.whole) is not bool:
             raise ValueError("whole is neither true nor false")
+        if not (card.temperature is None or 0 < float(card.temperature) < float("inf")):
+            raise ValueError("a temperature that is not above 0")
         size_of(card.preparation)
         if any(value not in values for value, values in wanted):
             raise ValueError("a field with an unknown value")

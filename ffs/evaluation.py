@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ffs import temperature
+
 #: The paper's test accuracy: 275 of 400 photos.
 PAPER = (275, 400)
 
@@ -85,6 +87,33 @@ def evaluate(
     }
 
 
+def calibrated(
+    held: np.ndarray, held_labels: np.ndarray, crops: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """The temperature from the validation photos, and what it does to the test.
+
+    Args:
+        held: P(high) of the validation photos' crops, float (m, 5).
+        held_labels: Which of these photos are high, bool (m,).
+        crops: P(high) of the test photos' crops, float (n, 5).
+        labels: Which of these photos are high, bool (n,).
+
+    Returns:
+        JSON-ready: "temperature", "photos" (m), and the test's "calibration_error" and "log_loss"
+        with it.
+    """
+    from sklearn.metrics import log_loss
+
+    found = temperature.fit(held.mean(axis=1), held_labels)
+    p = temperature.scaled(crops.mean(axis=1), found)
+    return {
+        "temperature": found,
+        "photos": len(held),
+        "calibration_error": calibration_error(p, labels),
+        "log_loss": float(log_loss(labels, p, labels=[False, True])),
+    }
+
+
 def calibration(p: np.ndarray, labels: np.ndarray) -> list[tuple[float, float, int]]:
     """Per filled bin of P(high): its mean, the share that is high, and how many there are.
 
@@ -122,4 +151,12 @@ def lines(test: Mapping[str, Any], kind: str = "rater") -> list[str]:
         f"the test's commoner label: {100 * test['chance']:.1f}%; {auc}"
         f"by quarter of faves per view: {quarters}"
     )
+    if found := test.get("calibrated"):
+        at_limit = found["temperature"] in temperature.LIMITS
+        text.append(
+            f"temperature {found['temperature']:.3g} from {found['photos']} validation photos"
+            f"{' (its limit)' if at_limit else ''}: expected calibration error "
+            f"{test['calibration_error']:.3f} raw, {found['calibration_error']:.3f} calibrated; "
+            f"log loss {test['log_loss']:.3f} and {found['log_loss']:.3f}"
+        )
     return text

@@ -129,7 +129,7 @@ def learn(
     begun_from: Start,
     photos: Photos,
     splits: dict[str, tuple[Photo, ...]],
-) -> tuple[dict[str, Any], np.ndarray]:
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """Fit the last layer of ``rater``, in place.
 
     Args:
@@ -141,8 +141,8 @@ def learn(
         splits: The photos by split: "train", "validation", "test".
 
     Returns:
-        How the regularisation was chosen, and P(high) of the test photos' crops: float64
-        (photos, 5).
+        How the regularisation was chosen, and P(high) of the crops of the validation photos and of
+        the test photos: float64 (photos, 5) each.
 
     Raises:
         InputError: A photo cannot be read, or the disk is full; features computed so far are kept.
@@ -153,7 +153,7 @@ def learn(
         for photo in splits["train"]
         for number in range(config.patches)
     ]
-    held = [Piece(photo, "crop") for photo in splits["validation"]]
+    held = [Piece(photo, "crops") for photo in splits["validation"]]
     test = [Piece(photo, "crops") for photo in splits["test"]]
     features = extract(
         rater,
@@ -171,12 +171,13 @@ def learn(
         rater,
         np.concatenate(features[:first]),
         np.repeat(labels_of(splits["train"]), config.patches),
-        np.concatenate(features[first:second]),
+        np.stack([crops[0] for crops in features[first:second]]),
         labels_of(splits["validation"]),
         config.seed,
     )
-    p = probabilities(rater, torch.from_numpy(np.concatenate(features[second:])))
-    return record, p.reshape(len(test), -1)
+    p = probabilities(rater, torch.from_numpy(np.concatenate(features[first:])))
+    p = p.reshape(len(held) + len(test), -1)
+    return record, p[: len(held)], p[len(held) :]
 
 
 def fit(

@@ -75,7 +75,7 @@ def learn(
     begun_from: Start,
     photos: Photos,
     splits: dict[str, tuple[Photo, ...]],
-) -> tuple[dict[str, Any], np.ndarray]:
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """Train ``rater``, in place, until the validation loss stops falling; its best weights stay.
 
     The state is saved after every evaluation and every ``checkpoint_minutes``. A training that was
@@ -90,7 +90,8 @@ def learn(
         splits: The photos by split: "train", "validation", "test".
 
     Returns:
-        How the training ended, and P(high) of the test photos' crops: float64 (photos, 5).
+        How the training ended, and P(high) of the crops of the validation photos and of the test
+        photos: float64 (photos, 5) each.
 
     Raises:
         InputError: A photo cannot be read, a loss is not finite, or the disk is full; the last
@@ -133,8 +134,10 @@ def learn(
         "validation_loss": watch.best,
         "stopped_early": watch.worse >= config.patience,
     }
-    test = [Piece(photo, "crops") for photo in splits["test"]]
-    return record, rate(rater, photos, test, device, threads).reshape(len(test), -1)
+    held = len(splits["validation"])
+    pieces = [Piece(photo, "crops") for name in ("validation", "test") for photo in splits[name]]
+    p = rate(rater, photos, pieces, device, threads).reshape(len(pieces), -1)
+    return record, p[:held], p[held:]
 
 
 def rate(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ffs import baselines
+from ffs import baselines, temperature
 from ffs.crops import size_of
 from ffs.evaluation import calibration, lines
 from wespe_bench import atomic
@@ -51,6 +51,7 @@ def readable(name: str, card: Mapping[str, Any], digest: str) -> str:
 | file | {holds} |
 | photos | {_prepared(card["preparation"])} |
 | score | mean P(high) over five 224 x 224 crops that follow from the photo's id |
+| calibrated score | {_calibrated(card["temperature"])} |
 | SHA-256 | `{digest}` |
 
 ## Test
@@ -82,6 +83,12 @@ def _prepared(preparation: str) -> str:
         return "as they are"
     width, height = size_of(preparation) or (0, 0)
     return f"the central window of the same proportions, resized to {width} x {height}"
+
+
+def _calibrated(found: float | None) -> str:
+    if found is None:
+        return "none"
+    return f"1 / (1 + exp(-logit(score) / {found:.4g})), `calibrated` beside the score"
 
 
 def _rows(training: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
@@ -149,11 +156,16 @@ def _calibration(axes: Any, p: np.ndarray, labels: np.ndarray, test: Mapping[str
     points = calibration(p, labels)
     axes.plot((0, 1), (0, 1), color="0.7", linewidth=0.8)
     axes.plot([mean for mean, _, _ in points], [share for _, share, _ in points], marker="o")
+    error = f"{test['calibration_error']:.3f}"
+    if found := test.get("calibrated"):
+        after = calibration(temperature.scaled(p, found["temperature"]), labels)
+        axes.plot([mean for mean, _, _ in after], [share for _, share, _ in after], "s--")
+        error += f", {found['calibration_error']:.3f} with the temperature (dashed)"
     for mean, share, n in points:
         axes.annotate(str(n), (mean, share), textcoords="offset points", xytext=(4, -10), size=8)
     axes.set_xlabel("P(high)")
     axes.set_ylabel("share that is high")
-    axes.set_title(f"calibration: error {test['calibration_error']:.3f}")
+    axes.set_title(f"calibration error {error}")
 
 
 def _quarters(axes: Any, quartiles: Any) -> None:

@@ -7,8 +7,9 @@ photo and for what enhancers made of it. **Higher is better**; the scale is [0, 
 Convention: the photo is cropped to 16:9 and resized to 1280 x 720 as in training
 (`ffs.crops.prepare`; "native" raters leave it as it is); five different 224 x 224 crops follow
 from its id and the seed, apart where there is room; the score is the mean of P(high). Corners
-and each crop's P are stored as extras. The checkpoint's hash is in the version, so two raters
-never share a column.
+and each crop's P are stored as extras, and so is the calibrated score of a rater that has a
+temperature (`ffs.temperature`). The checkpoint's hash is in the version, so two raters never
+share a column.
 
     wespe-bench score runs/mine --metrics ffs:rater.safetensors
 
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ffs import checkpoints, crops
+from ffs.temperature import scaled
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import models
 from wespe_bench.metrics.pairs import check_alone
@@ -55,6 +57,7 @@ def ffs(
     rater: Rater,
     preparation: str = "hd",
     device: str = "cpu",
+    temperature: float | None = None,
     sample_id: str = "",
     seed: int = 0,
 ) -> dict[str, float]:
@@ -68,12 +71,14 @@ def ffs(
         rater: The network (`ffs.checkpoints.read`).
         preparation: "hd", "native" or WIDTHxHEIGHT (`ffs.crops.prepare`).
         device: "cpu" or "cuda".
+        temperature: The rater's (`ffs.temperature`), for "calibrated".
         sample_id: Decides where the crops are, with ``seed``.
         seed: See ``sample_id``.
 
     Returns:
         "value", the mean over the crops of P(high); of each crop K its "pK", and "topK" and
-        "leftK" in pixels of the prepared photo.
+        "leftK" in pixels of the prepared photo; with a temperature also "calibrated", the value
+        calibrated.
 
     Raises:
         ValueError: Another dtype or shape, a reference, or a photo below 224 px taken as it is.
@@ -86,6 +91,8 @@ def ffs(
     pixels = np.stack([crops.cut(prepared, corner) for corner in corners])
     p = probabilities(rater, penultimate_features(rater, pixels, device)).tolist()
     found = {"value": math.fsum(p) / len(p)}
+    if temperature is not None:
+        found["calibrated"] = float(scaled(np.array(found["value"]), temperature))
     for number, (share, (top, left)) in enumerate(zip(p, corners, strict=True), 1):
         found |= {f"p{number}": share, f"top{number}": float(top), f"left{number}": float(left)}
     return found
@@ -163,6 +170,7 @@ def _read(path: Path, stamp: object, name: str, kind: str, device: str, vgg: str
             rater=rater,
             preparation=card.preparation,
             device=device,
+            temperature=card.temperature,
             sample_id=sample_id,
             seed=seed,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ffs import baselines, checkpoints, evaluation, frozen, full, model_card, recipe
+from ffs import baselines, checkpoints, evaluation, frozen, full, model_card, recipe, temperature
 from ffs.manifest import Photo, read
 from ffs.network import start
 from ffs.patches import Photos, check_files, choose, labels_of
@@ -78,10 +78,11 @@ def train(
         check_files(ratings, [photo for split in splits.values() for photo in split])
         photos = Photos(ratings.folder, config.prep, config.seed, config.flip)
         learn = full.learn if whole else frozen.learn
-        record, p = learn(session, config, rater, begun_from, photos, splits)
+        record, held, p = learn(session, config, rater, begun_from, photos, splits)
         scores = [photo.score for photo in splits["test"]]
         truth = labels_of(splits["test"])
         test = evaluation.evaluate(p, truth, scores)
+        test["calibrated"] = evaluation.calibrated(held, labels_of(splits["validation"]), p, truth)
         right = (p.mean(axis=1) > 0.5) == truth
         test["baselines"] = baselines.judged(right, baselines.rights(splits, photos))
         for line in [*evaluation.lines(test, kind), *baselines.lines(test["baselines"])]:
@@ -101,7 +102,7 @@ def train(
         card = checkpoints.Card(
             *(kind, title, head, layers, config.width, begun_from.back_end, begun_from.sha256),
             *(whole, config.prep, sum(part.numel() for part in rater.parameters())),
-            *(training, test),
+            *(training, test, test["calibrated"]["temperature"]),
         )
         digest = checkpoints.write(session.out / NAME, rater, card)
         _write_test(session.out, card, digest, splits["test"], p)
@@ -112,11 +113,13 @@ def _write_test(
     out: Path, card: checkpoints.Card, digest: str, photos: tuple[Photo, ...], p: np.ndarray
 ) -> None:
     """Write test.csv, test.png, curves.png and MODEL_CARD.md."""
-    header = ["photo", "score", "label", "p_high", *(f"p{i + 1}" for i in range(p.shape[1]))]
+    header = ["photo", "score", "label", "p_high", "calibrated"]
+    header += [f"p{i + 1}" for i in range(p.shape[1])]
+    found = temperature.scaled(p.mean(axis=1), card.temperature or 1.0)
     rows = [",".join(header)]
-    for photo, crops in zip(photos, p, strict=True):
+    for photo, crops, calibrated in zip(photos, p, found, strict=True):
         name = photo.id.replace('"', '""')
-        numbers = ",".join(f"{value:.6f}" for value in (crops.mean(), *crops))
+        numbers = ",".join(f"{value:.6f}" for value in (crops.mean(), calibrated, *crops))
         rows.append(f'"{name}",{photo.score:.8g},{photo.label},{numbers}')
     atomic.write_text(out / "test.csv", "\n".join(rows) + "\n")
     model_card.draw(out / "test.png", p.mean(axis=1), labels_of(photos), card.test)

@@ -78,6 +78,10 @@ def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb
         assert "one number alone: training's commoner label 50.0%, sharpness" in shown
         assert "NOT SHOWN to be better than" in shown
     assert "| photos train | 12 |" in text
+    assert card.temperature == card.test["calibrated"]["temperature"]
+    for shown in (text, result.stdout):
+        assert "from 4 validation photos" in shown
+        assert "expected calibration error" in shown
     rows = list(csv.DictReader((out / "test.csv").open()))
     assert [row["label"] for row in rows] == ["low", "high"] * 3
     assert all((float(row["p_high"]) > 0.5) == (row["label"] == "high") for row in rows)
@@ -87,7 +91,9 @@ def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb
     assert code == 0, err
     there = {row["photo"]: row for row in csv.DictReader((place / "ffs.csv").open())}
     for row in rows:  # the test's probabilities are the scorer's
-        assert float(there[row["photo"]]["ffs"]) == pytest.approx(float(row["p_high"]), abs=1e-6)
+        scored = there[row["photo"]]
+        assert float(scored["ffs"]) == pytest.approx(float(row["p_high"]), abs=1e-6)
+        assert float(scored["calibrated"]) == pytest.approx(float(row["calibrated"]), abs=1e-6)
 
 
 @pytest.mark.slow
