@@ -11,13 +11,14 @@ from functools import cache
 from pathlib import Path
 
 from wespe_bench.datasets.source import Source
-from wespe_bench.registry import DATASETS, resolve
+from wespe_bench.registry import DATASETS, OPTIONAL_METRICS, resolve
 
 _CITE: Mapping[str, tuple[str, ...]] = {
     "psnr_dped": ("dped",),
     "ssim_rgb": ("ssim",),
     "ms_ssim_dped": ("ms_ssim", "dped"),
     "delta_e": ("ciede2000",),
+    **{name: (name, "pyiqa") for name in OPTIONAL_METRICS},
     "ffs": ("wespe",),
     "samples": ("scikit_image", "scikit_learn"),
     "samples_fit": ("scikit_image", "scikit_learn"),

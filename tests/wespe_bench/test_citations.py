@@ -21,12 +21,13 @@ NONE = {
 
 def test_every_name_of_the_registry_is_cited_or_has_nothing_to_cite() -> None:
     names = {*registry.DATASETS, *registry.METRICS, *registry.METRIC_PREFIXES}
-    names |= {*registry.ENHANCERS, *registry.ENHANCER_PREFIXES}
+    names |= {*registry.ENHANCERS, *registry.ENHANCER_PREFIXES, *registry.OPTIONAL_METRICS}
     cites = {name for name in names if len(cited([name])) > 1}
     assert names - cites - NONE == set(), "cite it, or name it above"
     assert cites & NONE == set()
-    (_, lol) = cited(["lol"])
-    assert lol.startswith("@misc{lol,") and lol.count("{") == lol.count("}")
+    (_, kodak) = cited(["kodak"])
+    assert kodak.startswith("@misc{kodak,") and kodak.count("{") == kodak.count("}")
+    assert len(cited(["lpips", "lpips?shave=4"])) == 3, "the tool, the metric, and pyiqa"
     assert {key for keys in _CITE.values() for key in keys} <= set(entries())
 
 
@@ -37,6 +38,8 @@ def test_entries_are_well_formed() -> None:
         assert entry.count("{") == entry.count("}")
         fields = re.findall(r"^  ([a-z]+) = \{(.+)\},?$", entry, re.MULTILINE)
         assert [name for name, _ in fields][:2] == ["author", "title"]
+        place = {"@article": "journal", "@inproceedings": "booktitle", "@misc": "howpublished"}
+        assert place.get(entry.partition("{")[0], "publisher") in dict(fields)
         assert 1952 < int(dict(fields)["year"]) < 2030
 
 
