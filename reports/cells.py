@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def infinity(values: Iterable[float]) -> str:
@@ -17,6 +20,29 @@ def infinity(values: Iterable[float]) -> str:
     return "±∞" if len(signs) == 2 else "∞" if signs == {True} else "−∞" if signs else ""
 
 
+def arrow_of(higher_is_better: bool | None) -> str:
+    """Which way is better: "↑", "↓" or nothing."""
+    return {True: "↑", False: "↓", None: ""}[higher_is_better]
+
+
+def places(values: Mapping[T, float], higher_is_better: bool) -> dict[T, int]:
+    """1 for the best of some values (all of them on a tie), 2 for the second where one is the best.
+
+    NaN has no place, and a single value none.
+
+    >>> places({"a": 1.0, "b": 3.0, "c": 3.0}, False), places({"a": 1.0}, True)
+    ({'a': 1, 'b': 2, 'c': 2}, {})
+    """
+    left = {key: value for key, value in values.items() if not math.isnan(value)}
+    if len(left) < 2:
+        return {}
+    first, *rest = sorted(set(left.values()), reverse=higher_is_better)
+    found = {key: 1 for key, value in left.items() if value == first}
+    if rest and len(found) == 1:
+        found |= {key: 2 for key, value in left.items() if value == rest[0]}
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One number of a table, and the photos it is over.
@@ -26,7 +52,8 @@ class Cell:
     ``n_clamped`` photos had a negative MS-SSIM term, taken as 0. ``mean``, ``low``, ``high`` (95%
     interval) and ``standard_error`` are NaN in a cell without a value (``reason`` says why it
     has none); at n = 1 only the mean is a number.
-    ``best`` marks the best mean of the column; ``infinite`` is shown where no value is finite.
+    ``place`` is 1 for the best mean of the column, 2 for the second, 0 for the others and where
+    none is marked; ``infinite`` is shown where no value is finite.
     ``change`` is the mean change from the original photos and its interval (`reports.changes`).
     """
 
@@ -41,7 +68,7 @@ class Cell:
     low: float = math.nan
     high: float = math.nan
     standard_error: float = math.nan
-    best: bool = False
+    place: int = 0
     reason: str = ""
     infinite: str = ""
     change: tuple[float, float, float] | None = None
@@ -55,7 +82,9 @@ class Cell:
 class Column:
     """One metric as a table shows it; ``higher_is_better`` is None where it is unknown.
 
-    ``remark`` says why no cell is marked best although several have values.
+    What does not rate quality (``rates_quality``: entropy, bits per pixel, a stand-in rater) has no
+    arrow, and none of its cells is marked. ``remark`` says why no cell is marked as the best
+    although several have values.
     """
 
     metric: str
@@ -67,16 +96,24 @@ class Column:
     seed: int | None = None
     decimals: int = 3
     remark: str = ""
+    rates_quality: bool = True
 
     @property
     def arrow(self) -> str:
         """Which way is better: "↑", "↓" or nothing."""
-        return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
+        return arrow_of(self.higher_is_better) if self.rates_quality else ""
 
     @property
     def head(self) -> str:
-        """Title, unit and arrow, on one line."""
-        return f"{self.title}{f' ({self.unit})' if self.unit else ''} {self.arrow}".rstrip()
+        """Title, unit, and arrow or "(not a quality score)", on one line.
+
+        >>> Column("psnr", "PSNR", "dB", True).head
+        'PSNR (dB) ↑'
+        >>> Column("entropy", "Entropy", higher_is_better=True, rates_quality=False).head
+        'Entropy (not a quality score)'
+        """
+        mark = self.arrow if self.rates_quality else "(not a quality score)"
+        return f"{self.title}{f' ({self.unit})' if self.unit else ''} {mark}".rstrip()
 
     def show(self, value: float) -> str:
         """``value`` as every table of this column prints it.

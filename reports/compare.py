@@ -167,7 +167,7 @@ def as_latex(found: Comparison, strip: Path | None = None) -> str:
             latex_table(
                 f"{rows[0].a} against {rows[0].b} on {found.dataset}",
                 [cell(head) for head in heads],
-                [[cell(text, best=bold) for text, bold in line] for line in lines],
+                [[cell(text, place=int(bold)) for text, bold in line] for line in lines],
                 notes=[tex(sentence(one)) for one in rows],
             )
         )
@@ -196,7 +196,8 @@ def _table(rows: list[Difference]) -> tuple[list[str], list[list[tuple[str, bool
             f"{one.effect:+.2f}".replace("-", "−"),
             "<0.001" if one.p_corrected < 0.001 else f"{one.p_corrected:.3f}",
         ]
-        lines.append([(text, at == 4 and bool(one.better)) for at, text in enumerate(texts)])
+        bold = bool(one.better) and column.rates_quality
+        lines.append([(text, at == 4 and bold) for at, text in enumerate(texts)])
     return heads, lines
 
 

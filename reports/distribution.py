@@ -177,7 +177,7 @@ def describe(table: Table, column: Column) -> str:
     for label in table.methods:
         cell = table.cell(label, column.metric)
         if cell.has_value:
-            best = ", the best" if cell.best else ""
+            best = ", the best" if cell.place == 1 else ""
             means.append(f"{plain(label)} {column.show(cell.mean)}{best}")
         else:
             means.append(f"{plain(label)} none")
@@ -248,7 +248,7 @@ def _row(
             lw=1.4,
             zorder=3,
         )
-    colour = colours.best if cell.best else colours.mean
+    colour = colours.best if cell.place == 1 else colours.mean
     if cell.has_value:
         if not np.isnan(cell.low):
             axes.plot(

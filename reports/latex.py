@@ -52,16 +52,14 @@ def tex(text: object) -> str:
     return re.sub(r"(-(?=-))|.", lambda m: "-{}" if m[1] else _ESCAPED.get(m[0], m[0]), plain(text))
 
 
-def cell(
-    text: object, *, best: bool = False, second: bool = False, marks: Sequence[object] = ()
-) -> str:
-    """One cell: the best of its group bold, the second underlined, ``marks`` raised.
+def cell(text: object, *, place: int = 0, marks: Sequence[object] = ()) -> str:
+    """One cell: the best of its group (1) bold, the second (2) underlined, ``marks`` raised.
 
-    >>> print(cell("9.5", best=True, marks=[1, 2]), cell("[1, 2]", second=True))
+    >>> print(cell("9.5", place=1, marks=[1, 2]), cell("[1, 2]", place=2))
     \\textbf{9.5}$^{1,2}$ \\underline{[1, 2]}
     """
     shown = tex(text)
-    shown = rf"\textbf{{{shown}}}" if best else rf"\underline{{{shown}}}" if second else shown
+    shown = {1: rf"\textbf{{{shown}}}", 2: rf"\underline{{{shown}}}"}.get(place, shown)
     raised = f"$^{{{','.join(map(str, marks))}}}$" if marks else ""
     return _kept(shown) + raised
 
@@ -139,7 +137,7 @@ def score_table(table: Table) -> str:
             one = table.cell(label, column.metric)
             mean, interval = column.show_cell(one)
             marks = found.marks[label, column.metric]
-            cells.append(f"{cell(mean, best=one.best, marks=marks)} {tex(interval)}".rstrip())
+            cells.append(f"{cell(mean, place=one.place, marks=marks)} {tex(interval)}".rstrip())
         rows.append(cells)
     texts = [f"$^{{{number}}}$ {tex(text)}" for number, text in enumerate(found.numbered, 1)]
     return latex_table(

@@ -12,7 +12,7 @@ from reports.latex import NEEDS, cell, latex_table, tex
 from reports.notes import of_versions, row_n
 from reports.ranking import FEWEST, RESAMPLES
 from reports.standings import Entry, Interval, Standings
-from reports.text import fill_template, markdown, plain, plural
+from reports.text import emphasised, fill_template, markdown, plain, plural
 from wespe_bench.json_output import json_number, json_text
 from wespe_bench.runs import escape_csv_formula
 
@@ -36,8 +36,8 @@ def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> st
         lines = [list(map(markdown, heads)), ["--:", "--:", ":--", *("--:" for _ in heads[3:])]]
         for place, rank, label, n, *cells in rows:
             shown = [
-                (f"**{mean}**" if best else mean) + (f" ({ranked})" if ranked else "")
-                for mean, best, ranked in cells
+                emphasised(mean, mark) + (f" ({ranked})" if ranked else "")
+                for mean, mark, ranked in cells
             ]
             lines.append([place, rank, markdown(label), n, *shown])
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
@@ -60,8 +60,8 @@ def as_latex(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
                     [
                         *map(cell, (label, place, rank, n)),
                         *(
-                            cell(mean, best=best) + (tex(f" ({ranked})") if ranked else "")
-                            for mean, best, ranked in cells
+                            cell(mean, place=mark) + (tex(f" ({ranked})") if ranked else "")
+                            for mean, mark, ranked in cells
                         ),
                     ]
                     for place, rank, label, n, *cells in rows
@@ -74,9 +74,9 @@ def as_latex(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
 
 
 def _rows(board: Standings) -> tuple[list[str], list[list[Any]]]:
-    """The heads, and for each method place, mean rank, label, n, then (mean, best, rank) each."""
+    """The heads; for each method place, mean rank, label, n, then the `_cell` of each metric."""
     columns = board.table.columns
-    heads = ["Place", "Mean rank", "Method", "n", *(_head(board, column) for column in columns)]
+    heads = ["Place", "Mean rank", "Method", "n", *(column.head for column in columns)]
     rows = []
     for entry in board.entries:
         label = entry.label + (f" (added, {entry.card.state})" if entry.card else "")
@@ -156,7 +156,6 @@ def as_html(
         {
             "board": board,
             "order": order_of(board),
-            "rates": {c.metric: _rates(board, c) for c in board.table.columns},
             "rows": [
                 {
                     "entry": entry,
@@ -185,11 +184,11 @@ def as_html(
 
 def _view(board: Standings, entry: Entry, column: Column) -> dict[str, object]:
     one = board.table.cell(entry.label, column.metric)
-    mean, best, ranked = _cell(board, entry, column)
+    mean, place, ranked = _cell(board, entry, column)
     return {
         "mean": mean,
         "interval": column.show_cell(one)[1],
-        "best": best,
+        "place": place,
         "rank": ranked or "–",
         "sort": "" if math.isnan(one.mean) else repr(one.mean),
         "reason": plain(one.reason),
@@ -220,16 +219,6 @@ def order_of(board: Standings) -> str:
     return text
 
 
-def _head(board: Standings, column: Column) -> str:
-    mark = "" if _rates(board, column) else " (not a quality score)"
-    return f"{column.title} {column.arrow}".strip() + mark
-
-
-def _rates(board: Standings, column: Column) -> bool:
-    metric = board.metrics.get(column.metric)
-    return metric is None or metric.rates_quality
-
-
 def _place(entry: Entry) -> str:
     low, high = entry.place
     if math.isnan(low):
@@ -244,12 +233,11 @@ def _about(entry: Entry) -> str:
     return f"added, {entry.card.state}; {made}".strip()
 
 
-def _cell(board: Standings, entry: Entry, column: Column) -> tuple[str, bool, str]:
-    """The mean, whether it is the best of those that rate quality, and its rank or ""."""
+def _cell(board: Standings, entry: Entry, column: Column) -> tuple[str, int, str]:
+    """The mean, 1 or 2 where it is the best or the second, and its rank or ""."""
     one = board.table.cell(entry.label, column.metric)
     ranked = _rank(entry.ranks[column.metric])
-    best = one.best and _rates(board, column)
-    return column.show_cell(one)[0], best, "" if ranked == "–" else ranked
+    return column.show_cell(one)[0], one.place, "" if ranked == "–" else ranked
 
 
 def _rank(interval: Interval) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.cells import Cell, Column, Table
 from reports.contents import Contents, Section
 from reports.notes import BEST, READING, notes, row_n
-from reports.text import markdown, plural
+from reports.text import emphasised, markdown, plural
 
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
 
@@ -23,7 +23,7 @@ def markdown_report(contents: Contents) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """Methods x metrics, "mean [low, high]", the best bold, notes beneath.
+    """Methods x metrics, "mean [low, high]", the best bold, the second underlined, notes beneath.
 
     Every name is escaped.
     """
@@ -109,8 +109,7 @@ def _provenance(contents: Contents) -> str:
 
 def _cell(cell: Cell, column: Column, marks: tuple[int, ...]) -> str:
     mean, interval = column.show_cell(cell)
-    mean = f"**{mean}**" if cell.best else mean
-    return f"{mean} {interval}".rstrip() + _superscript(*marks)
+    return f"{emphasised(mean, cell.place)} {interval}".rstrip() + _superscript(*marks)
 
 
 def _superscript(*numbers: int) -> str:

@@ -19,7 +19,10 @@ READING = (
     "It says how far the mean would move with other photos of "
     "the same kind; it does not test one method against another."
 )
-BEST = "Bold marks the best mean of a column, whether or not intervals overlap."
+BEST = (
+    "Bold marks the best mean of a column, an underline the second, whether or not intervals "
+    "overlap; what is not a quality score has no such mark."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import Cell, Column, Table, infinity
+from reports.cells import Cell, Column, Table, infinity, places
 from reports.changes import changes
 from reports.checks import Remedy, check_column, check_complete, check_runs
 from reports.intervals import bootstrap_interval, pooled_interval
@@ -61,9 +61,9 @@ def summarize(
     registered.
 
     Finite values are averaged and infinite ones counted; a metric with its own ``aggregate``
-    is given all rows instead. The best mean of a column is marked (all of them on a tie) if the
-    metric has a direction, two methods or more have a value, and the means are over the same
-    photos. The order of rows does not matter.
+    is given all rows instead. The best mean of a column (all of them on a tie) and the second are
+    marked if the metric rates quality and has a direction, two methods or more have a value, and
+    the means are over the same photos. The order of rows does not matter.
 
     With ``common`` every method of a data set is restricted to the photos that all methods
     have for all metrics they were scored with; without it a missing photo is an error.
@@ -136,10 +136,10 @@ def _one_table(
             )
             for label in labels
         }
-        best, remark = _best(filled, groups, column, metric)
+        marks, remark = _marks(filled, groups, column, metric)
         moved = changes(groups, labels, column.metric)
         for label, cell in filled.items():
-            marked = replace(cell, best=label in best, change=moved.get(label))
+            marked = replace(cell, place=marks.get(label, 0), change=moved.get(label))
             cells[label, column.metric] = marked
         shown.append(replace(column, decimals=_decimals(filled.values()), remark=remark))
     notes = [note for note in scores["note"].unique() if isinstance(note, str) and note]
@@ -185,6 +185,7 @@ def column_of(
         summary=metric.summary,
         version=version,
         seed=seed,
+        rates_quality=metric.rates_quality,
     )
     return column, metric
 
@@ -293,18 +294,18 @@ def standard_error(values: np.ndarray) -> float:
     return float(np.std(np.sort(values), ddof=1) / math.sqrt(len(values)))
 
 
-def _best(
+def _marks(
     filled: Mapping[str, Cell],
     groups: Mapping[tuple[str, str], pd.DataFrame],
     column: Column,
     metric: Metric | None,
-) -> tuple[set[str], str]:
-    """The labels to mark as best, or the reason why none is marked."""
+) -> tuple[dict[str, int], str]:
+    """The places of the labels to mark, or the reason why none is marked."""
     rivals = [cell for cell in filled.values() if cell.has_value or cell.n_infinite]
-    if len(rivals) < 2:
-        return set(), ""
+    if len(rivals) < 2 or not column.rates_quality:
+        return {}, ""
     if column.higher_is_better is None:
-        return set(), "no best marked: which way is better is not known"
+        return {}, "no best marked: which way is better is not known"
     infinite = any(cell.n_infinite for cell in rivals)
     if infinite and (metric is None or metric.aggregate is None):
         photos = set()
@@ -312,12 +313,9 @@ def _best(
             rows = groups[cell.label, column.metric]
             photos.add(frozenset(rows.loc[np.isfinite(rows["value"]), "sample"]))
         if len(photos) > 1:
-            return set(), "no best marked: infinite values leave means over different photos"
-    rivals = [cell for cell in rivals if cell.has_value]
-    if len(rivals) < 2:
-        return set(), ""
-    top = (max if column.higher_is_better else min)(cell.mean for cell in rivals)
-    return {cell.label for cell in rivals if cell.mean == top}, ""
+            return {}, "no best marked: infinite values leave means over different photos"
+    means = {cell.label: cell.mean for cell in rivals if cell.has_value}
+    return places(means, column.higher_is_better), ""
 
 
 def _decimals(cells: Iterable[Cell]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports import paired
-from reports.cells import Cell
+from reports.cells import Cell, places
 from reports.paper.grid import Entry
 from reports.paper.measures import Measure
 
@@ -39,43 +38,26 @@ def with_best(
     chosen: Iterable[Measure],
     methods: Iterable[str],
 ) -> dict[Place, Entry]:
-    """The entries with the paper's best and second of each row, ours' second, and our average's.
+    """The entries with the paper's best and second of each row, and our average's.
 
-    Our best of the other rows is marked already, by `reports.tables.summarize`, which knows their
-    photos.
+    Ours of the other rows are marked already, by `reports.tables.summarize`, which knows their
+    photos. What does not rate quality is not marked.
     """
     marked = dict(entries)
     methods = tuple(methods)
     for row in rows:
-        for measure in chosen:
+        for measure in (one for one in chosen if one.rates_quality):
             group = [(row, (method, measure.key)) for method in methods]
-            first, second = _two({p: marked[p].paper for p in group}, measure.higher_is_better)
+            better = measure.higher_is_better
+            printed = places({place: marked[place].paper for place in group}, better)
             for place in group:
-                top, next_ = place in first, place in second
-                marked[place] = replace(marked[place], paper_best=top, paper_second=next_)
-            ours = {place: marked[place].ours for place in group}
-            first, second = _two(ours, measure.higher_is_better)
-            best = {place for place in group if marked[place].best}
+                at = printed.get(place)
+                marked[place] = replace(marked[place], paper_best=at == 1, paper_second=at == 2)
             if row == average:
-                for place in first:
-                    marked[place] = replace(marked[place], best=True)
-            elif best != first:  # means over different photos: none is best, nor second
-                continue
-            for place in second:
-                marked[place] = replace(marked[place], second=True)
+                ours = places({place: marked[place].ours for place in group}, better)
+                for place, at in ours.items():
+                    marked[place] = replace(marked[place], best=at == 1, second=at == 2)
     return marked
-
-
-def _two(values: Mapping[Place, float], higher: bool) -> tuple[set[Place], set[Place]]:
-    """The places of the best value and of the second; no second where several are the best."""
-    left = {place: value for place, value in values.items() if not math.isnan(value)}
-    if len(left) < 2:
-        return set(), set()
-    ordered = sorted(set(left.values()), reverse=higher)
-    first = {place for place, value in left.items() if value == ordered[0]}
-    if len(first) > 1:
-        return first, set()
-    return first, {place for place, value in left.items() if value == ordered[1]}
 
 
 def worse_than_best(
@@ -94,7 +76,7 @@ def worse_than_best(
     """
     found = set()
     for metric, higher in higher_is_better.items():
-        best = [method for (method, name), cell in cells.items() if name == metric and cell.best]
+        best = [of for (of, name), cell in cells.items() if name == metric and cell.place == 1]
         if len(best) != 1 or metric in pooled:
             continue
         wide = rows[rows["metric"] == metric].pivot(index="sample", columns="label", values="value")

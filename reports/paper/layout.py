@@ -14,13 +14,13 @@ WIDEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """``rank`` is 1 for the best of its group, 2 for the second; ``marks`` number its footnotes.
+    """``place`` is 1 for the best of its group, 2 for the second; ``marks`` number its footnotes.
 
     ``is_words``: the text may be anything and is to be escaped; else it is a number or an interval.
     """
 
     text: str
-    rank: int = 0
+    place: int = 0
     marks: tuple[int, ...] = ()
     is_words: bool = False
 
@@ -120,9 +120,9 @@ def _block(title: str, lines: Sequence[tuple[str, Iterable[Cell]]]) -> Iterator[
 
 def _cell(grid: Grid, row: str, column: Column, line: str, numbered: Sequence[str]) -> Cell:
     entry = grid.entry(row, column)
-    text, rank = shown(entry, column, line)
+    text, place = shown(entry, column, line)
     words = entry.ours_text if line == OURS else entry.paper_text if line == PAPER else ""
-    return Cell(text, rank, marks(entry, numbered) if line == OURS else (), bool(words))
+    return Cell(text, place, marks(entry, numbered) if line == OURS else (), bool(words))
 
 
 def _photos(grid: Grid, row: str, columns: Iterable[Column]) -> Cell:

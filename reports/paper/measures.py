@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reports.cells import arrow_of
 from reports.text import plain
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class Measure:
 
     ``key`` names its column, ``quantity`` the paper's values it is compared with (empty: none),
     ``metric`` our metric (empty: none yet). ``comparable``: a difference from the paper's values
-    is meaningful. ``refusal`` says why no score may be used at all. ``notes`` are footnotes of
-    every value of ours, ``remarks`` are printed beneath the table.
+    is meaningful. What does not rate quality has no arrow and no best. ``refusal`` says why no
+    score may be used at all. ``notes`` are footnotes of every value of ours, ``remarks`` are
+    printed beneath the table.
     """
 
     key: str
@@ -45,6 +47,7 @@ class Measure:
     metric: str
     title: str
     higher_is_better: bool = True
+    rates_quality: bool = True
     decimals: int = 2
     printed: int = 2
     comparable: bool = True
@@ -54,7 +57,7 @@ class Measure:
 
     @property
     def arrow(self) -> str:
-        return "↑" if self.higher_is_better else "↓"
+        return arrow_of(self.higher_is_better) if self.rates_quality else ""
 
 
 def of_table(number: int, gathered: Gathered, choices: Choices) -> tuple[Measure, ...]:
@@ -62,9 +65,18 @@ def of_table(number: int, gathered: Gathered, choices: Choices) -> tuple[Measure
     if number == 2:
         return _truth(choices)
     if number in (3, 6):
-        remark = "Entropy and PNG bits rise with noise; more is not by itself better"
+        remark = (
+            "Entropy and PNG bits rise with noise: they are not quality scores, and have no best"
+        )
         return (
-            Measure("entropy", "entropy", "entropy", _TITLES["entropy"], remarks=(remark,)),
+            Measure(
+                "entropy",
+                "entropy",
+                "entropy",
+                _TITLES["entropy"],
+                rates_quality=False,
+                remarks=(remark,),
+            ),
             _bpp(gathered),
             _cornia(gathered, choices),
         )
@@ -110,6 +122,7 @@ def _bpp(gathered: Gathered) -> Measure:
         "bpp",
         "bpp",
         _TITLES["bpp"],
+        rates_quality=False,
         remarks=(
             "PNG bpp depends on the encoder, and the paper does not name its own (level 1 instead "
             f"of 6 gives about a tenth more){encoder}",

@@ -9,7 +9,7 @@ from reports.latex import NEEDS, cell, latex_table, tex
 from reports.paper import grid as grids_
 from reports.paper.grid import READING, Grid
 from reports.paper.layout import as_in_paper, for_page
-from reports.text import fill_template, markdown, plain
+from reports.text import emphasised, fill_template, markdown, plain
 from wespe_bench.json_output import json_score, json_text
 from wespe_bench.runs import escape_csv_formula
 
@@ -58,8 +58,7 @@ def _markdown_lines(grid: Grid) -> Iterator[str]:
         cells = [markdown(line.title), markdown(line.name)]
         for one in line.cells:
             text = markdown(one.text) if one.is_words else one.text.replace("*", "\\*")
-            text = {1: f"**{text}**", 2: f"<ins>{text}</ins>"}.get(one.rank, text)
-            cells.append(text + _superscript(*one.marks))
+            cells.append(emphasised(text, one.place) + _superscript(*one.marks))
         table.append(cells)
     widths = [max(len(cells[i]) for cells in table) for i in range(len(table[0]))]
     for number, cells in enumerate(table):
@@ -125,7 +124,7 @@ def _latex(grid: Grid) -> str:
         rows += [None] if rows and line.span else []
         cells = [cell(line.title), cell(line.name)]
         for one in line.cells:
-            cells.append(cell(one.text, best=one.rank == 1, second=one.rank == 2, marks=one.marks))
+            cells.append(cell(one.text, place=one.place, marks=one.marks))
         rows.append(cells)
     return latex_table(
         f"Table {grid.number} of the WESPE paper, and ours: {grid.title}",

@@ -33,7 +33,7 @@ def test_a_cell_shows_the_change_of_each_photo() -> None:
     mean, interval = column.show_cell(table.cell("a", "cornia"))
     assert mean == f"{BETTER.mean():.2f}" and interval.startswith("−0.97 [−1.")
     assert table.cell("identity", "cornia").change is None
-    assert table.cell("a", "cornia").best
+    assert table.cell("a", "cornia").place == 1
 
 
 def test_photos_that_lack_a_score_and_other_metrics_have_none() -> None:

@@ -91,7 +91,7 @@ def test_any_text_is_escaped(text: str) -> None:
 
 
 def test_cells_and_groups() -> None:
-    assert cell("*x") == "{*x}" and cell("[1]", best=True) == r"\textbf{[1]}"
+    assert cell("*x") == "{*x}" and cell("[1]", place=1) == r"\textbf{[1]}"
     text = latex_table(
         "A_b", ["M", "x", "y", "z"], [["a", "1", "2", "3"], None], groups=[("P", 1), ("Q & R", 2)]
     )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import wespe_bench
 from reports.cards import read_card
-from reports.leaderboard_page import as_markdown
+from reports.leaderboard_page import as_html, as_latex, as_markdown
 from reports.ranking import rank
 from reports.standings import read_standings
 from tests.conftest import Command
@@ -154,10 +154,14 @@ def test_what_does_not_rate_quality_has_no_say(tmp_path: Path) -> None:
     assert [entry.place for entry in board.entries] == [(1, 1), (2, 2), (3, 3)]
     text = as_markdown([board])
     assert "Ordered by the mean of the ranks by PSNR and SSIM." in text
-    for title in ("Entropy", "PNG bpp"):
-        assert f"{title} ↑ (not a quality score)" in text
-    assert "PSNR ↑ |" in text
-    assert "**7.9" not in text and "**20.0" in text
+    for title in ("Entropy (bit)", "PNG bpp (bit/px)"):
+        assert f"{title} (not a quality score)" in text
+    assert "PSNR (dB) ↑ |" in text
+    assert "**20.0" in text and "<ins>18.0" in text
+    assert not any(mark + value in text for mark in ("**", "<ins>") for value in ("7.9", "6.0"))
+    assert not any(board.table.cell("sharper", name).place for name in ("entropy", "bpp"))
+    for shown in (as_html([board], {}), as_latex([board])):
+        assert "not a quality score" in shown
     # Asked to, it orders by entropy.
     (board,) = read_standings(tmp_path, rank_by=["entropy"])
     assert [entry.label for entry in board.entries] == ["sharper", "identity", "dped"]

@@ -80,7 +80,7 @@ def test_table_shows_means_intervals_and_the_best() -> None:
     assert lines[:4] == [
         "| Method | n | PSNR (dB) ↑ |",
         "| :-- | --: | --: |",
-        "| a | 3 | 1.000 [1.000, 1.000] |",
+        "| a | 3 | <ins>1.000</ins> [1.000, 1.000] |",
         "| b | 3 | **2.000** [2.000, 2.000] |",
     ]
 

@@ -119,7 +119,7 @@ def test_table_shows_n_mean_interval_and_best(runs: Path) -> None:
         for column in table.columns:
             cell = table.cell(label, column.metric)
             interval = f"[{column.show(cell.low)}, {column.show(cell.high)}]"
-            best = " (best)" if cell.best else ""
+            best = ["", " (best)", " (second)"][cell.place]
             assert f"{column.show(cell.mean)}{best} , interval {interval}" in text
     assert "simulated camera" in text and "3 methods, 6 photos" in text
     assert "significan" not in text.lower()

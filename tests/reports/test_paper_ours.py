@@ -112,7 +112,7 @@ def test_what_is_worse_is_what_interval_and_test_say() -> None:
     rows = frame_of(values)
     rows = rows[(rows["label"] != "few") | rows["sample"].isin(ids(5))]
     (table,) = summarize(rows[rows["label"] != "few"], {"photos": ids(12)})
-    assert table.cell("best", "psnr").best
+    assert table.cell("best", "psnr").place == 1
     found = worse_than_best(rows, table.cells, {"psnr": True, "cornia": False}, ())
     assert found == {("far", "psnr"), ("far", "cornia")}
     assert worse_than_best(rows, table.cells, {"psnr": True}, {"psnr"}) == set()

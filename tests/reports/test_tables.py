@@ -61,27 +61,33 @@ def test_row_order_does_not_matter(values: list[list[float]], seed: int) -> None
 def test_best_is_what_a_slow_loop_finds(means: list[int], higher: bool) -> None:
     with changed("psnr", higher_is_better=higher):
         found = one(scores({f"m{i}": {"psnr": [v, v + 2]} for i, v in enumerate(means)}), 2)
-    marked = {label for label in found.methods if found.cell(label, "psnr").best}
-    expected = set()
+    places = {label: found.cell(label, "psnr").place for label in found.methods}
+    marked = {label for label, place in places.items() if place == 1}
+    expected, second = set(), set()
     for i, v in enumerate(means):
         beaten = any((w > v) if higher else (w < v) for w in means)
         if len(means) > 1 and not beaten:
             expected.add(f"m{i}")
+    for i, v in enumerate(means):
+        better = [w for w in means if ((w > v) if higher else (w < v))]
+        if len(expected) == 1 and len(better) == 1:
+            second.add(f"m{i}")
     assert marked == expected
+    assert {label for label, place in places.items() if place == 2} == second
 
 
 def test_identity_can_be_best_and_comes_first() -> None:
     found = one(scores({"b": {"psnr": [1, 2]}, "identity": {"psnr": [5, 6]}}), 2)
     assert found.methods == ("identity", "b")
-    assert found.cell("identity", "psnr").best
+    assert found.cell("identity", "psnr").place == 1
 
 
 def test_methods_without_a_value_do_not_compete() -> None:
     frame = scores({"a": {"psnr": [3, 4], "ssim": [0.1, 0.2]}, "b": {"ssim": [0.3, 0.4]}})
     found = one(frame, 2)
-    assert not found.cell("a", "psnr").best
+    assert found.cell("a", "psnr").place == 0
     assert found.cell("b", "psnr").reason == "not scored"
-    assert found.cell("b", "ssim").best
+    assert found.cell("b", "ssim").place == 1
 
 
 def test_infinite_values_are_counted_and_left_out() -> None:
@@ -89,13 +95,13 @@ def test_infinite_values_are_counted_and_left_out() -> None:
     cell = found.cell("a", "psnr")
     assert (cell.n, cell.n_infinite, cell.mean) == (2, 1, 15.0)
     # a is perfect on the photo that b's lead rests on: no fair best.
-    assert not any(found.cell(label, "psnr").best for label in "ab")
+    assert not any(found.cell(label, "psnr").place == 1 for label in "ab")
     assert "different photos" in found.columns[0].remark
 
 
 def test_infinite_on_the_same_photos_leaves_a_fair_best() -> None:
     found = one(scores({"a": {"psnr": [INF, 10]}, "b": {"psnr": [INF, 12]}}), 2)
-    assert found.cell("b", "psnr").best and not found.columns[0].remark
+    assert found.cell("b", "psnr").place == 1 and not found.columns[0].remark
 
 
 def test_all_infinite_has_no_mean_but_a_reason() -> None:
@@ -114,7 +120,7 @@ def test_unknown_metric_has_a_name_and_no_direction() -> None:
     found = one(scores({"a": {"x.py:M": [1, 2]}, "b": {"x.py:M": [3, 4]}}), 2)
     (column,) = found.columns
     assert (column.title, column.arrow) == ("x.py:M", "")
-    assert not any(found.cell(label, "x.py:M").best for label in "ab")
+    assert not any(found.cell(label, "x.py:M").place == 1 for label in "ab")
     assert "not known" in column.remark
 
 
