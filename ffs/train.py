@@ -19,6 +19,8 @@ from ffs.patches import Photos, check_files, choose, labels_of
 from ffs.recipe import TrainRater
 from wespe_bench import atomic, provenance
 from wespe_bench.arguments import command_line
+from wespe_bench.errors import InputError
+from wespe_bench.option_checks import check_out, parse_seeds
 from wespe_bench.training import acceleration, curves, resume
 from wespe_bench.training.session import Session
 
@@ -130,8 +132,46 @@ def _write_test(
 
 def main(config: TrainRater) -> int:
     """``wespe-bench ffs train RATINGS``; the exit code."""
-    path = train(config, command=command_line())
+    path = (train_seeds if config.seeds else train)(config, command=command_line())
     print(
         f"{path}: score with --metrics ffs:{path}, or wespe-bench ffs score PHOTOS --rater {path}"
     )
     return 0
+
+
+def train_seeds(config: TrainRater, *, command: str = "") -> Path:
+    """Train a rater with each of ``config.seeds`` in OUT/seed-N; returns the first seed's, in OUT.
+
+    Each is the rater that its seed alone would give. What does not depend on the seed, the features
+    of the validation and test photos, is computed once, in OUT/features. The first seed is taken,
+    not the best: which one is best the test photos must not decide.
+
+    Raises:
+        InputError: As `train`, or OUT holds one training; seeds that are done are kept.
+    """
+    seeds = parse_seeds(config.seeds)
+    out = Path(config.out)
+    check_out(out)
+    if (out / resume.SETTINGS).exists():
+        raise InputError(f"{out} holds one training; choose another --out for --seeds")
+    rows, paths = [], []
+    for seed in seeds:
+        print(f"seed {seed}")
+        one = dataclasses.replace(
+            config,
+            seeds="",
+            seed=seed,
+            out=str(out / f"seed-{seed}"),
+            cache=config.cache or str(out / "features"),
+        )
+        paths.append(train(one, command=command))
+        rows.append({"seed": seed} | evaluation.summary(checkpoints.read_card(paths[-1])[0].test))
+    text = evaluation.write_seeds(out, rows)
+    shipped = f"{NAME} is that of seed {seeds[0]}, the first: the test photos chose none."
+    for path in (paths[0], paths[0].with_name("MODEL_CARD.md")):
+        data = path.read_bytes()
+        if path.suffix == ".md":
+            data += f"\n## Seeds\n\n{text}\n\n{shipped}\n".encode()
+        atomic.write_bytes(out / path.name, data)
+    print(f"{text}\n{shipped}")
+    return out / NAME

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,29 +19,11 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench import atomic, progress
 from wespe_bench.engines import Outcome, load_engine
 from wespe_bench.errors import InputError, one_line, print_failures
+from wespe_bench.option_checks import parse_seeds
 from wespe_bench.training import curves
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Most seeds; more are taken for a typing error.
-MOST = 1000
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """The seeds in a text, ascending. Raises InputError for a text that is not one of seeds.
-
-    >>> parse_seeds("0-2,7")
-    (0, 1, 2, 7)
-    """
-    found: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip(), re.ASCII)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if last < first or last - first >= MOST:
-            raise InputError(f"--seeds {text!r}: expected seeds such as 0-4 or 0,1,7")
-        found.update(range(first, last + 1))
-    return tuple(sorted(found))
 
 
 def train_seeds(config: Any, train: Callable[..., Path], kind: str) -> int:

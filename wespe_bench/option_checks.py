@@ -1,12 +1,16 @@
-"""Checks of options' values: ranges of numbers, one of several words, a folder to write."""
+"""Checks of options' values: ranges, words, seeds, a folder to write."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from wespe_bench.errors import InputError
+
+#: Most seeds; more are taken for a typing error.
+MOST_SEEDS = 1000
 
 
 def check_jobs(jobs: int) -> None:
@@ -49,3 +53,19 @@ def check_ranges(config: Any, ranges: Mapping[str, tuple[float, float]]) -> None
 def flag_name(field: str) -> str:
     """The option of a field: ``input_suffix`` is --input-suffix."""
     return "--" + field.replace("_", "-")
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """The seeds in a text, ascending. Raises InputError for a text that is not one of seeds.
+
+    >>> parse_seeds("0-2,7")
+    (0, 1, 2, 7)
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip(), re.ASCII)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first or last - first >= MOST_SEEDS:
+            raise InputError(f"--seeds {text!r}: expected seeds such as 0-4 or 0,1,7")
+        found.update(range(first, last + 1))
+    return tuple(sorted(found))

@@ -18,12 +18,13 @@ import torch
 from safetensors.numpy import load_file
 
 from ffs import checkpoints, full
-from ffs.train import train
+from ffs.train import main, train
 from tests.conftest import Command, entry_point
 from tests.faults.injected import filling, full_disk
 from tests.ffs.conftest import Verb
 from tests.ffs.rated import FROZEN, FULL, make
 from wespe_bench.cli import call, settings
+from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
 from wespe_bench.registry import load_metric
 
@@ -310,3 +311,41 @@ def test_a_full_disk_keeps_the_features(
 def test_help_loads_no_torch(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("ffs train", ["--help"]) == 0
     assert "wespe-bench ffs train ratings/" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_seeds_are_what_each_alone_gives(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = run(FROZEN, "--seed", "2", "--out", "alone")
+    with pytest.warns(UserWarning, match="random VGG weights"):
+        assert main(settings("ffs train", [*FROZEN[2:], "--seeds", "1-2"])) == 0
+    out = place / "out"
+    same = [path / "rater.safetensors" for path in (alone, out / "seed-2")]
+    ours, others = (load_file(path) for path in same)
+    assert all(np.array_equal(ours[name], others[name]) for name in ours)
+    for name in ("train.csv", "test.csv"):
+        assert (alone / name).read_bytes() == (out / "seed-2" / name).read_bytes()
+    first = out / "seed-1" / "rater.safetensors"
+    assert (out / "rater.safetensors").read_bytes() == first.read_bytes()
+    rows = {row["seed"]: row for row in csv.DictReader((out / "seeds.csv").open())}
+    errors = []
+    for seed in (1, 2):
+        test = checkpoints.read_card(out / f"seed-{seed}" / "rater.safetensors")[0].test
+        errors.append(test["calibration_error"])
+        assert float(rows[str(seed)]["accuracy"]) == pytest.approx(test["accuracy"], rel=1e-6)
+    mean, spread = rows["mean"], rows["standard deviation"]
+    assert float(mean["calibration_error"]) == pytest.approx(sum(errors) / 2, rel=1e-6)
+    half = abs(errors[0] - errors[1]) / 2**0.5
+    assert float(spread["calibration_error"]) == pytest.approx(half, rel=1e-5)
+    for shown in (capsys.readouterr().out, (out / "MODEL_CARD.md").read_text()):
+        assert "is that of seed 1, the first" in shown
+    # Features are computed once: 12 training photos a seed, 4 and 6 whatever the seed.
+    keys = [load_file(part)["keys"] for part in (out / "features").glob("part-*")]
+    assert sum(map(len, keys)) == 2 * 12 + 4 + 6
+
+
+def test_seeds_leave_a_single_training_alone(place: Path) -> None:
+    (place / "out").mkdir()
+    (place / "out" / "settings.json").write_text("{}")
+    with pytest.raises(InputError, match="out holds one training; choose another --out"):
+        main(settings("ffs train", [*FROZEN[2:], "--seeds", "0-1"]))
+    assert [path.name for path in (place / "out").iterdir()] == ["settings.json"]

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reference_models.seeds import parse_seeds
 from tests.reference_models.trainings import DPED, WESPE, make_photos, run
 from wespe_bench.cli import main
 from wespe_bench.errors import InputError
+from wespe_bench.option_checks import parse_seeds
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 SHORT = ("--iterations", "2", "--vgg", "random", "--log-every", "1")

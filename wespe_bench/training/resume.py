@@ -20,10 +20,10 @@ from wespe_bench.errors import InputError, one_line
 FORMAT_VERSION = 1
 
 NAME = "state.pt"
-_SETTINGS = "settings.json"
+SETTINGS = "settings.json"
 
 #: Files that only a training writes: a folder with one of them is a training's.
-MARKS = (NAME, _SETTINGS)
+MARKS = (NAME, SETTINGS)
 
 #: What to change when a training of two networks against each other diverges.
 REMEDY = "lower --lr or --lr-disc, or set --clip 1"
@@ -43,7 +43,7 @@ def write_settings(folder: Path, settings: Mapping[str, Any], config: Any) -> No
         "versions": provenance.versions(),
         "machine": provenance.machine(),
     }
-    atomic.write_text(folder / _SETTINGS, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    atomic.write_text(folder / SETTINGS, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def save(
@@ -176,7 +176,7 @@ def check_written_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     For trainings without a state file; one that is missing or damaged is no obstacle.
     """
     try:
-        before = reading.read_json(folder / _SETTINGS)["settings"]
+        before = reading.read_json(folder / SETTINGS)["settings"]
     except (OSError, ValueError, KeyError, TypeError):
         return
     _check_settings(folder, before, settings)
