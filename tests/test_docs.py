@@ -51,7 +51,7 @@ def _commands(text: str) -> Iterator[str]:
 
 def _check(command: str) -> None:
     """Raise unless the command table takes these words."""
-    words = shlex.split(command, comments=True)
+    words = shlex.split(command.partition(" > ")[0], comments=True)
     for length in (2, 1):
         if (verb := " ".join(words[:length])) in VERBS:
             cli.settings(verb, words[length:])
@@ -60,7 +60,15 @@ def _check(command: str) -> None:
     assert len(words) == 1 and any(verb.startswith(f"{words[0]} ") for verb in VERBS), command
 
 
+@pytest.fixture
+def experiment_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that examples of ``run --config`` name."""
+    (tmp_path / "exp.toml").write_text('suite = "demo"\n')
+    monkeypatch.chdir(tmp_path)
+
+
 @EACH_PAGE
+@pytest.mark.usefixtures("experiment_file")
 def test_commands_parse(page: Path) -> None:
     for command in _commands(page.read_text("utf-8")):
         try:
@@ -79,6 +87,7 @@ def test_commands_are_found_and_wrong_ones_refused() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.usefixtures("experiment_file")
 def test_examples_of_help_parse(verb: str) -> None:
     entry = VERBS[verb]
     doc = inspect.getdoc(getattr(cli._module(entry.module), entry.config))
@@ -86,7 +95,7 @@ def test_examples_of_help_parse(verb: str) -> None:
     lines = re.findall(r"^ +(?:[A-Z_]+=\S+ )?wespe-bench (.*)$", doc, flags=re.MULTILINE)
     assert lines
     for line in lines:
-        _check(line.partition(" > ")[0])
+        _check(line)
 
 
 @EACH_PAGE
@@ -142,6 +151,7 @@ def test_what_is_read_first_is_short() -> None:
 
 
 @pytest.mark.parametrize("path", generate.PAGES)
+@pytest.mark.usefixtures("experiment_file")
 def test_pages_that_the_program_writes(path: str) -> None:
     text = generate.PAGES[path]()
     names = {
@@ -158,7 +168,7 @@ def test_pages_that_the_program_writes(path: str) -> None:
     for target in re.findall(r"\]\(#([^)\s]+)\)", text):
         assert target in anchors(text), target
     for command in _commands(text):
-        _check(command.partition(" > ")[0])
+        _check(command)
 
 
 def test_the_verb_page_has_every_option() -> None:

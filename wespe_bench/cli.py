@@ -8,6 +8,7 @@ from collections.abc import Collection
 from types import ModuleType
 from typing import Any
 
+from wespe_bench import progress
 from wespe_bench.errors import did_you_mean
 from wespe_bench.verbs import VERBS
 
@@ -17,7 +18,8 @@ _OPTIONS = {"-h": "help", "--help": "help", "help": "help", "-V": "version", "--
 def main(argv: list[str] | None = None) -> int:
     """Run one verb. Exit codes: 0 done, 2 user's error, 3 done in part, 130 interrupted."""
     console = argv is None
-    argv = sys.argv[1:] if argv is None else argv
+    argv, quiet, verbose = _loudness(sys.argv[1:] if argv is None else argv)
+    progress.silent = quiet
     _open_streams()
     option = _OPTIONS.get(argv[0]) if argv else "help"
     if option == "help":
@@ -41,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     for words in (2, 1):
         verb = " ".join(argv[:words])
         if verb in VERBS:
-            code = _run(verb, argv[words:])
+            code = _run(verb, argv[words:], verbose)
             if console and code == 130:
                 from wespe_bench.interrupts import die_on_signals
 
@@ -62,12 +64,15 @@ def call(verb: str, argv: list[str]) -> int:
 
 def settings(verb: str, argv: list[str]) -> Any:
     """A verb's words as its dataclass; None after printing the help. Raises InputError."""
+    from wespe_bench import experiment
     from wespe_bench.arguments import parse, preset
 
     entry = VERBS[verb]
     module = _module(entry.module)
-    default = preset(getattr(module, entry.presets), argv) if entry.presets else None
     config = getattr(module, entry.config)
+    default = preset(getattr(module, entry.presets), argv) if entry.presets else None
+    if "config" in config.__dataclass_fields__:
+        default = experiment.named_in(config, argv)
     return parse(config, argv, verb, default=default, addresses=entry.addresses)
 
 
@@ -77,7 +82,14 @@ def _module(name: str) -> ModuleType:
     return import_own(name)
 
 
-def _run(verb: str, argv: list[str]) -> int:
+def _loudness(argv: list[str]) -> tuple[list[str], bool, bool]:
+    """The words without -q and -v, and whether each was among them."""
+    words = {"-q": "-q", "--quiet": "-q", "-v": "-v", "--verbose": "-v"}
+    given = {words[word] for word in argv if word in words}
+    return [word for word in argv if word not in words], "-q" in given, "-v" in given
+
+
+def _run(verb: str, argv: list[str], verbose: bool) -> int:
     import warnings
 
     from wespe_bench.errors import InputError, printable
@@ -93,6 +105,10 @@ def _run(verb: str, argv: list[str]) -> int:
     try:
         return call(verb, argv)
     except InputError as error:
+        if verbose:
+            import traceback
+
+            traceback.print_exc()
         return _complain(str(error))
     except KeyboardInterrupt:
         print(f"wespe-bench: interrupted{resumed}", file=sys.stderr)
@@ -163,6 +179,8 @@ Judge photo enhancers honestly: the benchmarking suite around WESPE.
 Each verb explains itself with an example: wespe-bench VERB --help
 Score your own enhancer, a function of a uint8 (H, W, 3) array:
   wespe-bench run --suite demo --enhancers my_model.py:enhance
+
+-q after any verb shows no progress, -v shows the traceback of an error as well.
 
 exit codes: 0 done, 2 your input is wrong, 3 done in part (what failed is listed last),
             130 interrupted (the same command resumes)"""

@@ -12,6 +12,10 @@ from typing import Any
 _SHARE, _SOONEST, _LATEST = 0.05, 2.0, 30.0
 
 
+#: Whether the command line asked for quiet (-q): no progress, no remarks about waiting.
+silent = False
+
+
 def bar(
     total: int, title: str, unit: str = "photo", *, quiet: bool = False, delay: float = 0
 ) -> Any:
@@ -26,7 +30,7 @@ def bar(
         total=total,
         desc=title,
         unit=unit,
-        disable=quiet or not total,
+        disable=quiet or silent or not total,
         mininterval=0.2 if watched else 30,
         miniters=1,
         dynamic_ncols=watched,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions
 from wespe_bench.errors import InputError, unknown
 from wespe_bench.option_checks import check_jobs
-from wespe_bench.paths import to_path
+from wespe_bench.paths import is_file, to_path
 from wespe_bench.runs import SHIPPED, Plan, colours_of, folder_name, refuse_twins, tell
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ DEMO = Suite(
     (*_CLASSICAL, *SHIPPED),
     _METRICS,
 )
+# The options that decide a run's results; the others say where and how fast.
+_REPEAT = (
+    *("suite", "enhancers", "metrics", "dataset", "input", "reference", "input_suffix"),
+    *("reference_suffix", "name", "data", "stretch"),
+)
 #: The two whose comparison ends the demo.
 COMPARED = (SHIPPED["wespe:demo"], SHIPPED["tone:demo"])
 CLASSICAL = Suite(
@@ -59,6 +64,7 @@ class RunSuite(PhotoOptions, WorkerOptions):
     Examples:
       wespe-bench run --suite demo --enhancers Mine=my_model.py:enhance
       wespe-bench run --suite classical --input photos/
+      wespe-bench run --config exp.toml --out runs/again
       wespe-bench run --enhancers identity results:their_outputs/ --input photos/ --reference truth/
     """
 
@@ -75,6 +81,9 @@ class RunSuite(PhotoOptions, WorkerOptions):
     """Hash every file again instead of trusting its size and time."""
     stretch: bool = False
     """Stretch float results to their own range, as the first DPED release did."""
+    config: Annotated[str, "FILE"] = ""
+    """These options from a TOML file, one a line: suite = "demo". What the command names besides
+    wins. Each run folder has such a file, experiment.toml."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +164,7 @@ def report(config: Report) -> int:
 
 def run_suite(config: RunSuite) -> int:
     """Enhance, score, report; returns the exit code."""
-    from wespe_bench import describe, provenance
+    from wespe_bench import describe, experiment, provenance
     from wespe_bench.engines import load_engine, parse_shard
     from wespe_bench.enhancing import enhance_runs
     from wespe_bench.foreign import check_own_packages
@@ -206,6 +215,9 @@ def run_suite(config: RunSuite) -> int:
         force=config.force,
         stretch=config.stretch,
     )
+    for plan in plans:
+        if is_file(plan.folder / "run.json"):
+            experiment.write(plan.folder, config, _REPEAT)
     scored = score_runs(
         [plan.folder for plan in plans],
         metrics,

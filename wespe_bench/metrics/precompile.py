@@ -23,7 +23,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
-from wespe_bench import atomic
+from wespe_bench import atomic, progress
 from wespe_bench.provenance import cache_folder
 from wespe_bench.registry import METRICS
 
@@ -186,6 +186,6 @@ def say() -> None:
     kept = "once for this installation"
     if not _can_write():
         kept = "for this command only; set WESPE_CACHE to a writable folder to keep the result"
-    if not _said:
+    if not _said and not progress.silent:
         print(f"wespe-bench: compiling the metrics, {kept}", file=sys.stderr, flush=True)
     _said = True
