@@ -32,7 +32,6 @@ from torch import Tensor, nn
 from reference_models import vgg
 from reference_models.patches import Draws, Photos
 from reference_models.wespe import losses
-from reference_models.wespe.networks import update_ema
 from reference_models.wespe.recipe import TrainWespe
 from reference_models.wespe.steps import (
     CompiledNetworks,
@@ -41,6 +40,7 @@ from reference_models.wespe.steps import (
     generator_terms,
     set_requires_grad,
     total,
+    update_ema,
 )
 from wespe_bench import vgg_files
 from wespe_bench.provenance import machine

@@ -25,9 +25,8 @@ from reference_models.wespe.networks import (
     Discriminator,
     Generator,
     start_as_identity,
-    update_ema,
 )
-from reference_models.wespe.steps import Terms, set_requires_grad, total
+from reference_models.wespe.steps import Terms, set_requires_grad, total, update_ema
 from wespe_bench.datasets.folder import BY_SUFFIX
 from wespe_bench.errors import InputError
 from wespe_bench.registry import load_dataset

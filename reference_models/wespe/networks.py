@@ -327,22 +327,6 @@ class Discriminator(nn.Module):
         return logits
 
 
-def update_ema(average: Generator, generator: Generator, decay: float, iteration: int) -> None:
-    """Update the exponential moving average of a generator's weights, in place.
-
-    Args:
-        average: The average, with the generator's architecture.
-        generator: The generator that is trained.
-        decay: Weight of the old average, below 1; less in the first iterations.
-        iteration: The current iteration, from 1 on.
-    """
-    decay = min(decay, (1 + iteration) / (10 + iteration))
-    with torch.no_grad():
-        means: list[Tensor] = list(average.parameters())
-        now: list[Tensor] = list(generator.parameters())
-        torch._foreach_lerp_(means, now, 1 - decay)  # one kernel on CUDA, not forty
-
-
 def spectral_norm(network: Discriminator) -> Discriminator:
     """Normalise every layer by its spectral norm (Miyato et al., ICLR 2018), in place."""
     for module in network.modules():

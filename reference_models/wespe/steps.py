@@ -241,3 +241,19 @@ def set_requires_grad(parameters: Iterable[nn.Parameter], wanted: bool) -> None:
     """Compute gradients for these parameters, or only through them."""
     for parameter in parameters:
         parameter.requires_grad_(wanted)
+
+
+def update_ema(average: nn.Module, generator: nn.Module, decay: float, iteration: int) -> None:
+    """Update the exponential moving average of a generator's weights, in place.
+
+    Args:
+        average: The average, with the generator's architecture.
+        generator: The generator that is trained.
+        decay: Weight of the old average, below 1; less in the first iterations.
+        iteration: The current iteration, from 1 on.
+    """
+    decay = min(decay, (1 + iteration) / (10 + iteration))
+    with torch.no_grad():
+        means: list[Tensor] = list(average.parameters())
+        now: list[Tensor] = list(generator.parameters())
+        torch._foreach_lerp_(means, now, 1 - decay)  # one kernel on CUDA, not forty

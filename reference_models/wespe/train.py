@@ -16,7 +16,7 @@ from reference_models.memory import check_step
 from reference_models.seeds import train_seeds
 from reference_models.tone import match
 from reference_models.wespe import recipe
-from reference_models.wespe.networks import Generator, update_ema
+from reference_models.wespe.networks import Generator
 from reference_models.wespe.recipe import TrainWespe
 from reference_models.wespe.steps import (
     CompiledNetworks,
@@ -27,6 +27,7 @@ from reference_models.wespe.steps import (
     generator_terms,
     set_requires_grad,
     total,
+    update_ema,
     warmup_terms,
 )
 from reference_models.wespe.tone_start import Tones

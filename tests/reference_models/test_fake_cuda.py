@@ -19,7 +19,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reference_models import patches, vgg
-from reference_models.wespe.networks import update_ema
 from reference_models.wespe.recipe import TrainWespe
 from reference_models.wespe.steps import (
     CompiledNetworks,
@@ -28,6 +27,7 @@ from reference_models.wespe.steps import (
     generator_terms,
     set_requires_grad,
     total,
+    update_ema,
 )
 from wespe_bench.training import acceleration
 
