@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from wespe_bench.errors import InputError
 from wespe_bench.images import quantize, read_rgb
-from wespe_bench.registry import load_metric
+from wespe_bench.registry import METRICS, OPTIONAL_METRICS, load_metric
 
 if TYPE_CHECKING:
     from wespe_bench.types import Metric
@@ -48,6 +49,30 @@ def metric(name: str) -> MetricFunction:
 
 #: pyiqa's name for it.
 create_metric = metric
+
+
+def spec_of(metric: str | Metric | MetricFunction) -> str:
+    """The spec that makes a metric in another process, where scores are computed.
+
+    Raises InputError for a record that no module holds: its code could be neither sent nor hashed.
+    """
+    if isinstance(metric, str):
+        return metric
+    record = metric.metric if isinstance(metric, MetricFunction) else metric
+    name = getattr(record, "name", None)
+    if name is None:
+        raise InputError(f"expected a metric or its name, got {type(metric).__name__}")
+    plain, shaved, _ = name.partition("?")
+    if plain in (*METRICS, *OPTIONAL_METRICS) and (shaved or load_metric(name) == record):
+        return str(name)
+    module = sys.modules.get(getattr(record.compute, "__module__", ""))
+    for attribute, value in vars(module).items() if module else ():
+        if value is record and module and module.__name__ != "__main__":
+            return f"{module.__name__}:{attribute}"
+    raise InputError(
+        f"the metric {name!r} is in no module that another process could import; write it into "
+        "a file and give its name: 'file.py:METRIC'"
+    )
 
 
 @dataclass(frozen=True)

@@ -205,19 +205,34 @@ def load_dataset(name: str, /, **options: Any) -> Dataset:
     return dataset
 
 
-def load_metric(name: str) -> Metric:
+def _with_options(spec: str, options: dict[str, Any]) -> str:
+    """A spec with its options as a command writes them; yes and no for truth values.
+
+    >>> _with_options("dped:demo", {"device": "cpu", "offset": True})
+    'dped:demo?device=cpu&offset=yes'
+    """
+    if options and (spec in ENHANCERS or is_foreign(spec)):
+        raise InputError(f"{spec!r} takes no options, and {', '.join(options)} is given")
+    for name, value in options.items():
+        text = ("no", "yes")[value] if isinstance(value, bool) else value
+        spec += f"{'&' if '?' in spec else '?'}{name}={text}"
+    return spec
+
+
+def load_metric(name: str, /, **options: Any) -> Metric:
     """The metric that ``name`` names.
 
     Args:
         name: A spec ("psnr", "psnr?shave=4", "cornia:FILE", "file.py:METRIC"); the module's text
             has the forms.
+        options: What may follow "?" in the spec: ``load_metric("psnr", shave=4)``.
 
     Raises:
-        InputError: No such metric, or one that cannot be imported.
+        InputError: No such metric or option, or one that cannot be imported.
     """
     from wespe_bench.types import Metric
 
-    name = full_spec("metrics", name)
+    name = _with_options(full_spec("metrics", name), options)
     prefix, colon, argument = name.partition(":")
     plain, question, option = name.partition("?")
     if name in METRICS:
@@ -252,11 +267,12 @@ def stands_alone(factory: Callable[..., Any]) -> bool:
     return all(parameter.default is not inspect.Parameter.empty for parameter in parameters)
 
 
-def load_enhancer(spec: str) -> Enhancer:
+def load_enhancer(spec: str, /, **options: Any) -> Enhancer:
     """The enhancer that ``spec`` names.
 
     Args:
         spec: "clahe", "onnx:FILE", "file.py:function"; the module's text has the forms.
+        options: What may follow "?" in the spec: ``load_enhancer("dped:demo", device="cpu")``.
 
     Returns:
         A function of a uint8 (H, W, 3) array; see `wespe_bench.types.Enhancer`.
@@ -264,7 +280,7 @@ def load_enhancer(spec: str) -> Enhancer:
     Raises:
         InputError: No such enhancer, or one that cannot be imported or created.
     """
-    spec = full_spec("enhancers", spec)
+    spec = _with_options(full_spec("enhancers", spec), options)
     prefix, colon, argument = spec.partition(":")
     if spec in ENHANCERS:
         enhancer = resolve(ENHANCERS[spec])

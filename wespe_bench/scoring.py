@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from wespe_bench.driver import Row
     from wespe_bench.engines import Outcome
+    from wespe_bench.metric_function import MetricFunction
     from wespe_bench.types import Metric
 
 #: What `score` computes by default.
@@ -36,7 +37,7 @@ DEFAULT_METRICS = ("psnr", "ssim", "ms_ssim", "entropy", "bpp")
 
 def score(
     run: Run | Path | str,
-    metrics: Sequence[str] = DEFAULT_METRICS,
+    metrics: Sequence[str | Metric | MetricFunction] = DEFAULT_METRICS,
     *,
     jobs: int = 0,
     shard: tuple[int, int] = (1, 1),
@@ -48,7 +49,8 @@ def score(
 
     Args:
         run: A run, or its folder.
-        metrics: Names, or specs such as ``file.py:METRIC`` (`wespe_bench.load_metric`).
+        metrics: Names, specs such as ``file.py:METRIC`` (`wespe_bench.load_metric`), or metrics
+            that a module holds.
         jobs: Processes that work at once; 0 is this one.
         shard: (i, n): only every n-th photo, from the i-th on.
         quiet: Show no progress.
@@ -60,10 +62,11 @@ def score(
     Raises:
         InputError: The folder is no run, or a metric is unknown.
     """
+    from wespe_bench.metric_function import spec_of
     from wespe_bench.run import load_scores
 
     folder = run.folder if isinstance(run, Run) else to_path(run)
-    score_runs([folder], metrics, jobs=jobs, shard=shard, quiet=quiet)
+    score_runs([folder], [spec_of(one) for one in metrics], jobs=jobs, shard=shard, quiet=quiet)
     return load_scores(folder)
 
 

@@ -57,6 +57,18 @@ class Dataset:
     def __getitem__(self, place: int | slice) -> Sample | tuple[Sample, ...]:
         return self.samples[place]
 
+    def pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Photo and reference of each sample, uint8 (H, W, 3), decoded when they are asked for.
+
+        The reference is None where there is none. Raises InputError for a photo that cannot be
+        read.
+        """
+        from wespe_bench.images import read_rgb
+
+        for sample in self.samples:
+            reference = None if sample.reference is None else read_rgb(sample.reference)
+            yield read_rgb(sample.path), reference
+
 
 class Enhancer(Protocol):
     """RGB in, RGB out. A plain function will do; there is no base class.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from wespe_bench import enhance, score
+from wespe_bench import enhance, load_enhancer, load_metric, metric, score
 from wespe_bench.datasets import folder
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
@@ -50,6 +51,45 @@ def test_a_notebook_shows_names_as_text_and_the_strip(run: Run) -> None:
 
 def test_scores_of_a_run(run: Run) -> None:
     assert score(run, ["psnr"], quiet=True).equals(run.scores())
+
+
+def test_metrics_are_scored_as_objects_too(run: Run) -> None:
+    metrics = [metric("psnr"), load_metric("entropy"), load_metric("psnr", shave=2)]
+    scores = score(run, metrics, quiet=True)
+    assert set(scores["metric"]) == {"psnr", "entropy", "psnr?shave=2"}
+    mine = replace(load_metric("entropy"), name="mine")
+    for odd in (mine, replace(mine, name="entropy", compute=lambda image, **_: 1.0)):
+        with pytest.raises(InputError, match=r"another process could import.*'file.py:METRIC'"):
+            score(run, [odd], quiet=True)
+    with pytest.raises(InputError, match="expected a metric or its name, got int"):
+        score(run, [3], quiet=True)  # type: ignore[list-item]
+
+
+def test_pairs_are_decoded_one_at_a_time(photos: Path, references: Path) -> None:
+    dataset = folder.load(photos, references)
+    for sample, (photo, reference) in zip(dataset, dataset.pairs(), strict=True):
+        assert sample.reference is not None and reference is not None
+        assert np.array_equal(photo, np.asarray(Image.open(sample.path)))
+        assert np.array_equal(reference, np.asarray(Image.open(sample.reference)))
+    pairs = folder.load(photos).pairs()
+    dataset[1].path.write_bytes(b"no photo")  # not looked at before it is asked for
+    assert next(pairs)[1] is None
+    with pytest.raises(InputError, match=dataset[1].path.name):
+        next(pairs)
+
+
+def test_options_are_what_follows_the_question_mark() -> None:
+    assert load_metric("psnr", shave=4).name == "psnr?shave=4"
+    assert load_enhancer("dped:demo", device="cpu").about == load_enhancer("dped:demo").about
+    for name, options, line in (
+        ("clahe", {"tiles": 4}, "'clahe' takes no options, and tiles is given"),
+        ("math:sqrt", {"x": 1}, "'math:sqrt' takes no options"),
+        ("dped:demo", {"devise": "cpu"}, "did you mean 'device'"),
+    ):
+        with pytest.raises(InputError, match=line):
+            load_enhancer(name, **options)
+    with pytest.raises(InputError, match="psnr does not take 'tiles=4'"):
+        load_metric("psnr", tiles=4)
 
 
 def test_a_data_set_is_a_sequence(photos: Path) -> None:
