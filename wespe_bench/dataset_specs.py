@@ -51,7 +51,7 @@ def parse_dataset(spec: str, data: Path | str | None = None) -> tuple[str, dict[
     return name, options
 
 
-def load(name: str, **options: Any) -> Dataset:
+def load(name: str, /, **options: Any) -> Dataset:
     """See `wespe_bench.registry.load_dataset`."""
     spec = name
     name, spec_options = parse_dataset(spec, options.get("data"))
