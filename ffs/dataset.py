@@ -1,8 +1,8 @@
 """The verb ``ffs build``: photos with views and faves -> a labelled, split data set.
 
 A photo's Flickr Faves Score is its faves per view. The threshold is the median score of the
-training split; above it a photo is "high", else "low", ties too. All of one owner's photos are
-in one split, so that no split knows another's style.
+training split; above it a photo is "high", else "low", ties too (`ffs.labels` has other rules).
+All of one owner's photos are in one split, so that no split knows another's style.
 
     DIR/{train,validation,test}/ID.jpg   the photos (hard links to DIR/photos)
     DIR/ffs.csv, DIR/ffs.json            the manifest (`ffs.manifest`)
@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ffs import crops, manifest, rated
+from ffs import crops, labels, manifest, rated
 from ffs.manifest import SPLITS, Photo, Ratings
 from ffs.photos import FOLDER
 from ffs.rated import Rated
@@ -64,6 +63,13 @@ class Build(JobOptions):
     """Leave out photos with fewer views."""
     per_owner: int = 3
     """At most so many photos of one owner."""
+    label: str = "median"
+    """What is high: above the median (the paper's), within-owner, within-year, or quantiles:0.3
+    (the top and the bottom 0.3 of the training photos; those between are left out)."""
+    shrink: bool = False
+    """Draw faves per view of photos with few views to the mean (beta-binomial)."""
+    age: bool = False
+    """Take out what faves per view owe to time on line."""
     size: str = "1280x720"
     """Width and height that a CSV's photos are cropped and resized to."""
 
@@ -112,6 +118,7 @@ def _check(config: Build) -> None:
         count = getattr(config, name)
         if count is not None and count < 1:
             raise InputError(f"--{name} {count}: expected a number of photos from 1")
+    labels.parse(config.label)
     if config.min_views < 1:
         raise InputError(f"--min-views {config.min_views}: a score needs at least 1 view")
     if config.per_owner < 1:
@@ -142,7 +149,9 @@ def build(folder: Path, photos: Sequence[Rated], config: Build, note: str) -> Ra
     chosen, left_out = _chosen(photos, config)
     print_left_out(left_out)  # before anything below can refuse what is left
     sides = divide(chosen, config)
-    threshold = statistics.median(p.faves / p.views for p in sides["train"])
+    rule = labels.parse(config.label, config.shrink, config.age)
+    label_of, threshold, unlabelled = labels.label(rule, sides)
+    print_left_out(unlabelled)
     rows = [
         Photo(
             p.id,
@@ -151,20 +160,21 @@ def build(folder: Path, photos: Sequence[Rated], config: Build, note: str) -> Ra
             p.faves,
             p.owner,
             p.uploaded,
-            manifest.label_of(p.faves / p.views, threshold),
+            label_of[p.id],
             split,
             p.sha256,
         )
         for split in SPLITS
         for p in sides[split]
+        if p.id in label_of
     ]
-    found = manifest.ratings(folder, rows, threshold, config.seed, note)
+    found = manifest.ratings(folder, rows, threshold, config.seed, note, str(rule))
     if not manifest.counts(found.photos)["train"]["high"]:
         raise InputError(
             f"all labels are equal: none of {len(sides['train'])} training photos has more faves "
             f"per view than their median, {threshold:g}; there is nothing to learn"
         )
-    spare = len(chosen) - len(rows)
+    spare = len(chosen) - sum(map(len, sides.values()))
     print_left_out(Counter({"not needed, or of an owner in another split": spare}))
     _link_photos(folder, found)
     manifest.write(found)

@@ -41,7 +41,8 @@ class Photo:
 
     ``path`` is relative to the manifest's folder, with "/". ``views`` >= 1; ``faves`` >= 0.
     ``owner`` is empty where unknown, ``uploaded`` an ISO date (2016-05-31) or empty. ``label``
-    is "high" for a score above the data set's threshold, else "low"; ``split`` is "train",
+    is "high" for a score above the data set's threshold, else "low", or by the rule of the data
+    set's ``label``; ``split`` is "train",
     "validation" or "test"; ``sha256`` is of the file at ``path``.
     """
 
@@ -66,7 +67,8 @@ class Ratings:
     """The photos below ``folder``, sorted by id.
 
     ``threshold`` is the median score of the training split; ``revision`` a SHA-256 over the
-    sorted rows; ``note`` says how the data set was made.
+    sorted rows; ``note`` says how the data set was made, ``label`` how labels were
+    (`ffs.labels.Rule` as text).
     """
 
     folder: Path
@@ -75,6 +77,7 @@ class Ratings:
     seed: int
     revision: str
     note: str
+    label: str = "median"
 
     def of(self, split: str) -> tuple[Photo, ...]:
         """The photos of one split."""
@@ -82,11 +85,16 @@ class Ratings:
 
 
 def ratings(
-    folder: Path, photos: Iterable[Photo], threshold: float, seed: int, note: str
+    folder: Path,
+    photos: Iterable[Photo],
+    threshold: float,
+    seed: int,
+    note: str,
+    label: str = "median",
 ) -> Ratings:
     """`Ratings` of these photos, sorted, with their revision."""
     rows = tuple(sorted(photos, key=lambda photo: photo.id))
-    return Ratings(folder, rows, threshold, seed, revision(rows), note)
+    return Ratings(folder, rows, threshold, seed, revision(rows), note, label)
 
 
 def revision(photos: Iterable[Photo]) -> str:
@@ -117,6 +125,8 @@ def write(ratings: Ratings) -> None:
         "revision": ratings.revision,
         "versions": provenance.versions(),
     }
+    if ratings.label != "median":
+        head["label"] = ratings.label
     atomic.write_text(ratings.folder / TABLE, text.getvalue())
     head_text = json.dumps(head, indent=1, ensure_ascii=False)
     atomic.write_text(ratings.folder / HEAD, head_text + "\n")
@@ -144,11 +154,11 @@ def read(path: Path | str) -> Ratings:
             raise ValueError("seed or note")
         if not (isinstance(threshold, float | int) and math.isfinite(threshold)):
             raise ValueError(f"threshold {threshold!r}")
-        stated = str(head["revision"])
+        stated, label = str(head["revision"]), str(head.get("label", "median"))
     except (KeyError, ValueError) as error:
         raise InputError(f"{folder / HEAD}: damaged ({error}); run ffs build again") from None
     photos = _read_table(folder / TABLE)
-    found = ratings(folder, photos, float(threshold), seed, note)
+    found = ratings(folder, photos, float(threshold), seed, note, label)
     double = [id_ for id_, n in Counter(photo.id for photo in photos).items() if n > 1]
     if double:
         raise InputError(f"{folder / TABLE}: names photo {double[0]} twice; run ffs build again")
@@ -157,7 +167,7 @@ def read(path: Path | str) -> Ratings:
             f"{folder / TABLE}: its rows do not give the revision of {HEAD}; it was edited or "
             "cut: run ffs build again"
         )
-    for photo in found.photos:
+    for photo in found.photos if label == "median" else ():
         if photo.label != label_of(photo.score, found.threshold):
             raise InputError(
                 f"{folder / TABLE}: photo {photo.id} is on the wrong side of the threshold; "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffs import manifest, settings
+from ffs import labels, manifest, settings
 from ffs.manifest import LABELS, SPLITS, Ratings
 from wespe_bench.errors import InputError
 
@@ -84,7 +85,7 @@ def tables(ratings: Ratings) -> str:
         parts.append(_table("Years of upload", *_years(rows)))
     if licences := _licences(ratings):
         parts.append(_table("Licences", ("licence", "photos"), licences))
-    parts.append(_biases(rows))
+    parts += [_biases(rows), _table("Labels", *_labels(ratings))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -145,6 +146,27 @@ def _licences(ratings: Ratings) -> list[tuple[Any, ...]]:
         finally:
             state.close()
     return [(row["name"], row["n"]) for row in rows]
+
+
+def _labels(ratings: Ratings) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """What each rule of `ffs build --label` would make of these photos."""
+    head = ("build with --label", "labelled", "high", "with year", "with views", "with owner")
+    sides = {split: ratings.of(split) for split in SPLITS}
+    kinds = ("median", "within-year", "within-owner", "quantiles:0.3")
+    rules = [labels.parse(kind) for kind in kinds]
+    rules += [labels.parse("median", shrink=True), labels.parse("median", age=True)]
+    lines: list[tuple[Any, ...]] = []
+    for rule in rules:
+        try:
+            found, _, _ = labels.label(rule, sides)
+        except InputError:
+            continue  # no owners, or no days of upload
+        names = str(rule).replace(" ", " --") + " (this one)" * (str(rule) == ratings.label)
+        high = sum(label == "high" for label in found.values()) / len(found)
+        ties = labels.ties(ratings.photos, found).values()
+        shown = ("" if math.isnan(tie) else f"{tie:+.3f}" for tie in ties)
+        lines.append((names, len(found), f"{high:.0%}", *shown))
+    return head, lines
 
 
 def _biases(rows: pd.DataFrame) -> str:
