@@ -45,11 +45,15 @@ def sentence(one: Difference) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """The sentence of each rival's first metric, which is the primary one where there is one."""
+    """The sentence of each rival's first metric, which is the primary one where there is one.
+
+    A rival that is a card is said to be not verified.
+    """
     seen: dict[str, str] = {}
     for one in comparison.differences:
         seen.setdefault(one.b, sentence(one))
-    return " ".join(seen.values())
+    cards = [plain(method.label) for method in comparison.methods if method.card]
+    return " ".join([*seen.values(), *(f"{label}: a card, not verified." for label in cards)])
 
 
 def interval(column: Column, one: Difference) -> str:

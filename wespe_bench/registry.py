@@ -35,7 +35,10 @@ from wespe_bench.plugins import Plugin, plugins
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset, Enhancer, Metric
 
-_FIELD = ("lol", "lol_v2", "lsrw", "fivek", "msec", "dicm", "lime", "mef", "npe", "vv", "kodak")
+_FIELD = (
+    *("lol", "lol_v2", "lsrw", "fivek", "msec", "sice", "ppr10k"),
+    *("dicm", "lime", "mef", "npe", "vv", "kodak", "bsds500"),
+)
 
 #: name -> loader ``(**options) -> Dataset``
 DATASETS = {
@@ -51,7 +54,7 @@ DATASETS = {
     "iphone6": "wespe_bench.datasets.phones:IPHONE6",
     "ffs": "wespe_bench.datasets.ffs:SOURCE",
     "camera": "wespe_bench.datasets.camera:SOURCE",
-    **{n: f"wespe_bench.datasets.enhancement:{n.upper()}" for n in (*_FIELD, "bsds500")},
+    **{n: f"wespe_bench.datasets.enhancement:{n.upper()}" for n in _FIELD},
 }
 
 #: What gives a user's own names of folders (wespe-data.toml): ``(data) -> name -> folder``.

@@ -183,8 +183,9 @@ def measure(task: _Task) -> dict[str, Any]:
     """Time one method in this process.
 
     Returns:
-        Seconds as median and quartiles, bytes of memory, counts of parameters and multiply-adds
-        (None where unknown), and ``others``, the processors that other programs used.
+        Seconds as median and quartiles (None of a single call), bytes of memory, counts of
+        parameters and multiply-adds (None where unknown), and ``others``, the processors that
+        other programs used.
     """
     import statistics
     import time
@@ -219,8 +220,8 @@ def measure(task: _Task) -> dict[str, Any]:
     return {
         "device": str(getattr(enhancer, "device", "cpu")),
         "median": statistics.median(seconds),
-        "quartile_1": quartiles[0] if quartiles else seconds[0],
-        "quartile_3": quartiles[2] if quartiles else seconds[0],
+        "quartile_1": quartiles[0] if quartiles else None,
+        "quartile_3": quartiles[2] if quartiles else None,
         "memory": process,
         "device_memory": device,
         "parameters": _count(about.get("parameters") if isinstance(about, dict) else None),
@@ -278,7 +279,9 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
             row["method"],
             row["device"],
             f"{row['median']:.4g}",
-            f"{row['quartile_1']:.4g} to {row['quartile_3']:.4g}",
+            "one repeat: no spread"
+            if row["quartile_1"] is None
+            else f"{row['quartile_1']:.4g} to {row['quartile_3']:.4g}",
             _number(row["memory"], 1e6, ".0f"),
             _number(row["device_memory"], 1e6, ".0f"),
             _number(row["parameters"], 1, ",.0f"),

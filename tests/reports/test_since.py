@@ -42,6 +42,7 @@ def test_the_last_change_is_judged(here: Path, verb: Command) -> None:
     shown = verb(*SINCE, "--fail-if-worse")
     assert shown.returncode == 0, shown.stderr
     assert "Mine is better than Mine (earlier) in PSNR: " in shown.stdout
+    assert "Mine (earlier): a card, not verified.**" in shown.stdout
     assert "Mine (earlier) is the card card.json, made on 2026-11-22; its scores are not" in (
         shown.stdout
     )

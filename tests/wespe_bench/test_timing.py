@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,9 @@ def test_multiply_adds_are_the_networks(here: list[str], tmp_path: Path) -> None
     assert found["parameters"] == 408
     assert found["multiply_adds"] == 408 * 40 * 30
     assert found["quartile_1"] <= found["median"] <= found["quartile_3"]
+    once = timing.measure(replace(_task("identity", 4, 3), repeats=1))
+    assert once["quartile_1"] is once["quartile_3"] is None
+    assert "one repeat: no spread" in timing._table([{"method": "a", **once}])
 
 
 def test_the_shipped_generators_are_counted(here: list[str]) -> None:

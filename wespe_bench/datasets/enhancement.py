@@ -25,7 +25,8 @@ class _Folders:
     """A folder of photos below the root, and the one of their references.
 
     ``pair`` makes a photo's id its reference's, where they differ. ``side`` and ``count`` are the
-    release's; what has no side where others have is looked at by ``data check`` alone.
+    release's, ``group`` is as in `survey.Part`; what has no side where others have is looked at by
+    ``data check`` alone.
     """
 
     photos: str
@@ -33,6 +34,7 @@ class _Folders:
     side: str = ""
     count: int | None = None
     pair: Callable[[str], str] | None = None
+    group: str = ""
 
     def part(self, name: str, root: Path) -> Part:
         return Part(
@@ -43,6 +45,7 @@ class _Folders:
             side=self.side,
             expected=self.count,
             pair=self.pair,
+            group=self.group,
         )
 
 
@@ -191,6 +194,44 @@ MSEC = _source(
             )
         )
     },
+)
+
+
+SICE = _source(
+    "sice",
+    "SICE: 589 scenes in 4,413 exposures, each scene with a reference (Cai et al., TIP 2018)",
+    "https://github.com/csjcai/SICE",
+    _UNKNOWN,
+    {
+        "": tuple(
+            _Folders(
+                f"Dataset_Part{number}",
+                f"Label_Part{number}",
+                pair=lambda id_: id_.partition("/")[0],
+                group=surveys.FOLDER,
+            )
+            for number in (1, 2)
+        )
+    },
+    "download both parts from the page, unpack them in sice/, and move Dataset_Part1/Label to "
+    "sice/Label_Part1, Dataset_Part2/Label to sice/Label_Part2: inside, they would be photos. "
+    "Which scenes are the test differs between papers: give a manifest",
+)
+
+PPR10K = _source(
+    "ppr10k",
+    "PPR10K: 8,875 + 2,286 portraits, retouched by experts a, b and c (Liang et al., CVPR 2021)",
+    "https://github.com/csjliang/PPR10K",
+    "non-commercial research",
+    {
+        expert: (
+            _Folders("train/source", f"train/target_{expert}", "train", 8875),
+            _Folders("val/source", f"val/target_{expert}", "test", 2286),
+        )
+        for expert in "abc"
+    },
+    "train_val_images_tif_360p from the page, so that ppr10k/train/source and ppr10k/val/source "
+    "are there; the 16-bit source photos are read as 8-bit. ppr10k is expert a's",
 )
 
 

@@ -60,6 +60,18 @@ PAIRS = {
             "test",
         ),
     ],
+    "sice": [
+        ("Dataset_Part1/1/1.png", "Label_Part1/1.png", "test"),
+        ("Dataset_Part1/1/2.png", "Label_Part1/1.png", "test"),
+        ("Dataset_Part2/7/1.png", "Label_Part2/7.png", "test"),
+    ],
+    **{
+        f"ppr10k:{expert}": [
+            ("train/source/0_0.png", f"train/target_{expert}/0_0.png", ""),
+            ("val/source/1_0.png", f"val/target_{expert}/1_0.png", "test"),
+        ]
+        for expert in "abc"
+    },
 }
 PHOTOS = {
     **{name: ["a.png", "sub/b.png"] for name in ("dicm", "lime", "mef", "npe", "vv", "kodak")},
@@ -85,7 +97,7 @@ def test_pairs(spec: str, tmp_path: Path) -> None:
     wanted = {(root / p, root / r) for p, r, side in PAIRS[spec] if side == "test"}
     assert {(sample.path, sample.reference) for sample in found.samples} == wanted
     assert all(sample.id == str(sample.path.relative_to(root))[:-4] for sample in found.samples)
-    if not spec.startswith("fivek"):
+    if not spec.startswith(("fivek", "sice")):
         training = load_dataset(f"{spec}?split=train", data=tmp_path)
         paths = {sample.path for sample in training.samples}
         assert paths == {
@@ -107,7 +119,7 @@ def test_a_check_finds_the_counts_alone_to_be_wrong(spec: str, tmp_path: Path) -
     _made(spec, tmp_path)
     report = check(spec, tmp_path, quiet=True)
     assert {fault.kind for fault in report.faults} <= {faults.COUNT}
-    assert bool(report.faults) == (spec not in ("dicm", "npe"))
+    assert bool(report.faults) == (spec not in ("dicm", "npe", "sice"))
 
 
 @pytest.mark.slow
