@@ -13,15 +13,16 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import httpx
 
 from ffs import retries
 from ffs.retries import KEPT, Clock, Pace, RetryLater
 from wespe_bench import __version__, reading
 from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    import httpx
 
 #: The only place the key is read from.
 VARIABLE = "FLICKR_API_KEY"
@@ -158,6 +159,8 @@ class Flickr:
             raise InputError(f"{self.host}: {error}, {retries.TRIES} times; {KEPT}") from None
 
     def _once(self, method: str, about: Mapping[str, Any], params: dict[str, str]) -> Reply:
+        import httpx
+
         if self._budget and self.calls >= self._budget:
             raise BudgetSpent
         self._pace.turn()

@@ -9,9 +9,9 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
 import numpy as np
 from PIL import Image
 
@@ -22,6 +22,9 @@ from ffs.retries import KEPT, Clock, Pace, RetryLater
 from wespe_bench import atomic, provenance
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
+
+if TYPE_CHECKING:
+    import httpx
 
 #: Quality of the JPEGs that are kept.
 QUALITY = 95
@@ -128,6 +131,8 @@ class Downloads:
 
     def _download(self, id_: str, url: str) -> bytes:
         """The file's bytes, streamed to a temporary name first."""
+        import httpx
+
         temporary = self._folder / f".{id_}.download"
         self._pace.turn()
         begun = self._clock.now()

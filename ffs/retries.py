@@ -10,14 +10,15 @@ import sys
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
-
-import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from ffs.settings import HERE
 from wespe_bench.errors import InputError
+
+if TYPE_CHECKING:
+    import httpx
+    from tenacity import RetryCallState
 
 
 class Clock(Protocol):
@@ -88,6 +89,7 @@ def with_retries(ask: Callable[[], Result], host: str, clock: Clock) -> Result:
 
     Raises InputError when the server wants us to wait longer than `PATIENCE`.
     """
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
     def pause(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -168,6 +170,8 @@ def seconds_of(retry_after: str, clock: Clock) -> float:
 
 def client(transport: httpx.BaseTransport | None, agent: str, **options: Any) -> httpx.Client:
     """An HTTP client. Raises InputError when what the environment says of the way is no good."""
+    import httpx
+
     headers = {"User-Agent": agent}
     try:
         return httpx.Client(transport=transport, timeout=TIMEOUT, headers=headers, **options)
@@ -182,6 +186,8 @@ def client(transport: httpx.BaseTransport | None, agent: str, **options: Any) ->
 
 def connection_error(error: httpx.HTTPError) -> RetryLater:
     """The `RetryLater` of a failed exchange. Names its kind only: texts may hold an address."""
+    import httpx
+
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
         return RetryLater(f"cannot be reached ({type(error).__name__})")
     if isinstance(error, httpx.TimeoutException):

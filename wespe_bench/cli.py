@@ -92,7 +92,7 @@ def _loudness(argv: list[str]) -> tuple[list[str], bool, bool]:
 def _run(verb: str, argv: list[str], verbose: bool) -> int:
     import warnings
 
-    from wespe_bench.errors import InputError, printable
+    from wespe_bench.errors import EXTRAS, InputError, lacking, printable
     from wespe_bench.interrupts import raise_on_signals
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
@@ -118,6 +118,11 @@ def _run(verb: str, argv: list[str], verbose: bool) -> int:
         return 0
     except MemoryError:
         return _complain("out of memory; try a smaller --jobs")
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in EXTRAS:
+            raise
+        return _complain(str(lacking(name)))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         kept = "; what is done is kept" if VERBS[verb].resumes else ""

@@ -65,6 +65,33 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+#: What is imported by what only some install -> the extra that brings it.
+EXTRAS = {
+    **dict.fromkeys(("choix", "krippendorff", "starlette", "uvicorn"), "study"),
+    **dict.fromkeys(("httpx", "tenacity"), "crawl"),
+    **dict.fromkeys(("imagehash", "pooch", "requests"), "data"),
+    "torchvision": "vgg",
+}
+
+
+def lacking(module: str) -> InputError:
+    """The error for a module of `EXTRAS` that is not installed.
+
+    >>> print(lacking("choix"))
+    the package choix is not installed: pip install 'wespe-bench[study]'
+    """
+    extra = EXTRAS[module]
+    return InputError(f"the package {module} is not installed: pip install 'wespe-bench[{extra}]'")
+
+
+def require(module: str) -> None:
+    """Raise InputError where a module of `EXTRAS` is not installed."""
+    import importlib.util
+
+    if importlib.util.find_spec(module) is None:
+        raise lacking(module)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint to append to an error message, empty when nothing is close.
 

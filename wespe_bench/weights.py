@@ -15,7 +15,7 @@ import numpy as np
 
 from wespe_bench import provenance
 from wespe_bench.downloads import Resuming, unreachable
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, require
 
 
 def folder() -> Path:
@@ -74,6 +74,7 @@ def download(url: str, sha256: str) -> Path:
     ``sha256`` is the hash of its bytes, or the beginning of it. Raises InputError when it
     cannot be had or is another file than expected, which is then deleted.
     """
+    require("pooch")
     import pooch
     import requests
 

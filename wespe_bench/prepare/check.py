@@ -14,7 +14,7 @@ from typing import Annotated
 from wespe_bench import atomic, provenance
 from wespe_bench.arguments import DataOptions, JobOptions
 from wespe_bench.datasets.survey import Part
-from wespe_bench.errors import InputError, writing
+from wespe_bench.errors import InputError, require, writing
 from wespe_bench.images import EXTENSIONS
 from wespe_bench.option_checks import check_jobs
 from wespe_bench.prepare import faults as kinds
@@ -106,6 +106,8 @@ def check(
 
     Raises InputError for an unknown data set, and when its folder or layout is not there at all.
     """
+    if verify:
+        require("imagehash")
     from wespe_bench import progress
 
     name, root, parts = parts_of(dataset, data)
