@@ -78,9 +78,14 @@ def read_row(
 
 
 def busiest(images: Sequence[Image.Image]) -> Box:
-    """The square where ``images`` have most detail and differ most.
+    """The square where ``images`` have most detail and differ most: see `busiest_boxes`."""
+    return busiest_boxes(images, 1)[0]
 
-    Its side is a fifth of the photo's shorter side.
+
+def busiest_boxes(images: Sequence[Image.Image], count: int) -> list[Box]:
+    """At most ``count`` squares where ``images`` have most detail and differ most, best first.
+
+    Their side is a fifth of the photo's shorter side, and they do not overlap.
     """
     from scipy.ndimage import uniform_filter
 
@@ -105,8 +110,18 @@ def busiest(images: Sequence[Image.Image]) -> Box:
     # The filter is centred; its windows that lie inside start at these corners.
     half = window // 2
     shifted = apart[half : half + inside.shape[0], half : half + inside.shape[1]]
-    y, x = np.unravel_index(int(shifted.argmax()), shifted.shape)
-    return min(int(x) * scale, width - side), min(int(y) * scale, height - side), side, side
+    found: list[Box] = []
+    for _ in range(count):
+        y, x = map(int, np.unravel_index(int(shifted.argmax()), shifted.shape))
+        if found and shifted[y, x] < 0:  # no room for another
+            break
+        found.append((min(x * scale, width - side), min(y * scale, height - side), side, side))
+        around = (
+            slice(max(0, y - window), y + window + 1),
+            slice(max(0, x - window), x + window + 1),
+        )
+        shifted[around] = -1
+    return found
 
 
 def draw_crops(rows: Sequence[Row], figure: Figure, bottom: float, top: float) -> None:

@@ -1,4 +1,8 @@
-"""A report as one HTML file that loads nothing from the network."""
+"""A report as a HTML page that loads nothing from the network.
+
+Beside it lies a folder with the pixels that were scored (`reports.exact`), which its viewer shows;
+or the page is a single file with crops of them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reports import distribution, photos, pictures
 from reports.contents import Contents, Section, read_contents
+from reports.exact import CROP_BYTES, FILE_BYTES, Exact, remove_others
 from reports.latex import NEEDS, score_table
 from reports.markdown import markdown_report
 from reports.notes import BEST, READING, Notes, notes, row_n
@@ -27,14 +32,20 @@ PHOTO_BYTES = 4_200_000
 
 
 def write_report(
-    path: Path, *, out: Path | None = None, title: str = "", common: bool = False
+    path: Path,
+    *,
+    out: Path | None = None,
+    title: str = "",
+    common: bool = False,
+    single_file: bool = False,
 ) -> tuple[list[Path], tuple[str, ...]]:
     """Write report.md, .html and .tex about every run at or below ``path``.
 
     They go to the folder ``out`` (default: ``path``), each atomically. Returns their paths,
     Markdown first, and a line for each run that cannot be read, and each picture that is not the
     one that was scored: both are left out. ``common``
-    restricts each data set to the photos all its methods have.
+    restricts each data set to the photos all its methods have. ``single_file`` writes no full-size
+    pictures beside the page: it embeds crops of them.
 
     Raises InputError when there is nothing to report, when scores must not share a table (see
     `reports.tables.summarize`), and when the folder cannot be written.
@@ -43,7 +54,7 @@ def write_report(
     folder = path if out is None else to_path(out)
     check_out(folder)
     contents = read_contents(path, title=title, common=common)
-    page, changed = html_report(contents)
+    page, changed, files = _page(contents, None if single_file else folder, quiet=False)
     latex = "\n\n".join([NEEDS, *(score_table(s.table) for s in contents.sections)]) + "\n"
     texts = {"report.md": markdown_report(contents), "report.html": page, "report.tex": latex}
     written = []
@@ -52,20 +63,37 @@ def write_report(
         with writing(target):
             atomic.write_text(target, text)
         written.append(target)
+    remove_others(folder, files)
     return written, (*contents.left_out, *changed)
 
 
-def html_report(contents: Contents, *, quiet: bool = False) -> tuple[str, list[str]]:
+def html_report(
+    contents: Contents, *, folder: Path | None = None, quiet: bool = False
+) -> tuple[str, list[str]]:
     """The page, and a line for each picture left out as it is not the one that was scored.
 
-    The same contents and pictures give the same bytes. A long page shows its progress.
+    Full-size pictures go to ``folder``, which the page shall lie in; without one it has crops. The
+    same contents and pictures give the same bytes. A long page shows its progress.
     """
+    return _page(contents, folder, quiet)[:2]
+
+
+def _page(contents: Contents, folder: Path | None, quiet: bool) -> tuple[str, list[str], set[str]]:
+    """The page, lines as of `html_report`, and the names of the files beside it."""
     share = max(1, len(contents.sections))
-    sections = [_view(section, share, quiet) for section in contents.sections]
+    budget = (FILE_BYTES if folder else CROP_BYTES) // share
+    files: set[str] = set()
+    sections = []
+    for section in contents.sections:
+        exact = Exact(folder, budget)
+        sections.append(_view(section, share, exact, quiet))
+        files |= exact.files
     page = fill_template(
         "page.html",
         ("page.css",),
-        ("tables.js", "page.js"),
+        ("tables.js", "viewer.js", "page.js"),
+        files=bool(files),
+        beside=bool(files),
         contents=contents,
         sections=sections,
         reading=READING,
@@ -73,7 +101,7 @@ def html_report(contents: Contents, *, quiet: bool = False) -> tuple[str, list[s
         facts=contents.facts.items(),
         runs=contents.runs,
     )
-    return page, [line for view in sections for line in view.changed]
+    return page, [line for view in sections for line in view.changed], files
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +149,7 @@ class _View:
     failures: tuple[tuple[str, str, str, str], ...]
 
 
-def _view(section: Section, share: int, quiet: bool) -> _View:
+def _view(section: Section, share: int, exact: Exact, quiet: bool) -> _View:
     table = section.table
     found = notes(table)
     rows = tuple(
@@ -143,7 +171,7 @@ def _view(section: Section, share: int, quiet: bool) -> _View:
     )
     changed: list[str] = []
     scenes = pictures.scenes(section, PICTURE_BYTES // share, changed)
-    every = photos.photos(section, PHOTO_BYTES // share, changed, quiet=quiet)
+    every = photos.photos(section, PHOTO_BYTES // share, changed, exact, quiet=quiet)
     choices = _choices(section, scenes)
     return _View(
         section=section,

@@ -1,7 +1,7 @@
-"""Every photo of a data set: all its scores, and small pictures of it.
+"""Every photo of a data set: all its scores, and its pictures for the page's viewer.
 
-The page's script lists them, sortable, and opens a dialog for one photo: two pictures side by
-side, their difference, and the scores of every method.
+The page's script lists them, sortable, and opens a dialog for one photo: the viewer (small copies
+at once, the pixels that were scored where `reports.exact` has them) and every method's scores.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Any
 from PIL import Image, features
 
 from reports.contents import Section
-from reports.pictures import data_uri, shots, spaced
+from reports.crops import busiest_boxes
+from reports.exact import Exact
+from reports.pictures import data_uri, fitted, resized, shots, spaced
 from reports.text import plain
 
 #: At most so many photos of a data set are listed, and so many with pictures.
@@ -24,34 +26,43 @@ MOST, MOST_PICTURED = 2000, 100
 # Widths of the pictures, tried in this order until all of them fit the budget.
 _WIDTHS = (360, 300, 240, 180, 120)
 
+# The crops that the viewer proposes for a photo.
+_BOXES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """The script's input as JSON: ``count`` photos, ``pictured`` of them with pictures."""
+    """The script's input as JSON: ``count`` photos, ``pictured`` of them with pictures.
+
+    Of ``exact`` of those the viewer can show the pixels that were scored.
+    """
 
     count: int
     pictured: int
+    exact: int
     data: str
 
 
-def photos(section: Section, budget: int, changed: list[str], *, quiet: bool = False) -> Photos:
-    """The photos of a section, with pictures of at most ``budget`` bytes together.
+def photos(
+    section: Section, budget: int, changed: list[str], exact: Exact, *, quiet: bool = False
+) -> Photos:
+    """The photos of a section, with small copies of at most ``budget`` bytes together.
 
-    Above `MOST` and `MOST_PICTURED` photos they are evenly spaced in the order of their names.
-    ``changed`` is that of `reports.pictures.shots`.
+    ``exact`` takes their pixels. Above `MOST` and `MOST_PICTURED` photos they are evenly spaced in
+    the order of their names. ``changed`` is that of `reports.pictures.shots`.
     """
     from wespe_bench import progress
 
     table = section.table
     chosen = spaced(table.used, MOST)
     drawn: dict[str, list[tuple[str, str, dict[int, str]]]] = {}
-    picks = spaced(chosen, MOST_PICTURED)
+    places: dict[str, dict[str, Any]] = {}
+    pixels: dict[str, dict[tuple[str, str], str]] = {}
+    # Spread, so that those whose pixels fit the budget are.
+    picks = [name for first in range(10) for name in spaced(chosen, MOST_PICTURED)[first::10]]
     with progress.bar(len(picks), "pictures", quiet=quiet or len(picks) < 20) as bar:
         for sample in picks:
-            drawn[sample] = [
-                (kind, name, _encoded(image))
-                for name, kind, _, image in shots(section, sample, _WIDTHS[0], changed)
-            ]
+            drawn[sample], places[sample], pixels[sample] = _read(section, sample, changed, exact)
             bar.update()
     width = next((w for w in _WIDTHS if _total(drawn, w) <= budget), 0)
     if not width:
@@ -90,13 +101,58 @@ def photos(section: Section, budget: int, changed: list[str], *, quiet: bool = F
                     choices.index((kind, name)): uris[width]
                     for kind, name, uris in drawn.get(sample, ())
                 },
+                **(
+                    {
+                        **places[sample],
+                        "exact": {
+                            choices.index(choice): uri for choice, uri in pixels[sample].items()
+                        },
+                    }
+                    if drawn.get(sample)
+                    else {}
+                ),
             }
             for sample in chosen
         ],
     }
     pictured = sum(bool(of) for of in drawn.values())
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return Photos(len(chosen), pictured, text)
+    counted = sum(bool(of) for sample, of in pixels.items() if drawn.get(sample))
+    return Photos(len(chosen), pictured, counted, text)
+
+
+def _read(
+    section: Section, sample: str, changed: list[str], exact: Exact
+) -> tuple[list[tuple[str, str, dict[int, str]]], dict[str, Any], dict[tuple[str, str], str]]:
+    """Of one photo: (kind, name, small copies) of each picture; size and boxes; the pixels."""
+    found: list[tuple[str, str, dict[int, str]]] = []
+    pixels: dict[tuple[str, str], str] = {}
+    copies: list[Image.Image] = []
+    size = (1, 1)
+    room = exact.room
+    for name, kind, _, image in shots(section, sample, None, changed):
+        size = size if found else image.size
+        copies.append(resized(image, fitted(size, _WIDTHS[0])))
+        found.append((kind, name, _encoded(copies[-1])))
+        if exact.beside and room:
+            pixels[kind, name] = exact.file(image)
+    if not found:
+        return [], {}, {}
+    scale = size[0] / copies[0].width
+    differing = copies[1:] or copies
+    boxes = [
+        tuple(
+            min(round(scale * side), bound) for side, bound in zip(box, (*size, *size), strict=True)
+        )
+        for box in busiest_boxes(differing, _BOXES)
+    ]
+    if not exact.beside and room:
+        left, top, wide, tall = boxes[0]
+        for name, kind, _, image in shots(section, sample, None, []):
+            if image.size == size:
+                crop = image.crop((left, top, left + wide, top + tall))
+                pixels[kind, name] = exact.embedded(crop)
+    return found, {"size": size, "boxes": boxes, "whole": exact.beside}, pixels
 
 
 def _encoded(image: Image.Image) -> dict[int, str]:

@@ -114,13 +114,13 @@ def _scene(section: Section, sample: str, width: int, changed: list[str]) -> Sce
 
 
 def shots(
-    section: Section, sample: str, width: int, changed: list[str]
+    section: Section, sample: str, width: int | None, changed: list[str]
 ) -> Iterator[tuple[str, str, str, Image.Image]]:
     """(name, kind, label, picture) of a sample's input, results and reference, in one size.
 
-    That of the first, at most ``width`` wide and half as much again high. A picture that cannot
-    be read (a failed result, an input that has moved) is left out. So is one that is not the
-    file that was scored, and then ``changed`` gets a line.
+    That of the first, at most ``width`` wide and half as much again high; without a width each
+    has its own size. A picture that cannot be read (a failed result, an input that has moved) is
+    left out. So is one that is not the file that was scored, and then ``changed`` gets a line.
     """
     row = section.samples.loc[section.samples["sample"] == sample].iloc[0]
     size: tuple[int, int] | None = None
@@ -150,12 +150,27 @@ def shots(
         if pixels is None:
             continue
         image = Image.fromarray(pixels)
-        if size is None:
-            scale = min(1.0, width / image.width, 1.5 * width / image.height)
-            size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-        if image.size != size:
-            image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        if width is not None:
+            size = size or fitted(image.size, width)
+            image = resized(image, size)
         yield title, kind, label, image
+
+
+def fitted(size: tuple[int, int], width: int) -> tuple[int, int]:
+    """``size`` scaled down to at most ``width``, and half as much again in height.
+
+    >>> fitted((720, 480), 360), fitted((100, 80), 360)
+    ((360, 240), (100, 80))
+    """
+    scale = min(1.0, width / size[0], 1.5 * width / size[1])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """``image`` in that size; the same image where it has it."""
+    if image.size == size:
+        return image
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def read_result(run: Run, sample: str, name: str, changed: list[str]) -> np.ndarray | None:

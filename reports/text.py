@@ -87,12 +87,18 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def fill_template(
-    template: str, styles: Sequence[str], scripts: Sequence[str], **values: Any
+    template: str,
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    *,
+    files: bool = False,
+    **values: Any,
 ) -> str:
     """A template with ``values``, its styles and scripts inlined.
 
     Every value is escaped. The page's Content-Security-Policy allows only these styles and
-    scripts (by their hashes) and embedded pictures. The same values give the same bytes.
+    scripts (by their hashes) and embedded pictures; with ``files`` also pictures beside the page.
+    The same values give the same bytes.
     """
     import jinja2
 
@@ -108,8 +114,10 @@ def fill_template(
     environment.globals["plural"] = plural
     style = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in styles)
     script = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in scripts)
+    # A page opened from disk has no origin that 'self' could mean.
+    beside = " 'self' file:" if files else ""
     policy = (
-        f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+        f"default-src 'none'; img-src data:{beside}; style-src {_hash(style)}; "
         f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     )
     return environment.get_template(template).render(

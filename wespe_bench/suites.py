@@ -125,6 +125,8 @@ class Report:
     """The page's title."""
     common: bool = False
     """Where photos are missing, compare on those that every method has."""
+    single_file: bool = False
+    """Embed crops of the pictures instead of writing full-size ones to report_files/ beside it."""
 
 
 def demo(config: Demo) -> int:
@@ -158,8 +160,9 @@ def demo(config: Demo) -> int:
 
 def report(config: Report) -> int:
     """The verb ``report``."""
-
-    return _write_report(to_path(config.runs), config.out, config.title, config.common)
+    return _write_report(
+        to_path(config.runs), config.out, config.title, config.common, config.single_file
+    )
 
 
 def run_suite(config: RunSuite) -> int:
@@ -270,14 +273,20 @@ def _datasets(config: RunSuite, suite: Suite | None) -> list[tuple[Dataset, dict
     return chosen
 
 
-def _write_report(runs: Path, out: str | None, title: str | None, common: bool) -> int:
+def _write_report(
+    runs: Path, out: str | None, title: str | None, common: bool, single_file: bool = False
+) -> int:
     """Write the report and print its tables; returns the exit code."""
     from wespe_bench import registry
     from wespe_bench.run import print_left_out
 
     write = registry.resolve(registry.REPORT)
     written, left_out = write(
-        runs, out=to_path(out) if out else None, title=title or "", common=common
+        runs,
+        out=to_path(out) if out else None,
+        title=title or "",
+        common=common,
+        single_file=single_file,
     )
     for path in written:
         if path.suffix == ".md":

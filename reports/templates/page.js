@@ -108,35 +108,72 @@ const makeOptions = (select, names, chosen) =>
     ...names.map((name, i) => make("option", { value: i, textContent: name, selected: i === chosen })),
   );
 
+// The view of a page is its address: #photo=astronaut&left=Input&right=WESPE&zoom=1
+const readAddress = () => new URLSearchParams(location.hash.slice(1));
+const writeAddress = (values) => {
+  const bare = location.href.split("#")[0];
+  history.replaceState(null, "", values ? `${bare}#${new URLSearchParams(values)}` : bare);
+};
+
 // Every photo: a list to sort, and a dialog to look into one.
 for (const box of document.querySelectorAll("[data-photos]")) {
   const { metrics, methods, pictures, photos } = JSON.parse(box.dataset.photos);
   box.removeAttribute("data-photos");
   const [metric, holder, dialog] = ["select", ".scroll", "dialog"].map((s) => box.querySelector(s));
-  const [left, right] = dialog.querySelectorAll("select");
-  const differing = dialog.querySelector("[data-difference]");
-  const stage = dialog.querySelector(".stage");
+  const [choices, adding, removing] = ["choices", "add", "remove"].map((s) => dialog.querySelector(`[data-${s}]`));
   const values = dialog.querySelector("table");
   let [order, current] = [photos, photos[0]];
+  let chosen = pictures.slice(0, 2).map((_, i) => i);
 
+  const address = () => {
+    if (!dialog.open) return;
+    const { mode, zoom, x, y } = viewer.view;
+    const pairs = [["set", box.dataset.set], ["photo", current.name]];
+    chosen.forEach((c, i) => pairs.push([["left", "right"][i] ?? "more", pictures[c]]));
+    pairs.push(["zoom", zoom || "fit"], ["mode", mode]);
+    if (zoom) pairs.push(["x", x], ["y", y]);
+    writeAddress(pairs);
+  };
+  const viewer = makeViewer(dialog.querySelector("[data-viewer]"), address);
+  const layers = (choice) => {
+    const [whole, exact] = [current.pictures[choice], current.exact?.[choice]];
+    const all = [0, 0, ...current.size];
+    const found = [{ uri: whole, box: all, exact: false }];
+    if (exact && current.whole) found.push({ uri: exact, box: all, exact: true });
+    else if (exact) found.push({ uri: exact, box: current.boxes[0], exact: true, framed: true });
+    return found;
+  };
+  const choose = () => {
+    choices.querySelectorAll("label").forEach((label) => label.remove());
+    chosen.forEach((choice, i) => {
+      const select = make("select", {});
+      makeOptions(select, pictures, choice);
+      select.addEventListener("change", () => {
+        const [before, now] = [chosen[i], Number(select.value)];
+        // Two never show the same: the other one takes this one's place.
+        chosen = chosen.map((other, k) => (k === i ? now : other === now ? before : other));
+        look();
+        choices.querySelectorAll("select")[i].focus();
+      });
+      const title = ["Left", "Right"][i] ?? `Picture ${i + 1}`;
+      adding.before(make("label", {}, `${title} `, select));
+    });
+    adding.disabled = chosen.length >= Math.min(MOST_PANES, pictures.length);
+    removing.disabled = chosen.length <= 2;
+  };
   const look = () => {
     const at = order.indexOf(current);
     dialog.querySelector("h4").textContent = current.name;
     dialog.querySelector("[data-place]").textContent = `${at + 1} of ${order.length}`;
     dialog.querySelector("[data-step='-1']").disabled = at === 0;
     dialog.querySelector("[data-step='1']").disabled = at === order.length - 1;
-    const sides = [left, right].map((select) => current.pictures[select.value]);
-    dialog.classList.toggle("without", !sides[0] && !sides[1]);
-    stage.querySelectorAll(".shot").forEach((shot) => shot.remove());
-    [left, right].forEach((select, i) => {
-      if (!sides[i]) return;
-      const name = pictures[select.value];
-      const tag = make("span", { className: "tag", textContent: name });
-      tag.setAttribute("aria-hidden", "true");
-      const picture = make("img", { src: sides[i], alt: `${current.name}: ${name}` });
-      stage.prepend(make("div", { className: `shot ${i ? "right" : "left"}` }, picture, tag));
-    });
-    showDifference(stage, differing.checked);
+    if (document.activeElement.disabled) dialog.querySelector("h4").focus();
+    const there = chosen.filter((c) => current.pictures[c]);
+    dialog.classList.toggle("without", !there.length);
+    choose();
+    if (there.length) {
+      viewer.show(current, there.map((c) => ({ name: pictures[c], layers: layers(c) })));
+    }
     values.tBodies[0].replaceChildren(
       ...methods.map((method, m) =>
         make(
@@ -152,14 +189,15 @@ for (const box of document.querySelectorAll("[data-photos]")) {
         ),
       ),
     );
+    address();
   };
   const open = (photo) => {
     // In the order in which the list stands now.
     const rows = [...holder.querySelectorAll("tbody tr")];
     order = rows.map((row) => photos[row.dataset.photo]);
     current = photo;
+    if (!dialog.open) dialog.showModal();
     look();
-    dialog.showModal();
   };
   const step = (by) => {
     const next = order[order.indexOf(current) + by];
@@ -198,26 +236,48 @@ for (const box of document.querySelectorAll("[data-photos]")) {
     holder.replaceChildren(table);
   };
 
+  const restore = () => {
+    const asked = readAddress();
+    const photo = photos.find((each) => each.name === asked.get("photo"));
+    if (!photo || (asked.get("set") ?? box.dataset.set) !== box.dataset.set) return;
+    const wanted = [asked.get("left"), asked.get("right"), ...asked.getAll("more")];
+    const found = new Set(wanted.map((name) => pictures.indexOf(name)).filter((i) => i >= 0));
+    chosen = [...new Set([...found, ...chosen])].slice(0, Math.max(2, Math.min(found.size, MOST_PANES)));
+    const share = (name) => Math.min(1, Math.max(0, Number(asked.get(name) ?? 0.5) || 0));
+    const zoom = ZOOMS.includes(Number(asked.get("zoom"))) ? Number(asked.get("zoom")) : 0;
+    open(photo);
+    viewer.change({ mode: asked.get("mode"), zoom, x: share("x"), y: share("y") });
+  };
+
   makeOptions(metric, metrics.map(columnName), 0);
-  makeOptions(left, pictures, 0);
-  makeOptions(right, pictures, Math.min(1, pictures.length - 1));
   values.tHead.rows[0].append(
     ...metrics.map((of) => make("th", { scope: "col", className: "number", textContent: columnName(of) })),
   );
   metric.addEventListener("change", list);
-  makeSides([left, right], look);
-  differing.addEventListener("change", () => showDifference(stage, differing.checked));
+  adding.addEventListener("click", () => {
+    chosen.push(pictures.findIndex((_, i) => !chosen.includes(i)));
+    look();
+  });
+  removing.addEventListener("click", () => {
+    chosen.pop();
+    look();
+  });
   dialog.querySelectorAll("[data-step]").forEach((button) => {
     button.addEventListener("click", () => step(Number(button.dataset.step)));
   });
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => writeAddress(null));
   dialog.addEventListener("keydown", (event) => {
-    if (["SELECT", "INPUT"].includes(event.target.tagName)) return;
-    if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
+    if (event.target.tagName === "SELECT") return;
+    const typed = event.target.tagName === "INPUT" && event.key.startsWith("Arrow");
+    if (typed) return;
+    if (viewer.key(event)) event.preventDefault();
+    else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
       event.preventDefault();
       step(event.key === "ArrowLeft" ? -1 : 1);
     }
   });
-  makeSlider(stage);
+  addEventListener("hashchange", restore);
   list();
+  restore();
 }

@@ -66,13 +66,17 @@ def make_run(
     note: str = "",
     size: tuple[int, int] = (12, 16),
     shade: int = 0,
+    noise: int | None = None,
     failures: Sequence[tuple[str, str, str]] = (),
     version: str = "1",
     revision: str = "",
     memory: float | None = None,
     **record: Any,
 ) -> Path:
-    """A run folder with photos, results and scores, written through the store."""
+    """A run folder with photos, results and scores, written through the store.
+
+    Results are grey, or noise with the seed ``noise``, of which each photo has its own.
+    """
     count = max((len(of) for of in values.values()), default=3)
     names = list(samples or ids(count))
     run = root / (folder or f"{dataset}/{label}")
@@ -90,9 +94,14 @@ def make_run(
     store.write_samples(run, rows)
     hashes = {
         name: provenance.sha256_bytes(
-            write_png(run / "images" / f"{name}.png", np.full((*size, 3), 20 + shade, np.uint8))
+            write_png(
+                run / "images" / f"{name}.png",
+                np.full((*size, 3), 20 + shade, np.uint8)
+                if noise is None
+                else np.random.default_rng([noise, number]).integers(0, 256, (*size, 3), np.uint8),
+            )
         )
-        for name in names
+        for number, name in enumerate(names)
     }
     store.append(
         run,

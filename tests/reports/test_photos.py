@@ -11,9 +11,15 @@ import pytest
 
 from reports import page, photos
 from reports.contents import read_contents
+from reports.exact import Exact
 from tests.reports.runs import ids, make_run
 from tests.reports.test_markdown import HOSTILE
 from tests.reports.test_page import Elements
+from wespe_bench.images import read_rgb
+
+
+def inside() -> Exact:
+    return Exact(None, 10**6)
 
 
 def test_all_scores_of_every_photo_are_there(tmp_path: Path) -> None:
@@ -24,7 +30,7 @@ def test_all_scores_of_every_photo_are_there(tmp_path: Path) -> None:
     for label, of in values.items():
         make_run(tmp_path, label, of)
     (section,) = read_contents(tmp_path).sections
-    found = photos.photos(section, 10**6, [])
+    found = photos.photos(section, 10**6, [], inside())
     data = json.loads(found.data)
     assert (found.count, found.pictured) == (3, 3)
     assert data["methods"] == ["identity", "clahe"]
@@ -45,11 +51,11 @@ def test_pictures_fit_their_share_or_are_left_out(tmp_path: Path) -> None:
     def total(found: photos.Photos) -> int:
         return sum(len(u) for p in json.loads(found.data)["photos"] for u in p["pictures"].values())
 
-    wide = photos.photos(section, 10**9, [])
-    tight = photos.photos(section, total(wide) // 2, [])
+    wide = photos.photos(section, 10**9, [], inside())
+    tight = photos.photos(section, total(wide) // 2, [], inside())
     assert 0 < total(tight) <= total(wide) // 2
     assert tight.pictured == wide.pictured == 5
-    none = photos.photos(section, 10, [])
+    none = photos.photos(section, 10, [], inside())
     assert (none.count, none.pictured, total(none)) == (5, 0, 0)
 
 
@@ -58,7 +64,7 @@ def test_many_photos_are_evenly_spaced(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(photos, "MOST_PICTURED", 2)
     make_run(tmp_path, "a", {"psnr": range(9)})
     contents = read_contents(tmp_path)
-    found = photos.photos(contents.sections[0], 10**6, [])
+    found = photos.photos(contents.sections[0], 10**6, [], inside())
     data = json.loads(found.data)
     assert [photo["name"] for photo in data["photos"]] == ["s00", "s02", "s04", "s06", "s08"]
     assert [bool(photo["pictures"]) for photo in data["photos"]] == [True, *3 * [False], True]
@@ -76,6 +82,42 @@ def test_page_holds_the_data_as_data(tmp_path: Path) -> None:
     data = json.loads(attributes["data-photos"])
     assert sorted(photo["name"] for photo in data["photos"]) == sorted(names)
     assert len(elements.all("script")) == 1 and len(elements.all("dialog")) == 1
+
+
+def test_full_pictures_lie_beside_the_page_and_old_ones_go(tmp_path: Path) -> None:
+    for number, label in enumerate("ab"):
+        make_run(tmp_path, label, {"psnr": [1, 2]}, size=(20, 30), noise=number)
+    (files, own) = (tmp_path / "report_files", tmp_path / "report_files" / "notes.txt")
+    page.write_report(tmp_path)
+    data = json.loads(_photos(tmp_path))
+    one = data["photos"][1]
+    assert one["size"] == [30, 20] and one["whole"] and one["boxes"][0][2:] == [4, 4]
+    for place, label in ((1, "a"), (2, "b")):
+        shown = read_rgb(tmp_path / one["exact"][str(place)])
+        scored = read_rgb(tmp_path / "photos" / label / "images" / "s01.png")
+        assert np.array_equal(shown, scored)
+    assert len(list(files.iterdir())) == 8
+    own.write_text("mine")
+    (tmp_path / "photos" / "b" / "images" / "s01.png").write_bytes(b"another")
+    lines = page.write_report(tmp_path)[1]
+    assert any("is not the file that was scored" in line for line in lines)
+    assert "2" not in json.loads(_photos(tmp_path))["photos"][1]["exact"]
+    assert len(list(files.iterdir())) == 7 + 1
+    page.write_report(tmp_path, single_file=True)
+    assert list(files.iterdir()) == [own]
+
+
+def test_pictures_beyond_the_budget_stay_small_copies(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", {"psnr": range(4)}, size=(20, 30), noise=0)
+    (section,) = read_contents(tmp_path).sections
+    assert photos.photos(section, 10**6, [], Exact(None, 1)).exact == 1
+    assert photos.photos(section, 10**6, [], Exact(tmp_path, 10**6)).exact == 4
+
+
+def _photos(folder: Path) -> str:
+    elements = Elements((folder / "report.html").read_text("utf-8"))
+    (attributes,) = [a for _, a in elements.found if "data-photos" in a]
+    return str(attributes["data-photos"])
 
 
 @pytest.mark.slow

@@ -1,0 +1,77 @@
+"""The pixels that were scored, for the page's viewer: as files beside it, or as crops inside it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from reports.pictures import data_uri
+from wespe_bench import atomic, paths
+from wespe_bench.errors import writing
+from wespe_bench.images import encode_png
+
+#: The folder beside the page, which goes where the page goes.
+FOLDER = "report_files"
+
+#: Bytes of all files of one page, and of all crops inside it as text.
+FILE_BYTES, CROP_BYTES = 400_000_000, 1_900_000
+
+
+class Exact:
+    """Takes pictures until their bytes reach ``budget``, counted by whole photos.
+
+    ``folder`` is the page's; without one the pictures are embedded.
+    """
+
+    def __init__(self, folder: Path | None, budget: int) -> None:
+        self._folder = folder
+        self._left = budget
+        self.files: set[str] = set()
+
+    @property
+    def beside(self) -> bool:
+        return self._folder is not None
+
+    @property
+    def room(self) -> bool:
+        return self._left > 0
+
+    def file(self, image: Image.Image) -> str:
+        """Write the picture as PNG beside the page; its address there.
+
+        A file is named by its content, so that the same picture is written once.
+        """
+        if self._folder is None:
+            raise ValueError("the page has no folder for files")
+        data = encode_png(np.asarray(image), 1)
+        name = f"{hashlib.sha256(data).hexdigest()[:24]}.png"
+        path = self._folder / FOLDER / name
+        if name not in self.files:
+            self._left -= len(data)
+            self.files.add(name)
+            if not path.exists():
+                with writing(path):
+                    atomic.write_bytes(path, data)
+        return f"{FOLDER}/{name}"
+
+    def embedded(self, image: Image.Image) -> str:
+        """The picture as a data: address of a PNG."""
+        uri = data_uri("image/png", encode_png(np.asarray(image), 6))
+        self._left -= len(uri)
+        return uri
+
+
+def remove_others(folder: Path, kept: set[str]) -> None:
+    """Delete the pictures that an earlier page of ``folder`` had and this one has not."""
+    files = folder / FOLDER
+    if paths.is_remote(files) or not files.is_dir():
+        return
+    for path in files.iterdir():
+        if re.fullmatch(r"[0-9a-f]{24}\.png", path.name) and path.name not in kept:
+            path.unlink(missing_ok=True)
+    if not any(files.iterdir()):
+        files.rmdir()
