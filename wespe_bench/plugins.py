@@ -57,6 +57,12 @@ def _usable(kind: str, taken: frozenset[str]) -> dict[str, Plugin]:
     return found
 
 
+def package_of(target: str) -> str:
+    """The package, with its version, of the plugin whose ``module:attribute`` this is; or ""."""
+    found = (one.package for kind in KINDS for one in _declared(kind) if one.target == target)
+    return next(found, "")
+
+
 def plugins(kind: str, taken: Collection[str]) -> dict[str, Plugin]:
     """Name -> plugin of one of `KINDS`, without the names in ``taken``, which are said once."""
     return _usable(kind, frozenset(taken))

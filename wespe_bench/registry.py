@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from wespe_bench import foreign
 from wespe_bench.errors import InputError, did_you_mean, one_line, unknown
 from wespe_bench.foreign import OWN
-from wespe_bench.plugins import Plugin, plugins
+from wespe_bench.plugins import Plugin, package_of, plugins
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset, Enhancer, Metric
@@ -336,5 +336,10 @@ def load_foreign(spec: str) -> Any:
         raise InputError(f"{spec!r}: expected module:function or file.py:function")
     if not is_foreign(spec):
         return resolve(spec)
-    module = foreign.load(module_name, spec, [*ENHANCER_PREFIXES, *ENHANCERS])
-    return _attribute(module, attribute, spec)
+    try:
+        module = foreign.load(module_name, spec, [*ENHANCER_PREFIXES, *ENHANCERS])
+        return _attribute(module, attribute, spec)
+    except InputError as error:
+        if package := package_of(spec):
+            raise InputError(f"the plugin of {package} does not work: {error}") from error
+        raise

@@ -87,6 +87,7 @@ def test_a_broken_plugin_costs_its_own_name_alone(site: Path, verb: Command) -> 
     assert "Of broken 1.0: nowhere.to_be_found:haze." in listed.stdout
     result = verb("enhance", "haze", "--dataset", "samples", "--jobs", "0")
     assert result.returncode == 2
+    assert "the plugin of broken 1.0 does not work: " in result.stderr
     assert "nowhere.to_be_found" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     with pytest.raises(InputError, match=r"unknown enhancer 'hazy' \(did you mean 'haze'\?\)"):
