@@ -48,10 +48,6 @@ class Stage {
       resized.observe(pane.canvas);
       this.listen(pane.canvas);
     }
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-      this.clear();
-      this.request();
-    });
   }
 
   // A pair {left, right}, and the photos to load ahead.

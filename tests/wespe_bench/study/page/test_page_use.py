@@ -242,3 +242,13 @@ def test_at_100_percent_each_pixel_is_the_photos_own(
     for columns, rows in codes:
         assert any(columns == red[at : at + 300] for at in range(590, 611))
         assert any(rows == green[at : at + 200] for at in range(390, 411))
+
+
+def test_every_rater_has_the_same_surround(served: Served, page: Page) -> None:
+    page.goto(served.url)
+    seen = set()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        colour = "getComputedStyle(document.querySelector('figure')).backgroundColor"
+        seen.add(page.evaluate(colour))
+    assert seen == {"rgb(119, 119, 119)"}
