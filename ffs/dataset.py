@@ -39,7 +39,7 @@ PAPER = {"train": 15200, "validation": 400, "test": 400}
 class Build(JobOptions):
     """Label and split photos with views and faves: the data set a rater is trained on.
 
-    From a crawl, or from any CSV of path,views,faves[,owner,uploaded]; photos of a CSV are
+    From a crawl, or from any CSV of path,views,faves[,owner,uploaded,licence]; photos of a CSV are
     brought to HD first.
 
     Example:
@@ -163,6 +163,7 @@ def build(folder: Path, photos: Sequence[Rated], config: Build, note: str) -> Ra
             label_of[p.id],
             split,
             p.sha256,
+            p.licence,
         )
         for split in SPLITS
         for p in sides[split]

@@ -98,7 +98,9 @@ def forget_photos(folder: Path, ids: set[str], state: State | None, replies: Rep
         if len(left) < len(before.photos):
             found |= ids & {photo.id for photo in before.photos}
             manifest.write(
-                manifest.ratings(folder, left, before.threshold, before.seed, before.note)
+                manifest.ratings(
+                    folder, left, before.threshold, before.seed, before.note, before.label
+                )
             )
     for number in replies.numbers():
         replies.scrub(number, lambda body: _scrub(body, ids))

@@ -91,3 +91,21 @@ def chosen(text: str, known: Mapping[int, str]) -> frozenset[int]:
             )
         found |= ids
     return frozenset(found)
+
+
+def taken(text: str, licence: str) -> bool:
+    """Whether ``text``, as `parse` gives it, takes a photo's licence: a kind, an id or "".
+
+    >>> [taken("cc", one) for one in ("cc-by-nc", "cc0", "us-government", "")]
+    [True, True, False, False]
+    """
+    for part in text.split(","):
+        if part == "open":
+            fits = licence not in ("", str(ALL_RIGHTS_RESERVED))
+        elif part == "cc":
+            fits = licence.startswith(("cc", "pdm"))
+        else:
+            fits = licence == part
+        if fits:
+            return True
+    return False

@@ -1,6 +1,6 @@
 """The data set of rated photos on disk: ``ffs.csv``, a row a photo, and ``ffs.json`` beside it.
 
-    DIR/ffs.csv     id,path,views,faves,owner,uploaded,score,label,split,sha256
+    DIR/ffs.csv     id,path,views,faves,owner,uploaded,score,label,split,sha256[,licence]
     DIR/ffs.json    layout number, seed, threshold, counts, revision, how it was made
 
 It holds ids, counts and hashes, no pixels: paths are relative to the folder. In the CSV a text
@@ -43,7 +43,8 @@ class Photo:
     ``owner`` is empty where unknown, ``uploaded`` an ISO date (2016-05-31) or empty. ``label``
     is "high" for a score above the data set's threshold, else "low", or by the rule of the data
     set's ``label``; ``split`` is "train",
-    "validation" or "test"; ``sha256`` is of the file at ``path``.
+    "validation" or "test"; ``sha256`` is of the file at ``path``; ``licence`` a short name
+    (`ffs.licences.kind`), Flickr's id, or empty where unknown.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Photo:
     label: str
     split: str
     sha256: str
+    licence: str = ""
 
     @property
     def score(self) -> float:
@@ -101,7 +103,10 @@ def revision(photos: Iterable[Photo]) -> str:
     """SHA-256 over the rows sorted by id: any changed field changes it, the folder does not."""
     digest = hashlib.sha256()
     for photo in sorted(photos, key=lambda photo: photo.id):
-        digest.update(json.dumps(list(asdict(photo).values()), ensure_ascii=True).encode() + b"\n")
+        fields = list(asdict(photo).values())
+        if not photo.licence:  # as revisions were before licences
+            fields.pop()
+        digest.update(json.dumps(fields, ensure_ascii=True).encode() + b"\n")
     return digest.hexdigest()
 
 
@@ -110,10 +115,11 @@ def write(ratings: Ratings) -> None:
     text = io.StringIO()
     plain = csv.writer(text, lineterminator="\n")
     quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    plain.writerow(COLUMNS)
+    columns = (*COLUMNS, "licence") if any(p.licence for p in ratings.photos) else COLUMNS
+    plain.writerow(columns)
     for photo in ratings.photos:
         row = asdict(photo) | {"score": repr(photo.score)}
-        cells = [escape_formula(row[column]) for column in COLUMNS]
+        cells = [escape_formula(row[column]) for column in columns]
         # Python before 3.13 leaves a lone carriage return bare, and reads it as a line's end.
         (quoted if any("\r" in cell for cell in cells) else plain).writerow(cells)
     head = {
@@ -203,9 +209,10 @@ def _read_table(path: Path) -> tuple[Photo, ...]:
     )
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
-        if tuple(next(lines, ())) != COLUMNS:
+        columns = tuple(next(lines, ()))
+        if columns not in (COLUMNS, (*COLUMNS, "licence")):
             raise InputError(f"{path}: its first line is not {','.join(COLUMNS)}")
-        return tuple(_photo([unescape_formula(cell) for cell in line]) for line in lines)
+        return tuple(_photo(columns, [unescape_formula(cell) for cell in line]) for line in lines)
     except (ValueError, csv.Error) as error:
         if isinstance(error, InputError):
             raise
@@ -213,11 +220,11 @@ def _read_table(path: Path) -> tuple[Photo, ...]:
         raise InputError(f"{what}; run ffs build again") from None
 
 
-def _photo(cells: list[str]) -> Photo:
+def _photo(columns: tuple[str, ...], cells: list[str]) -> Photo:
     """One row. Raises ValueError."""
-    if len(cells) != len(COLUMNS):
-        raise ValueError(f"{len(cells)} cells, expected {len(COLUMNS)}")
-    row = dict(zip(COLUMNS, cells, strict=True))
+    if len(cells) != len(columns):
+        raise ValueError(f"{len(cells)} cells, expected {len(columns)}")
+    row = dict(zip(columns, cells, strict=True))
     if not row["id"] or not usable(row["path"]) or row["path"].startswith("/"):
         raise ValueError(f"photo {row['id']!r} at {row['path']!r}")
     views, faves = int(row["views"]), int(row["faves"])
@@ -228,7 +235,8 @@ def _photo(cells: list[str]) -> Photo:
     if not re.fullmatch("[0-9a-f]{64}", row["sha256"]):
         raise ValueError(f"sha256 {row['sha256']!r}")
     texts = {name: row[name] for name in ("id", "path", "owner", "uploaded", "label", "split")}
-    return Photo(**texts, views=views, faves=faves, sha256=row["sha256"])
+    licence = row.get("licence", "")
+    return Photo(**texts, views=views, faves=faves, sha256=row["sha256"], licence=licence)
 
 
 def escape_formula(value: Any) -> str:

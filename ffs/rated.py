@@ -15,6 +15,7 @@ from typing import Any
 
 from ffs import crops, settings, updates
 from ffs.flickr import whole
+from ffs.licences import kind
 from ffs.photos import FOLDER, encode_jpeg
 from ffs.state import State, one_line_errors
 from wespe_bench import reading
@@ -22,8 +23,8 @@ from wespe_bench.datasets.tree import folded, usable
 from wespe_bench.engines import FATAL, Outcome
 from wespe_bench.errors import InputError, one_line, short
 
-_COLUMNS = "path,views,faves[,owner,uploaded]"
-_NAMES = ("path", "views", "faves", "owner", "uploaded")
+_COLUMNS = "path,views,faves[,owner,uploaded,licence]"
+_NAMES = ("path", "views", "faves", "owner", "uploaded", "licence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Rated:
     owner: str
     uploaded: str
     sha256: str
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Row:
     faves: int
     owner: str
     uploaded: str
+    licence: str = ""
 
 
 def from_crawl(folder: Path) -> tuple[list[Rated], str]:
@@ -60,6 +63,7 @@ def from_crawl(folder: Path) -> tuple[list[Rated], str]:
         try:
             rows = state.rows("SELECT * FROM photos WHERE state = 'kept' ORDER BY id")
             left_out = updates.left_out(state)
+            known = state.licences()
         finally:
             state.close()
     if not rows:
@@ -80,6 +84,7 @@ def from_crawl(folder: Path) -> tuple[list[Rated], str]:
             row["owner"],
             settings.day(row["uploaded"]),
             row["sha256"],
+            kind(known.get(row["license"], "")) or str(row["license"]),
         )
         for row in rows
     ], note
@@ -125,7 +130,7 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
     def bad(what: str) -> InputError:
         return InputError(f"{path}: line {number}: {what}")
 
-    cells = {name: (line.get(name) or "").strip() for name in ("path", "owner", "uploaded")}
+    cells = {name: (line.get(name) or "").strip() for name in _NAMES}
     views, faves = (whole(_without_zeros(line.get(name))) for name in ("views", "faves"))
     for name, value in (("views", views), ("faves", faves)):
         if line.get(name) is None:
@@ -155,7 +160,9 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
             f"path {short(cells['path'])} is no photo's: it has control characters, a "
             "backslash (folders are parted by /), no name, or a name of dots"
         )
-    return Row(id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"])
+    return Row(
+        id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"], cells["licence"]
+    )
 
 
 def _without_zeros(text: Any) -> Any:
@@ -221,7 +228,10 @@ def from_csv(
     failed = {failure.sample for failure in failures}
     noted |= done
     rated = [
-        Rated(row.id, row.views, row.faves, row.owner, row.uploaded, noted[row.id]["sha256"])
+        Rated(
+            *(row.id, row.views, row.faves, row.owner, row.uploaded),
+            *(noted[row.id]["sha256"], row.licence),
+        )
         for row in here
         if row.id not in failed
     ]

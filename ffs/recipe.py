@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ffs import licences
 from wespe_bench.errors import InputError
 
 MODES = ("auto", "full", "frozen")
@@ -11,7 +12,7 @@ MODES = ("auto", "full", "frozen")
 #: Settings that may differ between a training and its continuation.
 FREE = (
     *("data", "out", "seeds", "cache", "download", "vgg_file", "checkpoint_minutes", "jobs"),
-    *("device", "epochs"),
+    *("device", "epochs", "license_only"),
 )
 
 
@@ -35,6 +36,8 @@ class TrainRater:
     auto: full on CUDA, frozen on a CPU."""
     photos: int = 0
     """Training photos to use, drawn by seed; 0: all."""
+    license_only: str = ""
+    """Use only photos of these licences: open, cc, cc-by ..., as in ffs crawl --license."""
     seed: int = 0
     """Of the patches, the first weights and the order."""
     seeds: str = ""
@@ -109,6 +112,8 @@ def check(config: TrainRater) -> None:
         raise InputError(f"--layers {' '.join(config.layers)}: a layer is named twice")
     if config.layers and head_of(config) != "gap":
         raise InputError("--layers goes with --head gap")
+    if config.license_only:
+        licences.parse(config.license_only)
     for name, least in (("photos", 0), ("seed", 0), ("evaluate_every", 0), ("width", 1)):
         _at_least(config, name, least)
     for name in ("patches", "batch", "epochs", "patience"):

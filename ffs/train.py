@@ -12,8 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ffs import baselines, checkpoints, evaluation, frozen, full, model_card, recipe, temperature
-from ffs.manifest import Photo, read
+from ffs import (
+    baselines,
+    checkpoints,
+    evaluation,
+    frozen,
+    full,
+    licences,
+    model_card,
+    recipe,
+    temperature,
+)
+from ffs.manifest import Photo, Ratings, read
 from ffs.network import start
 from ffs.patches import Photos, check_files, choose, labels_of
 from ffs.recipe import TrainRater
@@ -57,7 +67,7 @@ def train(
         remedy=full.REMEDY,
         alone=True,
     ) as session:
-        ratings = read(config.data)
+        ratings = _licensed(read(config.data), config.license_only)
         splits = choose(ratings, config.photos, config.seed)
         head, layers = recipe.head_of(config), recipe.layers_of(config, mode)
         rater, begun_from = start(
@@ -68,7 +78,7 @@ def train(
             seed=config.seed,
         )
         facts = {
-            "ratings": ratings.revision,
+            "ratings": " only ".join(filter(None, (ratings.revision, config.license_only))),
             "mode": mode,
             "head": head,
             "layers": " ".join(layers),
@@ -109,6 +119,19 @@ def train(
         digest = checkpoints.write(session.out / NAME, rater, card)
         _write_test(session.out, card, digest, splits["test"], p)
     return session.out / NAME
+
+
+def _licensed(ratings: Ratings, only: str) -> Ratings:
+    """The data set with photos of these licences; their labels stay. Raises InputError."""
+    if not only:
+        return ratings
+    wanted = licences.parse(only)
+    photos = tuple(photo for photo in ratings.photos if licences.taken(wanted, photo.licence))
+    if not photos:
+        known = ", ".join(sorted({photo.licence or "unknown" for photo in ratings.photos}))
+        raise InputError(f"--license-only {only}: no photo of {ratings.folder} has it, but {known}")
+    print(f"--license-only {only}: {len(photos)} of {len(ratings.photos)} photos")
+    return dataclasses.replace(ratings, photos=photos)
 
 
 def _write_test(

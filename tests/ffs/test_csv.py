@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ffs import manifest
 from ffs.rated import read_csv
+from ffs.train import _licensed
 from wespe_bench.errors import InputError
 
 HEAD = "path,views,faves,owner,uploaded"
@@ -35,3 +37,21 @@ def test_lines_that_cannot_be_read_name_the_remedy(tmp_path: Path, line: str, sa
     (tmp_path / "x.csv").write_text(f"{HEAD}\n{line}\n", "utf-8")
     with pytest.raises(InputError, match=re.escape(said)):
         read_csv(tmp_path / "x.csv")
+
+
+def test_licences_of_a_csv_choose_what_is_trained_on(tmp_path: Path) -> None:
+    names = ("cc-by", "cc-by-nc", "", "us-government")
+    text = "".join(f"p{n}.png,9,{n},,,{name}\n" for n, name in enumerate(names))
+    (tmp_path / "x.csv").write_text(f"{HEAD},licence\n{text}", "utf-8")
+    rows = read_csv(tmp_path / "x.csv")
+    assert [row.licence for row in rows] == list(names)
+    photos = [
+        manifest.Photo(row.id, "a", 9, row.faves, "", "", "low", "test", "0" * 64, row.licence)
+        for row in rows
+    ]
+    manifest.write(manifest.ratings(tmp_path, photos, 9.0, 0, ""))
+    found = manifest.read(tmp_path)
+    asked = ("", "cc-by", "cc", "open", "cc0,cc-by")
+    assert [len(_licensed(found, only).photos) for only in asked] == [4, 1, 2, 3, 1]
+    with pytest.raises(InputError, match=r"no photo of .* has it, but cc-by, cc-by-nc, unknown"):
+        _licensed(found, "cc0")

@@ -15,7 +15,9 @@ from scipy.stats import betabinom, spearmanr
 
 from ffs import labels, manifest
 from ffs.dataset import Build, build
+from ffs.forget import forget_photos
 from ffs.rated import Rated
+from ffs.replies import Replies
 from ffs.stats import tables
 from wespe_bench.errors import InputError
 
@@ -144,6 +146,9 @@ def test_built_read_again_and_in_the_statistics(tmp_path: Path) -> None:
     build(tmp_path, photos, Build("x", test=8, validation=6), "drawn")
     assert '"label":' not in (tmp_path / manifest.HEAD).read_text()  # as it always was
     assert "| median (this one) " in tables(manifest.read(tmp_path))
+    build(tmp_path, photos, config, "drawn")
+    forget_photos(tmp_path, {read.of("test")[0].id}, None, Replies(tmp_path / "replies"))
+    assert manifest.read(tmp_path).label == read.label
 
 
 def test_age_needs_days() -> None:

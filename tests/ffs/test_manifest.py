@@ -26,6 +26,7 @@ PHOTO = st.builds(
     label=st.just("low"),
     split=st.sampled_from(manifest.SPLITS),
     sha256=st.from_regex("[0-9a-f]{64}", fullmatch=True),
+    licence=st.sampled_from(["", "cc-by", "11"]),
 )
 
 

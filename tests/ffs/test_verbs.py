@@ -41,6 +41,7 @@ def test_crawl_build_forget_export(verb: Verb, loopback: Loopback, tmp_path: Pat
     assert verb("ffs", "build", "out", "--test", 2, "--validation", 2)[0] == 0
     ratings = manifest.read(tmp_path / "out")
     assert len(ratings.photos) >= 13  # an owner's other photo may be held back
+    assert {photo.licence for photo in ratings.photos} - {""}
     gone = ratings.photos[3]
     # What it was asked stays in the log: every search since must not bring it back.
     code, out, _ = verb("ffs", "forget", "out", gone.id, "999")
