@@ -124,9 +124,11 @@ def _design(comparison: Comparison) -> str:
 def _claim(one: Difference, title: str, a: str, b: str) -> str:
     on = f"over {plural(_finite(one), 'photo')} (95% interval {_span(one)}"
     way = "higher" if one.difference > 0 else "lower"
-    if one.column.higher_is_better is None:
+    if one.column.higher_is_better is None or not one.column.rates_quality:
         text = f"{a} has {_size(one)} {way} {title} than {b} on average {on})"
-        return f"{text}; which way is better is not known."
+        rates = one.column.rates_quality
+        why = "which way is better is not known" if rates else "it is not a quality score"
+        return f"{text}; {why}."
     if one.better == one.b:
         a, b = b, a
         way = "lower" if way == "higher" else "higher"

@@ -126,3 +126,11 @@ def test_a_worse_method_fails_a_check(tmp_path: Path, verb: Command) -> None:
     assert "cannot tell c from d by 5 photos; compare at least 6" in result.stderr
     words = ["--runs", tmp_path, "--metrics", "entropy", "--fail-if-worse"]
     one_line(verb("compare", "a", "b", *words), "needs a primary metric")
+
+
+def test_what_is_not_a_quality_score_is_never_called_better(tmp_path: Path) -> None:
+    for label, start in (("a", 6.0), ("b", 5.0)):
+        make_run(tmp_path, label, {"entropy": [start + n**2 / 99 * start for n in range(12)]})
+    (one,) = compare_methods(["a", "b"], runs=tmp_path).differences
+    assert one.shown and sentence(one).startswith("a has ") and "better" not in sentence(one)
+    assert sentence(one).endswith("; it is not a quality score.")
