@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wespe_bench.types import Metric as Metric
     from wespe_bench.types import Sample as Sample
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _WHERE = {
     "load_dataset": "wespe_bench.registry",
