@@ -56,8 +56,7 @@ def train(
     recipe.check(config)
     mode = config.mode
     if mode == "auto":
-        cuda = acceleration.choose_device(config.device) == "cuda"
-        mode = "full" if cuda else "frozen"
+        mode = "full" if acceleration.choose_device(config.device) == "cuda" else "frozen"
     whole = mode == "full"
     with Session(
         config,

@@ -23,7 +23,7 @@ from tests.conftest import Command, entry_point
 from tests.faults.injected import filling, full_disk
 from tests.ffs.conftest import Verb
 from tests.ffs.rated import FROZEN, FULL, make
-from wespe_bench.cli import call, settings
+from wespe_bench.cli import settings
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
 from wespe_bench.registry import load_metric
@@ -306,11 +306,6 @@ def test_a_full_disk_keeps_the_features(
     assert code == 2
     assert "No space left on device" in err.strip().splitlines()[-1]
     assert verb(*FROZEN)[0] == 0
-
-
-def test_help_loads_no_torch(capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("ffs train", ["--help"]) == 0
-    assert "wespe-bench ffs train ratings/" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -9,16 +9,19 @@ import pytest
 
 from tests.conftest import Command
 
+MEAN = """
+from wespe_bench.types import Metric
+def compute(image, **_):
+    return float(image.mean())
+"""
+
 
 @pytest.mark.slow
 def test_own_metric_keeps_its_direction_in_the_table(
     verb: Command, photos: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(
-        "from wespe_bench.types import Metric\n"
-        "def compute(image, **_):\n"
-        "    return float(image.mean())\n"
-        "DARK = Metric('dark', '3', 'level', False, False, compute, title='Darkness')\n"
+        MEAN + "DARK = Metric('dark', '3', 'level', False, False, compute, title='Darkness')\n"
         "def darker(image):\n"
         "    return image // 2\n"
     )
@@ -39,10 +42,7 @@ def test_an_own_metric_with_an_aggregate_is_not_averaged(
     verb: Command, photos: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(
-        "from wespe_bench.types import Metric\n"
-        "def compute(image, **_):\n"
-        "    return float(image.mean())\n"
-        "def worst(rows):\n"
+        MEAN + "def worst(rows):\n"
         "    return rows['value'].min()\n"
         "WORST = Metric('worst', '1', '', True, False, compute, aggregate=worst,\n"
         "               rates_quality=False)\n"
