@@ -177,7 +177,7 @@ def test_a_tie_with_the_median_is_low(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no column path; expected path,views,faves[,owner,uploaded]"),
+        ("", "no column path; expected path,views,faves[,owner,uploaded,licence]"),
         ("path,views\n", "no column faves"),
         (f"{HEAD}\n", "has no photos"),
         ("path,views,faves\na.png,many,1\n", "line 2: views 'many' is no whole number"),
@@ -294,7 +294,7 @@ def test_in_a_process_of_its_own(command: Command, rated: Path) -> None:
         ("path,views,faves\n.,10,1\n", "line 2: path '.' is no photo's"),
         ("path,views,faves\n/,10,1\n", "line 2: path '/' is no photo's"),
         ("path,views,faves\n..\\a.png,10,1\n", "a backslash (folders are parted by /)"),
-        ("path|views|faves\na.png|10|1\n", "expected path,views,faves[,owner,uploaded], separated"),
+        ("path|views|faves\na.png|10|1\n", "expected path,views,faves[,owner,uploaded,licence], separated"),
         ("path,views,views,faves\na.png,10,20,1\n", "two columns are named views"),
     ],
 )
