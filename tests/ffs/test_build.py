@@ -294,7 +294,10 @@ def test_in_a_process_of_its_own(command: Command, rated: Path) -> None:
         ("path,views,faves\n.,10,1\n", "line 2: path '.' is no photo's"),
         ("path,views,faves\n/,10,1\n", "line 2: path '/' is no photo's"),
         ("path,views,faves\n..\\a.png,10,1\n", "a backslash (folders are parted by /)"),
-        ("path|views|faves\na.png|10|1\n", "expected path,views,faves[,owner,uploaded,licence], separated"),
+        (
+            "path|views|faves\na.png|10|1\n",
+            "expected path,views,faves[,owner,uploaded,licence], separated",
+        ),
         ("path,views,views,faves\na.png,10,20,1\n", "two columns are named views"),
     ],
 )
