@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from wespe_bench.run import Run
 
 
+#: The title of a report that has none of its own.
+UNTITLED = "Photo enhancers compared"
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One data set: its table, its runs in the order of the rows, its photos, its scores."""
@@ -159,7 +163,7 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
         )
         for table in tables
     )
-    return Contents(plain(title) or "Photo enhancers compared", sections, runs.left_out)
+    return Contents(plain(title) or UNTITLED, sections, runs.left_out)
 
 
 def photos_of(runs: Sequence[Run]) -> pd.DataFrame:

@@ -6,12 +6,14 @@ or the page is a single file with crops of them.
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports import distribution, photos, pictures
-from reports.contents import Contents, Section, read_contents
+from reports.contents import UNTITLED, Contents, Section, read_contents
 from reports.exact import CROP_BYTES, FILE_BYTES, Exact, remove_others
 from reports.latex import NEEDS, score_table
 from reports.markdown import markdown_report
@@ -36,6 +38,7 @@ def write_report(
     *,
     out: Path | None = None,
     title: str = "",
+    default_title: str = "",
     common: bool = False,
     single_file: bool = False,
 ) -> tuple[list[Path], tuple[str, ...]]:
@@ -43,9 +46,9 @@ def write_report(
 
     They go to the folder ``out`` (default: ``path``), each atomically. Returns their paths,
     Markdown first, and a line for each run that cannot be read, and each picture that is not the
-    one that was scored: both are left out. ``common``
-    restricts each data set to the photos all its methods have. ``single_file`` writes no full-size
-    pictures beside the page: it embeds crops of them.
+    one that was scored: both are left out. Without a ``title`` the report keeps the one it has;
+    a new report has ``default_title``. ``common`` restricts each data set to the photos all its
+    methods have. ``single_file`` writes no full-size pictures beside the page: it embeds crops.
 
     Raises InputError when there is nothing to report, when scores must not share a table (see
     `reports.tables.summarize`), and when the folder cannot be written.
@@ -53,6 +56,7 @@ def write_report(
     path = to_path(path)
     folder = path if out is None else to_path(out)
     check_out(folder)
+    title = title or _recorded_title(folder) or _recorded_title(path) or default_title
     contents = read_contents(path, title=title, common=common)
     page, changed, files = _page(contents, None if single_file else folder, quiet=False)
     latex = "\n\n".join([NEEDS, *(score_table(s.table) for s in contents.sections)]) + "\n"
@@ -65,6 +69,18 @@ def write_report(
         written.append(target)
     remove_others(folder, files)
     return written, (*contents.left_out, *changed)
+
+
+def _recorded_title(folder: Path) -> str:
+    """The title of the report in a folder; empty where there is none, or only the general one."""
+    try:
+        with (folder / "report.html").open("rb") as file:
+            start = file.read(8192).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    found = re.search(r"<title>(.*?)</title>", start, re.DOTALL)
+    title = html.unescape(found[1]) if found else ""
+    return "" if title == UNTITLED else title
 
 
 def html_report(

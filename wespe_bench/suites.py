@@ -122,7 +122,7 @@ class Report:
     out: str | None = None
     """Where the files go (default: the same folder)."""
     title: str | None = None
-    """The page's title."""
+    """The page's title (default: the one it has)."""
     common: bool = False
     """Where photos are missing, compare on those that every method has."""
     single_file: bool = False
@@ -161,7 +161,11 @@ def demo(config: Demo) -> int:
 def report(config: Report) -> int:
     """The verb ``report``."""
     return _write_report(
-        to_path(config.runs), config.out, config.title, config.common, config.single_file
+        to_path(config.runs),
+        config.common,
+        out=to_path(config.out) if config.out else None,
+        title=config.title or "",
+        single_file=config.single_file,
     )
 
 
@@ -254,7 +258,8 @@ def run_suite(config: RunSuite) -> int:
                 names = ", ".join(str(run) for run in others[:3])
                 more = f" and {len(others) - 3} more" if len(others) > 3 else ""
                 print(f"the page also shows what was there before: {names}{more}")
-            code = _write_report(out, None, suite.title if suite else None, bool(failures))
+            title = suite.title if suite else ""
+            code = _write_report(out, bool(failures), default_title=title)
     return tell(failures) or code
 
 
@@ -273,21 +278,13 @@ def _datasets(config: RunSuite, suite: Suite | None) -> list[tuple[Dataset, dict
     return chosen
 
 
-def _write_report(
-    runs: Path, out: str | None, title: str | None, common: bool, single_file: bool = False
-) -> int:
+def _write_report(runs: Path, common: bool, **options: Any) -> int:
     """Write the report and print its tables; returns the exit code."""
     from wespe_bench import registry
     from wespe_bench.run import print_left_out
 
     write = registry.resolve(registry.REPORT)
-    written, left_out = write(
-        runs,
-        out=to_path(out) if out else None,
-        title=title or "",
-        common=common,
-        single_file=single_file,
-    )
+    written, left_out = write(runs, common=common, **options)
     for path in written:
         if path.suffix == ".md":
             print(_tables_of(path.read_text("utf-8")))

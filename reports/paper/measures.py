@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.cells import arrow_of
+from reports.tables import known_metric
 from reports.text import plain
 
 if TYPE_CHECKING:
@@ -37,9 +38,8 @@ class Measure:
 
     ``key`` names its column, ``quantity`` the paper's values it is compared with (empty: none),
     ``metric`` our metric (empty: none yet). ``comparable``: a difference from the paper's values
-    is meaningful. What does not rate quality has no arrow and no best. ``refusal`` says why no
-    score may be used at all. ``notes`` are footnotes of every value of ours, ``remarks`` are
-    printed beneath the table.
+    is meaningful. ``refusal`` says why no score may be used at all. ``notes`` are footnotes of
+    every value of ours, ``remarks`` are printed beneath the table.
     """
 
     key: str
@@ -47,13 +47,18 @@ class Measure:
     metric: str
     title: str
     higher_is_better: bool = True
-    rates_quality: bool = True
     decimals: int = 2
     printed: int = 2
     comparable: bool = True
     refusal: str = ""
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def rates_quality(self) -> bool:
+        """As the metric's record says; what does not rate quality has no arrow and no best."""
+        record = known_metric(self.metric, {})
+        return record is None or record.rates_quality
 
     @property
     def arrow(self) -> str:
@@ -69,14 +74,7 @@ def of_table(number: int, gathered: Gathered, choices: Choices) -> tuple[Measure
             "Entropy and PNG bits rise with noise: they are not quality scores, and have no best"
         )
         return (
-            Measure(
-                "entropy",
-                "entropy",
-                "entropy",
-                _TITLES["entropy"],
-                rates_quality=False,
-                remarks=(remark,),
-            ),
+            Measure("entropy", "entropy", "entropy", _TITLES["entropy"], remarks=(remark,)),
             _bpp(gathered),
             _cornia(gathered, choices),
         )
@@ -122,7 +120,6 @@ def _bpp(gathered: Gathered) -> Measure:
         "bpp",
         "bpp",
         _TITLES["bpp"],
-        rates_quality=False,
         remarks=(
             "PNG bpp depends on the encoder, and the paper does not name its own (level 1 instead "
             f"of 6 gives about a tenth more){encoder}",
@@ -145,13 +142,13 @@ def _cornia(gathered: Gathered, choices: Choices) -> Measure:
         "cornia",
         "cornia",
         metric,
-        f"CORNIA (ours: {title})" if title else "CORNIA (ours: own model)",
+        "own CORNIA",
         False,
         comparable=False,
         remarks=(
-            f"CORNIA: ours is of {title or 'our own model'} ({summary}), not of the paper's model; "
-            "orders can be compared, numbers cannot, so there is no difference. Who has the "
-            "authors' files: wespe-bench import cornia",
+            f"own CORNIA: {title or 'a model of ours'} ({summary}) instead of the paper's; orders "
+            "can be compared, numbers cannot, so there is no difference. Who has the authors' "
+            "files: wespe-bench import cornia",
         ),
     )
 

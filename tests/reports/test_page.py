@@ -10,6 +10,7 @@ import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +85,19 @@ def test_writes_both_files_next_to_the_runs_or_elsewhere(runs: Path) -> None:
     for name in ("report.md", "report.html", "report.tex"):
         assert (elsewhere / name).read_bytes()
     assert (elsewhere / "report.md").read_text("utf-8").startswith("# T\n")
+
+
+def test_a_title_stays_until_a_new_one_is_given(runs: Path) -> None:
+    def heading(**options: Any) -> str:
+        return write_report(runs, **options)[0][0].read_text("utf-8").splitlines()[0]
+
+    assert heading() == "# Photo enhancers compared"
+    assert heading(default_title="Suite") == "# Suite"
+    assert heading(title="A & B <i>") == heading(default_title="Suite") == heading()
+    assert "A" in heading()
+    assert heading(title="New") == "# New"
+    elsewhere = runs / "elsewhere"
+    assert write_report(runs, out=elsewhere)[0][0].read_text("utf-8").startswith("# New\n")
 
 
 def test_same_runs_give_the_same_bytes(runs: Path) -> None:

@@ -92,7 +92,7 @@ def test_our_own_cornia_and_rater_are_never_set_against_the_papers(here: Path) -
     assert entry.ours > 0
     assert math.isnan(entry.difference)
     (column,) = {column.title for column in found.columns if column.key[1] == "cornia"}
-    assert column == "CORNIA (ours: own CORNIA model)"
+    assert column == "own CORNIA"
     assert any("numbers cannot" in note for note in found.notes)
     rated = cell(one(7, here / "runs"), "iphone", "original", "ffs")
     assert rated.ours > 0
