@@ -151,6 +151,7 @@ def test_interrupted_politely(place: Path) -> None:
         shutil.rmtree(place / "hit")
 
 
+@pytest.mark.slow
 def test_killed_worker(place: Path) -> None:
     process = subprocess.Popen(
         [*entry_point(), *enhance("hit")], cwd=place, stderr=subprocess.PIPE, text=True

@@ -36,6 +36,7 @@ def test_a_licence_that_changes(verb: Verb, loopback: Loopback, tmp_path: Path) 
     assert rows[relicensed]["license_url"] == LICENCES[16]["url"]
 
 
+@pytest.mark.slow
 def test_the_share_without_a_large_file_is_said_and_kept(
     verb: Verb, loopback: Loopback, tmp_path: Path
 ) -> None:

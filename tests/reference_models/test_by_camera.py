@@ -127,6 +127,7 @@ def test_a_folder_called_demo_does_not_hide_the_shipped_generator(
         load_enhancer("dped:?device=cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_a_mixed_folder_of_real_pairs(shared: Path, tmp_path: Path) -> None:
     """Each phone's own network; the iPhone's on all three is 2.1 dB lower."""

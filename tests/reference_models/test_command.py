@@ -88,6 +88,7 @@ def test_a_flood_on_stderr_is_cut(tool):
     assert len(str(error.value)) < 500
 
 
+@pytest.mark.slow
 def test_a_tool_that_hangs_is_ended_with_its_children(tool, tmp_path):
     children = tmp_path / "children"
     body = f"""

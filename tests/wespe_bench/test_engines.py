@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.faults.deaths import dying, hopeless, unable
+from wespe_bench import retry
 from wespe_bench.engines import Outcome, chunk_of, load_engine, local, parse_shard
 from wespe_bench.errors import InputError
 
@@ -41,10 +42,16 @@ def test_setup_that_fails_is_fatal() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("engine", "count"), [("local", 1), ("local", 50), ("ray", 1)])
-def test_where_no_worker_ever_lived_the_run_ends(engine: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("engine", "count", "deaths"), [("local", 1, 12), ("local", 50, 12), ("ray", 1, 4)]
+)
+def test_where_no_worker_ever_lived_the_run_ends(
+    engine: str, count: int, deaths: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "HOPELESS", deaths)  # each of Ray's takes seconds to start
     outcomes = load_engine(engine)(hopeless, None, list(range(count)), jobs=2)
-    with pytest.raises(InputError, match=r"^12 .* died one after the other; what is done is kept"):
+    found = rf"^{deaths} .* died one after the other; what is done is kept"
+    with pytest.raises(InputError, match=found):
         next(outcomes)
 
 

@@ -248,6 +248,7 @@ def test_a_script_without_a_guard(tmp_path: Path, photos: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_modules_of_the_user_with_names_of_ours(tmp_path: Path, photos: Path) -> None:
     for name in ("reports.py", "ffs/__init__.py", "reference_models.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

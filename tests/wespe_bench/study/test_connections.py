@@ -18,6 +18,7 @@ from wespe_bench.study import guard, serve
 from wespe_bench.study.votes import load_votes
 
 
+@pytest.mark.slow
 def test_silent_connections_neither_stop_votes_nor_fill_the_terminal(
     tmp_path: Path,
 ) -> None:

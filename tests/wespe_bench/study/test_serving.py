@@ -98,6 +98,7 @@ def test_token(tmp_path: Path, verb: Command) -> None:
     assert "no study here" in empty.stderr
 
 
+@pytest.mark.slow
 def test_killed_amid_votes(tmp_path: Path) -> None:
     """Ten raters vote while the server is killed three times: what was acknowledged is there."""
     folder, _ = make_study(tmp_path, questions=12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.wespe_bench.study.page.conftest import PAIRS, Served
@@ -20,6 +21,7 @@ from tests.wespe_bench.study.page.screen import (
 )
 
 
+@pytest.mark.slow
 def test_a_session_by_click_and_key_survives_reload_and_a_closed_tab(
     served: Served, new_page: Callable[[], Page], requests: list[str]
 ) -> None:
