@@ -150,6 +150,19 @@ def test_what_is_read_first_is_short() -> None:
     assert "pip install uv && uv run pytest" in readme
 
 
+def test_each_promise_of_security_names_tests_that_exist() -> None:
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    rows = [row.split("|") for row in text.partition("| promise | tests |")[2].splitlines()[2:]]
+    assert rows
+    for _, promise, tests, _ in rows:
+        names = re.findall(r"`([^`]+)`", tests)
+        assert names, promise
+        for name in names:
+            file, _, test = name.partition("::")
+            assert (ROOT / file).is_file(), name
+            assert not test or f"def {test}(" in (ROOT / file).read_text("utf-8"), name
+
+
 @pytest.mark.parametrize("path", generate.PAGES)
 @pytest.mark.usefixtures("experiment_file")
 def test_pages_that_the_program_writes(path: str) -> None:

@@ -41,6 +41,16 @@ def _moved(name: str) -> Callable[[Path], object]:
     return _runs(harm)
 
 
+def _own_metric(folder: Path) -> None:
+    """A run scored with a metric of a file that writes where it is imported."""
+    from tests.reports.runs import make_run
+
+    (folder / "own.py").write_text("open('pwned', 'w').close()\n")
+    for number in range(2):
+        scores = {"own.py:METRIC": [20.0, 21.0, 22.0 + number]}
+        make_run(folder / "theirs", f"m{number}", scores, folder=f"run{number}", shade=number)
+
+
 def _part(run: Path, mine: Path) -> None:
     (part,) = (run / "scores").iterdir()
     part.rename(mine / part.name)
@@ -158,5 +168,16 @@ CASES = (
         "export scores theirs --out out/scores.csv",
         "wespe-bench: theirs/run2 is a link to nothing; a run may be missing",
         3,
+    ),
+    *(
+        Case(
+            "a run with scores of `own.py:METRIC`, a file that writes when imported, to "
+            f"`{verb.split()[0]}`",
+            _own_metric,
+            f"{verb} --out out",
+            "...",
+            0,
+        )
+        for verb in ("report theirs", "leaderboard --runs theirs")
     ),
 )

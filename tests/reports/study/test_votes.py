@@ -91,6 +91,11 @@ def test_a_votes_csv_comes_back_as_it_was_also_with_formulas_and_words_for_nothi
     pd.testing.assert_frame_equal(check_votes(load_votes(tmp_path / "votes.csv")), votes)
 
 
+def test_a_report_has_a_bound() -> None:
+    votes = pd.concat([table([[1]], method=f"m{number}") for number in range(64)])
+    assert "votes on 65 methods; a report has at most 64" in refused(votes)
+
+
 def test_files_that_are_no_votes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         load_votes(tmp_path)
