@@ -25,8 +25,8 @@ class _Folders:
     """A folder of photos below the root, and the one of their references.
 
     ``pair`` makes a photo's id its reference's, where they differ. ``side`` and ``count`` are the
-    release's, ``group`` is as in `survey.Part`; what has no side where others have is looked at by
-    ``data check`` alone.
+    release's, ``copies`` and ``group`` as in `survey.Part`; folders of one ``label`` are counted
+    together. What has no side where others have is looked at by ``data check`` alone.
     """
 
     photos: str
@@ -35,15 +35,18 @@ class _Folders:
     count: int | None = None
     pair: Callable[[str], str] | None = None
     group: str = ""
+    copies: tuple[int, ...] = ()
+    label: str = ""
 
     def part(self, name: str, root: Path) -> Part:
         return Part(
-            label=self.photos or name,
+            label=self.label or self.photos or name,
             folder=root / self.photos,
             prefix=f"{self.photos}/" if self.photos else "",
             reference=root / self.references if self.references else None,
             side=self.side,
             expected=self.count,
+            copies=self.copies,
             pair=self.pair,
             group=self.group,
         )
@@ -206,16 +209,18 @@ SICE = _source(
         "": tuple(
             _Folders(
                 f"Dataset_Part{number}",
-                f"Label_Part{number}",
+                f"Dataset_Part{number}/Label",
+                label="exposures",
+                count=4413,
                 pair=lambda id_: id_.partition("/")[0],
                 group=surveys.FOLDER,
             )
             for number in (1, 2)
         )
     },
-    "download both parts from the page, unpack them in sice/, and move Dataset_Part1/Label to "
-    "sice/Label_Part1, Dataset_Part2/Label to sice/Label_Part2: inside, they would be photos. "
-    "Which scenes are the test differs between papers: give a manifest",
+    "download both parts from the page and unpack them in sice/, so that "
+    "sice/Dataset_Part1/Label is there. Which scenes are the test differs between papers: give a "
+    "manifest",
 )
 
 PPR10K = _source(
@@ -235,9 +240,10 @@ PPR10K = _source(
 )
 
 
-def _photos(name: str, title: str, page: str, count: int | None, licence: str = "") -> Source:
-    terms = licence or _UNKNOWN
-    return _source(name, title, page, terms, {"": (_Folders("", count=count),)})
+def _photos(name: str, title: str, page: str, *counts: int, licence: str = _UNKNOWN) -> Source:
+    """Photos in one folder; ``counts`` are the release's, then those of its copies."""
+    folders = _Folders("", count=counts[0], copies=counts[1:])
+    return _source(name, title, page, licence, {"": (folders,)})
 
 
 _COLLECTION = "https://daooshee.github.io/BMVC2018website/"
@@ -245,7 +251,7 @@ DICM = _photos(
     "dicm",
     "DICM: low-light photos of cameras, 69 or 64 or 44 in different copies (Lee et al., 2012)",
     _COLLECTION,
-    None,
+    *(69, 64, 44),
 )
 LIME = _photos("lime", "LIME: 10 low-light photos (Guo et al., TIP 2017)", _COLLECTION, 10)
 MEF = _photos("mef", "MEF: 17 photos of high contrast (Ma et al., TIP 2015)", _COLLECTION, 17)
@@ -253,7 +259,7 @@ NPE = _photos(
     "npe",
     "NPE: photos of uneven light, 8 or 84 in different copies (Wang et al., TIP 2013)",
     _COLLECTION,
-    None,
+    *(84, 8),
 )
 VV = _photos(
     "vv",
@@ -266,7 +272,7 @@ KODAK = _photos(
     "Kodak: 24 sharp photos, 768x512, the high-quality side",
     "https://r0k.us/graphics/kodak/",
     24,
-    "released by Kodak for unrestricted use",
+    licence="released by Kodak for unrestricted use",
 )
 BSDS500 = _source(
     "bsds500",

@@ -124,17 +124,23 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
 
 
 def find_photos(
-    folder: Path, suffix: str = "", within: Path | None = None, *, every: bool = False
+    folder: Path,
+    suffix: str = "",
+    within: Path | None = None,
+    *,
+    every: bool = False,
+    leave: Path | None = None,
 ) -> dict[str, Path]:
     """Id -> path of every photo below ``folder`` whose id ends in ``suffix`` (taken off).
 
     Hidden files are skipped, and so are run folders and `tree.MARKER` folders. Links to folders
     are followed inside of ``within`` (default: ``folder``); what lies elsewhere, or is no file,
-    is left out with a warning; with ``every`` that names all that is not taken. Raises
+    is left out with a warning; with ``every`` that names all that is not taken. The folder
+    ``leave`` in it is not looked into. Raises
     InputError: no such folder, no photo in it, an unreadable subfolder, an unusable name, two
     files with one id.
     """
-    listed = _look(folder, suffix, within)
+    listed = _look(folder, suffix, within, leave)
     if every:
         _warn(folder, listed.kinds, listed.other)
     else:
@@ -156,7 +162,9 @@ class _Listing:
     kinds: dict[str, list[str]]
 
 
-def _look(folder: Path, suffix: str = "", within: Path | None = None) -> _Listing:
+def _look(
+    folder: Path, suffix: str = "", within: Path | None = None, leave: Path | None = None
+) -> _Listing:
     if not is_dir(folder):
         what = f"{folder} is a file" if is_file(folder) else f"no such folder: {folder}"
         raise InputError(what)
@@ -165,7 +173,7 @@ def _look(folder: Path, suffix: str = "", within: Path | None = None) -> _Listin
     folded: dict[str, str] = {}
     other: list[str] = []
     kinds: dict[str, list[str]] = {}
-    for thing in tree.walk(folder, within):
+    for thing in tree.walk(folder, within, leave):
         # A link to nothing fails on its own when its turn comes.
         if thing.kind not in (tree.PHOTO, tree.DANGLING):
             _refuse(thing)

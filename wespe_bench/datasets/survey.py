@@ -27,12 +27,13 @@ class Part:
 
     ``label`` is what tables call it; parts with one label are counted together. An id is
     ``prefix``, then the path below ``folder`` without extension and without ``suffix``. Its pair is
-    the photo below ``reference`` with the same id, or with the one that ``pair`` makes of it.
-    ``side`` is "train" or "test" where the release decides. ``size`` (width, height) and
-    ``expected``, the number of photos of all parts with this label, are the release's; ``smallest``
-    is the least useful length (pixels) of a photo's shorter side. ``group`` is what must not be
-    parted: one name for the whole folder, `CAPTURE` (shots taken within seconds), `FOLDER` (each
-    subfolder), or empty: each photo alone.
+    the photo below ``reference``, which may be a folder in ``folder``, with the same id, or with
+    the one that ``pair`` makes of it. ``side`` is "train" or "test" where the release decides.
+    ``size`` (width, height) and ``expected``, the number of photos of all parts with this label,
+    are the release's, ``copies`` the numbers in well-known copies of it; ``smallest`` is the least
+    useful length (pixels) of a photo's shorter side. ``group`` is what must not be parted: one name
+    for the whole folder, `CAPTURE` (shots taken within seconds), `FOLDER` (each subfolder), or
+    empty: each photo alone.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Part:
     side: str = ""
     size: tuple[int, int] | None = None
     expected: int | None = None
+    copies: tuple[int, ...] = ()
     smallest: int = 1
     group: str = ""
     pair: Callable[[str], str] | None = None
@@ -91,7 +93,7 @@ def photos(survey: Survey, wanted: set[str] | None = None) -> list[Photo]:
     """
     found: dict[str, Photo] = {}
     for part in survey.parts:
-        listed = find_photos(part.folder, part.suffix, survey.root)
+        listed = find_photos(part.folder, part.suffix, survey.root, leave=part.reference)
         pairs = {}
         if part.reference is not None:
             pairs = find_photos(part.reference, part.suffix, survey.root)

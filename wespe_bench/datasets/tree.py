@@ -52,11 +52,14 @@ class Found:
     linked: bool = False
 
 
-def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found]:
+def walk(
+    folder: Path | str, within: Path | str | None = None, leave: Path | None = None
+) -> Iterator[Found]:
     """Everything below ``folder``, folder by folder, each in the order of its names.
 
     ``within`` is the data set's root, inside which links to folders are followed (default:
-    ``folder`` itself). Memory grows with the largest single folder, not with the tree.
+    ``folder`` itself); nothing of the folder ``leave`` in it is listed. Memory grows with the
+    largest single folder, not with the tree.
     ``folder`` may be a place in a store, which knows no links.
     """
     folder = Path(folder) if isinstance(folder, str) else folder
@@ -71,6 +74,9 @@ def walk(folder: Path | str, within: Path | str | None = None) -> Iterator[Found
         yield from skipped
         skipped.clear()
         path = str(listing.path)
+        if path != start and path == str(leave):
+            listing.folders.clear()
+            continue
         if "run.json" in listing.files or MARKER in listing.files:
             listing.folders.clear()
             yield Found(OURS, path)

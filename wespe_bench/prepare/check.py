@@ -171,17 +171,23 @@ def parts_of(dataset: str, data: Path | str | None) -> tuple[str, Path, tuple[Pa
 def _counts(report: Report) -> Iterator[Fault]:
     """Parts with fewer or more photos than the release has."""
     found: Counter[str] = Counter()
-    expected: dict[str, int] = {}
-    folders: dict[str, Path] = {}
+    parts: dict[str, Part] = {}
     for place in report.places:
         if place.label == place.part.label and place.part.expected is not None:
             found[place.label] += len(place.endings)
-            expected[place.label] = place.part.expected
-            folders[place.label] = place.folder
-    for label, number in expected.items():
-        if found[label] != number:
-            found_text = f"{found[label]} photos instead of {number}"
-            yield Fault(label, kinds.COUNT, str(folders[label]), found_text)
+            parts[place.label] = place.part
+    for label, part in parts.items():
+        number = found[label]
+        if number not in (part.expected, *part.copies):
+            photos = f"{number} photo{'s' * (number != 1)}"
+            yield Fault(
+                label, kinds.COUNT, str(part.folder), f"{photos} instead of {_expected(part)}"
+            )
+
+
+def _expected(part: Part) -> str:
+    """The counts that are right: the release's, and those of its copies."""
+    return " or ".join(map(str, (part.expected, *part.copies)))
 
 
 def _decode(name: str, report: Report, jobs: int) -> None:
@@ -252,13 +258,13 @@ def _rows(report: Report) -> list[list[str]]:
     for label in dict.fromkeys([*(p.label for p in report.parts), *places]):
         mine = places.get(label, [])
         part = next((p for p in report.parts if label.removesuffix(", pairs") == p.label), None)
-        expected = part.expected if part and label == part.label else None
+        known = part is not None and label == part.label and part.expected is not None
         sizes = Counter(size for place in mine for size in place.sizes.values())
         rows.append(
             [
                 label,
                 str(sum(len(place.endings) for place in mine)) if mine else "not there",
-                str(expected) if expected is not None else "-",
+                _expected(part) if part and known else "-",
                 _sizes(sizes),
                 str(wrong[label]) if mine else "-",
             ]

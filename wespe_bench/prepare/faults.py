@@ -100,7 +100,7 @@ def _list(place: Place, root: Path) -> Iterator[Fault]:
         yield Fault(place.label, tree.LINKED, str(place.folder))
     folded: dict[str, str] = {}
     suffix = place.part.suffix
-    for thing in tree.walk(place.folder, root):
+    for thing in tree.walk(place.folder, root, place.part.reference):
         if thing.kind != tree.PHOTO:
             yield Fault(place.label, thing.kind, thing.path)
             continue

@@ -159,7 +159,8 @@ def _count(source: Source, argument: str, folder: Path, data: str | None) -> _Ph
     counts: dict[str, int] = {}
     for part in parts:
         if part.folder.is_dir():
-            found = sum(thing.kind == tree.PHOTO for thing in tree.walk(part.folder, root))
+            things = tree.walk(part.folder, root, part.reference)
+            found = sum(thing.kind == tree.PHOTO for thing in things)
             counts[part.label] = counts.get(part.label, 0) + found
     return _Photos(folder, counts)
 
