@@ -10,7 +10,7 @@ from typing import Any
 
 from wespe_bench import progress
 from wespe_bench.errors import did_you_mean
-from wespe_bench.verbs import VERBS
+from wespe_bench.verbs import VERBS, Verb
 
 _OPTIONS = {"-h": "help", "--help": "help", "help": "help", "-V": "version", "--version": "version"}
 
@@ -68,12 +68,16 @@ def settings(verb: str, argv: list[str]) -> Any:
     from wespe_bench.arguments import parse, preset
 
     entry = VERBS[verb]
-    module = _module(entry.module)
-    config = getattr(module, entry.config)
-    default = preset(getattr(module, entry.presets), argv) if entry.presets else None
+    config = _config(entry)
+    default = preset(getattr(_module(entry.module), entry.presets), argv) if entry.presets else None
     if "config" in config.__dataclass_fields__:
         default = experiment.named_in(config, argv)
     return parse(config, argv, verb, default=default, addresses=entry.addresses)
+
+
+def _config(entry: Verb) -> Any:
+    """The dataclass of a verb's settings."""
+    return getattr(_module(entry.module), entry.config)
 
 
 def _module(name: str) -> ModuleType:
@@ -117,7 +121,8 @@ def _run(verb: str, argv: list[str], verbose: bool) -> int:
         _leave_quietly()
         return 0
     except MemoryError:
-        return _complain("out of memory; try a smaller --jobs")
+        jobs = "jobs" in _config(VERBS[verb]).__dataclass_fields__
+        return _complain(f"out of memory; {'try a smaller --jobs' if jobs else 'free some first'}")
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
         if name not in EXTRAS:

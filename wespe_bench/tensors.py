@@ -70,6 +70,8 @@ def read_torch(file: Path, what: str) -> dict[Any, Any]:
         raise
     except FileNotFoundError:
         raise InputError(f"{file}: no such file") from None
+    except MemoryError:
+        raise
     except pickle.UnpicklingError:  # its message advises to run the code
         raise InputError(
             f"{file}: not {what}: no tensors, or with Python objects among them, which could run "
@@ -79,6 +81,9 @@ def read_torch(file: Path, what: str) -> dict[Any, Any]:
         raise InputError(f"{file}: not {what} ({one_line(error)[:120]})") from None
     if not isinstance(state, dict):
         raise InputError(f"{file}: holds a {type(state).__name__}, not named tensors")
+    parallel = "module."  # before each name of a network that was saved inside DataParallel
+    if all(str(name).startswith(parallel) for name in state):
+        return {str(name).removeprefix(parallel): value for name, value in state.items()}
     return state
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from reference_models.zoo.network import Network, check_finite, count_parameters
-from wespe_bench import atomic, provenance, tensors
+from reference_models.zoo.network import Network, Shapes, check_finite, count_parameters
+from wespe_bench import atomic, provenance, registry, tensors
 from wespe_bench.errors import InputError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -58,14 +55,16 @@ def convert(network: Network, files: list[Path], out: Path) -> dict[str, Any]:
         )
     named = " and ".join(map(str, files))
     contents = [tensors.read_torch(file, f"weights of {network.title}") for file in files]
-    try:
-        gathered = network.gather(*contents)
-        arrays = {n: t for n, t in _arrays(gathered).items() if not n.startswith(network.unused)}
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
-        order = f"; give {' first, then '.join(network.files)}" if len(files) > 1 else ""
-        raise InputError(f"{named}: not weights of {network.title}{order}") from None
-    if fault := network.fault({name: array.shape for name, array in arrays.items()}):
-        raise InputError(f"{named}: not weights of {network.title}: {fault}")
+    arrays = _arrays(network, contents)
+    fault = network.fault(_shapes(arrays))
+    if fault:
+        reasons = [f"not weights of {network.title}", *([fault] if arrays else [])]
+        for file, content in zip(files, contents, strict=True):
+            if likely := _looks_like(content, network):
+                reasons.append(f"{file.name} looks like {likely}")
+        if len(files) > 1:
+            reasons.append(f"give {' first, then '.join(network.files)}")
+        raise InputError(f"{named}: {'; '.join(reasons)}")
     check_finite(arrays, files[0])
     digests = tuple(provenance.sha256_file(file) for file in files)
     for release in network.releases:
@@ -87,17 +86,43 @@ def convert(network: Network, files: list[Path], out: Path) -> dict[str, Any]:
     return card
 
 
-def _arrays(weights: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    """The tensors as float32, without denormal numbers.
+def _looks_like(content: Mapping[Any, Any], asked: Network) -> str:
+    """What of which network of the zoo a file's content is, or "" where it is none's."""
+    for prefix, target in registry.ENHANCER_PREFIXES.items():
+        network = registry.resolve(target)
+        for place, what in enumerate(network.files if isinstance(network, Network) else ()):
+            alone: list[Mapping[Any, Any]] = [{}] * len(network.files)
+            alone[place] = content
+            found = _shapes(_arrays(network, alone)).items()
+            if found and any(found <= shapes.items() for shapes in network.shapes):
+                return what if network is asked else f"{what} of {network.title} (import {prefix})"
+    return ""
 
-    A quarter of Zero-DCE's are; they change no result, and make processors 45 times slower.
+
+def _shapes(arrays: Mapping[str, np.ndarray]) -> Shapes:
+    return {name: array.shape for name, array in arrays.items()}
+
+
+def _arrays(network: Network, contents: Sequence[Mapping[Any, Any]]) -> dict[str, np.ndarray]:
+    """The network's tensors as float32, without denormal numbers; none where others are there.
+
+    A quarter of Zero-DCE's are denormal; they change no result, and make processors 45 times
+    slower.
     """
-    # A norm's count of batches is one integer.
-    if not all(tensor.is_floating_point() for tensor in weights.values() if tensor.dim()):
-        raise ValueError("integers or complex numbers")
-    arrays = {str(name): tensor.detach().float().numpy() for name, tensor in weights.items()}
+    try:
+        weights = network.gather(*contents)
+        # A norm's count of batches is one integer.
+        if not all(tensor.is_floating_point() for tensor in weights.values() if tensor.dim()):
+            return {}
+        arrays = {str(name): tensor.detach().float().numpy() for name, tensor in weights.items()}
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError):
+        return {}
     least = np.finfo(np.float32).tiny
-    return {n: np.where(np.abs(a) < least, np.float32(0), a) for n, a in arrays.items()}
+    return {
+        name: np.where(np.abs(array) < least, np.float32(0), array)
+        for name, array in arrays.items()
+        if not name.startswith(network.unused)
+    }
 
 
 def _page(name: str, card: Mapping[str, Any], digest: str) -> str:

@@ -166,6 +166,17 @@ def test_mistakes_get_one_line(verb: Command, arguments: list[str], words: list[
     one_line(verb(*arguments), *words)
 
 
+def test_out_of_memory_advises_what_the_verb_takes(
+    verb: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr("wespe_bench.cli.call", full)
+    one_line(verb("score", "runs"), "out of memory; try a smaller --jobs")
+    one_line(verb("import", "sci", "medium.pt"), "out of memory; free some first")
+
+
 def test_the_first_word_of_several_verbs_lists_them(verb: Command) -> None:
     result = verb("data", "--help")
     assert result.returncode == 0
