@@ -19,7 +19,7 @@ from wespe_bench import atomic, provenance, reading
 from wespe_bench.errors import InputError
 from wespe_bench.json_output import json_text
 from wespe_bench.registry import METRICS, load_metric
-from wespe_bench.run import VARIES
+from wespe_bench.run import VARIES, stated_count
 from wespe_bench.store import SCORE_COLUMNS
 from wespe_bench.types import check_id
 
@@ -65,6 +65,8 @@ class Card:
     platform: str
     created: str
     warnings: tuple[str, ...] = ()
+    parameters: int | None = None
+    multiply_adds: int | None = None
     source: str = ""
     state: str = "not verified"
 
@@ -132,6 +134,8 @@ def make_card(
             "enhancer": str(head["enhancer"]).partition(":")[0],
             "fingerprint": head.get("fingerprint", ""),
             "warnings": list(warnings),
+            # As in `wespe_bench.run.Run`.
+            **{n: stated_count(head.get("about"), n) for n in ("parameters", "multiply_adds")},
         },
         "dataset": {
             "name": head["dataset"]["name"],
@@ -228,6 +232,8 @@ def _checked(content: Any) -> Card:
             _line(line, "a warning", _LONGEST_WARNING)
             for line in _of(method.get("warnings", []), list, "method.warnings")[:_MOST_WARNINGS]
         ),
+        parameters=stated_count(method, "parameters"),
+        multiply_adds=stated_count(method, "multiply_adds"),
     )
 
 

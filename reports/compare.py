@@ -12,9 +12,10 @@ import numpy as np
 
 from reports import paired
 from reports.comparison import Comparison, Difference, compare_methods
+from reports.cost import cost_latex, cost_markdown
 from reports.latex import NEEDS, cell, latex_table, tex
 from reports.strip import draw_extremes, most_different
-from reports.text import markdown, plain, plural
+from reports.text import markdown, pipe_table, plain, plural
 from reports.verdict import headline, interval, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
@@ -152,6 +153,7 @@ def as_markdown(found: Comparison, strip: Path | None = None) -> str:
         parts.append(_markdown_table(rows))
         parts.append("\n".join(f"- {markdown(sentence(one))}" for one in rows))
     parts.append("\n".join(f"- {markdown(note)}" for note in notes(found)))
+    parts += cost_markdown(found.costs)
     parts += [markdown(line) for line in _extremes(found)]
     if strip is not None:
         parts.append(f"![{markdown('Photos that differ most')}]({strip.name})")
@@ -171,6 +173,7 @@ def as_latex(found: Comparison, strip: Path | None = None) -> str:
                 notes=[tex(sentence(one)) for one in rows],
             )
         )
+    tables += cost_latex(found.costs, found.dataset)
     return "\n\n".join([NEEDS, *tables, "\n".join(map(tex, notes(found)))]) + "\n"
 
 
@@ -203,11 +206,11 @@ def _table(rows: list[Difference]) -> tuple[list[str], list[list[tuple[str, bool
 
 def _markdown_table(rows: list[Difference]) -> str:
     heads, lines = _table(rows)
-    table = [list(map(markdown, heads)), [":--", *("--:" for _ in heads[1:])]]
+    cells = []
     for line in lines:
         texts = [f"**{text}**" if bold else text for text, bold in line]
-        table.append([markdown(texts[0]), *texts[1:-1], markdown(texts[-1])])
-    return "\n".join(f"| {' | '.join(line)} |" for line in table)
+        cells.append([markdown(texts[0]), *texts[1:-1], markdown(texts[-1])])
+    return pipe_table(list(map(markdown, heads)), cells)
 
 
 def _number(column: Any, value: float) -> str:
@@ -304,6 +307,7 @@ def as_json(found: Comparison, strip: Path | None = None) -> str:
             for sample, value in most_different(one)
             if math.isfinite(value)
         ],
+        "costs": [{"method": cost.label, **cost.numbers()} for cost in found.costs],
         "notes": notes(found),
         "strip": None if strip is None else strip.name,
     }

@@ -14,6 +14,7 @@ from reports import paired
 from reports.cards import read_card
 from reports.cells import Column
 from reports.checks import Remedy
+from reports.cost import Cost, cost_of, shown
 from reports.methods import Method, Scores, find_methods, load
 from reports.tables import DECIDING, column_of, known_metric, mean, metric_order
 from wespe_bench.errors import InputError, did_you_mean
@@ -114,6 +115,11 @@ class Comparison:
     primary_asked: bool
     left_out: tuple[str, ...]
     unread: tuple[str, ...] = ()
+
+    @property
+    def costs(self) -> list[Cost]:
+        """What the methods cost; none where no method has a count."""
+        return shown(cost_of(method.label, method.runs, method.card) for method in self.methods)
 
 
 def compare_methods(

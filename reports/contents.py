@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.cells import Table
+from reports.cost import Cost, cost_of, shown
 from reports.tables import summarize
 from reports.text import plain
 from wespe_bench.citations import cited
@@ -74,6 +75,11 @@ class Section:
     def terms(self) -> str:
         """The licence of a public data set's photos; empty for the user's own."""
         return terms_of(self.source)
+
+    @property
+    def costs(self) -> list[Cost]:
+        """What its methods cost; none where no method has a count."""
+        return shown(cost_of(run.label, [run]) for run in self.runs)
 
     def value(self, label: str, sample: str, metric: str) -> float | None:
         """One photo's score, None where there is none."""

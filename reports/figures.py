@@ -35,7 +35,7 @@ WIDTH, DPI = 9.0, 200
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """A cost to draw quality against: a column of "enhanced", its unit and its smallest value."""
+    """A cost to draw quality against, as of `plots.costs`: its unit and its smallest value."""
 
     column: str
     unit: float
@@ -72,6 +72,14 @@ _COSTS = {
         "peak MB a photo on the device",
         "the median, over the photos, of the peak memory torch allocated on the device for one, "
         "in MB (10^6 bytes), beyond what it held before: weights that were there are not counted",
+    ),
+    "parameters": _Cost("parameters", 1, 1, "parameters", "the parameters that a method states"),
+    "multiply-adds": _Cost(
+        "multiply_adds",
+        1e9,
+        1e-6,
+        "multiply-adds at 1 MP (G)",
+        "the multiply-adds (10^9) for a photo of 1000x1000 pixels that a method states",
     ),
 }
 
@@ -222,11 +230,13 @@ def _unseen(section: Section, config: Figures) -> str:
 
 
 def _counts(section: Section, taken: Mapping[str, tuple[float, int]]) -> str:
-    """For a caption: number of photos, methods without a recorded cost, and the machine."""
+    """For a caption: number of photos, methods without the cost, and the machine."""
     counts = sorted({count for _, count in taken.values()})
     photos = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    lacking = [plain(label) for label in section.table.methods if label not in taken]
-    none = f"; not recorded for {', '.join(lacking)}" if lacking else ""
+    lacking = ", ".join(plain(m) for m in section.table.methods if m not in taken)
+    if counts == [0]:  # the same for every photo
+        return f"none stated for {lacking}" if lacking else "stated for every method"
+    none = f"; not recorded for {lacking}" if lacking else ""
     runs = [run for run in section.runs if run.label in taken]
     machine = "; ".join(dict.fromkeys(f"{run.platform}, {run.device}" for run in runs))
     return f"{photos} {'photo' if counts == [1] else 'photos'} a method{none}; {plain(machine)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from reports.cells import Column
 from reports.changes import OF_VERSIONS
+from reports.cost import cost_latex, cost_markdown, cost_view
 from reports.latex import NEEDS, cell, latex_table, tex
 from reports.notes import of_versions, row_n
 from reports.ranking import FEWEST, RESAMPLES
@@ -42,6 +43,7 @@ def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> st
             lines.append([place, rank, markdown(label), n, *shown])
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
         parts += [f"- {markdown(line)}" for line in (*board.partial, *board.remarks)]
+        parts += cost_markdown(board.costs)
     parts.append(markdown(READING))
     parts += [f"- {markdown(note)}" for note in (*left_out, *notes(boards))]
     return "\n\n".join(parts) + "\n"
@@ -69,6 +71,7 @@ def as_latex(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
                 notes=[tex(line) for line in (*board.partial, *board.remarks)],
             )
         )
+        tables += cost_latex(board.costs, board.table.dataset)
     rest = "\n".join(map(tex, (READING, *left_out, *notes(boards))))
     return "\n\n".join([NEEDS, *tables, rest]) + "\n"
 
@@ -111,6 +114,7 @@ def as_json(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
                         "added": entry.card is not None,
                         "state": entry.card.state if entry.card else "",
                         "warnings": list(entry.warnings),
+                        **entry.cost.numbers(),
                     }
                     for entry in board.entries
                 ],
@@ -156,6 +160,7 @@ def as_html(
         {
             "board": board,
             "order": order_of(board),
+            "costs": cost_view(board.costs),
             "rows": [
                 {
                     "entry": entry,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reports.cells import Cell, Column, Table
 from reports.contents import Contents, Section
+from reports.cost import cost_markdown
 from reports.notes import BEST, READING, notes, row_n
 from reports.text import emphasised, markdown, plural
 
@@ -70,6 +71,7 @@ def _section(section: Section) -> list[str]:
         f"## {markdown(table.dataset)}{note}",
         f"{plural(len(table.methods), 'method')}, {count}, revision {revision}.",
         markdown_table(table),
+        *cost_markdown(section.costs),
     ]
     if section.warnings():
         parts.append("### Warnings")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports import distribution, photos, pictures
 from reports.contents import UNTITLED, Contents, Section, read_contents
+from reports.cost import cost_latex, cost_view
 from reports.exact import CROP_BYTES, FILE_BYTES, Exact, remove_others
 from reports.latex import NEEDS, score_table
 from reports.markdown import markdown_report
@@ -59,7 +61,12 @@ def write_report(
     title = title or _recorded_title(folder) or _recorded_title(path) or default_title
     contents = read_contents(path, title=title, common=common)
     page, changed, files = _page(contents, None if single_file else folder, quiet=False)
-    latex = "\n\n".join([NEEDS, *(score_table(s.table) for s in contents.sections)]) + "\n"
+    tables = [
+        text
+        for section in contents.sections
+        for text in (score_table(section.table), *cost_latex(section.costs, section.table.dataset))
+    ]
+    latex = "\n\n".join([NEEDS, *tables]) + "\n"
     texts = {"report.md": markdown_report(contents), "report.html": page, "report.tex": latex}
     written = []
     for name, text in texts.items():
@@ -162,6 +169,7 @@ class _View:
     right: int
     photos: photos.Photos
     changed: tuple[str, ...]
+    costs: Mapping[str, Any]
     failures: tuple[tuple[str, str, str, str], ...]
 
 
@@ -202,6 +210,7 @@ def _view(section: Section, share: int, exact: Exact, quiet: bool) -> _View:
         right=_first_choice(section, choices),
         photos=every,
         changed=tuple(dict.fromkeys(changed)),
+        costs=cost_view(section.costs),
         failures=section.failures(),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from reports import distribution
 from reports.contents import Section
+from reports.cost import recorded
 from reports.text import plain, shorten
 
 if TYPE_CHECKING:
@@ -80,20 +81,16 @@ def draw_distributions(section: Section, figure: Figure, bottom: float, columns:
 
 
 def costs(section: Section, what: str) -> Mapping[str, tuple[float, int]]:
-    """(median over photos, over how many) of a column of "enhanced", by method.
+    """(value, over how many photos) by method, where there is one.
 
-    ``what`` is seconds, memory or device_memory (bytes); see `wespe_bench.memory`. Methods without
-    recorded values are left out, and results that were only copied (``results:``).
+    ``what`` is a column of `reports.cost.recorded`, or a count that is no photo's: parameters,
+    multiply_adds.
     """
-    found = {}
-    for run in section.runs:
-        if run.enhancer.startswith("results:"):  # the cost is that of copying
-            continue
-        taken = run.results[what].to_numpy(np.float64)
-        taken = taken[np.isfinite(taken) & (taken >= 0)]
-        if len(taken):
-            found[run.label] = (float(np.median(taken)), len(taken))
-    return found
+    if what in ("parameters", "multiply_adds"):
+        counts = {run.label: getattr(run, what) for run in section.runs}
+        return {label: (float(count), 0) for label, count in counts.items() if count}
+    found = {run.label: recorded(run, what) for run in section.runs}
+    return {label: taken for label, taken in found.items() if taken}
 
 
 def legend_height(methods: int) -> float:

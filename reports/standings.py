@@ -16,6 +16,7 @@ from reports.cards import Card
 from reports.cells import Column, Table, infinity
 from reports.checks import Remedy, check_runs
 from reports.contents import photos_of
+from reports.cost import Cost, cost_of, shown
 from reports.ranking import rank
 from reports.tables import DECIDING, known_metric, pooled, summarize
 from reports.text import plain, plural
@@ -51,12 +52,18 @@ class Entry:
         made = self.run or self.card
         return made.warnings if made else ()
 
+    @property
+    def cost(self) -> Cost:
+        """What the method costs."""
+        return cost_of(self.label, [self.run] if self.run else [], self.card)
+
 
 #: The columns of `Standings.frame`.
 COLUMNS = (
     *("dataset", "label", "metric", "unit", "higher_is_better", "n", "mean", "low", "high"),
     *("rank", "rank_low", "rank_high", "place_low", "place_high"),
     *("mean_rank", "mean_rank_low", "mean_rank_high"),
+    *("parameters", "multiply_adds", "seconds"),
     *("added", "state", "metric_version", "revision"),
 )
 
@@ -81,10 +88,16 @@ class Standings:
     asked: bool
     remarks: tuple[str, ...] = ()
 
+    @property
+    def costs(self) -> list[Cost]:
+        """What the methods cost, in their order; none where no method has a count."""
+        return shown(entry.cost for entry in self.entries)
+
     def frame(self) -> pd.DataFrame:
         """A tidy row a method and metric, in the order of the ranking."""
         import pandas as pd
 
+        costs = {entry.label: entry.cost for entry in self.entries}
         return pd.DataFrame(
             [
                 {
@@ -101,6 +114,7 @@ class Standings:
                     "place_low": entry.place[0],
                     "place_high": entry.place[1],
                     **_three("mean_rank", entry.mean_rank),
+                    **costs[entry.label].numbers(),
                     "added": entry.card is not None,
                     "state": entry.card.state if entry.card else "",
                     "metric_version": column.version,

@@ -74,6 +74,18 @@ def emphasised(text: str, place: int) -> str:
     return {1: f"**{text}**", 2: f"<ins>{text}</ins>"}.get(place, text)
 
 
+def pipe_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown of escaped cells: the first column to the left, the others to the right.
+
+    >>> print(pipe_table(["a", "b"], [["1", "2"]]))
+    | a | b |
+    | :-- | --: |
+    | 1 | 2 |
+    """
+    lines = [heads, [":--", *("--:" for _ in heads[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def plural(count: int, noun: str) -> str:
     """``count`` and its noun.
 

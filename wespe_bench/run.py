@@ -65,6 +65,16 @@ class Run:
         return about if isinstance(about, dict) else {}
 
     @property
+    def parameters(self) -> int | None:
+        """How many parameters the enhancer says it has; None where it says nothing."""
+        return stated_count(self.about, "parameters")
+
+    @property
+    def multiply_adds(self) -> int | None:
+        """Its multiply-adds for a photo of 1000x1000 pixels; None where it says nothing."""
+        return stated_count(self.about, "multiply_adds")
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What its enhancer warned of, a line each; most photos first."""
         found = self.metadata.get("warnings")
@@ -303,6 +313,16 @@ def print_left_out(lines: Sequence[str]) -> int:
 def described(runs: Iterable[Run]) -> dict[str, Metric]:
     """The `Run.metrics` of several runs; where two describe a metric, the later one counts."""
     return {name: metric for run in runs for name, metric in run.metrics.items()}
+
+
+def stated_count(about: object, name: str) -> int | None:
+    """A count in what an enhancer says of itself; None where there is none.
+
+    >>> stated_count({"parameters": 258}, "parameters"), stated_count({"parameters": "many"}, "x")
+    (258, None)
+    """
+    value = about.get(name) if isinstance(about, Mapping) else None
+    return value if type(value) is int and 0 <= value < 10**18 else None
 
 
 def _not_pooled(*_: object) -> float:

@@ -25,6 +25,7 @@ from wespe_bench.arguments import cores
 from wespe_bench.engines import THREADS, Outcome, local
 from wespe_bench.errors import InputError
 from wespe_bench.option_checks import check_choices, check_ranges
+from wespe_bench.run import stated_count
 from wespe_bench.runs import escape_csv_formula, parse_named, refuse_twins
 
 #: Calls before the clock: one that loads and compiles, one that is counted, one whose memory is
@@ -216,7 +217,6 @@ def measure(task: _Task) -> dict[str, Any]:
         _synchronise()
         seconds.append(time.perf_counter() - begun)
     quartiles = statistics.quantiles(seconds, n=4, method="inclusive") if len(seconds) > 1 else []
-    about = getattr(enhancer, "about", None)
     return {
         "device": str(getattr(enhancer, "device", "cpu")),
         "median": statistics.median(seconds),
@@ -224,7 +224,7 @@ def measure(task: _Task) -> dict[str, Any]:
         "quartile_3": quartiles[2] if quartiles else None,
         "memory": process,
         "device_memory": device,
-        "parameters": _count(about.get("parameters") if isinstance(about, dict) else None),
+        "parameters": stated_count(getattr(enhancer, "about", None), "parameters"),
         "multiply_adds": multiply_adds,
         "others": max(others, _others()),
     }
@@ -291,11 +291,6 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
     ]
     right = ["left", "left", *["right"] * 6]
     return tabulate(cells, heads, tablefmt="pipe", colalign=right, disable_numparse=True)
-
-
-def _count(value: object) -> int | None:
-    """A number of parameters that an enhancer states; None for what is none."""
-    return value if type(value) is int and 0 <= value < 10**15 else None
 
 
 def _number(value: float | None, unit: float, form: str) -> str:

@@ -29,7 +29,9 @@ class Brighter:
     @property
     def about(self) -> dict[str, object]:
         """What run.json, tables and cards keep of it; anything that JSON knows."""
-        return {"model": "Brighter", "parameters": 1, "note": f"gamma {self.gamma}"}
+        note = f"gamma {self.gamma}"
+        # Multiply-adds are those for 1000x1000 pixels; `wespe-bench time` counts a network's.
+        return {"model": "Brighter", "parameters": 1, "multiply_adds": 0, "note": note}
 
     def check(self, dataset: Dataset) -> None:
         """Called once before the photos: warn, or raise wespe_bench.errors.InputError."""

@@ -54,11 +54,17 @@ class GeneratorsByCamera:
 
     @property
     def about(self) -> dict[str, Any]:
-        """The model, for run.json and tables."""
+        """The model, for run.json and tables; counts are those of one generator."""
         names = ", ".join(sorted(self.generators))
-        notes = {generator.card.note for generator in self.generators.values()}
-        note = f"a generator for each phone ({names}); {'; '.join(sorted(notes))}"
-        return {"model": "DPED", "camera": "", "note": note}
+        abouts = [generator.about for generator in self.generators.values()]
+        notes = "; ".join(sorted({about["note"] for about in abouts}))
+        note = f"a generator for each phone ({names}); {notes}"
+        alike = {
+            name: abouts[0][name]
+            for name in ("parameters", "multiply_adds")
+            if len({about[name] for about in abouts}) == 1
+        }
+        return {"model": "DPED", "camera": "", "note": note, **alike}
 
     def camera_of(self, sample: Sample) -> str:
         """The phone of a photo. Raises InputError where it is not clear, or has no generator."""

@@ -91,10 +91,13 @@ class GeneratorEnhancer:
     def about(self) -> dict[str, Any]:
         """The checkpoint's model and camera, and how it was made, for run.json and tables."""
         shown = ("iterations", "photos", "targets", "features")
+        # Every convolution keeps the photo's size.
+        kernels = sum(p.numel() for p in self.generator.parameters() if p.dim() == 4)
         return {
             "model": self.card.model,
             "camera": self.card.camera,
             "parameters": self.card.parameters,
+            "multiply_adds": kernels * 1000 * 1000,
             "note": self.card.note,
             **{name: self.card.training[name] for name in shown if name in self.card.training},
         }

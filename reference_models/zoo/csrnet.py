@@ -8,15 +8,17 @@ up band by band, so that the condition is that of the whole photo.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference_models.zoo.network import Network, Weights, bands, photo
+from reference_models.zoo.network import Network, Shapes, Weights, at_every_pixel, bands, photo
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_SEEING = ("cond_net.conv1", "cond_net.conv2", "cond_net.conv3")
 _WIDTH, _LAYERS = 32, ((3, 64), (64, 64), (64, 3))
 # Pixels between neighbours of the condition's last map, and how far above a row's first pixel and
 # below it one reaches (7 and 11), rounded up to whole rows.
@@ -34,7 +36,7 @@ def condition(weights: Weights, image: np.ndarray) -> Tensor:
     for top, bottom in bands(height, width, _STRIDE):
         first, last = max(top - _ABOVE, 0), min(bottom + _BELOW, height)
         y = photo(image[first:last], device)
-        for layer in ("cond_net.conv1", "cond_net.conv2", "cond_net.conv3"):
+        for layer in _SEEING:
             y = F.conv2d(y, weights[f"{layer}.weight"], weights[f"{layer}.bias"], 2, 1).relu_()
         end = None if bottom == height else (bottom - first) // _STRIDE
         y = y[0, :, (top - first) // _STRIDE : end]
@@ -60,6 +62,18 @@ def enhance(weights: Weights, x: Tensor, seen: Tensor) -> Tensor:
     return x
 
 
+def multiply_adds(shapes: Shapes, height: int, width: int) -> int:
+    """Of the condition's strided convolutions, of what follows from it, and of each pixel."""
+    rest = {name: shape for name, shape in shapes.items() if not name.startswith("cond_")}
+    total = at_every_pixel(rest, height, width)
+    total += sum(math.prod(shape) for shape in shapes.values() if len(shape) == 2)
+    for layer in _SEEING:
+        shape = shapes[f"{layer}.weight"]
+        height, width = ((side + 2 - shape[-1]) // 2 + 1 for side in (height, width))
+        total += math.prod(shape) * height * width
+    return total
+
+
 def _shapes() -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for number, (into, kernel) in enumerate(((3, 7), (_WIDTH, 3), (_WIDTH, 3)), 1):
@@ -83,5 +97,6 @@ CSRNET = Network(
     shapes=[_shapes()],
     band=enhance,
     condition=condition,
+    multiply_adds=multiply_adds,
     least=5,  # the condition's first kernel, with its padding
 )

@@ -10,12 +10,13 @@ normalises its first layer only.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference_models.zoo.network import Network, Weights, photo
+from reference_models.zoo.network import Network, Shapes, Weights, photo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +30,7 @@ def mixed(weights: Weights, image: np.ndarray) -> Tensor:
 
     x = photo(image, weights["tables"].device)
     x = F.interpolate(x, (_SEEN, _SEEN), mode="bilinear", align_corners=False)
-    layers = sorted(int(name.split(".")[1]) for name in weights if name.endswith(".weight"))
+    layers = _layers(weights)
     for number in layers:
         weight, bias = (weights[f"model.{number}.{part}"] for part in ("weight", "bias"))
         if number == layers[-1]:
@@ -49,14 +50,24 @@ def enhance(weights: Weights, x: Tensor, table: Tensor) -> Tensor:
     return F.grid_sample(table[None], colours, padding_mode="border", align_corners=True)[:, :, 0]
 
 
+def multiply_adds(shapes: Shapes, height: int, width: int) -> int:
+    """Of the classifier, the same for every photo; the tables are only looked up."""
+    kernels = [shapes[f"model.{number}.weight"] for number in _layers(shapes)]
+    *halving, last = [math.prod(shape) for shape in kernels if len(shape) == 4]
+    return last + sum(size * (_SEEN >> place) ** 2 for place, size in enumerate(halving, 1))
+
+
+def _layers(named: Iterable[str]) -> list[int]:
+    """The numbers of the classifier's layers, in order."""
+    return sorted(int(name.split(".")[1]) for name in named if name.endswith(".weight"))
+
+
 def _gathered(tables: Mapping[Any, Any], classifier: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """One set of weights of the two released files."""
+    """One set of weights of the two released files; of one of them where the other is empty."""
     import torch
 
-    if len(tables) != _TABLES:
-        raise ValueError(f"{len(tables)} tables")
-    every = [tables[str(key) if str(key) in tables else key]["LUT"] for key in range(_TABLES)]
-    return {"tables": torch.stack(every), **classifier}
+    every = [tables[key].get("LUT") for key in sorted(tables, key=str)]
+    return {**({"tables": torch.stack(every)} if every else {}), **classifier}
 
 
 def _shapes(layers: Mapping[int, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -93,6 +104,7 @@ LUT3D = Network(
     shapes=[_shapes(_PAIRED), _shapes(_UNPAIRED)],
     band=enhance,
     condition=mixed,
+    multiply_adds=multiply_adds,
     files=("the tables", "the classifier"),
     gather=_gathered,
     releases=(

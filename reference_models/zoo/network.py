@@ -40,6 +40,11 @@ VERSION = 1
 BAND_PIXELS = 1 << 18
 
 
+def at_every_pixel(shapes: Shapes, height: int, width: int) -> int:
+    """Multiply-adds of convolutions that all keep the photo's size."""
+    return sum(math.prod(s) for s in shapes.values() if len(s) == 4) * height * width
+
+
 @dataclass(frozen=True)
 class Network:
     """A network, called with what follows ``NAME:`` to make an enhancer.
@@ -49,6 +54,8 @@ class Network:
     ``shapes`` are the tensors that it needs, one mapping for each form that was released;
     ``unused`` are the beginnings of names that only its training needs, ``releases`` the SHA-256
     of the released files that belong together.
+
+    ``multiply_adds(shapes, height, width)`` are those for a photo in one band.
 
     ``band(weights, x, condition)`` enhances x, float (1, 3, H, W) on [0, 1], to the same shape;
     ``condition(weights, image)`` is computed from the whole photo, uint8 (H, W, 3). ``least`` is
@@ -68,6 +75,7 @@ class Network:
     files: tuple[str, ...] = ("weights",)
     gather: Callable[..., Mapping[str, Tensor]] = lambda weights: weights
     unused: tuple[str, ...] = ()
+    multiply_adds: Callable[[Shapes, int, int], int] = at_every_pixel
     releases: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
@@ -122,9 +130,11 @@ class NetworkEnhancer:
         self.device = acceleration.choose_device(device, "device=")
         self.weights = _on_device(arrays, self.device)
         self.fingerprint = f"{network.name}:{digest}:{VERSION}:torch{version_of('torch')}"
+        shapes = {name: array.shape for name, array in arrays.items()}
         #: For run.json, tables and cards.
         self.about = {name: card[name] for name in ("model", "paper", "note")}
         self.about["parameters"] = count_parameters(arrays)
+        self.about["multiply_adds"] = network.multiply_adds(shapes, 1000, 1000)
 
     def __call__(self, image: np.ndarray, /) -> np.ndarray:
         """uint8 (H, W, 3) to float32 of the same shape, about [0, 1], unclamped.

@@ -52,7 +52,7 @@ for (const box of document.querySelectorAll("[data-filters]")) {
       for (const row of section.querySelectorAll("tbody tr")) {
         const name = row.querySelector("th").textContent.toLowerCase();
         row.hidden = !words.every((word) => name.includes(word));
-        shown += !row.hidden && !section.hidden;
+        shown += !row.hidden && !section.hidden && !row.closest(".costs");
       }
     }
     status.textContent = shown === 1 ? "1 row" : shown + " rows";
