@@ -41,7 +41,7 @@ def _verb(verb: str) -> Iterable[str]:
     code, _, after = examples.partition(":\n")[2].partition("\n\n")
     yield f"## {verb}"
     yield from (" ".join(part.split()) for part in text.split("\n\n"))
-    default = arguments.preset(getattr(module, entry.presets), []) if entry.presets else None
+    default = arguments.preset(getattr(module, entry.presets), [], verb) if entry.presets else None
     rows = [_option(one) for one in arguments._signature(config, default).parameters.values()]
     if rows:
         yield _table(("option", "what", "default"), rows)

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from ffs.licences import parse
@@ -48,9 +49,9 @@ class Crawl:
     """How many photos to have in the end."""
     calls: int = 3600
     """Most calls of Flickr's API in this run (0: no limit); Flickr allows 3600 an hour."""
-    since: str | None = None
+    since: Annotated[str | None, "DAY"] = None
     """First day of upload (default: 2010-01-01)."""
-    until: str | None = None
+    until: Annotated[str | None, "DAY"] = None
     """Day of upload to stop before (default: --min-age days ago)."""
     license: str | None = None
     """Licences by name (open: all but all rights reserved; cc, cc-by, cc0 ...) or by Flickr's ids,

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,9 @@ def _readable(path: Path, card: Card, digest: str) -> str:
     )
     settings = dict(card.training.get("settings", {}))
     settings["iterations"] = card.training.get("iterations")
-    command = f"wespe-bench train {card.model.lower()} {as_options(settings)}"
+    verb = card.model.lower()
+    presets = import_module(f"reference_models.{verb}.recipe").PRESETS
+    command = f"wespe-bench train {verb} {as_options(settings, next(iter(presets.values())))}"
     return f"""# {path.name}
 
 {card.model} generator for {card.camera} photos, {card.note}.
@@ -138,19 +141,23 @@ photos, fitted in seconds: `wespe-bench train tone --source PHOTOS --target PHOT
 """
 
 
-def as_options(settings: Mapping[str, Any]) -> str:
+def as_options(settings: Mapping[str, Any], defaults: Any = None) -> str:
     """Settings as command line options; those that are off, empty or not set are left out.
+
+    What is off and not off in the verb's ``defaults`` is written as --no-NAME.
 
     >>> as_options({"lr_disc": 5e-4, "turn": True, "ema": 0.0, "camera": "", "input": "my photos"})
     "--lr-disc 0.0005 --turn --ema 0.0 --input 'my photos'"
     """
     words = []
     for name, value in settings.items():
-        if value is False or value is None or value == "":
-            continue
-        words.append("--" + name.replace("_", "-"))
-        if value is not True:
-            words.append(shlex.quote(str(value)))
+        option = name.replace("_", "-")
+        if value is False:
+            words += [f"--no-{option}"] * (getattr(defaults, name, False) is not False)
+        elif value is not None and value != "":
+            words.append(f"--{option}")
+            if value is not True:
+                words.append(shlex.quote(str(value)))
     return " ".join(words)
 
 

@@ -37,7 +37,7 @@ class Compare:
 
     Examples:
       wespe-bench compare auto_levels identity --runs runs/demo
-      wespe-bench compare Mine WESPE DPED --dataset dped:iphone --metrics psnr ms_ssim
+      wespe-bench compare Mine WESPE DPED --dataset dped_iphone_patches_test --metrics psnr
       wespe-bench compare Mine --since card.json --fail-if-worse
     """
 

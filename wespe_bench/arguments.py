@@ -144,16 +144,26 @@ def parse(
     return None
 
 
-def preset(presets: Mapping[str, Config], argv: Sequence[str]) -> Config:
+def given(config: type[Any], argv: Sequence[str], verb: str, option: str) -> str | None:
+    """The value that ``argv`` gives an option; None without one, and for words `parse` refuses."""
+    import cyclopts
+
+    app = command(config, verb, print)
+    app.help_flags = ()  # --help is for `parse`
+    try:
+        _, bound, _, _ = app.parse_known_args(list(argv))
+    except cyclopts.CycloptsError:
+        return None
+    return bound.arguments.get(option)
+
+
+def preset(presets: Mapping[str, Config], argv: Sequence[str], verb: str) -> Config:
     """The settings that the last ``--preset NAME`` of ``argv`` names, else the first ones.
 
     Raises InputError for another name.
     """
-    name = next(iter(presets))
-    for word, following in zip(argv, [*argv[1:], ""], strict=False):
-        option, equals, value = word.partition("=")
-        if option == "--preset":
-            name = value if equals else following
+    first = next(iter(presets))
+    name = given(type(presets[first]), argv, verb, "preset") or first
     if name not in presets:
         raise InputError(
             f"--preset {name}: no such recipe{did_you_mean(name, presets)}; "
@@ -244,13 +254,22 @@ _METAVARS = {
     "add": "FILE",
     "cache": "FOLDER",
     "data": "FOLDER",
+    "images": "FOLDER",
     "input": "FOLDER",
+    "input_suffix": "TEXT",
+    "iqa": "FILE",
+    "official": "FOLDER",
     "out": "FOLDER",
     "primary": "METRIC",
     "rank_by": "METRIC",
+    "rater": "FILE",
     "reference": "FOLDER",
+    "reference_suffix": "TEXT",
     "runs": "FOLDER",
+    "since": "FILE",
     "source": "PHOTOS",
+    "study": "FOLDER",
+    "synthetic": "PHOTOS",
     "target": "PHOTOS",
     "verify": "FOLDER",
     "vgg_file": "FILE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Collection
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -65,13 +66,14 @@ def call(verb: str, argv: list[str]) -> int:
 def settings(verb: str, argv: list[str]) -> Any:
     """A verb's words as its dataclass; None after printing the help. Raises InputError."""
     from wespe_bench import experiment
-    from wespe_bench.arguments import parse, preset
+    from wespe_bench.arguments import given, parse, preset
 
     entry = VERBS[verb]
     config = _config(entry)
-    default = preset(getattr(_module(entry.module), entry.presets), argv) if entry.presets else None
-    if "config" in config.__dataclass_fields__:
-        default = experiment.named_in(config, argv)
+    presets = getattr(_module(entry.module), entry.presets) if entry.presets else None
+    default = preset(presets, argv, verb) if presets else None
+    if "config" in config.__dataclass_fields__ and (file := given(config, argv, verb, "config")):
+        default = experiment.read(config, Path(file))
     return parse(config, argv, verb, default=default, addresses=entry.addresses)
 
 

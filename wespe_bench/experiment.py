@@ -7,7 +7,7 @@ enhancers = ["Mine=mine.py:enhance"]
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,16 +19,6 @@ Config = TypeVar("Config")
 
 #: What `run` writes into each run folder.
 FILE = "experiment.toml"
-
-
-def named_in(config: type[Config], argv: Sequence[str]) -> Config | None:
-    """The options in the file that the last ``--config FILE`` names; None where none is named."""
-    file = ""
-    for word, following in zip(argv, [*argv[1:], ""], strict=False):
-        option, equals, value = word.partition("=")
-        if option == "--config":
-            file = value if equals else following
-    return read(config, Path(file)) if file else None
 
 
 def read(config: type[Config], file: Path) -> Config:

@@ -11,7 +11,16 @@ from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions
 from wespe_bench.errors import InputError, unknown
 from wespe_bench.option_checks import check_jobs
 from wespe_bench.paths import is_file, to_path
-from wespe_bench.runs import SHIPPED, Plan, colours_of, folder_name, refuse_twins, tell
+from wespe_bench.runs import (
+    SHIPPED,
+    Named,
+    Plan,
+    colours_of,
+    folder_name,
+    parse_named,
+    refuse_twins,
+    tell,
+)
 
 if TYPE_CHECKING:
     from wespe_bench.types import Dataset
@@ -43,7 +52,7 @@ DEMO = Suite(
 )
 # The options that decide a run's results; the others say where and how fast.
 _REPEAT = (
-    *("suite", "enhancers", "metrics", "dataset", "input", "reference", "input_suffix"),
+    *("suite", "only", "enhancers", "metrics", "dataset", "input", "reference", "input_suffix"),
     *("reference_suffix", "name", "data", "stretch"),
 )
 #: The two whose comparison ends the demo.
@@ -63,6 +72,7 @@ class RunSuite(PhotoOptions, WorkerOptions):
 
     Examples:
       wespe-bench run --suite demo --enhancers Mine=my_model.py:enhance
+      wespe-bench run --suite demo --only identity clahe
       wespe-bench run --suite classical --input photos/
       wespe-bench run --config exp.toml --out runs/again
       wespe-bench run --enhancers identity results:their_outputs/ --input photos/ --reference truth/
@@ -73,6 +83,8 @@ class RunSuite(PhotoOptions, WorkerOptions):
     enhancers: tuple[str, ...] = ()
     """What to run, besides the suite's: NAME, LABEL=NAME, file.py:function, results:FOLDER
     and more (wespe-bench list enhancers)."""
+    only: Annotated[tuple[str, ...], "ENHANCER"] = ()
+    """Which of the suite's enhancers (default: all)."""
     metrics: tuple[str, ...] = ()
     """Which metrics, instead of the suite's: NAME or file.py:METRIC (wespe-bench list metrics)."""
     out: str | None = None
@@ -178,16 +190,13 @@ def run_suite(config: RunSuite) -> int:
     from wespe_bench.metrics import precompile
     from wespe_bench.registry import SUITES, full_spec, resolve
     from wespe_bench.run import open_runs
-    from wespe_bench.runs import parse_named
     from wespe_bench.scoring import DEFAULT_METRICS, prepare_metrics, score_runs
 
     check_own_packages()
     if config.suite and config.suite not in SUITES:
         raise unknown("suite", config.suite, SUITES)
     suite: Suite | None = resolve(SUITES[config.suite]) if config.suite else None
-    specs = (*(suite.enhancers if suite else ()), *config.enhancers)
-    if not specs:
-        raise InputError("nothing to run: name a --suite or --enhancers; see wespe-bench list")
+    named = _enhancers(config, suite)
     metrics = config.metrics or (suite.metrics if suite else DEFAULT_METRICS)
     metrics = tuple(full_spec("metrics", name) for name in metrics)
     shard = parse_shard(config.shard)
@@ -197,9 +206,6 @@ def run_suite(config: RunSuite) -> int:
     prepare_metrics(tuple(dict.fromkeys(metrics)), min(config.jobs, 1))
     if config.verify:
         provenance.forget()
-    named = [parse_named(spec) for spec in specs]
-    labels = [item.label for item in named]
-    refuse_twins(labels, "enhancers", "give one another label: LABEL=ENHANCER", _TAKEN)
     datasets = _datasets(config, suite)
     out = to_path(config.out or Path("runs", config.suite or folder_name(datasets[0][0].name)))
     plans = [
@@ -261,6 +267,25 @@ def run_suite(config: RunSuite) -> int:
             title = suite.title if suite else ""
             code = _write_report(out, bool(failures), default_title=title)
     return tell(failures) or code
+
+
+def _enhancers(config: RunSuite, suite: Suite | None) -> list[Named]:
+    """The suite's enhancers, those of --only where it is given, and those of --enhancers."""
+    found = [parse_named(spec) for spec in (suite.enhancers if suite else ())]
+    if config.only and not suite:
+        raise InputError("--only chooses from a suite: name a --suite, or use --enhancers")
+    if config.only:
+        by_name = {name: item for item in found for name in (item.label, item.spec)}
+        for name in config.only:
+            if name not in by_name:
+                raise unknown(f"enhancer of --suite {config.suite}", name, by_name)
+        found = [item for item in found if {item.label, item.spec} & set(config.only)]
+    found += [parse_named(spec) for spec in config.enhancers]
+    if not found:
+        raise InputError("nothing to run: name a --suite or --enhancers; see wespe-bench list")
+    labels = [item.label for item in found]
+    refuse_twins(labels, "enhancers", "give one another label: LABEL=ENHANCER", _TAKEN)
+    return found
 
 
 def _datasets(config: RunSuite, suite: Suite | None) -> list[tuple[Dataset, dict[str, Any]]]:

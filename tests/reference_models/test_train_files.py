@@ -1,19 +1,24 @@
 """What lies in a training's folder, damaged or in the way."""
 
+import dataclasses
 import errno
 import importlib.util
 import os
+import shlex
 import sys
 import types
 
 import pytest
 import torch
 
-from reference_models import patches
+from reference_models import checkpoints, patches
+from reference_models.dped import recipe as dped
+from reference_models.wespe import recipe as wespe
 from tests.reference_models.trainings import DPED, WESPE, make_photos, run
 from wespe_bench import atomic
+from wespe_bench.cli import settings
 from wespe_bench.errors import InputError
-from wespe_bench.training import curves
+from wespe_bench.training import curves, resume
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -124,3 +129,17 @@ def test_photos_beyond_the_memory_are_pointed_to_pack(place, monkeypatch):
     monkeypatch.setattr(patches, "free_memory", lambda _: 30_000)
     with pytest.raises(InputError, match=r"phone: 4 photos do not fit into memory.* data pack"):
         patches.load("phone", 24)
+
+
+@pytest.mark.parametrize("value", [True, False])
+@pytest.mark.parametrize(
+    ("recipe", "preset"), [(one, preset) for one in (wespe, dped) for preset in one.PRESETS]
+)
+def test_the_command_on_a_card_gives_the_training_that_it_is_of(recipe, preset, value):
+    config = recipe.PRESETS[preset]
+    switches = {"turn", "channels_last", "reuse_fake", "spectral_norm"} & set(vars(config))
+    config = dataclasses.replace(config, **dict.fromkeys(switches, value))
+    first = next(iter(recipe.PRESETS.values()))
+    words = checkpoints.as_options(resume.settings_of(config, recipe.FREE), first)
+    again = settings("train wespe" if recipe is wespe else "train dped", shlex.split(words))
+    assert resume.settings_of(again, recipe.FREE) == resume.settings_of(config, recipe.FREE)

@@ -148,6 +148,8 @@ def test_in_process_output_equals_that_of_a_process(
         ),
         (["run", "--suite", "dmeo"], ["did you mean 'demo'?"]),
         (["run", "--suite", "classical"], ["give --input"]),
+        (["run", "--suite", "demo", "--only", "clahee"], ["--suite demo", "did you mean 'clahe'?"]),
+        (["run", "--enhancers", "clahe", "--only", "clahe"], ["name a --suite"]),
         (["run", "--suite", "demo", "--metrics", "pnsr"], ["did you mean 'psnr'?"]),
         (["run", "--enhancers", "clahe", "CLAHE=clahe"], ["two enhancers are called 'CLAHE'"]),
         (["report", "nowhere"], ["no such folder: nowhere"]),

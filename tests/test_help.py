@@ -1,0 +1,93 @@
+"""Every example in every --help is run, on small inputs; those that are not have their reason."""
+
+from __future__ import annotations
+
+import glob
+import inspect
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests import help_inputs
+from tests.conftest import Command
+from tests.reference_models.trainings import DPED, WESPE
+from wespe_bench import cli
+from wespe_bench.verbs import VERBS
+
+
+def examples(verb: str) -> list[str]:
+    """The commands in a verb's help, after "wespe-bench"."""
+    doc = inspect.getdoc(getattr(cli._module(VERBS[verb].module), VERBS[verb].config)) or ""
+    return re.findall(r"^ +(?:[A-Z_]+=\S+ )?wespe-bench (.*)$", doc, flags=re.MULTILINE)
+
+
+ALL = list(dict.fromkeys(example for verb in VERBS for example in examples(verb)))
+
+#: Why an example is not run here, and where what it does is tested.
+NOT_RUN = {
+    "demo": "tests/test_readme.py runs it, in a process of its own",
+    "demo --train": "trains for minutes; tests/reference_models/test_demo.py has fewer steps",
+    'reproduce --go --official models_orig/ --only "*iphone*"': (
+        "trains for hours; tests/wespe_bench/reproduce/test_go.py runs it in little"
+    ),
+    "study serve study": "serves until it is stopped; tests/wespe_bench/study/test_serving.py",
+    "study serve study --host 0.0.0.0 --port 8765": "serves the network until it is stopped",
+    "data fetch div2k": "downloads gigabytes; tests/wespe_bench/prepare/test_fetch.py has a server",
+    "ffs train ratings/ --mode full --vgg torchvision --head 4096": (
+        "needs torchvision's VGG-19 weights, a download of 548 MB; tests/ffs/test_training.py"
+    ),
+    "ffs crawl --out data/ffs --photos 16000": "asks Flickr; tests/ffs/test_crawl.py has a server",
+    "import hosa HOSA_release/": "needs the authors' files; tests/wespe_bench/cornia has them",
+}
+
+#: Options that make an example small; its own words stay before them.
+_TINY = {
+    "train wespe": WESPE[WESPE.index("--width") :],
+    "train dped": DPED[DPED.index("--width") :],
+}
+SMALLER = {
+    **{f"{verb} ": [*words, "--iterations", "1"] for verb, words in _TINY.items()},
+    "run --suite demo --enhancers": ["--only", "identity", "--metrics", "psnr"],
+    "run --suite demo --only": ["--metrics", "psnr"],
+    "time ": ["--size", "48x32", "--repeats", "3", "--warmup", "3"],
+    "ffs train ": ["--vgg", "random", "--width", "2", "--prep", "native", "--device", "cpu"],
+    "cornia fit ": ["--words", "12", "--samples", "4000", "--held-out", "0.4"],
+    "ffs build mine.csv": ["--size", "224x224", "--validation", "4", "--test", "4"],
+    "ffs build data/ffs": ["--validation", "4", "--test", "4"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", [example for example in ALL if example not in NOT_RUN])
+def test_an_example_runs(
+    example: str,
+    verb: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    undrawn: None,
+) -> None:
+    monkeypatch.setenv("WESPE_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    help_inputs.make(example, tmp_path)
+    words = shlex.split(example.partition(" > ")[0])
+    if words[-1] == "votes-*.json":  # a shell would do it
+        words[-1:] = sorted(glob.glob(words[-1]))
+    for start, more in SMALLER.items():
+        words += more if example.startswith(start) else []
+    if "jobs" in inspect.signature(_config(words)).parameters:
+        words += ["--jobs", "0"]
+    done = verb(*words)
+    # The small data set has fewer photos than the real one, which is a fault.
+    assert done.returncode == (3 if example == "data check dped:iphone" else 0), done.stderr
+
+
+def _config(words: list[str]) -> type:
+    verb = " ".join(words[:2]) if " ".join(words[:2]) in VERBS else words[0]
+    found: type = getattr(cli._module(VERBS[verb].module), VERBS[verb].config)
+    return found
+
+
+def test_reasons_are_of_examples() -> None:
+    assert set(NOT_RUN) <= set(ALL)
