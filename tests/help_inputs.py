@@ -16,7 +16,7 @@ from tests.ffs.rated import make as make_ratings
 from tests.ffs.rated import write_rater
 from tests.ffs.server import Server
 from tests.oracles import bundle
-from tests.reference_models.test_zoo import _released
+from tests.reference_models.test_zoo import released_files
 from tests.reference_models.trainings import make_photos
 from tests.reports import paper_store
 from tests.reports.runs import make_run
@@ -218,7 +218,7 @@ def zoo(name: str, file: str) -> Callable[[Path], None]:
     """A network's weights as released, in ``file``."""
 
     def make(folder: Path) -> None:
-        files, _ = _released(folder, name)
+        files, _ = released_files(folder, name)
         files[-1].rename(folder / file)
 
     return make
