@@ -1,12 +1,15 @@
 """What a rater has to beat: rules that know one number of a photo and nothing of its quality.
 
 A rule is a threshold, fitted on the training photos, on one number: the photo's views, its year of
-upload (attention and age), or its sharpness, the variance of the Laplacian of five crops. Where a
-rater is not shown to be better than the best of them, its score may say no more than that number.
+upload (attention and age), the share of high photos among its owner's others (who is followed), its
+sharpness (the variance of the Laplacian of five crops), or the packaged CORNIA model's score of the
+first crop. Where a rater is not shown to be better than the best of them, its score may say no more
+than that number.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,17 +42,42 @@ def rights(splits: Mapping[str, Sequence[Photo]], photos: Photos) -> dict[str, n
         "views": [np.array([photo.views for photo in some], float) for some in (train, test)],
         "year": [np.array([_year(photo) for photo in some]) for some in (train, test)],
     }
+    if any(photo.owner for photo in test):
+        numbers["owner's other photos"] = [others(train), others(test)]
     few = train[:MOST]
-    with bar(len(few) + len(test), "sharpness") as progress:
-        numbers["sharpness"] = [
-            np.array([_sharpness(photo, photos, progress.update) for photo in some])
+    with bar(len(few) + len(test), "baselines") as progress:
+        seen = [
+            np.array([_seen(photo, photos, progress.update) for photo in some])
             for some in (few, test)
         ]
+    numbers["sharpness"], numbers["CORNIA"] = ([part[:, k] for part in seen] for k in (0, 1))
     for name, (known, asked) in numbers.items():
         if np.isfinite(known).all() and np.isfinite(asked).all() and len(np.unique(known)) > 1:
             threshold, above = rule(known, labels[: len(known)])
             found[name] = ((asked > threshold) == above) == truth
     return found
+
+
+def others(photos: Sequence[Photo]) -> np.ndarray:
+    """Share of high photos among the owner's others in ``photos``; 0.5 where there are none.
+
+    >>> a, b = (Photo("", "", 1, 0, "o", "", label, "test", "") for label in ("high", "low"))
+    >>> others([a, a, b]), others([a, Photo("", "", 1, 0, "", "", "high", "test", "")])
+    (array([0.5, 0.5, 1. ]), array([0.5, 0.5]))
+    """
+    highs = labels_of(photos)
+    count, high = Counter[str](), Counter[str]()
+    for photo, is_high in zip(photos, highs, strict=True):
+        count[photo.owner] += 1
+        high[photo.owner] += int(is_high)
+    return np.array(
+        [
+            (high[photo.owner] - int(is_high)) / (count[photo.owner] - 1)
+            if photo.owner and count[photo.owner] > 1
+            else 0.5
+            for photo, is_high in zip(photos, highs, strict=True)
+        ]
+    )
 
 
 def rule(numbers: np.ndarray, labels: np.ndarray) -> tuple[float, bool]:
@@ -109,9 +137,13 @@ def _year(photo: Photo) -> float:
     return float(photo.uploaded[:4]) if photo.uploaded else np.nan
 
 
-def _sharpness(photo: Photo, photos: Photos, step: Any) -> float:
+def _seen(photo: Photo, photos: Photos, step: Any) -> tuple[float, float]:
+    """Sharpness and CORNIA."""
     from scipy.ndimage import laplace
+
+    from wespe_bench.metrics.cornia import cornia
 
     step()
     crops = photos.take(Piece(photo, "crops"))
-    return float(np.mean([laplace(luma(crop).astype(float)).var() for crop in crops]))
+    sharpness = np.mean([laplace(luma(crop).astype(float)).var() for crop in crops])
+    return float(sharpness), cornia(crops[0], draws=1)["value"]
