@@ -78,13 +78,17 @@ def read_torch(file: Path, what: str) -> dict[Any, Any]:
             "code; save a state dict"
         ) from None
     except Exception as error:  # torch raises anything on a file that is none
-        raise InputError(f"{file}: not {what} ({one_line(error)[:120]})") from None
+        raise InputError(f"{file}: not {what} ({_first_sentence(error)})") from None
     if not isinstance(state, dict):
         raise InputError(f"{file}: holds a {type(state).__name__}, not named tensors")
     parallel = "module."  # before each name of a network that was saved inside DataParallel
     if all(str(name).startswith(parallel) for name in state):
         return {str(name).removeprefix(parallel): value for name, value in state.items()}
     return state
+
+
+def _first_sentence(error: Exception) -> str:
+    return one_line(error).partition(". ")[0][:120]
 
 
 def check_inflation(file: Path) -> list[str]:

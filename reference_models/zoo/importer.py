@@ -62,6 +62,8 @@ def convert(network: Network, files: list[Path], out: Path) -> dict[str, Any]:
         for file, content in zip(files, contents, strict=True):
             if likely := _looks_like(content, network):
                 reasons.append(f"{file.name} looks like {likely}")
+        if len(reasons) == 1:
+            reasons.append("expected named tensors, as a state dict has, and nothing beside them")
         if len(files) > 1:
             reasons.append(f"give {' first, then '.join(network.files)}")
         raise InputError(f"{named}: {'; '.join(reasons)}")

@@ -44,6 +44,7 @@ def test_bad_releases_end_in_one_line(verb: Command, tmp_path: Path) -> None:
         archive.writestr("x/data.pkl", bytes(50_000_000))
     torch.save({"e_conv1.weight": 3}, tmp_path / "numbers.pth")
     torch.save([torch.ones(2)], tmp_path / "list.pth")
+    torch.save({"state_dict": {"x": torch.ones(2)}, "epoch": 3}, tmp_path / "whole_run.pth")
     state = torch.load(tmp_path / "zero_dce.pth", weights_only=True)
     state["e_conv3.bias"][2] = torch.nan
     torch.save(state, tmp_path / "nan.pth")
@@ -58,6 +59,7 @@ def test_bad_releases_end_in_one_line(verb: Command, tmp_path: Path) -> None:
         "bomb.pth": ["would inflate to more than 50 times its size"],
         "numbers.pth": ["not weights of Zero-DCE"],
         "list.pth": ["holds a list"],
+        "whole_run.pth": ["not weights of Zero-DCE; expected named tensors, as a state dict has"],
         "nan.pth": ["e_conv3.bias is not finite"],
         "more.pth": ["more is none of its tensors"],
         "whole.pth": ["not weights of Zero-DCE"],
