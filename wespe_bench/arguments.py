@@ -48,6 +48,14 @@ class DataOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrackOption:
+    """Where else numbers go."""
+
+    track: Annotated[str, "TRACKER"] = ""
+    """Send the numbers to tensorboard:FOLDER, mlflow:URI or wandb:PROJECT as well."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FormatOption:
     """What a verb prints."""
 
@@ -318,7 +326,7 @@ def option_name(one: Field[Any]) -> str:
 
 
 # Fields that hold words, or a cluster, and no path.
-_WORDS = ("engine", "label", "name", "note", "question", "title")
+_WORDS = ("engine", "label", "name", "note", "question", "title", "track")
 
 # At the start, or after a spec's own "camera:" and its options' "manifest="; the words of a
 # command (cmd:...) are left alone.

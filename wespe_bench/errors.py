@@ -71,6 +71,7 @@ EXTRAS = {
     **dict.fromkeys(("httpx", "tenacity"), "crawl"),
     **dict.fromkeys(("imagehash", "pooch", "requests"), "data"),
     "torchvision": "vgg",
+    **{name: name for name in ("tensorboard", "mlflow", "wandb")},
 }
 
 

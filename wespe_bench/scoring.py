@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import describe, proof, run_metadata
-from wespe_bench.arguments import WorkerOptions
+from wespe_bench import describe, proof, run_metadata, tracking
+from wespe_bench.arguments import TrackOption, WorkerOptions
 from wespe_bench.errors import InputError
 from wespe_bench.option_checks import check_jobs
 from wespe_bench.paths import each, to_path
@@ -301,7 +301,7 @@ def _obstacle(
 
 
 @dataclass(frozen=True)
-class Score(WorkerOptions):
+class Score(WorkerOptions, TrackOption):
     """Compute metrics over what was enhanced; rows that are there already are kept.
 
     Example:
@@ -324,6 +324,7 @@ def main(config: Score) -> int:
 
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
+    tracking.check(config.track)
     if config.verify:
         provenance.forget()
     opened = open_runs(to_path(config.runs))
@@ -338,5 +339,6 @@ def main(config: Score) -> int:
     kept = sum(run.kept for run in runs)
     more = f", {kept} were complete already" if kept else ""
     print(f"{sum(run.done for run in runs)} photos scored{more} -> {config.runs}")
+    tracking.track_scores(config.track, opened.found)
     failed = tell([failure for run in runs for failure in run.failures])
     return print_left_out(opened.left_out) or failed

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from wespe_bench.arguments import JobOptions, PhotoOptions, WorkerOptions
+from wespe_bench import tracking
+from wespe_bench.arguments import JobOptions, PhotoOptions, TrackOption, WorkerOptions
 from wespe_bench.errors import InputError, unknown
 from wespe_bench.option_checks import check_jobs
 from wespe_bench.paths import is_file, to_path
@@ -67,7 +68,7 @@ CLASSICAL = Suite(
 
 
 @dataclass(frozen=True)
-class RunSuite(PhotoOptions, WorkerOptions):
+class RunSuite(PhotoOptions, WorkerOptions, TrackOption):
     """Enhance, score and report: a suite, or your own choice of enhancers and photos.
 
     Examples:
@@ -201,6 +202,7 @@ def run_suite(config: RunSuite) -> int:
     metrics = tuple(full_spec("metrics", name) for name in metrics)
     shard = parse_shard(config.shard)
     check_jobs(config.jobs)
+    tracking.check(config.track)
     scorers = describe.metrics(metrics, config.jobs)
     load_engine(config.engine)
     prepare_metrics(tuple(dict.fromkeys(metrics)), min(config.jobs, 1))
@@ -255,6 +257,9 @@ def run_suite(config: RunSuite) -> int:
             if colours := colours_of(f"{kind} of {dataset.name}", counted):
                 print(colours)
     code = 0
+    if config.track:
+        asked = {plan.folder for plan in plans}
+        tracking.track_scores(config.track, [r for r in open_runs(out).found if r.folder in asked])
     if shard == (1, 1):
         scored_any = any(run.done + run.kept for run in scored)
         if scored_any:

@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Mapping
 
 from reference_models.wespe.recipe import check_numbers
+from wespe_bench.arguments import TrackOption
 from wespe_bench.errors import InputError
 from wespe_bench.option_checks import check_choices
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainDped:
+class TrainDped(TrackOption):
     """Train DPED's generator on pairs: a phone's photos and references of the same scenes.
 
     Examples:
@@ -119,7 +120,7 @@ class TrainDped:
 #: Options that may change when a training resumes: the weights do not depend on them.
 FREE = (
     *("out", "data", "iterations", "download", "vgg_file", "log_every", "preview_every"),
-    *("checkpoint_minutes", "preset", "compile", "device"),
+    *("checkpoint_minutes", "preset", "compile", "device", "track"),
 )
 
 _DPED = TrainDped()

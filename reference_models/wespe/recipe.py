@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from wespe_bench.arguments import TrackOption
 from wespe_bench.errors import InputError
 from wespe_bench.option_checks import check_choices
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainWespe:
+class TrainWespe(TrackOption):
     """Train WESPE: from photos of one camera and, unpaired, photos of another.
 
     Examples:
@@ -169,6 +170,7 @@ FREE = (
     "on_collapse",
     "compile",
     "device",
+    "track",
 )
 
 # The paper's formulas exactly as printed. It collapses: see benchmarks/recipes/.

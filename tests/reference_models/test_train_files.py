@@ -2,16 +2,14 @@
 
 import dataclasses
 import errno
-import importlib.util
 import os
 import shlex
-import sys
 import types
 
 import pytest
 import torch
 
-from reference_models import checkpoints, patches
+from reference_models import checkpoints
 from reference_models.dped import recipe as dped
 from reference_models.wespe import recipe as wespe
 from tests.reference_models.trainings import DPED, WESPE, make_photos, run
@@ -111,24 +109,6 @@ def test_a_folder_that_is_no_utf_8_gets_its_card(place):
     (place / "phone").rename(place / odd)
     out = run(WESPE, "--iterations", "1", "--source", odd)
     assert "WESPE generator for phone? photos" in (out / "generator.md").read_text("utf-8")
-
-
-def test_a_broken_tensorboard_stops_no_training(tmp_path, monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: True if name == "tensorboard" else find(name)
-    )
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.ModuleType("broken"))
-    with pytest.warns(UserWarning, match="no TensorBoard .*SummaryWriter"):
-        journal = curves.Journal(tmp_path, 0)
-    journal.write({"iteration": 1.0})
-    journal.close()
-
-
-def test_photos_beyond_the_memory_are_pointed_to_pack(place, monkeypatch):
-    monkeypatch.setattr(patches, "free_memory", lambda _: 30_000)
-    with pytest.raises(InputError, match=r"phone: 4 photos do not fit into memory.* data pack"):
-        patches.load("phone", 24)
 
 
 @pytest.mark.parametrize("value", [True, False])

@@ -1,32 +1,37 @@
-"""Files that a training writes while it runs: train.csv, curves.png, previews, TensorBoard."""
+"""Files that a training writes while it runs: train.csv, curves.png, previews."""
 
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from wespe_bench import atomic
-from wespe_bench.errors import one_line
+from wespe_bench import atomic, tracking
 from wespe_bench.images import quantize, write_png
 
 
 class Journal:
-    """Rows of numbers by iteration, in ``train.csv`` and, when it is installed, in TensorBoard.
+    """Rows of numbers by iteration, in ``train.csv`` and where ``track`` says.
 
     A resumed training deletes the rows after ``iteration``, because it writes them again. Rows
     that cannot be read are deleted too, with a warning when more than one incomplete line is lost.
     """
 
-    def __init__(self, folder: Path, iteration: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        iteration: int,
+        track: str = "",
+        settings: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.path = folder / "train.csv"
         folder.mkdir(parents=True, exist_ok=True)
         whole = read(folder)
@@ -42,36 +47,18 @@ class Journal:
             atomic.write_text(self.path, _csv(list(rows[0]), rows, header=True))
         else:
             self.path.unlink(missing_ok=True)
-        self._board: Any = None
-        if importlib.util.find_spec("tensorboard"):
-            self._board = _board(folder / "tensorboard", iteration + 1)
+        self._tracker = tracking.Tracker(track, folder.name, settings, iteration + 1)
 
     def write(self, row: Mapping[str, float]) -> None:
         """Append one row; every row has the same columns, the first is "iteration"."""
         header = not self.path.exists()
         with self.path.open("a", newline="", encoding="utf-8") as file:
             file.write(_csv(list(row), [row], header=header))
-        if self._board is not None:
-            for name, value in row.items():
-                self._board.add_scalar(name, value, row["iteration"])
+        self._tracker.numbers(row, int(row["iteration"]))
 
     def close(self) -> None:
-        """Flush TensorBoard's file."""
-        if self._board is not None:
-            self._board.close()
-
-
-def _board(folder: Path, step: int) -> Any:
-    """A TensorBoard writer from ``step`` on; None, with a warning, when its import fails."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except Exception as error:  # installed, but incompatible with another package
-        warnings.warn(
-            f"no TensorBoard ({one_line(error)[:160]}); train.csv has the numbers",
-            stacklevel=3,
-        )
-        return None
-    return SummaryWriter(str(folder), purge_step=step)
+        """End what ``track`` began."""
+        self._tracker.close()
 
 
 def _lines(path: Path) -> int:

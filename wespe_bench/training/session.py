@@ -25,7 +25,7 @@ from typing import Any, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from wespe_bench import lock, provenance
+from wespe_bench import lock, provenance, tracking
 from wespe_bench.errors import InputError
 from wespe_bench.interrupts import deferred
 from wespe_bench.option_checks import check_out
@@ -70,6 +70,8 @@ class Session:
         Raises:
             InputError: No such device or precision, or the processes cannot be joined.
         """
+        self.track = getattr(config, "track", "")
+        tracking.check(self.track)
         self.config, self.free, self.remedy, self.quiet = config, free, remedy, quiet
         self.device = acceleration.choose_device(config.device)
         self.precision = acceleration.choose_precision(precision or config.precision, self.device)
@@ -136,7 +138,7 @@ class Session:
             self.last = iterations
         if self.writes:
             resume.write_settings(self.out, self.settings, self.config)
-            self.journal = curves.Journal(self.out, self.iteration)
+            self.journal = curves.Journal(self.out, self.iteration, self.track, self.settings)
             self._stack.callback(self.journal.close)
 
     def compile(
