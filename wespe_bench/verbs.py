@@ -147,6 +147,11 @@ VERBS = {
         "a simulated camera over clean photos -> a paired data set",
         resumes=True,
     ),
+    "data mini": Verb(
+        "wespe_bench.prepare.mini",
+        "Mini",
+        "small simulated stand-ins for every data set of the paper",
+    ),
     "data preview": Verb(
         "wespe_bench.prepare.preview",
         "Preview",
@@ -220,6 +225,11 @@ VERBS = {
         "wespe_bench.study.importing",
         "Import",
         "the votes that raters of a static study sent as files",
+    ),
+    "study simulate": Verb(
+        "wespe_bench.study.simulate",
+        "Simulate",
+        "votes drawn from a stated preference model, to try a study; never a result",
     ),
     "import dped": Verb(
         "reference_models.dped.importer",

@@ -21,6 +21,8 @@ READING = (
     "number that is not there."
 )
 
+_MINIATURE = READING.partition(" paper:")[0] + " A dash is a number that is not there."
+
 #: The lines of a row, from top to bottom: ours, then the paper's.
 OURS, INTERVAL, N, PAPER, DIFFERENCE = "ours", "95% interval", "n", "paper", "difference"
 LINES = (OURS, INTERVAL, N, PAPER, DIFFERENCE)
@@ -105,7 +107,7 @@ class Grid:
 
     ``rows`` maps their keys to their titles. ``notes`` are printed beneath without a number,
     ``sources`` name the runs and photos of our numbers, ``failures`` what was refused or could
-    not be read, one line each.
+    not be read, one line each. ``miniature``: simulated, without the paper's numbers.
     """
 
     number: int
@@ -117,6 +119,7 @@ class Grid:
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     failures: tuple[str, ...] = field(default=())
+    miniature: bool = False
 
     def entry(self, row: str, column: Column) -> Entry:
         return self.entries[row, column.key]
@@ -130,6 +133,7 @@ class Grid:
         needed = {
             INTERVAL: any(not math.isnan(entry.low) for entry in entries),
             N: any(entry.n for entry in entries),
+            PAPER: not self.miniature,
             DIFFERENCE: any(not math.isnan(entry.difference) for entry in entries),
         }
         return tuple(line for line in LINES if needed.get(line, True))
@@ -158,6 +162,11 @@ def shown(entry: Entry, column: Column, line: str) -> tuple[str, int]:
         text = entry.paper_text or column.number(entry.paper, printed=True)
         return text, 1 if entry.paper_best else 2 * entry.paper_second
     return column.number(entry.difference, signed=True), 0
+
+
+def reading(grids: Iterable[Grid]) -> str:
+    """How to read these tables."""
+    return _MINIATURE if all(grid.miniature for grid in grids) else READING
 
 
 def marks(entry: Entry, numbered: Sequence[str]) -> tuple[int, ...]:

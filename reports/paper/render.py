@@ -7,7 +7,7 @@ from typing import Any
 
 from reports.latex import NEEDS, cell, latex_table, tex
 from reports.paper import grid as grids_
-from reports.paper.grid import READING, Grid
+from reports.paper.grid import Grid
 from reports.paper.layout import as_in_paper, for_page
 from reports.text import emphasised, fill_template, markdown, plain
 from wespe_bench.json_output import json_score, json_text
@@ -31,7 +31,7 @@ def render(grids: Sequence[Grid], format: str) -> str:
 
 def markdown_tables(grids: Sequence[Grid]) -> str:
     """Every table with its notes; names are escaped."""
-    blocks = [f"*{markdown(READING)}*"]
+    blocks = [f"*{markdown(grids_.reading(grids))}*"]
     for grid in grids:
         blocks.append(f"## Table {grid.number}: {markdown(grid.title)}")
         blocks.append("\n".join(_markdown_lines(grid)))
@@ -146,5 +146,5 @@ def html_tables(grids: Sequence[Grid]) -> str:
         ("tables.css",),
         (),
         views=[(grid, as_in_paper(grid), grid.numbered()) for grid in grids],
-        reading=READING,
+        reading=grids_.reading(grids),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from reports.paper import counts, grid, measures, render, scores, study
+from reports.paper import counts, grid, measures, miniature, render, scores, study
 from reports.paper.choices import (
     Choices,
     parse_datasets,
@@ -190,6 +190,7 @@ def build(numbers: Sequence[int], root: Path | None, choices: Choices) -> list[G
             grids.append(study.grid(choices.study))
         else:
             grids.append(counts.grid(number, choices.data))
+        grids[-1] = miniature.marked(grids[-1], gathered, choices)
     if gathered is not None:
         first = next(i for i, grid in enumerate(grids) if grid.number in SCORES)
         grids[first] = replace(

@@ -72,7 +72,7 @@ def _load(
     for photo, (package, file) in sorted(photos.items()):
         phone, scene = folder / "phone" / f"{photo}.jpg", folder / "scene" / f"{photo}.png"
         if not (phone.is_file() and scene.is_file()):
-            pixels = read_rgb(_packaged(package, file))
+            pixels = read_rgb(packaged(package, file))
             try:
                 write_png(scene, pixels)
                 atomic.write_bytes(phone, camera.photograph(pixels, photo))
@@ -100,7 +100,7 @@ def _mark(folder: Path) -> None:
         pass  # writing the photos fails next, and says so
 
 
-def _packaged(package: str, file: str) -> Path:
+def packaged(package: str, file: str) -> Path:
     """A file inside an installed package, found without importing the package."""
     spec = importlib.util.find_spec(package)
     path = Path(spec.origin).parent / file if spec and spec.origin else None

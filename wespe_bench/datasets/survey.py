@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wespe_bench import provenance
-from wespe_bench.datasets import halved, headers, manifest, splits
+from wespe_bench.datasets import halved, headers, manifest, miniature, splits
 from wespe_bench.datasets.folder import find_photos, natural_key, some
 from wespe_bench.datasets.splits import Photo
 from wespe_bench.errors import InputError, did_you_mean
@@ -172,7 +172,7 @@ def load(
     split = split or survey.split
     if split not in ("train", "test", "all"):
         raise InputError(f"{survey.name}: split={split}: expected one of train, test, all")
-    note = survey.note
+    note = "; ".join(filter(None, (miniature.note_of(survey.root), survey.note)))
     if manifest_file:
         if seed not in (0, "0", "") or train or test:
             raise InputError("a manifest says what the split is; leave out seed, train and test")

@@ -6,6 +6,7 @@ reason ever, the step ends as by Ctrl-C, and keeps what it has done.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,19 +15,28 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from wespe_bench.engines import THREADS
 
-def begin(command: Sequence[str], log: Path, held: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start ``wespe-bench COMMAND``; what it says goes to the end of ``log``.
 
-    ``held`` are file descriptors it inherits, so that a lock is free only when it has ended.
+def begin(
+    commands: Sequence[Sequence[str]], log: Path, held: Sequence[int] = (), threads: int = 0
+) -> subprocess.Popen[bytes]:
+    """Start ``wespe-bench COMMAND`` for each of some commands; what they say goes to ``log``'s end.
+
+    One process runs them one after the other, until one fails. Its exit code is that one's, or 3
+    when some of them were done in part. ``threads``: how many each computes with; 0: as many as
+    it takes. ``held`` are file descriptors it inherits, so that a lock is free only when it has
+    ended.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    limits = dict.fromkeys(THREADS, str(threads)) if threads else {}
     with open(log, "ab") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", __name__, *command],
+            [sys.executable, "-m", __name__, json.dumps(list(commands))],
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=file,
+            env={**os.environ, **limits},
             pass_fds=tuple(held),
         )
 
@@ -62,8 +72,18 @@ def _watch() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-if __name__ == "__main__":
+def _run(commands: Sequence[list[str]]) -> int:
     from wespe_bench.registry import resolve
 
+    partly = 0
+    for command in commands:
+        code = int(resolve("wespe_bench.cli:main")(command))
+        if code not in (0, 3):
+            return code
+        partly = max(partly, code)
+    return partly
+
+
+if __name__ == "__main__":
     threading.Thread(target=_watch, daemon=True).start()
-    raise SystemExit(resolve("wespe_bench.cli:main")(sys.argv[1:]))
+    raise SystemExit(_run(json.loads(sys.argv[1])))

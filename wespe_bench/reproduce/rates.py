@@ -98,7 +98,7 @@ def measure(step: Step, begin: Callable[..., subprocess.Popen[bytes]], log: Path
     command += ["--log-every", "1", "--preview-every", str(last)]
     if step.kind == "train wespe":
         command += ["--warmup", "0"]  # its steps are cheaper than all that follow
-    process = begin(command, log)
+    process = begin([command], log)
     begun = ended = 0.0
     try:
         while process.poll() is None and not ended:

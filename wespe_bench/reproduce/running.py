@@ -33,11 +33,11 @@ LOCK = ".reproduce.lock"
 _PATIENCE = 60.0
 
 
-def go(steps: Sequence[Step], out: Path, stock: Stock) -> list[str]:
+def go(steps: Sequence[Step], out: Path, stock: Stock, threads: int = 0) -> list[str]:
     """Run all that can run, in order; returns a line for each step that failed.
 
-    A step whose needs failed is left out. Raises InputError while another command works in
-    ``out``; on KeyboardInterrupt the step at work ends first.
+    A step whose needs failed is left out; ``threads`` are those of `child.begin`. Raises InputError
+    while another command works in ``out``; on KeyboardInterrupt the step at work ends first.
     """
     out.mkdir(parents=True, exist_ok=True)
     failures: list[str] = []
@@ -53,7 +53,7 @@ def go(steps: Sequence[Step], out: Path, stock: Stock) -> list[str]:
                 if waits:
                     failed.add(step.name)
                     failures.append(f"{step.name}: left out, because {waits[0]} failed")
-                elif said := _step(step, out, lock, bar):
+                elif said := _step(step, out, lock, bar, threads):
                     failed.add(step.name)
                     failures.append(f"{step.name}: {said}")
                 bar.update()
@@ -65,30 +65,27 @@ def log_of(out: Path, step: Step) -> Path:
     return out / "logs" / f"{re.sub(r'[^0-9A-Za-z_-]+', '-', step.name).strip('-')}.log"
 
 
-def _step(step: Step, out: Path, lock: Sequence[int], bar: Any) -> str:
+def _step(step: Step, out: Path, lock: Sequence[int], bar: Any, threads: int) -> str:
     """Run one step's verbs; what went wrong in a line, empty when nothing did."""
     log = log_of(out, step)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
-    said = ""
     begun = time.monotonic()
     seen: list[tuple[float, int]] = []
-    for command in step.commands:
-        process = child.begin(command, log, lock)
-        try:
-            while process.poll() is None:
-                time.sleep(0.1)
-                _watch(step, seen, bar)
-        finally:  # on Ctrl-C the step saves what it has
-            child.end(process)
-        _watch(step, seen, bar)
-        if process.returncode == 3:  # done in part: the verbs after it take what there is
-            said = said or f"done in part ({child.last_words(log)}); see {log}"
-        elif process.returncode:
-            return f"{child.last_words(log) or f'ended with {process.returncode}'}; see {log}"
-    if not said:
-        _record(out, step, seen, time.monotonic() - begun)
-    return said
+    process = child.begin(step.commands, log, lock, threads)
+    try:
+        while process.poll() is None:
+            time.sleep(0.1)
+            _watch(step, seen, bar)
+    finally:  # on Ctrl-C the step saves what it has
+        child.end(process)
+    _watch(step, seen, bar)
+    if process.returncode == 3:  # done in part: the steps after it take what there is
+        return f"done in part ({child.last_words(log)}); see {log}"
+    if process.returncode:
+        return f"{child.last_words(log) or f'ended with {process.returncode}'}; see {log}"
+    _record(out, step, seen, time.monotonic() - begun)
+    return ""
 
 
 def _watch(step: Step, seen: list[tuple[float, int]], bar: Any) -> None:

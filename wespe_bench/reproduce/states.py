@@ -111,6 +111,9 @@ def _look(
     if not verb:
         words = " ".join(step.commands[0][:2])
         return State(MISSING, f"the verb {words}", None, f"a wespe-bench that has {words}")
+    for need in step.needs:
+        if need in earlier and need.startswith("make ") and earlier[need].kind != DONE:
+            return State(WAITS, f"for {need}")
     for spec in step.photos:
         count = stock.count(spec)
         if isinstance(count, str):

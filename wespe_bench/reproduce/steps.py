@@ -12,6 +12,7 @@ from wespe_bench.arguments import OPTIONS, DataOptions, JobOptions
 from wespe_bench.datasets import dped
 from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError
+from wespe_bench.prepare.mini import TESTS
 
 PHONES = tuple(dped.PHONES)
 WILD = ("cityscapes", "kitti", "htc_m9", "huawei_p9", "iphone6")
@@ -45,6 +46,7 @@ class Reproduce(DataOptions, JobOptions):
     Examples:
       wespe-bench reproduce --plan
       wespe-bench reproduce --plan --tables 2 --cameras sony --official models_orig/
+      wespe-bench reproduce --mini --go
       wespe-bench reproduce --go --official models_orig/ --only "*iphone*"
     """
 
@@ -72,6 +74,9 @@ class Reproduce(DataOptions, JobOptions):
     """More options of every DPED training; with an equals sign, as above."""
     ffs: str = field(default="", metadata=OPTIONS)
     """More options of the FFS rater's training."""
+    mini: bool = False
+    """All of it in minutes: tiny trainings on packaged photos taken by simulated cameras, and a
+    simulated user study, in runs/mini. Its tables are marked, and leave out the paper's numbers."""
     measure: bool = False
     """Time a few real iterations of each kind of training that can run, for the plan."""
 
@@ -81,9 +86,10 @@ class Step:
     """One step: verbs to run in order, and what has to be there before.
 
     ``kind`` is "train wespe", "train dped", "fit" (tone curves), "import", "ffs", "run", "rate" or
-    "study"; ``out`` its folder, or the file it makes. ``needs`` are the names of earlier steps;
-    ``photos`` the specs of data sets. ``size`` is the nominal megapixels of a photo, ``metrics``
-    what a run is scored by, ``tables`` the paper's that it fills, ``camera`` whose photos it takes.
+    "study", in the miniature also "make" (photos) and "votes"; ``out`` its folder, or the file it
+    makes. ``needs`` are the names of earlier steps; ``photos`` the specs of data sets. ``size`` is
+    the nominal megapixels of a photo, ``metrics`` what a run is scored by, ``tables`` the paper's
+    that it fills, ``camera`` whose photos it takes.
     """
 
     name: str
@@ -101,8 +107,7 @@ class Step:
 
 def plan(config: Reproduce) -> list[Step]:
     """Every step, in an order in which each comes after what it needs. Raises InputError."""
-    steps = [*_trainings(config), *_runs(config), *_ratings(config)]
-    return steps
+    return [*_trainings(config), *_runs(config), *_ratings(config)]
 
 
 def iterations_of(options: list[str], default: int = ITERATIONS) -> int:
@@ -199,6 +204,10 @@ def _spec(config: Reproduce, place: str, split: str = "") -> str:
     spec = f"dped:{phone}" if phone in PHONES else config.kitti if phone == "kitti" else phone
     query = [f"protocol={protocol}"] if protocol not in ("", "patches") else []
     query += [f"split={split}"] if split else []
+    if config.mini and phone not in PHONES:
+        query.append(f"test={TESTS}")  # more than the paper's share of so few photos
+    if config.mini and protocol == "full" and phone == "blackberry":
+        query.append("halve=no")
     return spec + (("&" if "?" in spec else "?") + "&".join(query) if query else "")
 
 
@@ -261,13 +270,14 @@ def _megapixels(camera: str) -> float:
 def _ratings(config: Reproduce) -> Iterator[Step]:
     """Tables 7 and 8: the rater over the full-size runs; Table 5: people."""
     out = Path(config.out)
+    wild = tuple(str(out / "wild" / name) for name in WILD)
     metric = f"ffs:{out / 'train' / 'ffs' / 'rater.safetensors'}"
     yield Step(
         "score with ffs",
         "rate",
         tuple(
-            ("score", str(out / part), "--metrics", metric, "--jobs", str(config.jobs))
-            for part in ("full", "wild")
+            ("score", folder, "--metrics", metric, "--jobs", str(config.jobs))
+            for folder in (*(str(out / "full" / name) for name in PHONES), *wild)
         ),
         out,
         needs=("train ffs",),
@@ -276,5 +286,5 @@ def _ratings(config: Reproduce) -> Iterator[Step]:
     )
     ape, _, _ = _enhancer(config, "ape", "", "")
     asked = ("--method", _LABELS["wespe_div2k"], "--rivals", "original", ape)
-    build = ("study", "build", "--runs", str(out / "wild"), *asked, "--out", str(out / "study"))
+    build = ("study", "build", "--runs", *wild, *asked, "--out", str(out / "study"))
     yield Step("user study", "study", (build,), out / "study" / "table5.json", tables=(5,))

@@ -8,11 +8,13 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from wespe_bench.errors import InputError, print_failures, unknown
 from wespe_bench.option_checks import check_jobs, check_out
 from wespe_bench.reproduce import child, rates, running
+from wespe_bench.reproduce.mini import finish, plan_mini, settings
 from wespe_bench.reproduce.rates import Rate
 from wespe_bench.reproduce.states import (
     BEGUN,
@@ -33,11 +35,16 @@ def main(config: Reproduce) -> int:
     check_jobs(config.jobs)
     if config.plan and config.go:
         raise InputError("--plan and --go: say one of them")
+    config = settings(config) if config.mini else config
+    steps = plan_mini(config) if config.mini else plan(config)
     out = Path(config.out)
     check_out(out)
-    steps = chosen(narrowed(plan(config), config.tables, config.cameras), config.only)
+    steps = chosen(narrowed(steps, config.tables, config.cameras), config.only)
     stock = Stock(config.data)
-    failures = running.go(steps, out, stock) if config.go else []
+    # One thread a step: what is so small gains nothing from more.
+    failures = running.go(steps, out, stock, int(config.mini)) if config.go else []
+    if config.mini and config.go:
+        finish(config)
     states = look(steps, stock, read_journal(out))
     trained = rates.trainings(read_journal(out))
     if config.measure and not config.go:
@@ -68,31 +75,50 @@ def narrowed(steps: Sequence[Step], tables: Sequence[int], cameras: Sequence[str
     # Ratings and the study are of the runs: without any they have nothing to do.
     runs = {number for step in wanted if step.camera for number in step.tables}
     names = {step.name for step in wanted if step.camera or runs & set(step.tables)}
-    names |= {need for step in wanted if step.name in names for need in step.needs}
     if not names:
         raise InputError(
             f"--tables {' '.join(map(str, tables))} takes no photos of {', '.join(cameras)}"
         )
-    return [step for step in steps if step.name in names]
+    return _with_needs(steps, names)
+
+
+def _with_needs(steps: Sequence[Step], names: set[str]) -> list[Step]:
+    """The named steps and all that they need; rating and asking about the runs among them alone."""
+    wanted = set(names)
+    for step in reversed(steps):
+        wanted |= set(step.needs) if step.name in wanted else set()
+    folders = {s.name: str(s.out.parent) for s in steps if s.kind == "run"}
+    kept = {folder for name, folder in folders.items() if name in wanted}
+    left_out = set(folders.values()) - kept if kept else set()
+    return [
+        replace(
+            step,
+            commands=tuple(
+                tuple(word for word in command if word not in left_out)
+                for command in step.commands
+                if command[1] not in left_out
+            ),
+        )
+        for step in steps
+        if step.name in wanted
+    ]
 
 
 def chosen(steps: Sequence[Step], patterns: Sequence[str]) -> list[Step]:
     """The steps whose names fit, with those they need. Raises InputError when none does."""
     if not patterns:
         return list(steps)
-    by_name = {step.name: step for step in steps}
     wanted: set[str] = set()
     for pattern in patterns:
         # Brackets are part of names ("[DIV2K]"), not of patterns.
         plain = pattern.replace("[", "[[]")
-        fits = [name for name in by_name if fnmatch.fnmatchcase(name, plain)]
+        fits = [step.name for step in steps if fnmatch.fnmatchcase(step.name, plain)]
         if not fits:
             raise InputError(
                 f"--only {pattern!r}: no step is called so; wespe-bench reproduce shows their names"
             )
-        for name in fits:
-            wanted |= {name, *(need for need in by_name[name].needs)}
-    return [step for step in steps if step.name in wanted]
+        wanted |= set(fits)
+    return _with_needs(steps, wanted)
 
 
 def _measured(

@@ -127,11 +127,11 @@ def test_two_commands_do_not_share_a_folder(place: Path, monkeypatch: pytest.Mon
 
 
 def test_a_step_ends_with_the_command_that_began_it(tmp_path: Path) -> None:
-    process = child.begin(["list"], tmp_path / "log")
+    process = child.begin([["list"]], tmp_path / "log")
     assert process.wait(60) == 0
     assert "metrics" in (tmp_path / "log").read_text("utf-8")
     child.end(process)
-    wrong = child.begin(["nothing"], tmp_path / "log")
+    wrong = child.begin([["nothing"]], tmp_path / "log")
     assert wrong.wait(60) == 2
     assert child.last_words(tmp_path / "log").startswith("unknown verb 'nothing'")
     assert child.last_words(tmp_path / "none") == ""
