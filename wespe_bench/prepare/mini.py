@@ -12,6 +12,7 @@ follows from the settings below: the same bytes on every machine with the same v
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,16 +187,21 @@ def _view(scene: str, number: int) -> np.ndarray:
     import numpy as np
     from PIL import Image
 
-    from wespe_bench.datasets import samples
-    from wespe_bench.images import read_rgb
-
-    photo = Image.fromarray(read_rgb(samples.packaged(*(samples.TEST | samples.FIT)[scene])))
+    photo = Image.fromarray(_packaged(scene))
     width = min(photo.width, photo.height * SIZE[0] // SIZE[1]) * 9 // 10
     height = width * SIZE[1] // SIZE[0]
     left = (photo.width - width) * (number % 4 % 2)
     top = (photo.height - height) * (number % 4 // 2)
     box = (left, top, left + width, top + height)
     return np.asarray(photo.resize(SIZE, Image.Resampling.LANCZOS, box=box))
+
+
+@functools.cache
+def _packaged(scene: str) -> np.ndarray:
+    from wespe_bench.datasets import samples
+    from wespe_bench.images import read_rgb
+
+    return read_rgb(samples.packaged(*(samples.TEST | samples.FIT)[scene]))
 
 
 def _taken(name: str, scene: np.ndarray, id_: str) -> np.ndarray:

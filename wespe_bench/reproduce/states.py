@@ -7,7 +7,7 @@ import inspect
 import json
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,19 @@ JOURNAL = "reproduce.json"
 class State:
     """Of one step: which, a word on it, how many iterations or photos are left, how to get on.
 
-    ``left`` is None where it is not known. ``remedy`` says where to get what is missing.
+    ``left`` is None where it is not known. ``lacks`` maps what is missing (a data set's name, or
+    words) to how to get it.
     """
 
     kind: str
     detail: str = ""
     left: int | None = None
-    remedy: str = ""
+    lacks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def remedy(self) -> str:
+        """How to get the first thing that is missing."""
+        return next(iter(self.lacks.values()), "")
 
 
 class Stock:
@@ -102,7 +108,7 @@ def _look(
             return State(DONE, str(step.out))
         build = shlex.join(("wespe-bench", *step.commands[0]))
         remedy = f"people who compare photos: {build}, then study serve and study report"
-        return State(MISSING, "people's votes", None, remedy)
+        return State(MISSING, "people's votes", None, {"people's votes": remedy})
     same = recorded.get("commands") == json.loads(json.dumps(step.commands))
     progress = _progress(step, same)
     if progress.kind == DONE:
@@ -110,23 +116,30 @@ def _look(
     verb = next((v for v in stock.verbs if " ".join(step.commands[0]).startswith(f"{v} ")), "")
     if not verb:
         words = " ".join(step.commands[0][:2])
-        return State(MISSING, f"the verb {words}", None, f"a wespe-bench that has {words}")
+        remedy = f"a wespe-bench that has {words}"
+        return State(MISSING, f"the verb {words}", None, {f"the verb {words}": remedy})
     for need in step.needs:
         if need in earlier and need.startswith("make ") and earlier[need].kind != DONE:
             return State(WAITS, f"for {need}")
+    lacks: dict[str, str] = {}
+    details = []
     for spec in step.photos:
         count = stock.count(spec)
         if isinstance(count, str):
             name = spec.partition("?")[0].partition(":")[0]
             source = sources().get(name)
             remedy = f"{name}: {source.get}" if source else name
-            return State(MISSING, f"photos of {spec}", None, f"{remedy} ({count.split(';')[0]})")
+            details.append(f"photos of {spec}")
+            lacks.setdefault(name, f"{remedy} ({count.split(';')[0]})")
+    if lacks:
+        return State(MISSING, details[0], None, lacks)
     if step.kind == "import" and not Path(f"{step.commands[0][2]}.index").is_file():
         detail = f"{step.commands[0][2]}.index"
-        return State(MISSING, detail, None, f"DPED's released models, {detail} and its data file")
+        remedy = f"DPED's released models, {detail} and its data file"
+        return State(MISSING, detail, None, {"DPED's models": remedy})
     for need in step.needs:
         if need in earlier and earlier[need].kind == MISSING:
-            return State(MISSING, f"what {need} makes", None, earlier[need].remedy)
+            return State(MISSING, f"what {need} makes", None, earlier[need].lacks)
     left = progress.left
     if left is None and step.kind == "run":
         left = int(stock.count(step.photos[0]))

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 from wespe_bench import provenance
 from wespe_bench.arguments import OPTIONS, DataOptions, JobOptions
@@ -56,6 +57,10 @@ class Reproduce(DataOptions, JobOptions):
     """Do it."""
     out: str = "runs/paper"
     """Where trainings and runs go."""
+    dry_run: bool = False
+    """Print the commands of what is not done, in order, and do nothing."""
+    export: Annotated[str, "KIND"] = ""
+    """slurm: write the job arrays that do it into OUT/slurm, and the script that submits them."""
     only: tuple[str, ...] = ()
     """Only steps whose name fits one of these patterns: "train wespe iphone*" "*kitti*"."""
     tables: tuple[int, ...] = ()

@@ -75,11 +75,17 @@ def _argv() -> list[str]:
     return ["reproduce", "--mini", "--go", f"--wespe={tiny}", "--only", *ONLY]
 
 
+def _go(folder: Path) -> str:
+    argv = [*entry_point(), *_argv()]
+    result = subprocess.run(argv, cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 @pytest.mark.slow
 def test_killed_and_resumed_to_the_same_tables(command: Command, tmp_path: Path) -> None:
-    plain = command(*_argv())
-    assert plain.returncode == 0, plain.stderr
-    assert "12 done" in plain.stdout, plain.stdout
+    plain = _go(tmp_path)
+    assert "12 done" in plain, plain
     (tmp_path / "killed").mkdir()
     process = subprocess.Popen(
         [*entry_point(), *_argv()],
@@ -96,10 +102,7 @@ def test_killed_and_resumed_to_the_same_tables(command: Command, tmp_path: Path)
     _, alive = psutil.wait_procs(steps, timeout=60)
     assert not alive
     assert not (tmp_path / "killed/runs/mini/tables.csv").exists()
-    resumed = subprocess.run(
-        [*entry_point(), *_argv()], cwd=tmp_path / "killed", capture_output=True, text=True
-    )
-    assert resumed.returncode == 0, resumed.stderr
+    _go(tmp_path / "killed")
     for ending in ("csv", "md", "html"):
         name = f"runs/mini/tables.{ending}"
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / name).read_bytes()
