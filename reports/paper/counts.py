@@ -11,9 +11,11 @@ from reports.paper.grid import Column, Entry, Grid
 from reports.paper.printed import TABLE1, TABLE4, TITLE1, TITLE4, Camera
 from reports.text import plain, plural
 from wespe_bench.datasets import dped, survey
+from wespe_bench.datasets.miniature import note_of
 from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError
 from wespe_bench.prepare import check
+from wespe_bench.prepare.mini import TESTS
 
 _COLUMNS = (
     Column(("photos", "sensor"), "", "Sensor (MP)"),
@@ -118,7 +120,9 @@ def _other_kind(kind: str, data: str | None) -> Found | None:
 def _sides(name: str, data: str | None, argument: str = "") -> tuple[int, int]:
     """Numbers of training and test photos that a run would use."""
     found = sources()[name].survey(name, *([argument] if argument else []), data=data)
-    split = survey.divided(found)
+    # Of the miniature's few photos the paper's share would be one.
+    small = note_of(found.root) and found.test and not any(part.side for part in found.parts)
+    split = survey.divided(found, test=str(TESTS) if small else "")
     return len(split.train), len(split.test)
 
 

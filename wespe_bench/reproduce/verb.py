@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wespe_bench.errors import InputError, print_failures
-from wespe_bench.option_checks import check_jobs, check_out
+from wespe_bench.option_checks import check_choices, check_jobs, check_out
 from wespe_bench.reproduce import child, export, missing, rates, running
 from wespe_bench.reproduce.mini import finish, plan_mini, settings
 from wespe_bench.reproduce.narrowing import chosen, narrowed
@@ -30,6 +30,7 @@ from wespe_bench.reproduce.steps import Reproduce, Step, plan
 def main(config: Reproduce) -> int:
     """Print the plan, or run it: 0 when nothing that could run is left, 3 when some failed."""
     check_jobs(config.jobs)
+    check_choices(config, {"export": ("", "slurm")})
     given = [o for o in ("plan", "go", "dry_run", "export") if getattr(config, o)]
     if len(given) > 1:
         flags = " and ".join(f"--{name.replace('_', '-')}" for name in given)

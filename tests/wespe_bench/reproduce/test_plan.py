@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +17,62 @@ from tests.wespe_bench.datasets import trees
 from wespe_bench import provenance
 from wespe_bench.cli import call
 from wespe_bench.errors import InputError
-from wespe_bench.reproduce import rates, verb
+from wespe_bench.reproduce import missing, narrowing, rates
 from wespe_bench.reproduce.states import Stock, last_iteration, look, read_journal
 from wespe_bench.reproduce.steps import Reproduce, Step, iterations_of, plan
 
 
 def _step(steps: list[Step], name: str) -> Step:
     return next(step for step in steps if step.name == name)
+
+
+def test_what_is_missing_is_counted_by_source(tmp_path: Path) -> None:
+    trees.dped(tmp_path, "sony")
+    steps = narrowing.narrowed(plan(Reproduce(data=str(tmp_path))), (2,), ("sony",))
+    states = look(steps, Stock(str(tmp_path)), {})
+    text = "\n".join(missing.lines(steps, states))
+    assert re.search("^div2k +sony +4 +2 +4.0 GB +academic research only$", text, re.M), text
+    (_, way) = missing.shortest(steps, states, lambda step: 7200.0)
+    assert way == (
+        "  --tables 2 --cameras sony: needs div2k (4.0 GB); 3 trainings (6.0 h here); no training for "
+        "ape_like, tone [DPED], tone [DIV2K]"
+    )
+
+
+def test_commands_are_printed_and_exported(verb: Command, tmp_path: Path) -> None:
+    trees.dped(tmp_path / "data", "sony")
+    argv = ("reproduce", "--data", "data", "--tables", 2, "--cameras", "sony", "--jobs", 1)
+    printed = verb(*argv, "--dry-run").stdout.splitlines()
+    place = printed.index("# train dped sony")
+    assert printed[place + 1].startswith("wespe-bench train dped --camera sony --out runs/paper/")
+    place = printed.index("# train wespe sony [DIV2K] (missing: photos of div2k)")
+    assert printed[place + 1].startswith("# wespe-bench train wespe")
+    assert not (tmp_path / "runs").exists()
+    result = verb(*argv, "--export", "slurm")
+    assert result.stdout == "job arrays (3 train, 4 run): sh runs/paper/slurm/submit.sh\n"
+    _stub(tmp_path / "bin/sbatch", 'echo "$@" >> submitted; wc -l < submitted')
+    _stub(tmp_path / "bin/wespe-bench", 'for word; do echo "$word"; done >> called')
+    environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": "2"}
+    folder = "runs/paper/slurm"
+    for words in (["submit.sh"], ["job.sh", f"{folder}/run.txt"]):
+        command = ["sh", f"{folder}/{words[0]}", *words[1:]]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert (tmp_path / "submitted").read_text().splitlines() == [
+        f"--parsable --array=1-3 {folder}/job.sh {folder}/train.txt",
+        f"--parsable --array=1-4 --dependency=afterany:1 {folder}/job.sh {folder}/run.txt",
+    ]
+    step = next(s for s in plan(Reproduce(data="data", jobs=1)) if s.name.endswith("WESPE [DPED]"))
+    assert step.name == "run iphone patches WESPE [DPED]"
+    called = (tmp_path / "called").read_text().splitlines()
+    expected = [word for command in step.commands for word in command]
+    assert called == [word.replace("iphone", "sony") for word in expected]
+    assert "nothing can run" in verb("reproduce", "--export", "slurm").stderr
+
+
+def _stub(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
 
 
 def test_the_plan_is_the_papers() -> None:
@@ -135,7 +186,9 @@ def test_options_that_mean_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     for argv, said in (
-        (["--plan", "--go"], "say one of them"),
+        (["--plan", "--go"], "--plan and --go: say one of them"),
+        (["--dry-run", "--export", "slurm"], "--dry-run and --export: say one of them"),
+        (["--export", "pbs"], "--export pbs: expected one of"),
         (["--only", "nothing*"], "no step is called so"),
         (["--wespe", "--iterations none"], "--iterations none"),
         (["--dped", "'"], "--dped"),
@@ -156,7 +209,7 @@ def test_damaged_notes_count_for_nothing(tmp_path: Path) -> None:
 
 
 def test_only_takes_what_a_step_needs() -> None:
-    steps = verb.chosen(plan(Reproduce()), ("run iphone full WESPE [DPED]",))
+    steps = narrowing.chosen(plan(Reproduce()), ("run iphone full WESPE [DPED]",))
     assert [step.name for step in steps] == [
         "train wespe iphone [DPED]",
         "run iphone full WESPE [DPED]",
@@ -167,12 +220,18 @@ def test_the_plan_is_a_table(verb: Command, tmp_path: Path) -> None:
     trees.div2k(tmp_path / "data")
     result = verb("reproduce", "--plan", "--data", "data")
     assert result.returncode == 0, result.stderr
-    assert re.search(
-        r"^train wespe iphone \[DPED\], train tone iphone .* +missing +photos of dped",
-        result.stdout,
-        re.M,
-    )
     assert "87 missing" in result.stdout
+    assert re.search(
+        r"^dped +iphone, blackberry, sony +54 +2, 3, 7 +size unknown", result.stdout, re.M
+    )
+    assert not re.search("^div2k ", result.stdout, re.M), "it is here"
+    ways = result.stdout.partition("hours on an H100: unmeasured")[2].splitlines()[1:7]
+    assert [way.split()[1] for way in ways] == ["2", "3", "5", "6", "7", "8"]
+    assert ways[0] == (
+        "  --tables 2 --cameras iphone: needs dped (size unknown); 3 trainings (unmeasured here); no "
+        "training for ape_like, tone [DPED], tone [DIV2K]"
+    )
+    assert len(result.stdout.splitlines()) < 40
     assert "the tables so far: wespe-bench tables all --runs runs/paper" in result.stdout
     assert not (tmp_path / "runs").exists(), "a plan writes nothing"
 
@@ -181,7 +240,7 @@ def test_tables_and_cameras_narrow_the_plan() -> None:
     steps = plan(Reproduce())
 
     def names(*tables: int, cameras: Sequence[str] = ()) -> list[str]:
-        return [step.name for step in verb.narrowed(steps, tables, cameras)]
+        return [step.name for step in narrowing.narrowed(steps, tables, cameras)]
 
     assert names() == [step.name for step in steps]
     sony = names(2, cameras=["sony"])
@@ -205,4 +264,4 @@ def test_tables_and_cameras_narrow_the_plan() -> None:
         ((), ("soni",), "unknown camera 'soni' (did you mean 'sony'?)"),
     ):
         with pytest.raises(InputError, match=re.escape(said)):
-            verb.narrowed(steps, tables, cameras)
+            narrowing.narrowed(steps, tables, cameras)
