@@ -32,6 +32,7 @@ NOT_RUN = {
     'reproduce --go --official models_orig/ --only "*iphone*"': (
         "trains for hours; tests/wespe_bench/reproduce/test_go.py runs it in little"
     ),
+    "reproduce --mini --go": "takes minutes; tests/wespe_bench/reproduce/test_mini.py has less",
     "study serve study": "serves until it is stopped; tests/wespe_bench/study/test_serving.py",
     "study serve study --host 0.0.0.0 --port 8765": "serves the network until it is stopped",
     "data fetch div2k": "downloads gigabytes; tests/wespe_bench/prepare/test_fetch.py has a server",

@@ -29,6 +29,7 @@ def marked(grid: Grid, gathered: Gathered | None, choices: Choices) -> Grid:
     counts = sorted({entry.n for entry in entries.values()} - {0})
     n = f", n = {counts[0]}" if counts else ""
     n += f" to {counts[-1]}" if len(counts) > 1 else ""
+    n += " votes" if counts and grid.number == 5 else ""
     kept = [
         column
         for column in grid.columns

@@ -48,7 +48,6 @@ class Mini:
 
     Example:
       wespe-bench data mini --out mini/
-      wespe-bench run --dataset dped:sony --data mini/ --enhancers identity --metrics psnr
     """
 
     out: str = "runs/mini/data"

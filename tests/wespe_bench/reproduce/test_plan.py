@@ -34,8 +34,8 @@ def test_what_is_missing_is_counted_by_source(tmp_path: Path) -> None:
     assert re.search("^div2k +sony +4 +2 +4.0 GB +academic research only$", text, re.M), text
     (_, way) = missing.shortest(steps, states, lambda step: 7200.0)
     assert way == (
-        "  --tables 2 --cameras sony: needs div2k (4.0 GB); 3 trainings (6.0 h here); no training for "
-        "ape_like, tone [DPED], tone [DIV2K]"
+        "  --tables 2 --cameras sony: needs div2k (4.0 GB); 3 trainings (6.0 h here); no training "
+        "for ape_like, tone [DPED], tone [DIV2K]"
     )
 
 
@@ -228,8 +228,8 @@ def test_the_plan_is_a_table(verb: Command, tmp_path: Path) -> None:
     ways = result.stdout.partition("hours on an H100: unmeasured")[2].splitlines()[1:7]
     assert [way.split()[1] for way in ways] == ["2", "3", "5", "6", "7", "8"]
     assert ways[0] == (
-        "  --tables 2 --cameras iphone: needs dped (size unknown); 3 trainings (unmeasured here); no "
-        "training for ape_like, tone [DPED], tone [DIV2K]"
+        "  --tables 2 --cameras iphone: needs dped (size unknown); 3 trainings (unmeasured here); "
+        "no training for ape_like, tone [DPED], tone [DIV2K]"
     )
     assert len(result.stdout.splitlines()) < 40
     assert "the tables so far: wespe-bench tables all --runs runs/paper" in result.stdout
