@@ -86,6 +86,9 @@ RECIPES: dict[str, TrainWespe | TrainDped | TrainTone | Enhancer] = {
     "paper from mean_std, tv 4, lr 3e-4": wespe(
         PRESETS["paper"], init="mean_std", weight_tv=4.0, lr=3e-4
     ),
+    "paper, tv 1, both, low 0.1": wespe(
+        PRESETS["paper"], weight_tv=1.0, content_on="both", weight_low=0.1
+    ),
     # One departure taken back at a time.
     "enhanced on F(G(x))": wespe(**_ON_F),
     "enhanced on both": wespe(content_on="both"),
