@@ -123,7 +123,9 @@ def judge(
             row[setting] = str(getattr(arguments, setting)) if seed != "" else ""
         rows.append(row)
     means = {key: np.mean([float(row[key]) for row in rows]) for key in ("psnr", "ms_ssim")}
-    print(f"{name} #{seed} @{iteration}: {means['psnr']:.3f} dB, {means['ms_ssim']:.4f}", flush=True)
+    print(
+        f"{name} #{seed} @{iteration}: {means['psnr']:.3f} dB, {means['ms_ssim']:.4f}", flush=True
+    )
     kept = []
     if arguments.results.is_file():
         with arguments.results.open(newline="") as file:
