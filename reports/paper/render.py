@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reports.latex import NEEDS, cell, latex_table, tex
@@ -113,11 +114,17 @@ def _json(value: Any) -> Any:
 
 
 def latex_tables(grids: Sequence[Grid]) -> str:
-    """A table environment for each, with the notes beneath in small type."""
+    """A table environment for each, with the notes beneath in small type.
+
+    Why a cell is empty, and the command that fills it, is left to the other formats: with it the
+    notes do not fit on a page.
+    """
     return "\n\n".join([NEEDS, *map(_latex, grids)]) + "\n"
 
 
 def _latex(grid: Grid) -> str:
+    entries = {place: replace(entry, reason="") for place, entry in grid.entries.items()}
+    grid = replace(grid, entries=entries)
     found = for_page(grid)
     rows: list[list[str] | None] = []
     for line in found.lines:
