@@ -175,6 +175,12 @@ def build(folder: Path, photos: Sequence[Rated], config: Build, note: str) -> Ra
             f"all labels are equal: none of {len(sides['train'])} training photos has more faves "
             f"per view than their median, {threshold:g}; there is nothing to learn"
         )
+    for split in ("validation", "test"):
+        if not any(row.split == split for row in rows):
+            raise InputError(
+                f"--label {rule} gives none of the {len(sides[split])} {split} photos a label; "
+                f"raise --{split}, or add photos"
+            )
     spare = len(chosen) - sum(map(len, sides.values()))
     print_left_out(Counter({"not needed, or of an owner in another split": spare}))
     _link_photos(folder, found)

@@ -105,7 +105,8 @@ def _splits(rows: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]
             continue
         labels = [int((some["label"] == label).sum()) for label in LABELS]
         middles = [some[name].median() for name in ("views", "faves", "score")]
-        lines.append((split, len(some), some["owner"].nunique(), *labels, *middles))
+        owners = some["owner"][some["owner"] != ""].nunique() or "unknown"
+        lines.append((split, len(some), owners, *labels, *middles))
     return head, lines
 
 

@@ -126,7 +126,10 @@ def _dataset(groups: Sequence[Sequence[Run]], asked: str | None) -> str:
         each = "; ".join(f"{found[0].label} on {found[0].dataset}" for found in groups)
         raise InputError(f"the methods share no data set ({each}); run them on the same photos")
     if len(shared) > 1:
-        raise InputError(f"several data sets: {', '.join(sorted(shared))}; name one with --dataset")
+        raise InputError(
+            f"several data sets: {', '.join(sorted(shared))}; name one with "
+            "--dataset, or a folder with --runs"
+        )
     return next(iter(shared))
 
 

@@ -80,7 +80,7 @@ def test_commands_parse(page: Path) -> None:
 def test_commands_are_found_and_wrong_ones_refused() -> None:
     readme = list(_commands((ROOT / "README.md").read_text("utf-8")))
     assert "demo" in readme
-    assert 'compare "WESPE demo" "Tone demo"' in readme
+    assert 'compare "WESPE demo" "Tone demo" --runs runs/demo' in readme
     for wrong in ("run --sweet demo", "nonsense", "data nonsense"):
         with pytest.raises((Exception, AssertionError)):
             _check(wrong)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 import shlex
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from wespe_bench.errors import InputError, did_you_mean, short
-from wespe_bench.option_checks import flag_name
+from wespe_bench.option_checks import is_positional, refuse_addresses, refuse_empty
 
 if TYPE_CHECKING:
     import cyclopts
@@ -146,8 +145,8 @@ def parse(
         line = " ".join(str(error).split())
         raise InputError(f"{line} See wespe-bench {verb} --help") from None
     for parsed in given:
-        _refuse_empty(parsed)
-        _refuse_addresses(parsed, addresses)
+        refuse_empty(parsed)
+        refuse_addresses(parsed, addresses)
         return parsed
     return None
 
@@ -312,47 +311,3 @@ def _value(one: Field[Any], default: Any) -> Any:
     if one.default_factory is not MISSING:
         return one.default_factory()
     return inspect.Parameter.empty
-
-
-def is_positional(one: Field[Any]) -> bool:
-    """Whether a field is a positional argument."""
-    required = one.default is MISSING and one.default_factory is MISSING
-    return required or bool(one.metadata.get("positional"))
-
-
-def option_name(one: Field[Any]) -> str:
-    """How the user writes a field: METHODS for an argument, --input-suffix for an option."""
-    return one.name.replace("_", "-").upper() if is_positional(one) else flag_name(one.name)
-
-
-# Fields that hold words, or a cluster, and no path.
-_WORDS = ("engine", "label", "name", "note", "question", "title", "track")
-
-# At the start, or after a spec's own "camera:" and its options' "manifest="; the words of a
-# command (cmd:...) are left alone.
-_ADDRESS = re.compile(r"(?:\S*[:=])?([A-Za-z][A-Za-z0-9+.-]*)://")
-
-
-def _refuse_addresses(parsed: Any, taken: Sequence[str]) -> None:
-    """Raise InputError for an address where a path is needed: it would be a folder "s3:" here."""
-    for one in fields(parsed):
-        value = getattr(parsed, one.name)
-        for text in value if isinstance(value, tuple) else (value,):
-            address = _ADDRESS.match(text) if isinstance(text, str) else None
-            if address and one.name not in (*taken, *_WORDS):
-                raise InputError(
-                    f"{option_name(one)} {text}: a path of this machine is needed here, not an "
-                    f"address ({address[1]}://)"
-                )
-
-
-def _refuse_empty(parsed: Any) -> None:
-    """Raise InputError for a text that is empty where a name or a path has to be.
-
-    The ends of file names may be empty, and what is empty anyway when it is not given.
-    """
-    for one in fields(parsed):
-        if getattr(parsed, one.name) != "" or one.default == "":
-            continue
-        if not one.name.endswith("suffix"):
-            raise InputError(f"{option_name(one)} is empty; is a variable unset?")

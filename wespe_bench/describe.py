@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wespe_bench import fingerprints, foreign, registry
 from wespe_bench.engines import Outcome, local
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError, one_line, short
 
 if TYPE_CHECKING:
     from wespe_bench.runs import Plan
@@ -166,6 +166,7 @@ def _here(enhancer: Any, dataset: Dataset) -> Enhancer:
     spec = enhancer if isinstance(enhancer, str) else ""
     if spec:
         enhancer = registry.load_enhancer(spec)
+    name = spec or fingerprints.name_of(enhancer)
     try:
         check = getattr(enhancer, "check", None)
         with warnings.catch_warnings(record=True) as caught:
@@ -186,7 +187,7 @@ def _here(enhancer: Any, dataset: Dataset) -> Enhancer:
         return Enhancer(
             # "|" separates an enhancer's fingerprint from a sample's.
             fingerprint.replace("|", "/"),
-            json.loads(json.dumps(about)) if isinstance(about, dict) else {},
+            _stated(name, about) if isinstance(about, dict) else {},
             getattr(enhancer, "fingerprint_for", None),
             tuple(" ".join(text.split()) for text in said),
             *((code.versions, code.sources) if code else ()),
@@ -194,8 +195,25 @@ def _here(enhancer: Any, dataset: Dataset) -> Enhancer:
     except InputError:
         raise
     except Exception as error:
-        name = spec or fingerprints.name_of(enhancer)
         raise InputError(f"{name}: the enhancer fails: {one_line(error)}") from error
+
+
+def _stated(name: str, about: dict[Any, Any]) -> dict[str, Any]:
+    """What an enhancer says of itself, as run.json holds it; numpy's numbers are numbers.
+
+    Raises InputError for what JSON does not know, NaN among it.
+    """
+    found: dict[str, Any] = {}
+    for key, value in about.items():
+        try:
+            text = json.dumps({key: value}, allow_nan=False, default=lambda number: number.item())
+        except (AttributeError, TypeError, ValueError):
+            raise InputError(
+                f"{name}: its about has {short(str(value))} for {short(str(key))}, which run.json "
+                "cannot hold; state texts, finite numbers, lists or dicts"
+            ) from None
+        found |= json.loads(text)
+    return found
 
 
 def _sample_fingerprint(of_sample: Callable[[Sample], Any], sample: Sample) -> str:

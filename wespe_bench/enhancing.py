@@ -105,6 +105,7 @@ def enhance_runs(
     prepared = [prepare(*each) for each in zip(plans, count(), described)]
     for number in _disproved(run_engine, context, plans, [kept for _, kept in prepared], jobs):
         prepared[number] = prepare(plans[number], number, described[number])
+    _warn_of_copies(plans)
     todo = [item for waiting, _ in prepared for item in waiting]
     # The first photo of each plan comes first: an enhancer that cannot work ends the run early.
     firsts = {item.plan: item for item in reversed(todo)}
@@ -162,6 +163,22 @@ def enhance_runs(
         Run(plan.folder, done[i], len(prepared[i][1]), tuple(failures[i]), noted[i])
         for i, plan in enumerate(plans)
     ]
+
+
+def _warn_of_copies(plans: Sequence[Plan]) -> None:
+    """Warn, once a data set, of references that are their photo byte for byte, or a link to it."""
+    from wespe_bench import store
+
+    for plan in {id(plan.dataset): plan for plan in plans if plan.dataset.paired}.values():
+        rows = store.load_samples(plan.folder)
+        copies = rows["sample"][rows["sha256"] == rows["reference_sha256"]]
+        if len(copies):
+            warnings.warn(
+                f"{plan.dataset.name}: {len(copies)} of {len(rows)} references are their photo, "
+                f"byte for byte ({copies.iloc[0]}, ...): whatever changes nothing gets a perfect "
+                "score; are the folders right?",
+                stacklevel=3,
+            )
 
 
 def _apart(plans: Sequence[Plan], item: Item) -> int | None:

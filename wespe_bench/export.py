@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from wespe_bench.run import Runs
 
 
+_FORMATS = ("csv", "json", "parquet")
+
+
 @dataclass(frozen=True)
 class Export:
     """Write the scores of every run below a folder into one file.
@@ -56,6 +59,8 @@ def export(runs: Path, out: Path, format: str = "csv") -> tuple[int, Runs]:
 
     if out.name in ("run.json", "samples.parquet") or out.suffix == ".png":
         raise InputError(f"{out} would overwrite a part of a run; choose another --out")
+    if out.suffix.lower() in {f".{other}" for other in _FORMATS if other != format}:
+        raise InputError(f"{out} would hold {format}; give it that ending, or --format")
     if out.is_dir():
         raise InputError(f"{out} is a folder; give a file name with --out")
     found, frame = open_scored(runs)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -67,5 +68,52 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if last < first or last - first >= MOST_SEEDS:
             raise InputError(f"--seeds {text!r}: expected seeds such as 0-4 or 0,1,7")
-        found.update(range(first, last + 1))
+        named = range(first, last + 1)
+        if twice := found.intersection(named):
+            raise InputError(f"--seeds {text!r}: seed {min(twice)} is given twice")
+        found.update(named)
     return tuple(sorted(found))
+
+
+def is_positional(one: Field[Any]) -> bool:
+    """Whether a field is a positional argument."""
+    required = one.default is MISSING and one.default_factory is MISSING
+    return required or bool(one.metadata.get("positional"))
+
+
+def option_name(one: Field[Any]) -> str:
+    """How the user writes a field: METHODS for an argument, --input-suffix for an option."""
+    return one.name.replace("_", "-").upper() if is_positional(one) else flag_name(one.name)
+
+
+# Fields that hold words, or a cluster, and no path.
+_WORDS = ("engine", "label", "name", "note", "question", "title", "track")
+
+# At the start, or after a spec's own "camera:" and its options' "manifest="; the words of a
+# command (cmd:...) are left alone.
+_ADDRESS = re.compile(r"(?:\S*[:=])?([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+def refuse_addresses(parsed: Any, taken: Sequence[str]) -> None:
+    """Raise InputError for an address where a path is needed: it would be a folder "s3:" here."""
+    for one in fields(parsed):
+        value = getattr(parsed, one.name)
+        for text in value if isinstance(value, tuple) else (value,):
+            address = _ADDRESS.match(text) if isinstance(text, str) else None
+            if address and one.name not in (*taken, *_WORDS):
+                raise InputError(
+                    f"{option_name(one)} {text}: a path of this machine is needed here, not an "
+                    f"address ({address[1]}://)"
+                )
+
+
+def refuse_empty(parsed: Any) -> None:
+    """Raise InputError for a text that is empty where a name or a path has to be.
+
+    The ends of file names may be empty, and what is empty anyway when it is not given.
+    """
+    for one in fields(parsed):
+        if getattr(parsed, one.name) != "" or one.default == "":
+            continue
+        if not one.name.endswith("suffix"):
+            raise InputError(f"{option_name(one)} is empty; is a variable unset?")

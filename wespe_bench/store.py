@@ -128,7 +128,7 @@ def load_samples(run: Path) -> pd.DataFrame:
 
 def write_run(run: Path, content: Mapping[str, Any]) -> None:
     """Write run.json with the layout number first."""
-    text = json.dumps({"schema": SCHEMA, **content}, indent=2, ensure_ascii=False)
+    text = json.dumps({"schema": SCHEMA, **content}, indent=2, ensure_ascii=False, allow_nan=False)
     atomic.write_text(run / "run.json", text + "\n")
 
 

@@ -45,8 +45,7 @@ _METRICS = ("psnr", "ssim", "ms_ssim", "entropy", "bpp")
 
 DEMO = Suite(
     "demo",
-    "Classical enhancers, tone curves and two small networks on real photos taken by a simulated "
-    "camera",
+    "Classical enhancers, tone curves and two small networks",
     ("samples",),
     (*_CLASSICAL, *SHIPPED),
     _METRICS,

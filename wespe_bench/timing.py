@@ -123,7 +123,10 @@ def main(config: Time) -> int:
 def _size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
     if found is None:
-        raise InputError(f"--size {text}: expected WIDTHxHEIGHT in pixels, such as 1920x1080")
+        raise InputError(
+            f"--size {text}: expected WIDTHxHEIGHT in pixels, such as 1920x1080, each side from 1 "
+            "to 99999"
+        )
     return int(found[1]), int(found[2])
 
 

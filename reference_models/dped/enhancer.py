@@ -146,8 +146,9 @@ def _made(checkpoint: Path, options: Mapping[str, str]) -> GeneratorEnhancer:
 
 
 def wespe(argument: str) -> GeneratorEnhancer:
-    """A WESPE generator, photos of any size: wespe:CHECKPOINT?precision=fp32&max_memory=2GB.
+    """A WESPE generator, photos of any size: wespe:CHECKPOINT?precision=fp32, or wespe:demo.
 
-    ``wespe:demo`` is the small one that ships (`reference_models.demo`).
+    ``?max_memory=2GB`` bounds its memory. ``wespe:demo`` is the small one that ships
+    (`reference_models.demo`).
     """
     return of_spec("wespe", argument)

@@ -196,6 +196,7 @@ def _entry(
     notes = about_method(candidate)
     if run.note:
         notes.append(f"This data set: {plain(run.note)}")
+    notes += [f"Warned when it ran: {plain(line)}" for line in run.warnings]
     if cell.n_infinite and cell.has_value:
         notes.append(
             f"Infinite on {plural(cell.n_infinite, 'photo')}, left out of the mean, which is over "

@@ -151,6 +151,15 @@ def test_built_read_again_and_in_the_statistics(tmp_path: Path) -> None:
     assert manifest.read(tmp_path).label == read.label
 
 
+def test_a_rule_that_empties_the_test_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    photos = [photo(n, 100 + n, n % 13, f"o{n % 7}", 2020) for n in range(40)]
+    # The only test photo is its owner's only one: neither above nor below that owner's median.
+    config = Build("x", test=1, validation=1, per_owner=99, label="within-owner")
+    with pytest.raises(InputError, match=r"^--label within-owner gives none of the 1 validation"):
+        build(tmp_path, photos, config, "drawn")
+    assert not (tmp_path / manifest.HEAD).exists()
+
+
 def test_age_needs_days() -> None:
     with pytest.raises(InputError, match="no day of upload; add the column uploaded"):
         labels.label(labels.parse("median", age=True), {"train": [photo(1, 5, 1), photo(2, 5, 2)]})

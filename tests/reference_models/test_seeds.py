@@ -78,3 +78,8 @@ def test_seeds_on_ray_are_the_same(place: Path) -> None:
     for seed in ("seed-0", "seed-1"):
         found = [Path(out, seed, "train.csv").read_text() for out in ("here", "there")]
         assert found[0] == found[1]
+
+
+def test_a_seed_is_given_once() -> None:
+    with pytest.raises(InputError, match=r"^--seeds '1,0-2': seed 1 is given twice$"):
+        parse_seeds("1,0-2")

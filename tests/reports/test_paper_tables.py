@@ -256,3 +256,19 @@ def test_through_the_entry_point(here: Path, command: Command, verb: Command) ->
     assert (written.returncode, written.stdout) == (0, "8 tables -> t.html\n"), written.stderr
     assert (here / "t.html").read_text("utf-8") == (GOLDEN / "tables.html").read_text("utf-8")
     assert verb("tables", "7", "--runs", "runs/none").returncode == 2
+
+
+def test_what_an_enhancer_warned_of_stands_below_its_cells(here: Path) -> None:
+    line = "was trained for iphone photos; the data set holds sony photos"
+    add(here / "runs", "patches", "dped", scores(1, 3, TRUTH), "dped:x", warnings={line: 0})
+    found = one(2, here / "runs", data="data", datasets={"iphone patches": "patches"})
+    notes = cell(found, "iphone", "dped", "psnr").notes
+    assert f"Warned when it ran: {line}" in notes
+
+
+def test_an_ending_of_another_format_is_refused(here: Path) -> None:
+    whole(here / "runs")
+    with pytest.raises(
+        InputError, match=r"x\.json would hold csv; give it that ending, or --format"
+    ):
+        export(here / "runs", here / "x.json")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -284,3 +286,22 @@ def test_what_many_photos_share_is_one_line(
     assert "5 photos (img1, img2, img3, ...): the enhancer failed: ValueError" in shared
     (alone,) = [line for line in lines if line != shared]
     assert ": img4: " in alone
+
+
+@pytest.mark.parametrize("stated", [math.nan, math.inf, b"x", {1, 2}])
+def test_what_run_json_cannot_hold_is_refused_by_its_name(
+    stated: object, photos: Path, tmp_path: Path
+) -> None:
+    class Mine:
+        about: ClassVar = {"parameters": stated}
+
+        def __call__(self, image: np.ndarray) -> np.ndarray:
+            return image
+
+    dataset = load_dataset("folder", input=photos)
+    with pytest.raises(InputError, match=r"its about has .* for 'parameters', which run.json"):
+        enhance(Mine(), dataset, tmp_path / "run", label="mine", quiet=True)
+    Mine.about = {"parameters": np.prod((3, 4)), "note": "small"}
+    run = enhance(Mine(), dataset, tmp_path / "run", label="mine", quiet=True)
+    found = json.loads((run.folder / "run.json").read_text())
+    assert found["about"] == {"parameters": 12, "note": "small"}

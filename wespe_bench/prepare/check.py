@@ -119,6 +119,8 @@ def check(
         if not part.folder.is_dir():
             if part.recording:
                 report.faults.append(Fault(part.label, kinds.EMPTY, str(part.folder)))
+            elif part.expected is not None:
+                report.unlooked.append(f"{part.folder}, which is not there")
             continue
         places, faults, remarks = kinds.look(part, root)
         report.places += places
@@ -132,6 +134,7 @@ def check(
             report.faults += kinds.headers(place, bar.update)
     for photos, references in pairs:
         report.faults += kinds.unpaired(photos, references)
+        report.faults += kinds.copies(photos, references)
     report.faults += kinds.duplicates(report.places)
     report.faults += _counts(report)
     if not total and all(fault.kind == kinds.EMPTY for fault in report.faults):
@@ -172,16 +175,19 @@ def _counts(report: Report) -> Iterator[Fault]:
     """Parts with fewer or more photos than the release has."""
     found: Counter[str] = Counter()
     parts: dict[str, Part] = {}
+    folders: dict[str, str] = {}
     for place in report.places:
         if place.label == place.part.label and place.part.expected is not None:
             found[place.label] += len(place.endings)
             parts[place.label] = place.part
+    for part in report.parts:  # where several are counted together, the folder of all
+        folders[part.label] = str(report.root if part.label in folders else part.folder)
     for label, part in parts.items():
         number = found[label]
         if number not in (part.expected, *part.copies):
             photos = f"{number} photo{'s' * (number != 1)}"
             yield Fault(
-                label, kinds.COUNT, str(part.folder), f"{photos} instead of {_expected(part)}"
+                label, kinds.COUNT, folders[label], f"{photos} instead of {_expected(part)}"
             )
 
 
@@ -211,6 +217,7 @@ def _decode(name: str, report: Report, jobs: int) -> None:
             if str(photo) in reported:
                 continue
             found_text = f"looks like {other}; {bits} of 64 bits differ"
+            found_text += "; the split is drawn with seed 0" if split.drawn else ""
             report.faults.append(Fault(label, kinds.LIKENESS, str(photo), found_text))
 
 

@@ -108,10 +108,14 @@ def _ones() -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Label, training and test photos that must differ; or the reason why there are none."""
+    """Label, training and test photos that must differ; or the reason why there are none.
+
+    ``drawn``: by a seed, where the release has no sides.
+    """
 
     pairs: tuple[tuple[str, Sequence[Path], Sequence[Path]], ...] = ()
     reason: str = ""
+    drawn: bool = False
 
 
 def of(name: str, places: Sequence[Place]) -> Sides:
@@ -148,7 +152,8 @@ def of(name: str, places: Sequence[Place]) -> Sides:
     if not drawn.train or not drawn.test:
         return Sides(reason="the data set has no test photos")
     label = inputs[0].label if inputs else name
-    return Sides(((label, [p.path for p in drawn.train], [p.path for p in drawn.test]),))
+    pair = (label, [p.path for p in drawn.train], [p.path for p in drawn.test])
+    return Sides((pair,), drawn=True)
 
 
 def _family(name: str, place: Place) -> str:

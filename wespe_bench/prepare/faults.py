@@ -29,6 +29,7 @@ UNREADABLE = "unreadable"
 WRONG_SIZE = "wrong size"
 NO_PAIR = "no pair"
 NO_PHOTO = "pair without photo"
+COPY = "reference is its photo"
 SAME_ID = "two files, one id"
 CASE = "names that differ in case only"
 DUPLICATE = "duplicate"
@@ -168,6 +169,21 @@ def unpaired(photos: Place, references: Place) -> Iterator[Fault]:
         if id_ not in used:
             path = references.path(id_)
             yield Fault(references.label, NO_PHOTO, path, f"none in {photos.folder}")
+
+
+def copies(photos: Place, references: Place) -> Iterator[Fault]:
+    """References that are their own photo: a link to it, or the same bytes."""
+    for id_ in photos.endings:
+        other = photos.part.paired_with(id_)
+        if other not in references.endings:
+            continue
+        path, reference = photos.path(id_), references.path(other)
+        try:
+            length, same = (os.path.getsize(one) for one in (path, reference))  # noqa: PTH202
+        except OSError:
+            continue  # the header was unreadable too and is already reported
+        if length == same and _sha256(path, length) == _sha256(reference, length) != b"":
+            yield Fault(references.label, COPY, reference, f"the bytes of {path}")
 
 
 def duplicates(places: Sequence[Place]) -> Iterator[Fault]:

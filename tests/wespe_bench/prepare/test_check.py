@@ -117,6 +117,28 @@ def test_counts_of_the_release(tmp_path: Path) -> None:
     ]
 
 
+def test_a_part_that_is_not_there_is_named(tmp_path: Path) -> None:
+    root = tmp_path / "sice"
+    for name in ("1/1.png", "1/2.png", "Label/1.png"):
+        trees.noise(root / "Dataset_Part1" / name, len(name) + int(name[-5]), 60, 40)
+    report = check("sice", tmp_path)
+    counts = [(f.path, f.detail) for f in report.faults if f.kind == kinds.COUNT]
+    assert counts == [(str(root), "2 photos instead of 4413")]
+    assert f"{root / 'Dataset_Part2'}, which is not there" in report.unlooked
+
+
+def test_a_reference_that_is_its_photo_is_a_fault(tmp_path: Path) -> None:
+    root = trees.dped(tmp_path, train=0, test=3)
+    patches = root / "iphone/test_data/patches"
+    for number in (0, 1):
+        (patches / f"canon/{number}.png").unlink()
+    (patches / "canon/0.png").symlink_to("../iphone/0.png")
+    shutil.copy(patches / "iphone/1.png", patches / "canon/1.png")
+    faults = check("dped:iphone", tmp_path).faults
+    found = [os.path.relpath(f.path, patches) for f in faults if f.kind == kinds.COPY]
+    assert found == ["canon/0.png", "canon/1.png"]
+
+
 def test_verify_finds_what_headers_hide(tmp_path: Path) -> None:
     folder = trees.camera(tmp_path / "set", 6)
     rng = np.random.default_rng(0)
