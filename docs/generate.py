@@ -9,23 +9,40 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
 import wespe_bench
-from wespe_bench import arguments, cli, listing, registry
+from wespe_bench import arguments, citations, cli, listing, registry
 from wespe_bench.datasets.source import Source
 from wespe_bench.types import Metric
 from wespe_bench.verbs import VERBS
 
+#: What an example of each verb printed, in VERB.txt. tests/test_help.py writes and checks them:
+#: uv run pytest tests/test_help.py -m slow --rewrite-golden
+OUTPUTS = Path(__file__).parent / "reference" / "outputs"
+
+
+#: Verbs whose examples no test runs, and what stands in place of an output.
+_NO_OUTPUT = {
+    "demo": "It prints the table of [the README](../../README.md).",
+    "study serve": "Not run here: it serves until it is stopped.",
+    "import hosa": "Not run here: it needs the authors' files.",
+    "ffs crawl": "Not run here: it asks Flickr.",
+}
+
 
 def verbs() -> str:
-    """Every verb: what it does, its arguments and options, examples."""
+    """Every verb: what it does, its arguments and options, examples, what one of them printed."""
     rows = [f"| [`{verb}`](#{_anchor(verb)}) | {_cell(VERBS[verb].help)} |" for verb in VERBS]
     lines = [
         "# Verbs",
         "What `wespe-bench VERB --help` says. [Exit codes](environment.md#exit-codes).",
+        "The outputs are real: tests run these examples on small made-up photos and random "
+        "weights. They show the form; their numbers say nothing about any method.",
         _table(("verb", "what it does"), rows),
     ]
     for verb in VERBS:
@@ -47,6 +64,11 @@ def _verb(verb: str) -> Iterable[str]:
         yield _table(("option", "what", "default"), rows)
     yield "```\n" + inspect.cleandoc(code) + "\n```"
     yield " ".join(after.split())
+    output = OUTPUTS / f"{verb.replace(' ', '-')}.txt"
+    if verb in _NO_OUTPUT:
+        yield _NO_OUTPUT[verb]
+    else:
+        yield "```text\n" + output.read_text("utf-8").rstrip() + "\n```"
     if entry.resumes:
         yield "Interrupted, the same command resumes."
     if entry.addresses:
@@ -101,7 +123,7 @@ def metrics() -> str:
             lines += [f"### `{record.name}`", _record(record)]
         forms = _prefixes(registry.METRIC_PREFIXES, module_name, listing._form)
         optional = [
-            f"| `{name}` | {_cell(listing.first_line(registry.resolve(target)))} |"
+            f"| `{name}` | {_cell(_with_works(name, target))} |"
             for name, target in registry.OPTIONAL_METRICS.items()
             if target.startswith(f"{module_name}:")
         ]
@@ -124,6 +146,7 @@ def _record(metric: Metric) -> str:
         "golden value": f"{metric.golden[1]:.12g} (version {metric.golden[0]})"
         if metric.golden
         else "",
+        "cite": _cite(metric.name),
     }
     return _facts([(key, _cell(text)) for key, text in rows.items() if text])
 
@@ -152,6 +175,7 @@ def data_sets() -> str:
             facts += [(f"Table {c.table}", _counts(c)) for c in source.counts]
             facts += [("page", f"<{source.page}>")] if source.page else []
             facts += [("terms", _cell(source.licence)), ("get it", _cell(source.get))]
+        facts += [("cite", _cell(cite))] if (cite := _cite(name)) else []
         lines.append(_facts(facts))
     return _page(lines)
 
@@ -171,7 +195,7 @@ def enhancers() -> str:
         _table(
             ("name", "what"),
             [
-                f"| `{name}` | {_cell(listing.first_line(registry.resolve(target)))} |"
+                f"| `{name}` | {_cell(_with_works(name, target))} |"
                 for name, target in registry.ENHANCERS.items()
             ],
         ),
@@ -205,6 +229,18 @@ def python() -> str:
     return _page(lines)
 
 
+def works() -> str:
+    """BibTeX of every work that the program can cite."""
+    return _page(
+        [
+            "# What to cite",
+            "A report prints the entries of the data sets, metrics and methods that it shows. Here "
+            "are all of them; the first is wespe-bench itself.",
+            "```bibtex\n" + "\n\n".join(citations.entries().values()) + "\n```",
+        ]
+    )
+
+
 #: Headings of modules whose first metric has no title that stands for all.
 _TITLES = {
     "wespe_bench.metrics.cornia": "CORNIA",
@@ -219,15 +255,55 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/data-sets.md": data_sets,
     "docs/reference/enhancers.md": enhancers,
     "docs/reference/python.md": python,
+    "docs/reference/works.md": works,
 }
 
 
 def _prefixes(prefixes: dict[str, str], module: str, form: Callable[[str], str]) -> list[str]:
     return [
-        f"| `{form(name)}` | {_cell(listing.first_line(registry.resolve(target)))} |"
+        f"| `{form(name)}` | {_cell(_with_works(name, target))} |"
         for name, target in prefixes.items()
         if target.startswith(module)
     ]
+
+
+def _with_works(name: str, target: str) -> str:
+    """What a name stands for, and the works that it cites."""
+    cite = _cite(name)
+    return listing.first_line(registry.resolve(target)) + (f" Cite: {cite}" if cite else "")
+
+
+def _cite(name: str) -> str:
+    """The works of a metric, data set or enhancer, each in one sentence with its address."""
+    return "; ".join(_work(entry) for entry in citations.cited([name])[1:])
+
+
+def _work(entry: str) -> str:
+    """A BibTeX entry as text."""
+    fields = dict(re.findall(r"^  (\w+) = \{(.*)\},?$", entry, flags=re.MULTILINE))
+    fields = {key: _plain(text) for key, text in fields.items()}
+    names = [name.partition(",")[0] for name in fields.get("author", "").split(" and ")]
+    people = f"{names[0]} et al." if len(names) > 3 else ", ".join(names)
+    where = fields.get("journal") or fields.get("booktitle", "")
+    link = ""
+    if "doi" in fields:
+        link = f"[doi:{fields['doi']}](https://doi.org/{fields['doi']})"
+    elif "eprint" in fields:
+        link = f"[arXiv:{fields['eprint']}](https://arxiv.org/abs/{fields['eprint']})"
+    elif "howpublished" in fields:
+        link = f"[page]({fields['howpublished'].removeprefix(_URL)})"
+    parts = (": ".join(filter(None, (people, f"*{fields['title']}*"))), where, fields.get("year"))
+    return ", ".join(part for part in (*parts, link) if part)
+
+
+_URL = "\\url"
+
+
+def _plain(text: str) -> str:
+    """BibTeX's text without braces and quotes; its accents composed."""
+    accents = {"'": "\u0301", '"': "\u0308", "c": "\u0327"}
+    text = re.sub(r"\{\\(['\"c]) ?(\w)\}", lambda found: found[2] + accents[found[1]], text)
+    return unicodedata.normalize("NFC", re.sub(r"[{}]|``|''", "", text))
 
 
 def _module_text(module: ModuleType) -> str:

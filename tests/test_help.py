@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import glob
 import inspect
+import platform
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
+from docs.generate import OUTPUTS
 from tests import help_inputs
 from tests.conftest import Command
 from tests.reference_models.trainings import DPED, WESPE
-from wespe_bench import cli
+from wespe_bench import atomic, cli
 from wespe_bench.verbs import VERBS
 
 
@@ -59,6 +62,15 @@ SMALLER = {
     "ffs build data/ffs": ["--validation", "4", "--test", "4"],
 }
 
+#: An example of each verb -> the file with what it prints, for the documentation.
+SHOWN = {
+    run[0]: OUTPUTS / f"{verb.replace(' ', '-')}.txt"
+    for verb in VERBS
+    if (run := [e for e in examples(verb) if e not in NOT_RUN and f"{e} ".startswith(f"{verb} ")])
+}
+#: What these print depends on the machine, so only the first line is compared.
+OF_THE_MACHINE = ("doctor", "time", "completion")
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", [example for example in ALL if example not in NOT_RUN])
@@ -68,6 +80,7 @@ def test_an_example_runs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     undrawn: None,
+    pytestconfig: pytest.Config,
 ) -> None:
     monkeypatch.setenv("WESPE_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
@@ -75,13 +88,44 @@ def test_an_example_runs(
     words = shlex.split(example.partition(" > ")[0])
     if words[-1] == "votes-*.json":  # a shell would do it
         words[-1:] = sorted(glob.glob(words[-1]))
-    for start, more in SMALLER.items():
-        words += more if example.startswith(start) else []
+    more = [word for start in SMALLER if example.startswith(start) for word in SMALLER[start]]
+    words += more
     if "jobs" in inspect.signature(_config(words)).parameters:
         words += ["--jobs", "0"]
     done = verb(*words)
     # The small data set has fewer photos than the real one, which is a fault.
     assert done.returncode == (3 if example == "data check dped:iphone" else 0), done.stderr
+    if file := SHOWN.get(example):
+        text = (
+            f"$ wespe-bench {example} {shlex.join(more)}".rstrip()
+            + f"\n{_shown(done.stdout, tmp_path)}"
+        )
+        if pytestconfig.getoption("--rewrite-golden"):
+            atomic.write_text(file, text)
+        lines = 2 if file.stem in OF_THE_MACHINE else None
+        assert _form(text)[:lines] == _form(file.read_text("utf-8"))[:lines], "--rewrite-golden"
+
+
+def _shown(text: str, folder: Path) -> str:
+    """What was printed, as documentation shows it: no paths of this machine, not too long."""
+    text = text.replace(f"{folder}/", "").replace(sys.prefix, ".venv")
+    text = text.replace(platform.platform(), platform.system())
+    lines = [line if len(line) < 300 else f"{line[:300]} ..." for line in text.splitlines()]
+    more = [f"... {len(lines) - 30} more lines"] if len(lines) > 40 else []
+    return "\n".join([*(lines[:30] if more else lines), *more]) + "\n"
+
+
+def _form(text: str) -> list[str]:
+    """The lines of a text without numbers, and without what their length changes."""
+    text = re.sub(r"[-+\N{MINUS SIGN}]?\d[\w.:+-]*", "0", text)
+    return [" ".join(re.sub(r"-{2,}", "--", line).split()) for line in text.splitlines()]
+
+
+def test_outputs_are_of_the_examples_that_help_shows() -> None:
+    assert {file.name for file in SHOWN.values()} == {file.name for file in OUTPUTS.glob("*")}
+    for example, file in SHOWN.items():
+        command = file.read_text("utf-8").partition("\n")[0]
+        assert f"{command} ".startswith(f"$ wespe-bench {example} "), file
 
 
 def _config(words: list[str]) -> type:
