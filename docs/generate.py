@@ -241,6 +241,21 @@ def works() -> str:
     )
 
 
+def paper_tables() -> str:
+    """Tables 1 to 8 without any run; tests/reports/test_paper_tables.py checks the text."""
+    tables = Path(__file__).parent.parent / "tests" / "golden" / "tables-empty.md"
+    return _page(
+        [
+            "# Tables 1 to 8",
+            "What `wespe-bench tables all` prints on a machine without runs or data sets: every "
+            "number of the paper, what fills each of our cells, what sets ours apart, and the "
+            "doubts about the print. [Some of it with our numbers]"
+            "(start/regenerate-the-paper.md#a-worked-example-with-real-photos).",
+            tables.read_text("utf-8"),
+        ]
+    )
+
+
 #: Headings of modules whose first metric has no title that stands for all.
 _TITLES = {
     "wespe_bench.metrics.cornia": "CORNIA",
@@ -256,6 +271,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/enhancers.md": enhancers,
     "docs/reference/python.md": python,
     "docs/reference/works.md": works,
+    "docs/paper-tables.md": paper_tables,
 }
 
 

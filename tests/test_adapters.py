@@ -1,4 +1,4 @@
-"""The adapters in examples/ and the commands that they and docs/networks.md show."""
+"""The adapters in examples/ and the commands that they and the pages on adapters show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wespe_bench.images import write_png
 
 ROOT = Path(__file__).parent.parent
 ADAPTERS = sorted((ROOT / "examples" / "adapters").glob("*.py"))
-PAGE = (ROOT / "docs" / "networks.md").read_text("utf-8")
+PAGE = "".join(page.read_text("utf-8") for page in (ROOT / "docs/how-to").glob("network-*.md"))
 
 
 @pytest.fixture(scope="module")
