@@ -58,7 +58,9 @@ def write_report(
     path = to_path(path)
     folder = path if out is None else to_path(out)
     check_out(folder)
-    title = title or _recorded_title(folder) or _recorded_title(path) or default_title
+    for place in (folder, path):
+        title = title or recorded_title(place / "report.html")
+    title = title or default_title
     contents = read_contents(path, title=title, common=common)
     page, changed, files = _page(contents, None if single_file else folder, quiet=False)
     tables = [
@@ -78,10 +80,10 @@ def write_report(
     return written, (*contents.left_out, *changed)
 
 
-def _recorded_title(folder: Path) -> str:
-    """The title of the report in a folder; empty where there is none, or only the general one."""
+def recorded_title(page: Path) -> str:
+    """The title of a page; empty where there is none, or only a report's general one."""
     try:
-        with (folder / "report.html").open("rb") as file:
+        with page.open("rb") as file:
             start = file.read(8192).decode("utf-8", "replace")
     except OSError:
         return ""

@@ -43,6 +43,9 @@ NOT_RUN = {
         "needs torchvision's VGG-19 weights, a download of 548 MB; tests/ffs/test_training.py"
     ),
     "ffs crawl --out data/ffs --photos 16000": "asks Flickr; tests/ffs/test_crawl.py has a server",
+    "push generator.safetensors --scores card.json --to me/wespe": (
+        "sends to the Hub; tests/reports/test_push.py has a server"
+    ),
     "import hosa HOSA_release/": "needs the authors' files; tests/wespe_bench/cornia has them",
 }
 

@@ -71,6 +71,7 @@ EXTRAS = {
     **dict.fromkeys(("httpx", "tenacity"), "crawl"),
     **dict.fromkeys(("imagehash", "pooch", "requests"), "data"),
     "torchvision": "vgg",
+    "huggingface_hub": "hf",
     **{name: name for name in ("tensorboard", "mlflow", "wandb")},
 }
 

@@ -90,6 +90,9 @@ VERBS = {
         "all runs ranked, as a page; takes and gives cards",
         addresses=("runs", "out"),
     ),
+    "push": Verb(
+        "reports.push", "Push", "a model or a page -> a repository of the Hugging Face Hub"
+    ),
     "study report": Verb(
         "reports.study.report",
         "StudyReport",
