@@ -222,7 +222,7 @@ def _against(
         for metric in metrics or every
         if (one := _pair(scores, methods, number, metric, descriptions, left_out)) is not None
     ]
-    return _with_intervals(begun)
+    return with_intervals(begun)
 
 
 def _pair(
@@ -266,18 +266,33 @@ def _pair(
         for method, side in zip((a, b), sides, strict=True)
     )
     of_a, of_b = (side.loc[shared].to_numpy(np.float64) for side in sides)
+    column, _ = column_of(name, rows, scores.dataset, Remedy(None), descriptions)
+    return measured((a.label, b.label), column, list(map(str, shared)), of_a, of_b, lacking)
+
+
+def measured(
+    labels: tuple[str, str],
+    column: Column,
+    samples: Sequence[str],
+    of_a: np.ndarray,
+    of_b: np.ndarray,
+    lacking: Sequence[tuple[str, tuple[str, ...]]] = (),
+) -> Difference:
+    """The difference of two methods in one metric, tested alone, without its interval.
+
+    ``of_a`` and ``of_b`` are their scores of ``samples``, float64 (n, seeds).
+    """
     values_a, values_b = of_a.mean(axis=1), of_b.mean(axis=1)
     apart = paired.differences(values_a, values_b)
     p = paired.signed_rank(apart)
     finite = np.isfinite(values_a) & np.isfinite(values_b)
-    column, _ = column_of(name, rows, scores.dataset, Remedy(None), descriptions)
     some = bool(finite.any())
     means = [_seed_means(of[finite]) if some else () for of in (of_a, of_b)]
     return Difference(
-        a=a.label,
-        b=b.label,
+        a=labels[0],
+        b=labels[1],
         column=replace(column, decimals=_decimals(values_a[finite], values_b[finite])),
-        n=len(shared),
+        n=len(samples),
         n_infinite=int((~finite).sum()),
         mean_a=mean(values_a[finite]) if some else math.nan,
         mean_b=mean(values_b[finite]) if some else math.nan,
@@ -295,12 +310,12 @@ def _pair(
         lacking=tuple((label, names) for label, names in lacking if names),
         seed_means_a=means[0],
         seed_means_b=means[1],
-        samples=tuple(map(str, shared)),
+        samples=tuple(samples),
         values=apart,
     )
 
 
-def _with_intervals(begun: Sequence[Difference]) -> list[Difference]:
+def with_intervals(begun: Sequence[Difference]) -> list[Difference]:
     """The same with their intervals; metrics of the same photos share their resamples."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for position, one in enumerate(begun):

@@ -51,11 +51,11 @@ def read_row(
         (
             shot
             for shot in shots(section, sample, 10**6, changed)
-            if shot[1] != "method" or shot[2] in place
+            if shot.kind != "method" or shot.label in place
         ),
-        key=lambda shot: ends.get(shot[1], place.get(shot[2], -1)),
+        key=lambda shot: ends.get(shot.kind, place.get(shot.label, -1)),
     )
-    found = [(name, label, image) for name, _, label, image in ordered]
+    found = [(shot.name, shot.label, shot.image) for shot in ordered]
     if len(found) < 2:
         return None
     width, height = found[0][2].size
@@ -87,8 +87,6 @@ def busiest_boxes(images: Sequence[Image.Image], count: int) -> list[Box]:
 
     Their side is a fifth of the photo's shorter side, and they do not overlap.
     """
-    from scipy.ndimage import uniform_filter
-
     width, height = images[0].size
     side = max(1, min(width, height) // 5)
     scale = max(1, side // 16)
@@ -102,14 +100,9 @@ def busiest_boxes(images: Sequence[Image.Image], count: int) -> list[Box]:
     )
     window = max(1, side // scale)
     common = small.mean(axis=0)
-    detail = uniform_filter(common**2, window) - uniform_filter(common, window) ** 2
-    # High where there is detail and the methods differ.
-    apart = uniform_filter(small.std(axis=0), window) * np.sqrt(np.maximum(detail, 0))
-    rows, columns = apart.shape
-    inside = apart[: max(1, rows - window + 1), : max(1, columns - window + 1)]
-    # The filter is centred; its windows that lie inside start at these corners.
-    half = window // 2
-    shifted = apart[half : half + inside.shape[0], half : half + inside.shape[1]]
+    detail = _window_means(common**2, window) - _window_means(common, window) ** 2
+    # High where there is detail and the methods differ; at the windows' upper left corners.
+    shifted = _window_means(small.std(axis=0), window) * np.sqrt(np.maximum(detail, 0))
     found: list[Box] = []
     for _ in range(count):
         y, x = map(int, np.unravel_index(int(shifted.argmax()), shifted.shape))
@@ -122,6 +115,15 @@ def busiest_boxes(images: Sequence[Image.Image], count: int) -> list[Box]:
         )
         shifted[around] = -1
     return found
+
+
+def _window_means(values: np.ndarray, window: int) -> np.ndarray:
+    """The mean of each square of float64 (H, W) with sides ``window``, by its first corner."""
+    sums = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    rows, columns = (min(window, side) for side in values.shape)
+    corners = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns]
+    means: np.ndarray = (corners + sums[:-rows, :-columns]) / (rows * columns)
+    return means
 
 
 def draw_crops(rows: Sequence[Row], figure: Figure, bottom: float, top: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,24 @@ FOLDER = "report_files"
 
 #: Bytes of all files of one page, and of all crops inside it as text.
 FILE_BYTES, CROP_BYTES = 400_000_000, 1_900_000
+
+
+# Chunks that leave a PNG's pixels as they are; for gAMA, iCCP, eXIf and the like browsers change
+# what they show.
+_NEUTRAL = {b"IHDR", b"IDAT", b"IEND", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs"}
+
+
+def is_plain_png(data: bytes) -> bool:
+    """Whether a file is an 8-bit RGB PNG whose pixels every browser shows unchanged."""
+    if not data.startswith(b"\x89PNG\r\n\x1a\n") or data[24:26] != b"\x08\x02":
+        return False
+    place = 8
+    while place + 8 <= len(data):
+        (size,) = struct.unpack_from(">I", data, place)
+        if data[place + 4 : place + 8] not in _NEUTRAL:
+            return False
+        place += 12 + size
+    return place == len(data)
 
 
 class Exact:
@@ -40,14 +59,16 @@ class Exact:
     def room(self) -> bool:
         return self._left > 0
 
-    def file(self, image: Image.Image) -> str:
-        """Write the picture as PNG beside the page; its address there.
+    def file(self, image: Image.Image, data: bytes) -> str:
+        """Write the picture beside the page as PNG; its address there.
 
-        A file is named by its content, so that the same picture is written once.
+        ``data`` is the file that was scored: copied where browsers show its very pixels, else the
+        picture is encoded. A file is named by its content, so that one picture is written once.
         """
         if self._folder is None:
             raise ValueError("the page has no folder for files")
-        data = encode_png(np.asarray(image), 1)
+        if not is_plain_png(data):
+            data = encode_png(np.asarray(image), 1)
         name = f"{hashlib.sha256(data).hexdigest()[:24]}.png"
         path = self._folder / FOLDER / name
         if name not in self.files:

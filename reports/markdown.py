@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
+
 from reports.cells import Cell, Column, Table
 from reports.contents import Contents, Section
 from reports.cost import cost_markdown
 from reports.notes import BEST, READING, notes, row_n
-from reports.text import emphasised, markdown, plural
+from reports.text import emphasised, markdown, plain, plural
+from wespe_bench.runs import escape_csv_formula
 
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
 
@@ -21,6 +26,20 @@ def markdown_report(contents: Contents) -> str:
     parts.append(_provenance(contents))
     parts.append("## Cite this\n\n```bibtex\n" + "\n\n".join(contents.citations) + "\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def csv_table(table: Table) -> str:
+    """A line for each method and metric, missing numbers empty; formulas are escaped."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("dataset", "method", "metric", "version", "unit", "n", "mean", "low", "high"))
+    for label in table.methods:
+        for column in table.columns:
+            cell = table.cell(label, column.metric)
+            names = (table.dataset, label, column.metric, column.version, column.unit)
+            numbers = ("" if math.isnan(x) else repr(x) for x in (cell.mean, cell.low, cell.high))
+            writer.writerow((*(escape_csv_formula(plain(x)) for x in names), cell.n, *numbers))
+    return buffer.getvalue()
 
 
 def markdown_table(table: Table) -> str:

@@ -13,25 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports import distribution, photos, pictures
+from reports import distribution, opening, photos, pictures
 from reports.contents import UNTITLED, Contents, Section, read_contents
 from reports.cost import cost_latex, cost_view
 from reports.exact import CROP_BYTES, FILE_BYTES, Exact, remove_others
 from reports.latex import NEEDS, score_table
-from reports.markdown import markdown_report
+from reports.markdown import csv_table, markdown_report, markdown_table
 from reports.notes import BEST, READING, Notes, notes, row_n
 from reports.text import fill_template, plain
 from wespe_bench import atomic
 from wespe_bench.errors import writing
 from wespe_bench.option_checks import check_out
 from wespe_bench.paths import to_path
+from wespe_bench.runs import folder_name
 
 if TYPE_CHECKING:
-    from reports.cells import Cell, Column
+    from reports.cells import Cell, Column, Table
 
-#: Bytes of embedded pictures, of the large ones and of those of every photo: the page stays
-#: small enough for a mail.
-PICTURE_BYTES = 3_600_000
+#: Bytes of the small copies of every photo that the page embeds: it stays small enough for a mail.
 PHOTO_BYTES = 4_200_000
 
 
@@ -165,10 +164,10 @@ class _View:
     rows: tuple[_Row, ...]
     plots: tuple[_Plot, ...]
     plot_caption: str
-    scenes: tuple[pictures.Scene, ...]
-    choices: tuple[tuple[str, str], ...]
-    left: int
-    right: int
+    result: str
+    strip: list[opening.Panel]
+    strip_caption: str
+    files: tuple[tuple[str, str, str], ...]
     photos: photos.Photos
     changed: tuple[str, ...]
     costs: Mapping[str, Any]
@@ -196,9 +195,10 @@ def _view(section: Section, share: int, exact: Exact, quiet: bool) -> _View:
         for label in table.methods
     )
     changed: list[str] = []
-    scenes = pictures.scenes(section, PICTURE_BYTES // share, changed)
-    every = photos.photos(section, PHOTO_BYTES // share, changed, exact, quiet=quiet)
-    choices = _choices(section, scenes)
+    sample, caption = opening.telling(section)
+    every = photos.photos(
+        section, PHOTO_BYTES // share, changed, exact, telling=sample, quiet=quiet
+    )
     return _View(
         section=section,
         notes=found,
@@ -206,10 +206,10 @@ def _view(section: Section, share: int, exact: Exact, quiet: bool) -> _View:
         rows=rows,
         plots=tuple(_plot(section, column) for column in table.columns),
         plot_caption=distribution.caption(table),
-        scenes=scenes,
-        choices=choices,
-        left=0,
-        right=_first_choice(section, choices),
+        result=opening.result(section),
+        strip=opening.strip(section, sample, every) if sample else [],
+        strip_caption=caption,
+        files=_files(table),
         photos=every,
         changed=tuple(dict.fromkeys(changed)),
         costs=cost_view(section.costs),
@@ -222,42 +222,20 @@ def _sorted_by(cell: Cell) -> str:
     return repr(cell.mean) if cell.has_value else ""
 
 
-def _choices(section: Section, scenes: tuple[pictures.Scene, ...]) -> tuple[tuple[str, str], ...]:
-    """(kind, name) of every picture that some scene has: input, methods, reference."""
-    order = {"input": 0, "method": 1, "reference": 2}
-    found = dict.fromkeys((shot.kind, shot.name) for scene in scenes for shot in scene.shots)
-    labels = [plain(label) for label in section.table.methods]
-    return tuple(
-        sorted(
-            found,
-            key=lambda choice: (
-                order[choice[0]],
-                labels.index(choice[1]) if choice[1] in labels else 0,
-            ),
-        )
+def _files(table: Table) -> tuple[tuple[str, str, str], ...]:
+    """(title, file name, content) of the table in each format that the page gives away."""
+    name = folder_name(table.dataset)
+    return (
+        ("CSV", f"{name}.csv", csv_table(table)),
+        ("Markdown", f"{name}.md", markdown_table(table) + "\n"),
+        ("LaTeX", f"{name}.tex", f"{NEEDS}\n\n{score_table(table)}\n"),
     )
-
-
-def _first_choice(section: Section, choices: tuple[tuple[str, str], ...]) -> int:
-    """The picture shown beside the input at first: of the best method by the first metric."""
-    table = section.table
-    for column in table.columns:
-        sign = {True: 1, False: -1, None: 0}[column.higher_is_better]
-        means = {
-            plain(label): sign * table.cell(label, column.metric).mean
-            for label in table.methods
-            if table.cell(label, column.metric).has_value and ("method", plain(label)) in choices
-        }
-        if sign and means:
-            return choices.index(("method", max(means, key=means.__getitem__)))
-    return min(1, len(choices) - 1)
 
 
 def _plot(section: Section, column: Column) -> _Plot:
     values = section.values(column.metric)
-    light, dark = (
-        distribution.draw_svg(section.table, column, values, theme) for theme in ("light", "dark")
-    )
+    light = distribution.draw_svg(section.table, column, values)
+    dark = distribution.darkened(light)
     return _Plot(
         title=plain(column.title),
         light=pictures.data_uri("image/svg+xml", light),

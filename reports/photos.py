@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from PIL import Image, features
 
 from reports.contents import Section
@@ -19,6 +21,7 @@ from reports.crops import busiest_boxes
 from reports.exact import Exact
 from reports.pictures import data_uri, fitted, resized, shots, spaced
 from reports.text import plain
+from wespe_bench.images import encode_png
 
 #: At most so many photos of a data set are listed, and so many with pictures.
 MOST, MOST_PICTURED = 2000, 100
@@ -34,22 +37,31 @@ _BOXES = 3
 class Photos:
     """The script's input as JSON: ``count`` photos, ``pictured`` of them with pictures.
 
-    Of ``exact`` of those the viewer can show the pixels that were scored.
+    Of ``exact`` of those the viewer can show the pixels that were scored. ``strip`` has the
+    pictures of one photo: (kind, name) -> (address, width, height).
     """
 
     count: int
     pictured: int
     exact: int
     data: str
+    strip: Mapping[tuple[str, str], tuple[str, int, int]]
 
 
 def photos(
-    section: Section, budget: int, changed: list[str], exact: Exact, *, quiet: bool = False
+    section: Section,
+    budget: int,
+    changed: list[str],
+    exact: Exact,
+    *,
+    telling: str = "",
+    quiet: bool = False,
 ) -> Photos:
     """The photos of a section, with small copies of at most ``budget`` bytes together.
 
-    ``exact`` takes their pixels. Above `MOST` and `MOST_PICTURED` photos they are evenly spaced in
-    the order of their names. ``changed`` is that of `reports.pictures.shots`.
+    ``exact`` takes their pixels; ``telling`` is the photo of the strip. Above `MOST` and
+    `MOST_PICTURED` photos they are evenly spaced in the order of their names. ``changed`` is that
+    of `reports.pictures.shots`.
     """
     from wespe_bench import progress
 
@@ -60,11 +72,20 @@ def photos(
     pixels: dict[str, dict[tuple[str, str], str]] = {}
     # Spread, so that those whose pixels fit the budget are.
     picks = [name for first in range(10) for name in spaced(chosen, MOST_PICTURED)[first::10]]
+    if telling:
+        picks = list(dict.fromkeys([telling, *picks]))
+        chosen = sorted({telling, *chosen})
+    widths: tuple[int, ...] = _WIDTHS
+    strip: dict[tuple[str, str], tuple[str, int, int]] = {}
     with progress.bar(len(picks), "pictures", quiet=quiet or len(picks) < 20) as bar:
         for sample in picks:
-            drawn[sample], places[sample], pixels[sample] = _read(section, sample, changed, exact)
+            drawn[sample], places[sample], pixels[sample] = _read(
+                section, sample, changed, exact, widths, strip if sample == telling else {}
+            )
+            if widths is _WIDTHS and drawn[sample]:
+                widths = _likely({sample: drawn[sample]}, len(picks), budget)
             bar.update()
-    width = next((w for w in _WIDTHS if _total(drawn, w) <= budget), 0)
+    width = next((w for w in widths if _total(drawn, w) <= budget), 0)
     if not width:
         drawn = {}
     choices = list(dict.fromkeys((kind, name) for of in drawn.values() for kind, name, _ in of))
@@ -118,24 +139,48 @@ def photos(
     pictured = sum(bool(of) for of in drawn.values())
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     counted = sum(bool(of) for sample, of in pixels.items() if drawn.get(sample))
-    return Photos(len(chosen), pictured, counted, text)
+    return Photos(len(chosen), pictured, counted, text, strip)
+
+
+def _likely(
+    first: dict[str, list[tuple[str, str, dict[int, str]]]], count: int, budget: int
+) -> tuple[int, ...]:
+    """The widths that ``count`` photos like the first may need to fit; the others cost only time.
+
+    Where one fits twice over, so does a larger one; the smallest is always among them.
+    """
+    totals = {width: count * _total(first, width) for width in _WIDTHS}
+    small = next((w for w in _WIDTHS if totals[w] <= budget / 2), _WIDTHS[-1])
+    return tuple(w for w in _WIDTHS if w == _WIDTHS[-1] or (w >= small and totals[w] <= 2 * budget))
 
 
 def _read(
-    section: Section, sample: str, changed: list[str], exact: Exact
+    section: Section,
+    sample: str,
+    changed: list[str],
+    exact: Exact,
+    widths: Sequence[int],
+    strip: dict[tuple[str, str], tuple[str, int, int]],
 ) -> tuple[list[tuple[str, str, dict[int, str]]], dict[str, Any], dict[tuple[str, str], str]]:
-    """Of one photo: (kind, name, small copies) of each picture; size and boxes; the pixels."""
+    """Of one photo: (kind, name, small copies) of each picture; size and boxes; the pixels.
+
+    ``strip`` gets its pictures as `Photos.strip` holds them.
+    """
     found: list[tuple[str, str, dict[int, str]]] = []
     pixels: dict[tuple[str, str], str] = {}
     copies: list[Image.Image] = []
     size = (1, 1)
     room = exact.room
-    for name, kind, _, image in shots(section, sample, None, changed):
+    for name, kind, _, image, data in shots(section, sample, None, changed):
         size = size if found else image.size
-        copies.append(resized(image, fitted(size, _WIDTHS[0])))
-        found.append((kind, name, _encoded(copies[-1])))
+        copy = resized(image, fitted(size, _WIDTHS[0]))
+        copies.append(copy)
+        found.append((kind, name, _encoded(copy, widths)))
+        # What is shown larger than it is stays without loss.
+        uri = data_uri("image/png", encode_png(np.asarray(copy))) if copy.size == size else ""
+        strip[kind, name] = (uri or found[-1][2][widths[0]], *copy.size)
         if exact.beside and room:
-            pixels[kind, name] = exact.file(image)
+            pixels[kind, name] = exact.file(image, data)
     if not found:
         return [], {}, {}
     scale = size[0] / copies[0].width
@@ -148,17 +193,17 @@ def _read(
     ]
     if not exact.beside and room:
         left, top, wide, tall = boxes[0]
-        for name, kind, _, image in shots(section, sample, None, []):
+        for name, kind, _, image, _ in shots(section, sample, None, []):
             if image.size == size:
                 crop = image.crop((left, top, left + wide, top + tall))
                 pixels[kind, name] = exact.embedded(crop)
     return found, {"size": size, "boxes": boxes, "whole": exact.beside}, pixels
 
 
-def _encoded(image: Image.Image) -> dict[int, str]:
-    """The picture at every width, as data: addresses; one narrower than a width as it is."""
+def _encoded(image: Image.Image, widths: Sequence[int]) -> dict[int, str]:
+    """The picture at some widths, as data: addresses; one narrower than a width as it is."""
     found: dict[int, str] = {}
-    for width in _WIDTHS:
+    for width in widths:
         scale = min(1.0, width / image.width)
         size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         if size == image.size and found:  # narrow already, and encoded

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -19,50 +18,26 @@ from wespe_bench.images import read_rgb
 from wespe_bench.run import Run
 from wespe_bench.store import result_of
 
-#: (photos of a data set, width in pixels), tried in this order until they fit the budget.
-_STEPS = ((4, 900), (4, 720), (4, 560), (3, 480), (2, 400), (1, 320), (1, 200))
 
-# Pictures smaller than this are embedded without loss and shown without smoothing.
-_SMALL = 300
+class Scored(NamedTuple):
+    """A picture that was scored: uint8 (H, W, 3), and the bytes of its file."""
+
+    pixels: np.ndarray
+    data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One picture of a sample: the input, a method's result, or the reference.
+class Shot(NamedTuple):
+    """One picture of a photo: ``kind`` is "input", "method" or "reference".
 
-    ``values`` are its scores as the page prints them: (title of the metric, number).
+    ``label`` is that of the run whose scores are the picture's, empty for none; ``data`` are the
+    bytes of its file.
     """
 
     name: str
     kind: str
-    uri: str
-    values: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """One sample and its pictures, all of ``width`` x ``height`` pixels."""
-
-    sample: str
-    width: int
-    height: int
-    shots: tuple[Shot, ...]
-
-    @property
-    def small(self) -> bool:
-        return max(self.width, self.height) < _SMALL
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The titles of the metrics that any shot has a score of."""
-        return tuple(dict.fromkeys(title for shot in self.shots for title, _ in shot.values))
-
-    def value(self, choice: tuple[str, str], metric: str) -> str:
-        """The printed score of the shot (kind, name); empty where it has none."""
-        for shot in self.shots:
-            if (shot.kind, shot.name) == choice:
-                return dict(shot.values).get(metric, "")
-        return ""
+    label: str
+    image: Image.Image
+    data: bytes
 
 
 def spaced(names: Sequence[str], count: int) -> list[str]:
@@ -80,43 +55,8 @@ def spaced(names: Sequence[str], count: int) -> list[str]:
     return [ordered[pick] for pick in picks]
 
 
-def scenes(section: Section, budget: int, changed: list[str]) -> tuple[Scene, ...]:
-    """Photos of a section with the results of every method, at most ``budget`` bytes inlined.
-
-    The photos are chosen by their ids alone. For their pictures and for ``changed`` see `shots`.
-    """
-    loaded: dict[tuple[str, int], Scene] = {}
-    found: tuple[Scene, ...] = ()
-    for count, width in _STEPS:
-        made = []
-        for sample in spaced(section.table.used, count):
-            if (sample, width) not in loaded:
-                scene = _scene(section, sample, width, changed)
-                if scene is None:
-                    continue
-                loaded[sample, width] = scene
-            made.append(loaded[sample, width])
-        found = tuple(made)
-        if sum(len(shot.uri) for scene in found for shot in scene.shots) <= budget:
-            return found
-    return ()
-
-
-def _scene(section: Section, sample: str, width: int, changed: list[str]) -> Scene | None:
-    found = list(shots(section, sample, width, changed))
-    if len(found) < 2:
-        return None
-    made = tuple(
-        Shot(name, kind, _uri(image), _values(section, label, sample))
-        for name, kind, label, image in found
-    )
-    return Scene(plain(sample), *found[0][3].size, made)
-
-
-def shots(
-    section: Section, sample: str, width: int | None, changed: list[str]
-) -> Iterator[tuple[str, str, str, Image.Image]]:
-    """(name, kind, label, picture) of a sample's input, results and reference, in one size.
+def shots(section: Section, sample: str, width: int | None, changed: list[str]) -> Iterator[Shot]:
+    """A sample's input, results and reference, in one size.
 
     That of the first, at most ``width`` wide and half as much again high; without a width each
     has its own size. A picture that cannot be read (a failed result, an input that has moved) is
@@ -142,18 +82,18 @@ def shots(
         if run.label not in unprocessed
     ]
     if isinstance(row.get("reference"), str):
-        pixels = read_scored(
+        scored = read_scored(
             row["reference"], row["reference_sha256"], f"{name}: the reference", changed
         )
-        found.append((("Reference", "reference", ""), pixels))
-    for (title, kind, label), pixels in found:
-        if pixels is None:
+        found.append((("Reference", "reference", ""), scored))
+    for (title, kind, label), scored in found:
+        if scored is None:
             continue
-        image = Image.fromarray(pixels)
+        image = Image.fromarray(scored.pixels)
         if width is not None:
             size = size or fitted(image.size, width)
             image = resized(image, size)
-        yield title, kind, label, image
+        yield Shot(title, kind, label, image, scored.data)
 
 
 def fitted(size: tuple[int, int], width: int) -> tuple[int, int]:
@@ -173,7 +113,7 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def read_result(run: Run, sample: str, name: str, changed: list[str]) -> np.ndarray | None:
+def read_result(run: Run, sample: str, name: str, changed: list[str]) -> Scored | None:
     """`read_scored` of a run's result for a photo; None where it has no current result."""
     if sample not in run.results.index:
         return None
@@ -186,10 +126,8 @@ def read_result(run: Run, sample: str, name: str, changed: list[str]) -> np.ndar
     return read_scored(path, run.results.at[sample, "image_sha256"], name, changed)
 
 
-def read_scored(
-    path: Path | str, sha256: object, name: str, changed: list[str]
-) -> np.ndarray | None:
-    """Decode a picture to uint8 (H, W, 3) if its bytes have the hash that the run recorded.
+def read_scored(path: Path | str, sha256: object, name: str, changed: list[str]) -> Scored | None:
+    """Decode a picture if its bytes have the hash that the run recorded.
 
     None where it cannot be read, and where the hash is another: ``changed`` then gets a line that
     begins with ``name``.
@@ -197,31 +135,11 @@ def read_scored(
     try:
         data = reading.wanted_bytes(path)
         if provenance.sha256_bytes(data) == sha256:
-            return read_rgb(data, name=str(path))
+            return Scored(read_rgb(data, name=str(path)), data)
     except InputError:
         return None
     changed.append(f"{name} is not shown: {plain(path)} is not the file that was scored")
     return None
-
-
-def _values(section: Section, label: str, sample: str) -> tuple[tuple[str, str], ...]:
-    if not label:
-        return ()
-    found = []
-    for column in section.table.columns:
-        value = section.value(label, sample, column.metric)
-        if value is not None:
-            found.append((plain(column.title), column.show(value)))
-    return tuple(found)
-
-
-def _uri(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    if max(image.size) < _SMALL:
-        image.save(buffer, format="PNG", optimize=True)
-        return data_uri("image/png", buffer.getvalue())
-    image.save(buffer, format="JPEG", quality=85, optimize=True, progressive=True)
-    return data_uri("image/jpeg", buffer.getvalue())
 
 
 def data_uri(kind: str, data: bytes) -> str:

@@ -162,7 +162,7 @@ def draw_extremes(comparison: Comparison, out: Path) -> tuple[Path | None, list[
             sha256 = files["reference_sha256"]
             picture = read_scored(files["reference"], sha256, f"{sample}: reference", changed)
             panels.append(("reference", picture))
-        read = [(caption, _small(photo)) for caption, photo in panels if photo is not None]
+        read = [(caption, _small(photo.pixels)) for caption, photo in panels if photo is not None]
         if len(read) > 1:
             rows.append(read)
     return (before_after_strip(rows, out) if rows else None), changed

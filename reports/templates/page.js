@@ -5,95 +5,32 @@ const make = (tag, properties = {}, ...parts) => {
   return element;
 };
 
-// Four times the absolute difference of two pictures, on black.
-const drawDifference = async (canvas, one, two) => {
-  await Promise.all([one.decode(), two.decode()]);
-  const [width, height] = [one.naturalWidth, one.naturalHeight];
-  const pixels = [one, two].map((picture) => {
-    canvas.width = width;
-    canvas.height = height;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(picture, 0, 0, width, height);
-    return context.getImageData(0, 0, width, height);
-  });
-  const [a, b] = pixels.map((data) => data.data);
-  for (let i = 0; i < a.length; i += 1) {
-    a[i] = i % 4 === 3 ? 255 : 4 * Math.abs(a[i] - b[i]);
-  }
-  canvas.getContext("2d").putImageData(pixels[0], 0, 0);
-};
-const showDifference = (stage, on) => {
-  stage.classList.toggle("differing", on);
-  stage.querySelectorAll("canvas").forEach((canvas) => canvas.remove());
-  const pictures = ["left", "right"].map((side) => stage.querySelector(`.shot.${side} img`));
-  if (!on || !pictures[0] || !pictures[1]) return;
-  const canvas = make("canvas");
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `Difference between: ${pictures[0].alt}; ${pictures[1].alt}`);
-  drawDifference(canvas, ...pictures).then(() => {
-    if (stage.classList.contains("differing")) stage.append(canvas);
-  });
-};
-
-// Drag, or focus and use the arrow keys.
-const makeSlider = (stage) => {
-  const range = stage.querySelector("input");
-  const cut = () => stage.style.setProperty("--cut", range.value + "%");
-  const follow = (event) => {
-    const box = stage.getBoundingClientRect();
-    range.value = (100 * (event.clientX - box.left)) / box.width;
-    cut();
-  };
-  range.addEventListener("input", cut);
-  stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    event.preventDefault();
-    range.focus({ preventScroll: true });
-    stage.setPointerCapture(event.pointerId);
-    follow(event);
-  });
-  stage.addEventListener("pointermove", (event) => {
-    if (stage.hasPointerCapture(event.pointerId)) follow(event);
-  });
-  cut();
-};
-
-// Two selects that never show the same: the other one takes this one's place.
-const makeSides = (selects, changed) => {
-  const before = selects.map((select) => select.value);
-  selects.forEach((select, index) => {
-    select.addEventListener("change", () => {
-      const other = 1 - index;
-      if (selects[other].value === select.value) selects[other].value = before[index];
-      selects.forEach((each, i) => (before[i] = each.value));
-      changed();
+// The strip's pictures with their names and scores, as one picture.
+for (const button of document.querySelectorAll("[data-save-strip]")) {
+  const strip = button.closest("section").querySelector("[data-strip]");
+  button.addEventListener("click", async () => {
+    const [gap, line] = [12, 26];
+    const panels = [...strip.querySelectorAll("a")].map((panel) => [
+      panel.querySelector("img"),
+      [...panel.querySelectorAll("span, small")].map((part) => part.textContent).join(", "),
+    ]);
+    await Promise.all(panels.map(([image]) => image.decode()));
+    const width = Math.max(240, ...panels.map(([image]) => image.naturalWidth));
+    const height = Math.max(...panels.map(([image]) => (width * image.naturalHeight) / image.naturalWidth));
+    const canvas = make("canvas", { width: panels.length * (width + gap) - gap, height: height + line });
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.fillStyle = "#1d2125";
+    context.font = "16px sans-serif";
+    context.imageSmoothingEnabled = false;
+    panels.forEach(([image, text], i) => {
+      const left = i * (width + gap);
+      context.drawImage(image, left, 0, width, (width * image.naturalHeight) / image.naturalWidth);
+      context.fillText(text, left, height + 19, width);
     });
+    canvas.toBlob((blob) => save(blob, `${strip.dataset.strip}-strip.png`));
   });
-};
-
-for (const pictures of document.querySelectorAll("[data-pictures]")) {
-  const selects = [...pictures.querySelectorAll("select")];
-  const differing = pictures.querySelector("[data-difference]");
-  const stages = [...pictures.querySelectorAll("[data-stage]")];
-  const show = () => {
-    for (const select of selects) {
-      for (const part of pictures.querySelectorAll("[data-shot]")) {
-        part.classList.toggle(select.dataset.side, part.dataset.shot === select.value);
-      }
-    }
-    // The table's columns stand in the order of the picture's sides.
-    for (const row of pictures.querySelectorAll("table.values tr")) {
-      for (const select of selects) {
-        const cell = [...row.children].find((part) => part.dataset.shot === select.value);
-        if (cell) row.append(cell);
-      }
-    }
-    stages.forEach((stage) => showDifference(stage, differing.checked));
-  };
-  makeSides(selects, show);
-  differing.addEventListener("change", show);
-  stages.forEach(makeSlider);
-  show();
 }
 
 const showNumber = (value, decimals) => {
@@ -206,9 +143,27 @@ for (const box of document.querySelectorAll("[data-photos]")) {
       look();
     }
   };
+  // The share of pairs of methods that pairs of metrics order differently.
+  const rating = metrics.flatMap((of, k) => (of.arrow ? [[k, of.arrow === "↓" ? -1 : 1]] : []));
+  const disagreement = (values) => {
+    let [apart, all] = [0, 0];
+    for (let a = 0; a < methods.length; a += 1) {
+      for (let b = 0; b < a; b += 1) {
+        const signs = rating
+          .map(([k, sign]) => sign * Math.sign(Number(values[a][k]) - Number(values[b][k])))
+          .filter(Boolean);
+        const up = signs.filter((sign) => sign > 0).length;
+        apart += up * (signs.length - up);
+        all += (signs.length * (signs.length - 1)) / 2;
+      }
+    }
+    return all ? apart / all : null;
+  };
+  const disagreements = photos.map((photo) => disagreement(photo.values));
+  const many = disagreements.some((share) => share !== null);
   const list = () => {
     const chosen = metrics[metric.value];
-    const heads = ["Photo", ...methods].map((name, i) => {
+    const heads = ["Photo", ...methods, ...(many ? ["Disagreement"] : [])].map((name, i) => {
       const head = make("th", { scope: "col", className: i ? "number" : "", textContent: name });
       if (i) head.dataset.first = "descending";
       return head;
@@ -227,6 +182,12 @@ for (const box of document.querySelectorAll("[data-photos]")) {
       });
       const head = make("th", { scope: "row" }, name);
       head.dataset.sort = photo.name;
+      if (many) {
+        const share = disagreements[i];
+        const cell = make("td", { className: "number", textContent: share === null ? "–" : `${(100 * share).toFixed(0)}%` });
+        cell.dataset.sort = share ?? "";
+        cells.push(cell);
+      }
       const row = make("tr", {}, head, ...cells);
       row.dataset.photo = i;
       return row;

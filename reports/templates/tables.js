@@ -40,6 +40,16 @@ const makeSortable = (table) => {
 };
 document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
 
+// Files that the page holds, from its buttons.
+const save = (blob, name) => {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+};
+for (const button of document.querySelectorAll("[data-save]")) {
+  button.addEventListener("click", () => save(new Blob([button.dataset.text]), button.dataset.save));
+}
+
 // A board's rows, by what is typed and by data set.
 for (const box of document.querySelectorAll("[data-filters]")) {
   const [text, set] = [box.querySelector("[type=search]"), box.querySelector("select")];

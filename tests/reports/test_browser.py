@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from reports.page import write_report
@@ -72,21 +73,47 @@ def test_a_photo_is_looked_into(runs: Path, page: Page) -> None:
     expect(dialog).to_be_hidden()
 
 
-def test_the_slider_follows_keys_and_hand(runs: Path, page: Page) -> None:
+def test_the_strip_opens_the_viewer_and_is_saved(runs: Path, page: Page) -> None:
     page.goto((runs / "report.html").as_uri())
-    stage = page.locator("[data-stage]").first
-    stage.scroll_into_view_if_needed()
-    cut = "stage => stage.style.getPropertyValue('--cut')"
-    assert stage.evaluate(cut) == "50%"
-    stage.get_by_role("slider").press("ArrowRight")
-    assert stage.evaluate(cut) == "51%"
-    box = stage.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
-    page.mouse.up()
-    assert abs(float(stage.evaluate(cut).rstrip("%")) - 25) < 1.5
+    strip = page.locator("[data-strip]")
+    expect(strip.locator("a")).to_have_text(
+        ["Input21.00 dB", "clahe24.00 dB", "auto_levels18.00 dB", "Reference"]
+    )
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG of the strip").click()
+    assert download.value.suggested_filename == "photos-strip.png"
+    with Image.open(download.value.path()) as image:
+        assert image.size == (4 * (240 + 12) - 12, 240 * 96 // 128 + 26)
+        shown = image.convert("RGB").getpixel((240 + 12 + 120, 60))
+        assert shown == (60, 60, 60)  # the shade of clahe's result
+    strip.get_by_role("link", name="auto_levels").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("[data-choices] select").nth(1)).to_have_value("1")
+
+
+def test_the_table_is_saved_as_files(runs: Path, page: Page) -> None:
+    page.goto((runs / "report.html").as_uri())
+    for title, start in (
+        ("CSV", "dataset,method,"),
+        ("Markdown", "| Method"),
+        ("LaTeX", "% needs"),
+    ):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=title, exact=True).click()
+        assert download.value.path().read_text("utf-8").startswith(start)
+
+
+def test_photos_sort_by_how_much_the_metrics_disagree(tmp_path: Path, page: Page) -> None:
+    # The metrics agree on s00, disagree on one of three pairs on s01 and on all on s02.
+    scores = {"a": ([1, 1, 1], [1, 1, 3]), "b": ([2, 2, 2], [2, 3, 2]), "c": ([3, 3, 3], [3, 2, 1])}
+    for label, (psnr, ssim) in scores.items():
+        make_run(tmp_path, label, {"psnr": psnr, "ssim": ssim, "entropy": [1, 2, 3]})
+    write_report(tmp_path)
+    page.goto((tmp_path / "report.html").as_uri())
+    every = page.locator(".look")
+    every.get_by_role("button", name="Disagreement").click()
+    assert every.locator("button.open").all_inner_texts() == ["s02", "s01", "s00"]
+    assert every.locator("tbody td:last-child").all_inner_texts() == ["100%", "33%", "0%"]
 
 
 def test_the_board_filters_and_its_cards_are_there(runs: Path, page: Page) -> None:

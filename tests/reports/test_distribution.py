@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +13,19 @@ import pytest
 
 from reports.cells import Table
 from reports.contents import read_contents
-from reports.distribution import MOST_POINTS, THEMES, WIDTH, describe, draw_svg, height
+from reports.distribution import MOST_POINTS, THEMES, WIDTH, darkened, describe, draw_svg, height
 from tests.reports.runs import make_run, one, scores
 from tests.reports.test_markdown import HOSTILE
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(values: dict[str, list[float]], theme: str = "light") -> tuple[Table, bytes]:
+def drawn(values: dict[str, list[float]]) -> tuple[Table, bytes]:
     count = len(next(iter(values.values())))
     frame = scores({label: {"psnr": of} for label, of in values.items()})
     table = one(frame, count)
     arrays = {label: np.array(of, float) for label, of in values.items()}
-    return table, draw_svg(table, table.columns[0], arrays, theme)  # type: ignore[arg-type]
+    return table, draw_svg(table, table.columns[0], arrays)
 
 
 def points(svg: bytes) -> int:
@@ -36,7 +37,10 @@ def points(svg: bytes) -> int:
 def test_same_scores_give_the_same_bytes() -> None:
     values = {"a": [1.0, 2.0, 4.0, 3.0], "b": [2.0, 2.5, 7.0, 1.0]}
     assert drawn(values)[1] == drawn(values)[1]
-    assert drawn(values)[1] != drawn(values, "dark")[1]
+    svg = drawn(values)[1]
+    dark = darkened(svg)
+    assert THEMES["light"].box.encode() in svg and THEMES["dark"].box.encode() in dark
+    assert not any(colour.encode() in dark for colour in astuple(THEMES["light"]))
 
 
 def test_every_photo_is_a_dot_up_to_a_limit() -> None:

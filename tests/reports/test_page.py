@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import math
 import os
 import re
@@ -14,12 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
-from reports import page, pictures
+from reports import opening, page
 from reports.contents import read_contents
 from reports.distribution import THEMES
+from reports.exact import Exact, is_plain_png
 from reports.page import html_report, write_report
+from reports.photos import Photos, photos
 from tests.reports.runs import ids, make_run
 from tests.reports.test_markdown import HOSTILE
 from wespe_bench.errors import InputError
@@ -154,39 +157,74 @@ def test_provenance_is_complete(runs: Path) -> None:
 def test_every_picture_has_words_and_every_slider_a_name(runs: Path) -> None:
     elements = Elements(html_report(read_contents(runs))[0])
     images = elements.all("img")
-    # Four photos with input, two results (identity is the input) and reference; two plots. The
-    # viewer of single photos has a slider too, and gets its pictures from the script.
-    assert len(images) == 4 * 4 + 2
+    # The strip with input, two results (identity is the input) and reference; two plots. The
+    # viewer of single photos has a slider, and gets its pictures from the script.
+    assert len(images) == 4 + 2
     assert all(image["alt"] and image["width"] and image["height"] for image in images)
     sliders = [i for i in elements.all("input") if i["type"] == "range"]
-    assert len(sliders) == 4 + 1 and all(slider["aria-label"] for slider in sliders)
-    chosen = [o for o in elements.all("option") if "selected" in o]
-    assert len(chosen) == 2 + 1  # and how bright a difference is
-    assert [i["alt"] for i in images[2:6]] == [
-        "s00: the input",
-        "s00: result of auto_levels",
-        "s00: result of clahe",
-        "s00: the reference",
+    assert len(sliders) == 1 and all(slider["aria-label"] for slider in sliders)
+    alts = [image["alt"].partition(": ")[2] for image in images[:4]]
+    assert alts[0] == "the input" and alts[3] == "the reference"
+    assert set(alts[1:3]) == {"result of auto_levels", "result of clahe"}
+
+
+def opened(root: Path, folder: Path | None = None) -> tuple[str, list[opening.Panel], Photos]:
+    """The caption and panels of the strip of the only data set, and its photos."""
+    (section,) = read_contents(root).sections
+    sample, caption = opening.telling(section)
+    every = photos(section, 10**6, [], Exact(folder, 10**6), telling=sample)
+    return caption, opening.strip(section, sample, every), every
+
+
+def test_the_strip_is_of_the_photo_on_which_methods_differ_most(tmp_path: Path) -> None:
+    psnr = {"identity": [9, 9, 9.0], "a": [3, 7, 4], "b": [5, 9, 8], "c": [4, 9, math.inf]}
+    for label, values in (psnr | {"d": [1, 3, 3], "e": [2, 4, 4]}).items():
+        make_run(tmp_path, label, {"psnr": values})
+    caption, panels, _ = opened(tmp_path)
+    assert caption == "s00, the photo on which the methods differ most in PSNR: 1.000 to 9.000 dB."
+    # The three best and the worst; the untouched photo is the input.
+    assert [(panel.name, panel.value) for panel in panels] == [
+        ("Input", "9.000 dB"),
+        ("b", "5.000 dB"),
+        ("c", "4.000 dB"),
+        ("a", "3.000 dB"),
+        ("d", "1.000 dB"),
+        ("Reference", ""),
     ]
+    assert panels[0].address == "#set=photos&photo=s00&left=Input&right=b"
+    assert panels[2].address.endswith("&right=c")
 
 
-def test_best_method_stands_beside_the_input_even_if_the_input_is_better(tmp_path: Path) -> None:
-    for label, value in {"identity": 9.0, "a": 3.0, "b": 5.0, "c": 4.0}.items():
-        make_run(tmp_path, label, {"psnr": [value] * 3})
-    html = html_report(read_contents(tmp_path))[0]
-    assert re.findall(r"<option [^>]*selected>([^<]*)<", html)[:2] == ["Input", "b"]
+def test_the_result_is_the_verdict_on_the_two_best(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(20, 2, 12)
+    for label, shift in {"identity": 0.0, "good": 2.0, "bad": -2.0}.items():
+        make_run(tmp_path, label, {"psnr": base + shift + rng.normal(0, 0.1, 12)})
+    (section,) = read_contents(tmp_path).sections
+    lead, _, verdict = opening.result(section).partition(". ")
+    assert lead == "good has the best mean PSNR of 3 methods"
+    assert verdict.startswith("good is better than identity in PSNR: 2.0")
+    wilder = tmp_path / "wilder"
+    for number in range(9):
+        make_run(wilder, f"m{number}", {"psnr": rng.normal(20, 2, 6)})
+    assert "no difference is shown" in opening.result(read_contents(wilder).sections[0])
+    make_run(tmp_path / "one", "alone", {"psnr": base})
+    assert opening.result(read_contents(tmp_path / "one").sections[0]) == ""
+    make_run(tmp_path / "none", "alone", {"entropy": base})
+    assert "no method is called the best" in opening.result(
+        read_contents(tmp_path / "none").sections[0]
+    )
 
 
-def test_a_picture_has_its_scores_whatever_its_label(tmp_path: Path) -> None:
+def test_a_picture_has_its_score_whatever_its_label(tmp_path: Path) -> None:
     for label, enhancer in (("as\u202eis", "identity"), ("b\u202ec", "clahe")):
         make_run(tmp_path, label, {"psnr": [1, 2, 3]}, folder=enhancer, enhancer=enhancer)
-    (section,) = read_contents(tmp_path).sections
-    for scene in pictures.scenes(section, 10**6, []):
-        assert [(shot.name, len(shot.values)) for shot in scene.shots] == [
-            ("Input", 1),
-            ("bc", 1),
-            ("Reference", 0),
-        ]
+    _, panels, _ = opened(tmp_path)
+    assert [(panel.name, bool(panel.value)) for panel in panels] == [
+        ("Input", True),
+        ("bc", True),
+        ("Reference", False),
+    ]
 
 
 def test_ids_are_unique_and_labels_refer_to_them(runs: Path) -> None:
@@ -243,35 +281,47 @@ def test_lost_pictures_leave_the_rest(runs: Path) -> None:
     (runs / "photos" / "auto_levels" / "images" / "s00.png").write_bytes(b"not a picture")
     for path in (runs / "data" / "photos").glob("5-*"):
         path.unlink()
-    section = read_contents(runs).sections[0]
-    found = pictures.scenes(section, 10**7, [])
-    assert [shot.name for shot in found[0].shots] == ["Input", "Reference"]
-    assert [s.sample for s in found] == ["s00", "s02", "s03", "s05"]
-    assert [shot.kind for shot in found[-1].shots] == ["method", "method"]
+    _, panels, every = opened(runs)
+    names = {photo["name"]: len(photo["pictures"]) for photo in json.loads(every.data)["photos"]}
+    assert names == {"s00": 2, "s01": 4, "s02": 4, "s03": 4, "s04": 4, "s05": 2}
+    assert len(panels) >= 2
     Elements(html_report(read_contents(runs))[0])
 
 
-@pytest.mark.slow
-def test_pictures_fit_their_budget_and_are_chosen_by_name(tmp_path: Path) -> None:
-    make_run(tmp_path, "a", {"psnr": range(9)}, size=(460, 920))
-    section = read_contents(tmp_path).sections[0]
-    wide = pictures.scenes(section, 10**9, [])
-    assert [s.sample for s in wide] == ["s00", "s03", "s05", "s08"]
-    assert all((s.width, s.height) == (900, 450) for s in wide)
-    total = sum(len(shot.uri) for s in wide for shot in s.shots)
-    tight = pictures.scenes(section, total // 3, [])
-    assert 0 < sum(len(shot.uri) for s in tight for shot in s.shots) <= total // 3
-    assert pictures.scenes(section, 100, []) == ()
-    data = base64.b64decode(wide[0].shots[0].uri.partition(",")[2])
-    with Image.open(io.BytesIO(data)) as image:
-        assert (image.format, image.size) == ("JPEG", (900, 450))
-
-
 def test_small_patches_travel_without_loss(runs: Path) -> None:
-    (scene, *_) = pictures.scenes(read_contents(runs).sections[0], 10**7, [])
-    assert scene.small
-    with Image.open(io.BytesIO(base64.b64decode(scene.shots[1].uri.partition(",")[2]))) as image:
-        assert image.format == "PNG" and image.getpixel((3, 3)) == (80, 80, 80)
+    _, panels, _ = opened(runs)
+    (panel,) = (panel for panel in panels if panel.name == "clahe")
+    with Image.open(io.BytesIO(base64.b64decode(panel.uri.partition(",")[2]))) as image:
+        assert image.format == "PNG" and image.getpixel((3, 3)) == (50, 50, 50)
+
+
+def test_only_plain_pngs_are_copied(tmp_path: Path) -> None:
+    """A browser shows another picture for a PNG with a gamma, a profile or fewer bits."""
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8))
+
+    def encoded(image: Image.Image, **options: Any) -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, **({"format": "PNG"} | options))
+        return buffer.getvalue()
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain = encoded(picture)
+    assert is_plain_png(plain)
+    for other in (
+        encoded(picture, icc_profile=profile),
+        encoded(picture, exif=b"Exif\0\0MM\0*"),
+        encoded(picture.convert("L")),
+        encoded(picture.convert("RGBA")),
+        encoded(picture, format="JPEG"),
+        plain[:-1],
+        plain[:40],
+        b"",
+    ):
+        assert not is_plain_png(other)
+    exact = Exact(tmp_path, 10**6)
+    assert (tmp_path / exact.file(picture, plain)).read_bytes() == plain
+    with Image.open(tmp_path / exact.file(picture, b"another")) as copy:
+        assert np.array_equal(np.asarray(copy), np.asarray(picture))
 
 
 def test_failures_are_listed(tmp_path: Path) -> None:
