@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -79,9 +82,10 @@ def _shows(count: int) -> Callable[[Path], None]:
 
     def check(folder: Path) -> None:
         text = (folder / "out" / "report.html").read_text("utf-8")
-        assert text.count('alt="s0') - text.count(": the input") - text.count(
-            ": the reference"
-        ) == count  # fmt: skip
+        (data,) = re.findall(r'data-photos="([^"]*)"', text)
+        photos = json.loads(html.unescape(data))["photos"]
+        # Beside the input and the reference.
+        assert sum(len(photo["pictures"]) - 2 for photo in photos) == count
 
     return check
 
