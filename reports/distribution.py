@@ -159,9 +159,10 @@ def draw(
     axes.tick_params(length=0, colors=colours.muted, labelsize=10)
     axes.tick_params(axis="y", colors=colours.text, labelsize=11, pad=5)
     unit = f" ({plain(column.unit)})" if column.unit else ""
-    way = {True: ", more is better", False: ", less is better", None: ""}
+    way = {"↑": ", more is better", "↓": ", less is better", "": ""}[column.arrow]
+    way = way if column.rates_quality else ", not a quality score"
     axes.set_xlabel(
-        f"{plain(column.title)}{unit}{way[column.higher_is_better]}",
+        f"{plain(column.title)}{unit}{way}",
         color=colours.muted,
         fontsize=10,
         labelpad=4,

@@ -133,7 +133,9 @@ def draw_cost(
         unit = f" ({plain(column.unit)})" if column.unit else ""
         axes.set_ylabel(f"{plain(column.title)}{unit} {column.arrow}".strip(), fontsize=9)
         axes.set_xlabel(axis, fontsize=9, color=_THEME.muted)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_major_formatter(
+            lambda value, _: f"{value:,.0f}" if value >= 1000 else f"{value:g}"
+        )
         axes.xaxis.set_minor_formatter(lambda *_: "")
         axes.margins(x=0.12, y=0.12)
         axes.grid(color=_THEME.grid, linewidth=0.7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import xml.etree.ElementTree as ET
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,18 @@ def test_infinite_and_constant_values_can_be_drawn(values: list[float]) -> None:
     _, svg = drawn({"a": values, "b": [3.0, 4.0, 5.0]})
     infinite = sum(map(math.isinf, values))
     assert (f"{infinite} × ∞".encode() in svg) == bool(infinite)
+
+
+def test_the_axis_says_what_the_table_says() -> None:
+    table, _ = drawn({"a": [1.0, 2.0, 4.0], "b": [2.0, 2.5, 7.0]})
+    values = {label: np.arange(3.0) for label in table.methods}
+    for changed, words in (
+        ({}, b"PSNR (dB), more is better"),
+        ({"higher_is_better": False}, b"PSNR (dB), less is better"),
+        ({"rates_quality": False}, b"PSNR (dB), not a quality score"),
+        ({"higher_is_better": None}, b">PSNR (dB)<"),
+    ):
+        assert words in draw_svg(table, replace(table.columns[0], **changed), values)
 
 
 def test_hostile_labels_are_text() -> None:
