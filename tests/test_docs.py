@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from docs import generate, site
+from tests.reports.runs import make_run
 from wespe_bench import cli, registry
 from wespe_bench.verbs import VERBS
 
@@ -103,6 +104,18 @@ def test_examples_of_help_parse(verb: str) -> None:
 def test_python_compiles(page: Path) -> None:
     for block in _blocks(page.read_text("utf-8"), "python"):
         compile(block, str(page), "exec")
+
+
+@EACH_PAGE
+def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if page in (ROOT / "README.md", ROOT / "docs/how-to/data.md"):
+        return  # tests/test_readme.py runs these, and looks at what they give
+    monkeypatch.chdir(tmp_path)
+    blocks = _blocks(page.read_text("utf-8"), "python")
+    if blocks:
+        make_run(tmp_path / "runs" / "demo", "identity", {"psnr": [20.0, 21.0]})
+    for block in blocks:
+        exec(block, {"__name__": "block"})
 
 
 @functools.cache
