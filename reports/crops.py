@@ -50,7 +50,7 @@ def read_row(
     ordered = sorted(
         (
             shot
-            for shot in shots(section, sample, 10**6, changed)
+            for shot in shots(section.samples, section.runs, sample, 10**6, changed)
             if shot.kind != "method" or shot.label in place
         ),
         key=lambda shot: ends.get(shot.kind, place.get(shot.label, -1)),

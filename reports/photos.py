@@ -171,11 +171,11 @@ def _read(
     copies: list[Image.Image] = []
     size = (1, 1)
     room = exact.room
-    for name, kind, _, image, data in shots(section, sample, None, changed):
+    for name, kind, _, image, data in shots(section.samples, section.runs, sample, None, changed):
         size = size if found else image.size
         copy = resized(image, fitted(size, _WIDTHS[0]))
         copies.append(copy)
-        found.append((kind, name, _encoded(copy, widths)))
+        found.append((kind, name, encoded(copy, widths)))
         # What is shown larger than it is stays without loss.
         uri = data_uri("image/png", encode_png(np.asarray(copy))) if copy.size == size else ""
         strip[kind, name] = (uri or found[-1][2][widths[0]], *copy.size)
@@ -193,14 +193,14 @@ def _read(
     ]
     if not exact.beside and room:
         left, top, wide, tall = boxes[0]
-        for name, kind, _, image, _ in shots(section, sample, None, []):
+        for name, kind, _, image, _ in shots(section.samples, section.runs, sample, None, []):
             if image.size == size:
                 crop = image.crop((left, top, left + wide, top + tall))
                 pixels[kind, name] = exact.embedded(crop)
     return found, {"size": size, "boxes": boxes, "whole": exact.beside}, pixels
 
 
-def _encoded(image: Image.Image, widths: Sequence[int]) -> dict[int, str]:
+def encoded(image: Image.Image, widths: Sequence[int]) -> dict[int, str]:
     """The picture at some widths, as data: addresses; one narrower than a width as it is."""
     found: dict[int, str] = {}
     for width in widths:

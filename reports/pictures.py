@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from reports.contents import Section
 from reports.text import plain
 from wespe_bench import links, provenance, reading
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
 from wespe_bench.run import Run
 from wespe_bench.store import result_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Scored(NamedTuple):
@@ -55,17 +57,20 @@ def spaced(names: Sequence[str], count: int) -> list[str]:
     return [ordered[pick] for pick in picks]
 
 
-def shots(section: Section, sample: str, width: int | None, changed: list[str]) -> Iterator[Shot]:
+def shots(
+    samples: pd.DataFrame, runs: Sequence[Run], sample: str, width: int | None, changed: list[str]
+) -> Iterator[Shot]:
     """A sample's input, results and reference, in one size.
 
-    That of the first, at most ``width`` wide and half as much again high; without a width each
-    has its own size. A picture that cannot be read (a failed result, an input that has moved) is
-    left out. So is one that is not the file that was scored, and then ``changed`` gets a line.
+    ``samples`` are the photos of all ``runs``, as `Run.samples`. The size is that of the first, at
+    most ``width`` wide and half as much again high; without a width each has its own. A picture
+    that cannot be read (a failed result, an input that has moved) is left out. So is one that is
+    not the file that was scored, and then ``changed`` gets a line.
     """
-    row = section.samples.loc[section.samples["sample"] == sample].iloc[0]
+    row = samples.loc[samples["sample"] == sample].iloc[0]
     size: tuple[int, int] | None = None
     # The result of "identity" is the input, which is shown with its scores.
-    unprocessed = [run.label for run in section.runs if run.enhancer == "identity"]
+    unprocessed = [run.label for run in runs if run.enhancer == "identity"]
     name = plain(sample)
     found = [
         (
@@ -78,7 +83,7 @@ def shots(section: Section, sample: str, width: int | None, changed: list[str]) 
             (plain(run.label), "method", run.label),
             read_result(run, sample, f"{name}: the result of {plain(run.label)}", changed),
         )
-        for run in section.runs
+        for run in runs
         if run.label not in unprocessed
     ]
     if isinstance(row.get("reference"), str):

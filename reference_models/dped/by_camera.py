@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,18 @@ from wespe_bench.errors import InputError
 if TYPE_CHECKING:
     from reference_models.dped.enhancer import GeneratorEnhancer
     from wespe_bench.types import Dataset, Sample
+
+
+def _remedy(folder: Path) -> str:
+    """How to make a folder's checkpoints: a loop over the released bundles that lie in it."""
+    names = [shlex.quote(path.stem) for path in sorted(folder.glob("*.index"))]
+    if not names:
+        return "make them with `wespe-bench import dped`"
+    place = f'{shlex.quote(str(folder))}/"$name"'
+    return (
+        f"import its bundles first: for name in {' '.join(names)}; do wespe-bench import dped "
+        f"{place} --out {place}.safetensors; done"
+    )
 
 
 class GeneratorsByCamera:
@@ -44,9 +57,7 @@ class GeneratorsByCamera:
                 raise InputError(f"{folder}: {other} and {path.name} are both for {found[0]}")
             self.generators[found[0]] = generator
         if not self.generators:
-            raise InputError(
-                f"{folder}: no .safetensors in it; make them with `wespe-bench import dped`"
-            )
+            raise InputError(f"{folder}: no .safetensors in it; {_remedy(folder)}")
         if camera and camera not in self.generators:
             raise InputError(f"{folder}: no generator for {camera}, which camera= names")
         parts = sorted(f"{name}={g.fingerprint}" for name, g in self.generators.items())

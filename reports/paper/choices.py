@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reports.paper.printed import CAMERAS, METHODS, WILD, Printed
+from wespe_bench.datasets import dped
+from wespe_bench.datasets.source import sources
 from wespe_bench.errors import InputError, did_you_mean
 
 #: Place of a table -> names of data sets that fill it without --dataset; the first that some
@@ -54,6 +56,7 @@ class Choices:
     study: Path | None = None
     ours: Mapping[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()
+    pictures: bool = False
 
     @property
     def titles(self) -> dict[str, str]:
@@ -191,6 +194,20 @@ def dataset_at(place: str, names: Iterable[str], choices: Choices) -> tuple[str,
         if fits:
             return fits[0], ""
     return "", ""
+
+
+def size_at(place: str) -> tuple[int, int] | None:
+    """Width and height of a place's photos in the paper's protocol; None where they vary.
+
+    >>> size_at("iphone patches"), size_at("blackberry full"), size_at("kitti")
+    ((100, 100), (4160, 3120), (1392, 512))
+    """
+    name, _, protocol = place.partition(" ")
+    if protocol == "patches":
+        return dped.PATCH
+    counts = dped.COUNTS[name] if name in dped.PHONES else sources()[name].counts[0]
+    size = (counts.width or 0, counts.height or 0)
+    return size if protocol != "registered" and all(size) else None
 
 
 def spec_of(place: str) -> str:

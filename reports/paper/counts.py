@@ -164,10 +164,13 @@ def _dped(key: str, data: str | None) -> Found:
             train, test, _size(full), notes=_faults(f"dped:{phone}", report), source=source
         )
     test_photos = counted["full test"] or None
-    note = (
-        "The released archive of patches has 29 full-size test photos a phone and none for "
-        "training; ask for the originals: wespe-bench data list dped"
-    )
+    if note_of(report.root):
+        note = "The miniature has no full-size photos for this: training takes pairs of patches"
+    else:
+        note = (
+            "The released archive of patches has 29 full-size test photos a phone and none for "
+            "training; ask for the originals: wespe-bench data list dped"
+        )
     return Found(
         None,
         test_photos,

@@ -12,6 +12,8 @@ from reports.cells import infinity
 if TYPE_CHECKING:
     import pandas as pd
 
+    from reports.paper.pictures import Scene
+
 #: How to read the tables.
 READING = (
     "ours: the mean over n photos, measured here; beneath it a 95% interval (the photos drawn "
@@ -108,6 +110,7 @@ class Grid:
     ``rows`` maps their keys to their titles. ``notes`` are printed beneath without a number,
     ``sources`` name the runs and photos of our numbers, ``failures`` what was refused or could
     not be read, one line each. ``miniature``: simulated, without the paper's numbers.
+    ``pictures``: a photo by every method, for the page alone.
     """
 
     number: int
@@ -120,6 +123,7 @@ class Grid:
     sources: tuple[str, ...] = ()
     failures: tuple[str, ...] = field(default=())
     miniature: bool = False
+    pictures: tuple[Scene, ...] = ()
 
     def entry(self, row: str, column: Column) -> Entry:
         return self.entries[row, column.key]

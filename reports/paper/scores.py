@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from reports.cells import Column as ScoreColumn
 from reports.intervals import SMALL_N
 from reports.paper import doubts, measures, missing
 from reports.paper.best import MARKS, WORSE, with_best, worse_than_best
-from reports.paper.choices import PLACES, Choices, methods_of, place_of
+from reports.paper.choices import PLACES, Choices, methods_of, place_of, size_at
 from reports.paper.gather import Gathered
 from reports.paper.grid import Column, Entry, Grid
 from reports.paper.measures import Measure
@@ -22,10 +23,13 @@ from reports.paper.printed import ROWS, SCORES, Printed
 from reports.paper.runs import Candidate, about_method
 from reports.tables import mean, pooled, summarize
 from reports.text import plain, plural
+from wespe_bench.datasets.headers import photo_size
 from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from wespe_bench.run import Run
 
 #: The verb that makes these tables, for the commands in messages.
 VERB = "tables all --runs"
@@ -150,6 +154,7 @@ def _fill_row(
     metrics = [m.metric for m in chosen if m.metric]
     names = {method: candidate.run.name for method, candidate in runs.items()}
     cells, refused, table = fill(gathered, names, metrics, choices.common)
+    others = {method: _other_photos(place, candidate.run) for method, candidate in runs.items()}
     worse: set[tuple[str, str]] = set()
     if table is not None:
         scored = gathered.rows(names.values(), metrics)
@@ -173,10 +178,7 @@ def _fill_row(
             elif key in cells and candidate:
                 entry = _entry(entry, cells[key], candidate, measure, gathered)
                 entry = replace(entry, worse=key in worse)
-                usual, dataset = PLACES[place][0], candidate.run.dataset
-                if not dataset.startswith(usual):
-                    other = f"Photos of {plain(dataset)} instead of {usual}"
-                    entry = replace(entry, notes=(*entry.notes, other))
+                entry = replace(entry, notes=(*entry.notes, *others[method]))
             draft.entries[row, (method, measure.key)] = entry
     if table is None:
         return
@@ -187,6 +189,20 @@ def _fill_row(
             f"{ROWS[row]}: only the {len(table.used)} of {plural(table.n_expected, 'photo')} that "
             f"all methods have for all metrics ({_some(table.left_out)} left out)"
         )
+
+
+def _other_photos(place: str, run: Run) -> tuple[str, ...]:
+    """A note where a run's photos are not the place's, with their size where that differs too."""
+    usual = PLACES[place][0]
+    if run.dataset.startswith(usual):
+        return ()
+    text = f"Photos of {plain(run.dataset)} instead of {usual}"
+    wanted = size_at(place)
+    with contextlib.suppress(InputError, OSError):
+        size = photo_size(run.samples["path"].iloc[0])
+        if wanted and size != wanted:
+            text += ", the first of {}x{} pixels where {}x{} belong".format(*size, *wanted)
+    return (text,)
 
 
 def _entry(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from reports.paper import counts, grid, measures, miniature, render, scores, study
+from reports.paper import counts, grid, measures, miniature, pictures, render, scores, study
 from reports.paper.choices import (
     Choices,
     parse_datasets,
@@ -73,6 +73,8 @@ class Tables:
     """Which CORNIA, as scored (default: the authors' if some run has it, else cornia)."""
     common: bool = False
     """Where photos are missing, compare on those that every method of a row has."""
+    pictures: bool = False
+    """On the HTML page a photo of each data set, by every method, below Tables 2, 3 and 6."""
     study: str = ""
     """The folder of a user study's report, for Table 5."""
     data: str | None = None
@@ -84,6 +86,8 @@ def main(config: Tables) -> int:
     out = Path(config.out) if config.out else None
     if out is not None:
         _check_out(out, config.format)
+    if config.pictures and config.format != "html":
+        raise InputError("--pictures: only --format html shows them")
     grids = build(parse_numbers(config.numbers or ("all",)), _root(config.runs), choices_of(config))
     text = render.render(grids, config.format)
     if out is None:
@@ -113,6 +117,7 @@ def choices_of(config: Tables) -> Choices:
         common=config.common,
         data=config.data,
         study=Path(config.study) if config.study else None,
+        pictures=config.pictures,
     )
 
 
@@ -123,7 +128,7 @@ def frame(numbers: Iterable[str | int], runs: Path | str, **options: object) -> 
     """
     import warnings
 
-    known = set(Tables.__dataclass_fields__) - {"numbers", "runs", "format", "out"}
+    known = set(Tables.__dataclass_fields__) - {"numbers", "runs", "format", "out", "pictures"}
     for name in options:
         if name not in known:
             raise InputError(f"tables: no option {name!r}{did_you_mean(name, known)}")
@@ -191,6 +196,8 @@ def build(numbers: Sequence[int], root: Path | None, choices: Choices) -> list[G
         else:
             grids.append(counts.grid(number, choices.data))
         grids[-1] = miniature.marked(grids[-1], gathered, choices)
+        if gathered is not None and choices.pictures and number in pictures.NUMBERS:
+            grids[-1] = pictures.added(grids[-1], gathered, choices)
     if gathered is not None:
         first = next(i for i, grid in enumerate(grids) if grid.number in SCORES)
         grids[first] = replace(

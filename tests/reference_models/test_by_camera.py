@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,14 @@ def test_folders_that_are_not_a_generator_for_each_phone(official: Path, tmp_pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no \.safetensors in it"):
         load_enhancer(f"dped:{tmp_path / 'empty'}")
+    with pytest.raises(InputError, match="import its bundles first") as said:
+        load_enhancer(f"dped:{tmp_path}")
+    loop = str(said.value).partition("import its bundles first: ")[2]
+    lines = subprocess.check_output(["sh", "-c", loop.replace("do wespe", "do echo wespe")])
+    assert lines.decode().splitlines() == [
+        f"wespe-bench import dped {tmp_path}/{phone}_orig --out {tmp_path}/{phone}_orig.safetensors"
+        for phone in sorted(PHONES)
+    ]
     with pytest.raises(InputError, match="no generator for canon, which camera= names"):
         load_enhancer(f"dped:{official}?camera=canon")
     with pytest.raises(InputError, match="nothing after camera=; give a value"):

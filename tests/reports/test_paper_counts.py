@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from reports.paper import study
+from reports.paper import study, tables
+from reports.paper.choices import Choices
 from tests.reports.paper_store import cell, one
 from tests.wespe_bench.datasets import trees
+from wespe_bench.datasets.miniature import FILE, WORD
 from wespe_bench.errors import InputError
 
 
@@ -34,6 +36,10 @@ def test_table_1_counts_full_size_photos(data: Path) -> None:
     assert cell(found, "iphone", "photos", "size").ours_text == "2048x1536"
     assert any("4 training and 3 test patches" in source for source in found.sources)
     assert "Not here" in cell(found, "sony", "photos", "test").reason
+    (data / FILE).write_text(f"{WORD}: photos", "utf-8")
+    small = tables.build((1,), None, Choices(data=str(data)))[0]
+    assert cell(small, "iphone", "photos", "train").reason.startswith("The miniature has no")
+    (data / FILE).unlink()
     for key in ("iphone", "canon"):
         for side, count in (("phone", 10), ("canon", 10)):
             name = "blackberry" if side == "phone" else "canon"

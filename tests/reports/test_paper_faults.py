@@ -219,6 +219,7 @@ def test_wrong_options_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["2", "--runs", root, "--out", "t.html"], "does not end in .md"),
         (["5", "--study", root], "wespe-bench study report makes it"),
         (["2", "--format", "xml"], "format"),
+        (["2", "--pictures"], "--pictures: only --format html shows them"),
     ):
         with pytest.raises(InputError, match=re.escape(said)):
             call("tables", argv)

@@ -66,5 +66,6 @@ SOURCE = Source(
     licence="its own: non-commercial research, registration",
     get="register, download leftImg8bit_trainvaltest.zip, unpack so that "
     "cityscapes/leftImg8bit/train is there",
+    gigabytes=11.0,  # of that file, by the page's list as quoted in scripts that download it
     counts=(Counts(4, "Cityscapes", 2048, 1024, 2876, 143),),
 )

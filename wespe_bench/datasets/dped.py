@@ -37,7 +37,8 @@ COUNTS = {
 #: and 8: full. Originals are for training.
 PROTOCOLS = ("patches", "full", "registered", "originals")
 
-_PATCH = (100, 100)
+#: Width and height of the aligned patches.
+PATCH = (100, 100)
 
 #: What `data register` writes beside the pairs it has aligned.
 REGISTERED = "registration.csv"
@@ -123,8 +124,8 @@ def parts(root: Path, phone: str = "", pairs: str = "") -> tuple[Part, ...]:
         originals = Path(pairs) if pairs else home / "originals"
         registered = Path(pairs) if pairs else home / "registered"
         found += [
-            _pairs(f"{name} patches train", training, name, f"{name}/train/", "train", _PATCH),
-            _pairs(f"{name} patches test", test / "patches", name, f"{name}/test/", "test", _PATCH),
+            _pairs(f"{name} patches train", training, name, f"{name}/train/", "train", PATCH),
+            _pairs(f"{name} patches test", test / "patches", name, f"{name}/test/", "test", PATCH),
             Part(
                 f"{name} full test",
                 test / "full_size_test_images",
@@ -172,6 +173,7 @@ SOURCE = Source(
     page="http://people.ee.ethz.ch/~ihnatova/",
     licence="research use; ask the authors for anything else",
     get="download the patches (and the originals, for full-size photos) from the page; "
-    "unpack so that dped/iphone/training_data is there",
+    "unpack so that dped/iphone/training_data and dped/iphone/test_data/patches are there",
+    gigabytes=6.2,  # of the patches, by the page's link as quoted in repositories that use them
     counts=tuple(COUNTS.values()),
 )

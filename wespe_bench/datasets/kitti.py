@@ -129,6 +129,7 @@ SOURCE = Source(
     page="https://www.cvlibs.net/datasets/kitti/raw_data.php",
     licence="CC BY-NC-SA 3.0",
     get="register, run the page's raw data download script (unsynced+unrectified for the "
-    "paper's 1392x512), unpack so that kitti/DATE/DATE_drive_NNNN_extract is there",
+    "paper's 1392x512), unpack so that kitti/DATE/DATE_drive_NNNN_extract is there; "
+    "kitti:object instead is one archive, the left colour images (12 GB by its page)",
     counts=(Counts(4, "KITTI", 1392, 512, 8458, 124),),
 )

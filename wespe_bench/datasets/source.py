@@ -65,8 +65,9 @@ class Source:
     ``data check`` looks at; ``survey(name, [argument,] *, data, **options)`` gives the parts
     that a run takes. Both raise InputError. A call takes survey's options and those of
     `survey.load`. ``kinds`` are other forms that one may have instead of the default. ``archives``
-    are what ``data fetch`` downloads, where the terms allow it. ``group`` is its heading in
-    ``data list``.
+    are what ``data fetch`` downloads, where the terms allow it. ``gigabytes`` is the size of the
+    download as its page states it (or is quoted to), 0 where none is known. ``group`` is its
+    heading in ``data list``.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Source:
     counts: tuple[Counts, ...] = ()
     kinds: tuple[str, ...] = ()
     archives: tuple[Archive, ...] = ()
+    gigabytes: float = 0.0
     group: str = "the paper's, and your own"
 
     def __post_init__(self) -> None:

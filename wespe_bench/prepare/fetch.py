@@ -31,12 +31,11 @@ LOCK = "fetch.lock.json"
 class Fetch(DataOptions):
     """Download a data set and unpack it below $WESPE_DATA, where its terms allow that.
 
-    For the others it prints the official page and the steps. An address, or an archive on
-    this machine, is unpacked with the same care: nothing is written outside its folder.
+    For the others it prints the official page and the steps, and ends with 2. An address, or an
+    archive on this machine, is unpacked with the same care: nothing is written outside its folder.
 
     Examples:
       wespe-bench data fetch div2k
-      wespe-bench data fetch dped
       wespe-bench data fetch downloads/dped.tar.gz --out data/dped
     """
 
@@ -171,8 +170,8 @@ def main(config: Fetch) -> int:
         into = Path(config.out) if config.out else root
     elif source := known.get(name):
         if not source.archives:
-            print(_steps(source, root))
-            return 0
+            print(_steps(source, root), flush=True)
+            raise InputError(f"{name}: nothing was downloaded; get it by hand, as said above")
         if config.sha256:
             raise InputError("--sha256 goes with an address or a path; a named set has its own")
         print(f"{name}: {source.title}; terms: {source.licence}; page: {source.page}")

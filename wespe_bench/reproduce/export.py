@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
-from wespe_bench.reproduce.states import MISSING, State
+from wespe_bench.reproduce.states import JOBS, MISSING, State, digest
 from wespe_bench.reproduce.steps import Step
 
 _JOB = """#!/bin/sh
@@ -47,10 +47,12 @@ def slurm(steps: Sequence[Step], states: Mapping[str, State], out: Path) -> str:
     for step in steps:
         if states[step.name].kind != MISSING:
             phase = step.kind if step.kind in parts else "train"
-            parts[phase].append(" && ".join(map(_shell, step.commands)))
+            ended = shlex.join(("touch", str(out / JOBS / digest(step.commands))))
+            parts[phase].append(" && ".join((*map(_shell, step.commands), ended)))
     if not any(parts.values()):
         raise InputError("nothing can run: wespe-bench reproduce --plan says what is missing")
     folder = out / "slurm"
+    (out / JOBS).mkdir(parents=True, exist_ok=True)
     submit, before = [_HEAD], ""
     for phase, tasks in parts.items():
         if not tasks:

@@ -81,7 +81,7 @@ def _votes(build: tuple[str, ...], folder: str) -> tuple[tuple[str, ...], ...]:
 
 
 def finish(config: Reproduce) -> None:
-    """Write the tables of what there is as a page, as text and as a line a cell: OUT/tables.*."""
+    """Write the tables of what there is: a page with pictures, text, and a line a cell."""
     from wespe_bench.registry import resolve
 
     out = Path(config.out)
@@ -90,4 +90,6 @@ def finish(config: Reproduce) -> None:
         words += ["--study", str(out / "study")]
     for ending in ("html", "md", "csv"):
         file = str(out / f"tables.{ending}")
-        resolve("wespe_bench.cli:call")("tables", [*words, "--format", ending, "--out", file])
+        argv = [*words, "--format", ending, "--out", file]
+        argv += ["--pictures"] if ending == "html" else []
+        resolve("wespe_bench.cli:call")("tables", argv)

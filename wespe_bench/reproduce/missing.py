@@ -42,10 +42,13 @@ def lines(steps: Sequence[Step], states: Mapping[str, State]) -> Iterator[str]:
 
 
 def size(source: str) -> str:
-    """The download's size in GB (10^9 bytes), where it is known."""
+    """The download's size in GB, where it is known."""
     known = sources().get(source)
-    total = sum(archive.size for archive in known.archives) if known else 0
-    return f"{total / 1e9:.1f} GB" if total else "size unknown"
+    if known and known.licence == "yours":
+        return "your own"
+    total = sum(archive.size for archive in known.archives) / 1e9 if known else 0.0
+    total = total or (known.gigabytes if known else 0.0)
+    return f"{total:.1f} GB" if total else "size unknown"
 
 
 def _terms(source: str) -> str:

@@ -25,6 +25,9 @@ DONE, BEGUN, READY, WAITS, MISSING = "done", "begun", "can run", "waits", "missi
 #: The file in the plan's folder that says which steps ended, with which arguments, how fast.
 JOURNAL = "reproduce.json"
 
+#: The folder in it where a Slurm job leaves an empty file, named by `digest`, for each ended step.
+JOBS = "slurm/done"
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -83,25 +86,39 @@ def _count(spec: str, data: str | None) -> int:
 
 
 def read_journal(out: Path) -> dict[str, Any]:
-    """What `JOURNAL` says, by the steps' names; nothing where it is absent or damaged."""
+    """What `JOURNAL` says, by the steps' names; nothing where it is absent or damaged.
+
+    Of each step that a Slurm job has ended (`JOBS`) the `digest` of its commands is a key too.
+    """
+    ended: dict[str, Any] = {path.name: {} for path in (out / JOBS).glob("*")}
     try:
         content = reading.read_json(out / JOURNAL)
         steps = content["steps"]
-        return {name: started for name, started in steps.items() if isinstance(started, dict)}
+        return ended | {n: started for n, started in steps.items() if isinstance(started, dict)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        return ended
+
+
+def digest(commands: Sequence[Sequence[str]]) -> str:
+    """A short name for a step's commands, the same for the same commands."""
+    return provenance.sha256_bytes(json.dumps(commands).encode())[:16]
 
 
 def look(steps: Sequence[Step], stock: Stock, journal: Mapping[str, Any]) -> dict[str, State]:
     """The state of every step, by name."""
     found: dict[str, State] = {}
     for step in steps:
-        found[step.name] = _look(step, stock, found, journal.get(step.name, {}))
+        by_job = digest(step.commands) in journal
+        found[step.name] = _look(step, stock, found, journal.get(step.name, {}), by_job)
     return found
 
 
 def _look(
-    step: Step, stock: Stock, earlier: Mapping[str, State], recorded: Mapping[str, Any]
+    step: Step,
+    stock: Stock,
+    earlier: Mapping[str, State],
+    recorded: Mapping[str, Any],
+    by_job: bool,
 ) -> State:
     if step.kind == "study":
         if step.out.is_file():
@@ -109,7 +126,7 @@ def _look(
         build = shlex.join(("wespe-bench", *step.commands[0]))
         remedy = f"people who compare photos: {build}, then study serve and study report"
         return State(MISSING, "people's votes", None, {"people's votes": remedy})
-    same = recorded.get("commands") == json.loads(json.dumps(step.commands))
+    same = recorded.get("commands") == json.loads(json.dumps(step.commands)) or by_job
     progress = _progress(step, same)
     if progress.kind == DONE:
         return progress
@@ -131,15 +148,16 @@ def _look(
             remedy = f"{name}: {source.get}" if source else name
             details.append(f"photos of {spec}")
             lacks.setdefault(name, f"{remedy} ({count.split(';')[0]})")
-    if lacks:
-        return State(MISSING, details[0], None, lacks)
     if step.kind == "import" and not Path(f"{step.commands[0][2]}.index").is_file():
         detail = f"{step.commands[0][2]}.index"
         remedy = f"DPED's released models, {detail} and its data file"
         return State(MISSING, detail, None, {"DPED's models": remedy})
     for need in step.needs:
         if need in earlier and earlier[need].kind == MISSING:
-            return State(MISSING, f"what {need} makes", None, earlier[need].lacks)
+            details.append(f"what {need} makes")
+            lacks |= {n: how for n, how in earlier[need].lacks.items() if n not in lacks}
+    if lacks:
+        return State(MISSING, details[0], None, lacks)
     left = progress.left
     if left is None and step.kind == "run":
         left = int(stock.count(step.photos[0]))

@@ -182,7 +182,7 @@ def _trainings(config: Reproduce) -> Iterator[Step]:
         if config.official:
             bundle = str(Path(config.official) / f"{phone}_orig")
             imports = ("import", "dped", bundle, "--out", str(path))
-            yield Step(_training("dped", phone), "import", (imports,), path)
+            yield Step(_importing(phone), "import", (imports,), path)
             continue
         command = ("train", "dped", "--camera", phone, "--out", str(path.parent))
         yield Step(
@@ -201,6 +201,10 @@ def _trainings(config: Reproduce) -> Iterator[Step]:
 
 def _training(kind: str, camera: str, target: str = "") -> str:
     return f"train {kind} {camera}" + (f" [{target.upper()}]" if target else "")
+
+
+def _importing(phone: str) -> str:
+    return f"import dped {phone}"
 
 
 def _spec(config: Reproduce, place: str, split: str = "") -> str:
@@ -263,7 +267,9 @@ def _enhancer(
         return (spec if spec in ("ape_like", "apple") else "APE"), spec, ()
     path = checkpoint(config, method, camera)
     kind, _, target = method.partition("_")
-    return _LABELS[method], f"{kind}:{path}", (_training(kind, camera, target),)
+    is_imported = method == "dped" and config.official
+    maker = _importing(camera) if is_imported else _training(kind, camera, target)
+    return _LABELS[method], f"{kind}:{path}", (maker,)
 
 
 def _megapixels(camera: str) -> float:

@@ -253,7 +253,8 @@ def test_through_the_real_entry_point(command: Command, server: Server, tmp_path
     "name", sorted(name for name, source in sources().items() if not source.archives)
 )
 def test_the_others_say_how_to_get_them(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("data fetch", [name, "--data", "here"]) == 0
+    with pytest.raises(InputError, match="nothing was downloaded; get it by hand"):
+        call("data fetch", [name, "--data", "here"])
     said = capsys.readouterr().out
     assert sources()[name].page in said
     assert sources()[name].get in said

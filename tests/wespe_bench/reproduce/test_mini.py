@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from wespe_bench.datasets.samples import TEST
 from wespe_bench.errors import InputError
 from wespe_bench.prepare import mini as photos
 from wespe_bench.reproduce.mini import plan_mini, settings
+from wespe_bench.reproduce.states import read_journal
 from wespe_bench.reproduce.steps import Reproduce, plan
 
 #: A training, the runs of one data set without pairs, one of patches, the rater and the study.
@@ -86,13 +88,7 @@ def _go(folder: Path) -> str:
 def test_killed_and_resumed_to_the_same_tables(command: Command, tmp_path: Path) -> None:
     plain = _go(tmp_path)
     assert "12 done" in plain, plain
-    (tmp_path / "killed").mkdir()
-    process = subprocess.Popen(
-        [*entry_point(), *_argv()],
-        cwd=tmp_path / "killed",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = _started(tmp_path / "killed")
     run = tmp_path / "killed/runs/mini/wild/kitti/WESPE [DIV2K]"
     while process.poll() is None and not run.exists():
         time.sleep(0.01)
@@ -103,11 +99,51 @@ def test_killed_and_resumed_to_the_same_tables(command: Command, tmp_path: Path)
     assert not alive
     assert not (tmp_path / "killed/runs/mini/tables.csv").exists()
     _go(tmp_path / "killed")
-    for ending in ("csv", "md", "html"):
-        name = f"runs/mini/tables.{ending}"
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / name).read_bytes()
+    _check_bytes(tmp_path / "killed", tmp_path)
     assert command("export", "scores", "runs/mini", "--out", "scores.csv").returncode == 0
     _check(tmp_path / "runs/mini", pd.read_csv(tmp_path / "scores.csv"))
+
+
+def _started(folder: Path) -> subprocess.Popen[bytes]:
+    folder.mkdir(exist_ok=True)
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen([*entry_point(), *_argv()], cwd=folder, stdout=quiet, stderr=quiet)
+
+
+def _check_bytes(folder: Path, undisturbed: Path) -> None:
+    for ending in ("csv", "md", "html"):
+        name = f"runs/mini/tables.{ending}"
+        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
+
+
+@pytest.mark.long
+def test_killed_ten_times_at_random(tmp_path: Path) -> None:
+    """kill -9 of the command, each second time of its step too; a new folder when one is done."""
+    begun = time.monotonic()
+    _go(tmp_path)
+    whole = time.monotonic() - begun
+    seed = random.randrange(10**6)
+    moments = random.Random(seed)
+    kills, done = 0, 0
+    while kills < 10:
+        folder = tmp_path / f"killed{done}"
+        process = _started(folder)
+        try:
+            process.wait(moments.uniform(0, whole / 5))
+        except subprocess.TimeoutExpired:
+            step = [c for c in psutil.Process(process.pid).children() if kills % 2]
+            for one in (process, *step):
+                one.send_signal(signal.SIGKILL)
+            process.wait(60)
+            psutil.wait_procs(step, timeout=60)
+            kills += 1
+            journal = read_journal(folder / "runs/mini")
+            print(f"seed {seed}, kill {kills} in {folder.name}: {len(journal)} steps had ended")
+        else:
+            _check_bytes(folder, tmp_path)
+            done += 1
+    _go(folder)
+    _check_bytes(folder, tmp_path)
 
 
 def _check(out: Path, rows: pd.DataFrame) -> None:
@@ -131,4 +167,8 @@ def _check(out: Path, rows: pd.DataFrame) -> None:
     assert found[["paper", "difference"]].isna().all().all()
     text = (out / "tables.md").read_text("utf-8")
     assert len(re.findall(rf"^## Table \d: {WORD}", text, re.MULTILINE)) == 8
+    page = (out / "tables.html").read_text("utf-8")
+    assert re.findall("<figcaption>(.*?): ", page) == ["Sony Xperia Z", "KITTI"]
+    # Input, ape_like and the DSLR's; then input, ape_like, WESPE and tone, each drawn.
+    assert len(re.findall('<img src="data:image/[a-z]+;base64,', page)) == 3 + 4
     assert set(wespe_bench.tables(1, 4, runs=out, data=out / "data")["paper"].isna()) == {True}

@@ -18,7 +18,7 @@ from wespe_bench import provenance
 from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 from wespe_bench.reproduce import missing, narrowing, rates
-from wespe_bench.reproduce.states import Stock, last_iteration, look, read_journal
+from wespe_bench.reproduce.states import Stock, digest, last_iteration, look, read_journal
 from wespe_bench.reproduce.steps import Reproduce, Step, iterations_of, plan
 
 
@@ -61,12 +61,12 @@ def test_commands_are_printed_and_exported(verb: Command, tmp_path: Path) -> Non
         f"--parsable --array=1-3 {folder}/job.sh {folder}/train.txt",
         f"--parsable --array=1-4 --dependency=afterany:1 {folder}/job.sh {folder}/run.txt",
     ]
-    step = next(s for s in plan(Reproduce(data="data", jobs=1)) if s.name.endswith("WESPE [DPED]"))
-    assert step.name == "run iphone patches WESPE [DPED]"
+    step = _step(plan(Reproduce(data="data", jobs=1)), "run sony patches WESPE [DPED]")
     called = (tmp_path / "called").read_text().splitlines()
     expected = [word for command in step.commands for word in command]
-    assert called == [word.replace("iphone", "sony") for word in expected]
+    assert called == expected
     assert "nothing can run" in verb("reproduce", "--export", "slurm").stderr
+    assert list(read_journal(tmp_path / "runs/paper")) == [digest(step.commands)]
 
 
 def _stub(path: Path, text: str) -> None:
@@ -89,6 +89,8 @@ def test_the_plan_is_the_papers() -> None:
         before.add(step.name)
     imported = plan(Reproduce(official="models"))
     assert sum(step.kind == "import" for step in imported) == 3
+    assert not [step for step in imported if "train dped" in (step.name, *step.needs)]
+    assert _step(imported, "run sony patches DPED").needs == ("import dped sony",)
 
 
 def test_sources_and_targets_are_the_papers() -> None:
@@ -150,6 +152,8 @@ def test_states_with_some_data(tmp_path: Path) -> None:
     journal = {"train dped iphone": {"commands": _step(steps, "train dped iphone").commands}}
     journal_read = json.loads(json.dumps(journal))
     assert look(steps, Stock(str(tmp_path)), journal_read)["train dped iphone"].kind == "done"
+    job = {digest(_step(steps, "train dped iphone").commands): {}}
+    assert look(steps, Stock(str(tmp_path)), job)["train dped iphone"].kind == "done"
     other = plan(Reproduce(out=config.out, data=config.data, dped="--width 32"))
     assert look(other, Stock(str(tmp_path)), journal_read)["train dped iphone"].kind == "begun"
 
@@ -221,14 +225,12 @@ def test_the_plan_is_a_table(verb: Command, tmp_path: Path) -> None:
     result = verb("reproduce", "--plan", "--data", "data")
     assert result.returncode == 0, result.stderr
     assert "87 missing" in result.stdout
-    assert re.search(
-        r"^dped +iphone, blackberry, sony +54 +2, 3, 7 +size unknown", result.stdout, re.M
-    )
+    assert re.search(r"^dped +iphone, blackberry, sony +54 +2, 3, 7 +6.2 GB", result.stdout, re.M)
     assert not re.search("^div2k ", result.stdout, re.M), "it is here"
     ways = result.stdout.partition("hours on an H100: unmeasured")[2].splitlines()[1:7]
     assert [way.split()[1] for way in ways] == ["2", "3", "5", "6", "7", "8"]
     assert ways[0] == (
-        "  --tables 2 --cameras iphone: needs dped (size unknown); 3 trainings (unmeasured here); "
+        "  --tables 2 --cameras iphone: needs dped (6.2 GB); 3 trainings (unmeasured here); "
         "no training for ape_like, tone [DPED], tone [DIV2K]"
     )
     assert len(result.stdout.splitlines()) < 40
