@@ -50,7 +50,7 @@ def test_photos_of_another_size_than_the_tables_are_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for side in ("photos", "truth"):
-        trees.noise(tmp_path / side / "0.png", 1, 60, 40)
+        trees.noise(tmp_path / side / "0.png", len(side), 60, 40)
     photos = load_dataset("folder", input=Path("photos"), reference=Path("truth"))
     score(enhance(darker, photos, out="runs/a", label="DPED"), ["psnr"])
     page = _page(Path("runs"), photos.name)

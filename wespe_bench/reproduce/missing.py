@@ -29,7 +29,8 @@ def lines(steps: Sequence[Step], states: Mapping[str, State]) -> Iterator[str]:
         return
     rows = []
     for source, of in lacking.items():
-        cameras = ", ".join(dict.fromkeys(step.camera for step in of if step.camera))
+        named = list(dict.fromkeys(step.camera for step in of if step.camera))
+        cameras = ", ".join(named) if len(named) < 4 else f"{len(named)} cameras"
         terms = textwrap.fill(_terms(source), 44)
         tables = ", ".join(map(str, sorted({n for step in of for n in step.tables})))
         rows.append((source, cameras or "all", len(of), tables, size(source), terms))
