@@ -140,13 +140,19 @@ def escape_csv_formula(text: Any) -> Any:
 def folder_name(name: str) -> str:
     """A data set's name as a folder's: letters, digits and ``._-``; anything else becomes ``_``.
 
-    >>> folder_name("my photos/2024")
-    'my_photos_2024'
+    Windows' devices and names that end in a dot get a ``_``: there is no such folder there.
+
+    >>> folder_name("my photos/2024"), folder_name("con.a"), folder_name("a.")
+    ('my_photos_2024', '_con.a', 'a._')
     """
     plain = "".join(
         c if c.isalnum() or c in "._-" else "_" for c in unicodedata.normalize("NFC", name)
     )
-    return plain.lstrip(".")[:100] or "_"
+    plain = plain.lstrip(".")[:98]
+    return "_" * bool(_DEVICE.match(plain)) + plain + "_" * (plain[-1:] in ("", "."))
+
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[1-9¹²³])(\.|$)", re.IGNORECASE)
 
 
 #: Labels of the models that ship with the package.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
+from tests import needs
 from wespe_bench import load_dataset, lock
 from wespe_bench.datasets.packed import Packed
 from wespe_bench.errors import InputError
@@ -95,3 +99,79 @@ def test_a_pack_does_not_lie_among_its_photos(photos: Path) -> None:
     with pytest.raises(InputError, match="lies inside"):
         pack(load_dataset("folder", input=photos), photos / "pk")
     assert len(list(photos.iterdir())) == 6
+
+
+_OTHER = """
+import sys, time
+from pathlib import Path
+from tests.wespe_bench.test_lock import windows
+from wespe_bench import lock
+lock.fcntl = None
+sys.modules["msvcrt"] = windows()
+with lock.held(Path(sys.argv[1]), sys.argv[2]):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def windows() -> ModuleType:
+    """Windows' locks of bytes by Linux's locks of an open file: each ends with its handle."""
+    import fcntl
+
+    def locking(handle: int, mode: int, count: int) -> None:
+        kind = {0: fcntl.F_UNLCK, 2: fcntl.F_WRLCK}[mode]
+        place = os.lseek(handle, 0, os.SEEK_CUR)
+        set_lock = 37  # F_OFD_SETLK, which the module lacks
+        fcntl.fcntl(handle, set_lock, struct.pack("hhqqi", kind, os.SEEK_SET, place, count, 0))
+
+    made = ModuleType("msvcrt")
+    made.__dict__.update(LK_UNLCK=0, LK_NBLCK=2, locking=locking)
+    return made
+
+
+@pytest.fixture
+def on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs.platform(sys.platform == "linux", "only Linux has locks of bytes that Windows' are like")
+    monkeypatch.setattr(lock, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", windows())
+
+
+def refused(folder: Path) -> None:
+    """Other work is refused there."""
+    with (
+        pytest.raises(InputError, match="another command is at work"),
+        lock.held(folder, "other"),
+    ):
+        pass
+
+
+@pytest.mark.usefixtures("on_windows")
+def test_windows_locks_exclude_other_work(tmp_path: Path) -> None:
+    for work in ("one", "two"):
+        with lock.held(tmp_path, work), lock.held(tmp_path, work):
+            refused(tmp_path)
+            assert (tmp_path / lock.NAME).read_text() == work
+
+
+@pytest.mark.usefixtures("on_windows")
+def test_windows_locks_when_all_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_MOST", 1)
+    with lock.held(tmp_path, "one"):
+        with lock.held(tmp_path, "one"):  # not locked, and not refused
+            pass
+        refused(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_windows")
+def test_windows_locks_of_processes(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", _OTHER, str(tmp_path), "one"]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    with lock.held(tmp_path, "one"):
+        refused(tmp_path)
+    refused(tmp_path)
+    process.kill()
+    process.communicate(timeout=60)
+    with lock.held(tmp_path, "other"):
+        pass
