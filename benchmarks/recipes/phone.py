@@ -46,6 +46,16 @@ _CHANGES: dict[str, dict[str, object]] = {
     "paper, tv 1, lr 1e-4": {"weight_tv": 1.0, "lr": 1e-4},
     "paper, tv 1, low 0, identity": {"weight_tv": 1.0, "weight_low": 0.0, "init": "identity"},
     "paper, tv 1, both, lr 1e-4": {"weight_tv": 1.0, "content_on": "both", "lr": 1e-4},
+    **{
+        f"{start}, tv 1, both, low {low}": {
+            "init": start,
+            "weight_tv": 1.0,
+            "content_on": "both",
+            "weight_low": low,
+        }
+        for start in ("gain", "gamma")
+        for low in (0.1, 0.3, 1.0)
+    },
     "paper, tv 1, both, low 0.1": {"weight_tv": 1.0, "content_on": "both", "weight_low": 0.1},
 }
 RECIPES = {name: dataclasses.replace(_PAPER, **changes) for name, changes in _CHANGES.items()}  # type: ignore[arg-type]

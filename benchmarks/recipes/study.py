@@ -89,6 +89,12 @@ RECIPES: dict[str, TrainWespe | TrainDped | TrainTone | Enhancer] = {
     "paper, tv 1, both, low 0.1": wespe(
         PRESETS["paper"], weight_tv=1.0, content_on="both", weight_low=0.1
     ),
+    **{
+        f"paper from {start}, tv 1, both, low 0.1": wespe(
+            PRESETS["paper"], init=start, weight_tv=1.0, content_on="both", weight_low=0.1
+        )
+        for start in ("gain", "gamma")
+    },
     # One departure taken back at a time.
     "enhanced on F(G(x))": wespe(**_ON_F),
     "enhanced on both": wespe(content_on="both"),

@@ -1,8 +1,15 @@
 """Global tone matching: one 8-bit curve per channel, from the histograms of two sets of photos.
 
-Each channel is fitted by itself, in 8-bit sRGB values. Every pixel of every photo counts once, so
-a larger photo weighs more; no photo is paired with another. For a channel with mean m and standard
-deviation s (of all pixels, n in the denominator) in the source, M and S in the target, a value v
+Everything is fitted in 8-bit sRGB values. Every pixel of every photo counts once, so a larger
+photo weighs more; no photo is paired with another. Two models change the brightness alone, with
+one curve for all channels; B and b are the means of 0.299 R + 0.587 G + 0.114 B in target and
+source. A value v becomes
+
+- ``gain``: v * B / b;
+- ``gamma``: 255 (v / 255)^g, with the g that brings the source's mean brightness to B.
+
+The others fit each channel by itself, and so change colours, too. For a channel with mean m and
+standard deviation s (of all pixels, n in the denominator) in the source, M and S in the target, v
 becomes
 
 - ``mean``: v * M / m;
@@ -26,7 +33,13 @@ from PIL import Image
 
 from wespe_bench.images import check_rgb, quantize
 
-MODELS = ("mean_std", "mean", "histogram")
+MODELS = ("mean_std", "mean", "histogram", "gain", "gamma")
+
+#: Weights of red, green and blue in the brightness, in thousandths (ITU-R BT.601).
+_WEIGHTS = np.array([299, 587, 114])
+
+#: Where the exponent is looked for.
+_GAMMAS = (1 / 16, 16.0)
 
 CHANNELS = ("red", "green", "blue")
 
@@ -69,7 +82,11 @@ def fit(model: str, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         for channel, row in zip(CHANNELS, counts, strict=True):
             if np.count_nonzero(row) < 2:
                 raise ValueError(f"all pixels of the {side} have the same {channel} value")
-    curves = np.stack([_curve(model, *rows) for rows in zip(source, target, strict=True)], axis=-1)
+    if model in ("gain", "gamma"):
+        curves = np.repeat(_common(model, source, target)[:, np.newaxis], 3, axis=1)
+    else:
+        rows = zip(source, target, strict=True)
+        curves = np.stack([_curve(model, *pair) for pair in rows], axis=-1)
     return np.ascontiguousarray(quantize(curves[np.newaxis] / 255)[0].T)
 
 
@@ -82,6 +99,26 @@ def _curve(model: str, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     if model == "mean":
         return values * new_mean / mean
     return (values - mean) * new_deviation / deviation + new_mean
+
+
+def _common(model: str, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The one curve of all channels before it is rounded, float64 (256,) on 0..255 and beyond."""
+    shares, wanted_shares = (
+        np.array([[int(count) / int(row.sum()) for count in row] for row in counts])
+        for counts in (source, target)
+    )
+    values = np.arange(256) / 255
+    wanted = _WEIGHTS @ (wanted_shares @ values)
+    if model == "gain":
+        return np.asarray(255 * values * wanted / (_WEIGHTS @ (shares @ values)))
+    low, high = _GAMMAS
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _WEIGHTS @ (shares @ values**middle) > wanted:
+            low = middle  # too bright
+        else:
+            high = middle
+    return np.asarray(255 * values ** ((low + high) / 2))
 
 
 def _matched(source: np.ndarray, target: np.ndarray) -> np.ndarray:

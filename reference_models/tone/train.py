@@ -33,7 +33,8 @@ class TrainTone:
     target: str = ""
     """Photos whose colours and brightness the enhanced ones shall have, not paired."""
     model: str = "mean_std"
-    """mean_std (mean and deviation per channel), mean (a gain per channel), or histogram."""
+    """mean_std (mean and deviation per channel), mean (a gain per channel), histogram; or, which
+    leaves colours alone, gain (one for all channels) or gamma (one exponent)."""
     out: str = ""
     """The folder to write (default: runs/tone-SOURCE)."""
     data: str | None = None

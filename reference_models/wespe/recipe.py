@@ -65,8 +65,9 @@ class TrainWespe(TrackOption):
     init_std: float = 0.01
     """Standard deviation of G's and F's first weights."""
     init: str = "normal"
-    """First weights of G and F: normal; identity (plus what passes the photo on); mean, mean_std or
-    histogram (G as that tone match of source to target, F as its reverse: see train tone)."""
+    """First weights of G and F: normal; identity (plus what passes the photo on); mean, mean_std,
+    histogram, gain or gamma (G as that tone match of source to target, F as its reverse: see
+    train tone)."""
     spectral_norm: bool = False
     """Spectral normalisation of the discriminators' layers."""
     colour_norm: str = "instance"
@@ -151,8 +152,8 @@ class TrainWespe(TrackOption):
     """Minutes between checkpoints; 0: every iteration."""
 
 
-#: What G and F can start as; the last three are models of `reference_models.tone.match`.
-STARTS = ("normal", "identity", "mean", "mean_std", "histogram")
+#: What G and F can start as; the last five are models of `reference_models.tone.match`.
+STARTS = ("normal", "identity", "mean", "mean_std", "histogram", "gain", "gamma")
 
 #: Options that may change when a training resumes: the weights do not depend on them.
 FREE = (

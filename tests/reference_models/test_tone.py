@@ -129,7 +129,7 @@ def test_the_verb_writes_an_enhancer_that_matches(tmp_path: Path, verb: Command)
     shown = verb("run", "--enhancers", f"T={spec}", "--input", "phone", "--out", "runs")
     assert shown.returncode == 0, shown.stderr
     about = json.loads((tmp_path / "runs/phone/T/run.json").read_text("utf-8"))["about"]
-    assert about["model"] == "tone histogram"
+    assert about["model"] == "tone gamma"
     assert about["photos"] == card.training["photos"]
 
 
@@ -193,10 +193,10 @@ def test_folders_of_other_work_and_models_that_are_not_known(tmp_path: Path) -> 
     config = TrainTone(source=str(phone), target=str(good), out=str(good))
     with pytest.raises(InputError, match="not made here; choose another --out"):
         train(config, quiet=True)
-    with pytest.raises(InputError, match="--model gamma: expected one of mean_std, mean"):
-        train(TrainTone(source=str(phone), target=str(good), model="gamma"))
-    with pytest.raises(ValueError, match="no model 'gamma'"):
-        match.fit("gamma", _counts(_photos(1, 2)), _counts(_photos(2, 2)))
+    with pytest.raises(InputError, match="--model tint: expected one of mean_std, mean"):
+        train(TrainTone(source=str(phone), target=str(good), model="tint"))
+    with pytest.raises(ValueError, match="no model 'tint'"):
+        match.fit("tint", _counts(_photos(1, 2)), _counts(_photos(2, 2)))
 
 
 def test_files_that_are_no_tone_files(tmp_path: Path) -> None:
