@@ -43,7 +43,7 @@ def test_setup_that_fails_is_fatal() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("engine", "count", "deaths"), [("local", 1, 12), ("local", 50, 12), ("ray", 1, 4)]
+    ("engine", "count", "deaths"), [("local", 1, 12), ("local", 50, 12), ("ray", 1, 2)]
 )
 def test_where_no_worker_ever_lived_the_run_ends(
     engine: str, count: int, deaths: int, monkeypatch: pytest.MonkeyPatch
