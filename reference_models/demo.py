@@ -25,7 +25,7 @@ _LENGTH = ("--iterations", "300", "--preview-every", "100")
 
 #: The options that made the shipped files, without --out and --data.
 TONE = (*_UNPAIRED, "--model", "mean_std")
-WESPE = (*_UNPAIRED, "--preset", "enhanced", "--no-channels-last", *_SMALL, *_LENGTH)
+WESPE = (*_UNPAIRED, "--preset", "paper", "--init", "mean_std", *_SMALL, *_LENGTH)
 DPED = ("--camera", "samples_fit", "--init", "identity", *_SMALL, *_LENGTH)
 
 #: Options of the demo's live training: the same photos and losses, smaller patches.

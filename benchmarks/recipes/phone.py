@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.recipes.study import gamma, value
+from benchmarks.recipes.study import BEFORE, gamma, value
 from reference_models import banded, checkpoints
 from reference_models.tone.enhancer import ToneEnhancer
 from reference_models.tone.match import MODELS
@@ -35,30 +35,24 @@ from wespe_bench.metrics.ms_ssim import MS_SSIM
 from wespe_bench.metrics.psnr import PSNR
 from wespe_bench.metrics.ssim import SSIM
 
-_PAPER = PRESETS["paper"]
 _CHANGES: dict[str, dict[str, object]] = {
-    "paper": {},
-    "paper, tv 4": {"weight_tv": 4.0},
-    "paper, tv 1": {"weight_tv": 1.0},
-    "paper, tv 1, low 1": {"weight_tv": 1.0, "weight_low": 1.0},
-    "paper, tv 1, low 0.1": {"weight_tv": 1.0, "weight_low": 0.1},
-    "paper, tv 1, both": {"weight_tv": 1.0, "content_on": "both"},
-    "paper, tv 1, lr 1e-4": {"weight_tv": 1.0, "lr": 1e-4},
-    "paper, tv 1, low 0, identity": {"weight_tv": 1.0, "weight_low": 0.0, "init": "identity"},
-    "paper, tv 1, both, lr 1e-4": {"weight_tv": 1.0, "content_on": "both", "lr": 1e-4},
-    **{
-        f"{start}, tv 1, both, low {low}": {
-            "init": start,
-            "weight_tv": 1.0,
-            "content_on": "both",
-            "weight_low": low,
-        }
-        for start in ("gain", "gamma")
-        for low in (0.1, 0.3, 1.0)
-    },
-    "paper, tv 1, both, low 0.1": {"weight_tv": 1.0, "content_on": "both", "weight_low": 0.1},
+    "before": {},
+    "before, tv 4": {"weight_tv": 4.0},
+    "before, tv 1": {"weight_tv": 1.0},
+    "before, tv 1, low 1": {"weight_tv": 1.0, "weight_low": 1.0},
+    "before, tv 1, low 0.1": {"weight_tv": 1.0, "weight_low": 0.1},
+    "before, tv 1, both": {"weight_tv": 1.0, "content_on": "both"},
+    "before, tv 1, lr 1e-4": {"weight_tv": 1.0, "lr": 1e-4},
+    "before, tv 1, low 0, identity": {"weight_tv": 1.0, "weight_low": 0.0, "init": "identity"},
+    "before, tv 1, both, lr 1e-4": {"weight_tv": 1.0, "content_on": "both", "lr": 1e-4},
+    "before, tv 1, both, low 0.1": {"weight_tv": 1.0, "content_on": "both", "weight_low": 0.1},
 }
-RECIPES = {name: dataclasses.replace(_PAPER, **changes) for name, changes in _CHANGES.items()}  # type: ignore[arg-type]
+RECIPES = {
+    **{name: dataclasses.replace(BEFORE, **changes) for name, changes in _CHANGES.items()},  # type: ignore[arg-type]
+    "paper": PRESETS["paper"],
+    "paper from gain": dataclasses.replace(PRESETS["paper"], init="gain"),
+    "paper from gain, low 1": dataclasses.replace(PRESETS["paper"], init="gain", weight_low=1.0),
+}
 
 Enhancer = Callable[[np.ndarray], np.ndarray]
 

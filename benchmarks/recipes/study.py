@@ -58,6 +58,15 @@ def wespe(base: TrainWespe = _ENHANCED, **changes: object) -> TrainWespe:
     return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
 
 
+#: What "paper" was before it started from one gamma.
+BEFORE = wespe(
+    PRESETS["paper"],
+    content_on="reconstruction",
+    weight_tv=10.0,
+    weight_low=0.3,
+    init="mean",
+)
+
 _NORMAL = {"init": "normal", "init_std": 0.05, "lr_warmup": 1e-3}
 _ON_F = {"content_on": "reconstruction"}
 _DPED, _ICCV = DPED_PRESETS["dped"], DPED_PRESETS["iccv"]
@@ -82,19 +91,10 @@ RECIPES: dict[str, TrainWespe | TrainDped | TrainTone | Enhancer] = {
     "read, identity, scale 0.06": wespe(_READ, init="identity", warmup=50, content_scale=0.06),
     "enhanced": _ENHANCED,
     "paper": PRESETS["paper"],
-    "paper from mean_std": wespe(PRESETS["paper"], init="mean_std"),
-    "paper from mean_std, tv 4, lr 3e-4": wespe(
-        PRESETS["paper"], init="mean_std", weight_tv=4.0, lr=3e-4
-    ),
-    "paper, tv 1, both, low 0.1": wespe(
-        PRESETS["paper"], weight_tv=1.0, content_on="both", weight_low=0.1
-    ),
-    **{
-        f"paper from {start}, tv 1, both, low 0.1": wespe(
-            PRESETS["paper"], init=start, weight_tv=1.0, content_on="both", weight_low=0.1
-        )
-        for start in ("gain", "gamma")
-    },
+    "before": BEFORE,
+    "before from mean_std": wespe(BEFORE, init="mean_std"),
+    "before from mean_std, tv 4, lr 3e-4": wespe(BEFORE, init="mean_std", weight_tv=4.0, lr=3e-4),
+    "before, tv 1, both, low 0.1": wespe(BEFORE, weight_tv=1.0, content_on="both", weight_low=0.1),
     # One departure taken back at a time.
     "enhanced on F(G(x))": wespe(**_ON_F),
     "enhanced on both": wespe(content_on="both"),

@@ -179,12 +179,14 @@ _LITERAL = TrainWespe(preset="literal", content="literal", tv="literal", blur="l
 
 # Our reading of the paper; benchmarks/recipes/ explains where it departs from it.
 _PAPER = TrainWespe(
+    content_on="both",
     content_scale=0.06,
     adversarial="mean",
     weight_colour=0.08,
     weight_texture=0.04,
-    weight_low=0.3,
-    init="mean",
+    weight_tv=1.0,
+    weight_low=0.1,
+    init="gamma",
     colour_norm="none",
     warmup=30,
     lr_warmup=3e-4,

@@ -12,7 +12,7 @@ from wespe_bench.run import open_runs
 SCORES = {
     "identity": (19.07, 0.935),
     "tone:demo": (26.49, 0.942),
-    "wespe:demo": (21.43, 0.939),
+    "wespe:demo": (25.99, 0.944),
     "dped:demo": (24.97, 0.945),
 }
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from reference_models import vgg
+from reference_models.tone import match
 from reference_models.wespe import losses
 from reference_models.wespe.recipe import PRESETS, TrainWespe
 from reference_models.wespe.steps import (
@@ -92,7 +93,7 @@ def _of_preset(name):
     config = dataclasses.replace(PRESETS[name], **SMALL)
     darker = np.tile(np.arange(256) // 2, (3, 1)).astype(np.uint8)
     lighter = np.minimum(np.tile(np.arange(256) * 2, (3, 1)), 255).astype(np.uint8)
-    tones = Tones(lighter, darker) if config.init == "mean" else None
+    tones = Tones(lighter, darker) if config.init in match.MODELS else None
     networks = Wespe(config, tones)
     features = vgg.Features(vgg_files.random_layers((4,) * 5), "relu2_2", back_end="random")
     start = {"start": tones} if tones else {}
