@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import wespe_bench
+from docs import tables_picture
 from reports.paper import render, tables
 from reports.paper.choices import Choices
 from tests.reports.paper_store import BLIND, PATCHES, TRUTH, add, scores
@@ -52,3 +54,19 @@ def test_tables_of_a_marked_folder_of_data_are_a_miniatures(here: Path) -> None:
     text = render.render(grids, "md")
     assert "paper: what the paper printed" not in text
     assert "| paper " not in text
+
+
+def test_the_readmes_picture_holds_the_tables(here: Path) -> None:
+    (here / "runs/data").mkdir(exist_ok=True)
+    (here / "runs/data" / FILE).write_text(f"{NOTE}\n", "utf-8")
+    tables_picture.main(here / "runs", here / "t.png")
+    with Image.open(here / "t.png") as image:
+        assert image.mode == "P" and image.width == tables_picture.WIDTH
+    with Image.open(tables_picture.ROOT / "docs/miniature.png") as shown:
+        assert shown.size[0] == tables_picture.WIDTH
+    (small,) = tables.build((2,), here / "runs", Choices(data="runs/data"))
+    heads, lines = tables_picture.turned(small)
+    assert heads[:2] == [("iPhone 3GS", "PSNR"), ("iPhone 3GS", "MS-SSIM")]
+    ape = dict(lines)["APE"]
+    shown_cell = small.entries["iphone", ("ape", "psnr")].ours
+    assert ape[0][0] == f"{shown_cell:.2f}"
