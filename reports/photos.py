@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
+from reports.cells import Column
 from reports.contents import Section
 from reports.crops import busiest_boxes
 from reports.exact import Exact
@@ -96,15 +97,7 @@ def photos(
         for row in section.scores[["label", "sample", "metric", "value"]].itertuples(index=False)
     }
     data = {
-        "metrics": [
-            {
-                "title": plain(column.title),
-                "unit": plain(column.unit),
-                "arrow": column.arrow,
-                "decimals": column.decimals,
-            }
-            for column in table.columns
-        ],
+        "metrics": [_described(column) for column in table.columns],
         "methods": [plain(label) for label in table.methods],
         "pictures": [name for _, name in choices],
         "photos": [
@@ -140,6 +133,15 @@ def photos(
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     counted = sum(bool(of) for sample, of in pixels.items() if drawn.get(sample))
     return Photos(len(chosen), pictured, counted, text, strip)
+
+
+def _described(column: Column) -> dict[str, Any]:
+    return {
+        "title": plain(column.title),
+        "unit": plain(column.unit),
+        "arrow": column.arrow,
+        "decimals": column.decimals,
+    }
 
 
 def _likely(

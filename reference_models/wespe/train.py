@@ -58,7 +58,7 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
     """
     recipe.check(config)
     with Session(config, recipe.FREE, quiet=quiet) as session:
-        ranks = session.ranks
+        world = session.ranks.world
         source, target, features = _open(session, config)
         torch.manual_seed(config.seed)
         tones = _tones(source, target, config)
@@ -70,15 +70,13 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
         watch = collapse.Watch(config.preset)
         parts = {"networks": networks, "average": average, "g": adam_g, "d": adam_d, "watch": watch}
         session.restore(parts, iterations=config.iterations)
-        draws = patches.Draws(config, ranks.rank, ranks.world)
+        draws = patches.Draws(config, session.ranks.rank, world)
         features.set_scale(config.content_scale, source.batch(draws.common("scale", 32)))
-        compiled = CompiledNetworks.of(
-            networks, features, config, session.compile, ranks.world, tones
-        )
-        preview_batch = [photos.batch(draws.common("sight", 8)) for photos in (source, target)]
+        compiled = CompiledNetworks.of(networks, features, config, session.compile, world, tones)
+        sides = [photos.batch(draws.common("sight", 8)) for photos in (source, target)]
         enhancer = average if config.ema else networks.generator
         if session.finished_without(checkpoints.NAME):
-            _preview(session, enhancer, networks, preview_batch, config)
+            _preview(session, enhancer, networks, sides, config)
 
         for iteration in session.iterations(config.iterations):
             # Generator step: G and F; gradients flow through the discriminators, not to them.
@@ -87,7 +85,7 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
             if iteration <= config.warmup:
                 y, terms = warmup_terms(compiled, x)
             else:
-                y, terms = generator_terms(compiled, x, config, ranks.world)
+                y, terms = generator_terms(compiled, x, config, world)
             loss = total(terms)
             adam_g.param_groups[0]["lr"], adam_d.param_groups[0]["lr"] = rates(config, iteration)
             norm = session.descend(adam_g, loss, config.clip)
@@ -97,14 +95,13 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
             # Discriminator step, on new draws of source and target, independent of each other.
             # Also during the warm-up, so that D's first gradients for G are not noise.
             set_requires_grad(networks.discriminators(), True)
-            if config.reuse_fake:
-                fake = y.detach()
-            else:
+            fake = y.detach()
+            if not config.reuse_fake:
                 with torch.no_grad():
                     fake = compiled.generator(source.batch(draws("fake", iteration)))
             real = target.batch(draws("real", iteration))
             coins = draws("coin", iteration).coins()
-            step = discriminator_step(compiled, fake, real, coins, config, ranks.world)
+            step = discriminator_step(compiled, fake, real, coins, config, world)
             session.descend(adam_d, step.loss, config.clip)
 
             if session.logs or session.device == "cpu":  # on CUDA the check waits for the device
@@ -124,7 +121,7 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
                 if config.on_collapse == "stop":
                     raise InputError(f"stopped: {sentence}")
             if session.previews:
-                _preview(session, enhancer, networks, preview_batch, config)
+                _preview(session, enhancer, networks, sides, config)
                 session.save()  # after the preview: a state's files are all there
     return session.out / checkpoints.NAME
 
