@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 from ffs import licences
+from wespe_bench.arguments import TrackOption
 from wespe_bench.errors import InputError
+from wespe_bench.option_checks import flag_name
 
 MODES = ("auto", "full", "frozen")
+
+# Settings that the other mode does without.
+_ONLY = {
+    "frozen": ("patches",),
+    "full": (
+        *("lr", "batch", "epochs", "patience", "evaluate_every", "precision", "compile"),
+        "checkpoint_minutes",
+    ),
+}
 
 #: Settings that may differ between a training and its continuation.
 FREE = (
     *("data", "out", "seeds", "cache", "download", "vgg_file", "checkpoint_minutes", "jobs"),
-    *("device", "epochs", "license_only"),
+    *("device", "epochs", "license_only", "track"),
 )
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainRater:
+class TrainRater(TrackOption):
     """Train the virtual rater on photos with faves per view (what `ffs build` made).
 
     Examples:
@@ -40,7 +52,7 @@ class TrainRater:
     """Use only photos of these licences: open, cc, cc-by ..., as in ffs crawl --license."""
     seed: int = 0
     """Of the patches, the first weights and the order."""
-    seeds: str = ""
+    seeds: str | None = None
     """Several seeds, such as 0-4: one training each, below --out, mean and spread of their tests,
     and the first seed's rater."""
 
@@ -131,6 +143,15 @@ def _at_least(config: TrainRater, name: str, least: int) -> None:
     value = getattr(config, name)
     if value < least:
         raise InputError(f"--{name.replace('_', '-')} {value}: expected at least {least}")
+
+
+def warn_of_unused(config: TrainRater, mode: str) -> None:
+    """Warn of settings that were changed and that ``mode``, full or frozen, does without."""
+    (other,) = _ONLY.keys() - {mode}
+    default = {one.name: one.default for one in dataclasses.fields(config)}
+    names = [flag_name(one) for one in _ONLY[other] if getattr(config, one) != default[one]]
+    if names:
+        warnings.warn(f"{', '.join(names)}: of --mode {other}, this is {mode}", stacklevel=3)
 
 
 def head_of(config: TrainRater) -> str:

@@ -58,6 +58,7 @@ def train(
     if mode == "auto":
         mode = "full" if acceleration.choose_device(config.device) == "cuda" else "frozen"
     whole = mode == "full"
+    recipe.warn_of_unused(config, mode)
     with Session(
         config,
         recipe.FREE,
@@ -154,7 +155,7 @@ def _write_test(
 
 def main(config: TrainRater) -> int:
     """``wespe-bench ffs train RATINGS``; the exit code."""
-    path = (train_seeds if config.seeds else train)(config, command=command_line())
+    path = (train if config.seeds is None else train_seeds)(config, command=command_line())
     print(
         f"{path}: score with --metrics ffs:{path}, or wespe-bench ffs score PHOTOS --rater {path}"
     )
@@ -171,7 +172,7 @@ def train_seeds(config: TrainRater, *, command: str = "") -> Path:
     Raises:
         InputError: As `train`, or OUT holds one training; seeds that are done are kept.
     """
-    seeds = parse_seeds(config.seeds)
+    seeds = parse_seeds(config.seeds or "")
     out = Path(config.out)
     check_out(out)
     if (out / resume.SETTINGS).exists():
@@ -181,7 +182,7 @@ def train_seeds(config: TrainRater, *, command: str = "") -> Path:
         print(f"seed {seed}")
         one = dataclasses.replace(
             config,
-            seeds="",
+            seeds=None,
             seed=seed,
             out=str(out / f"seed-{seed}"),
             cache=config.cache or str(out / "features"),

@@ -124,6 +124,16 @@ def _form(text: str) -> list[str]:
     return [" ".join(re.sub(r"-{2,}", "--", line).split()) for line in text.splitlines()]
 
 
+@pytest.mark.parametrize("verb_name", ["run", "study build", "data register"])
+def test_examples_can_be_pasted_from_a_narrow_terminal(
+    verb_name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    assert cli.main([*verb_name.split(), "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {f"  wespe-bench {example}" for example in examples(verb_name)} <= set(lines)
+
+
 def test_outputs_are_of_the_examples_that_help_shows() -> None:
     assert {file.name for file in SHOWN.values()} == {file.name for file in OUTPUTS.glob("*")}
     for example, file in SHOWN.items():

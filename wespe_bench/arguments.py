@@ -17,7 +17,12 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from wespe_bench.errors import InputError, did_you_mean, short
-from wespe_bench.option_checks import is_positional, refuse_addresses, refuse_empty
+from wespe_bench.option_checks import (
+    is_positional,
+    refuse_addresses,
+    refuse_control_characters,
+    refuse_empty,
+)
 
 if TYPE_CHECKING:
     import cyclopts
@@ -146,8 +151,10 @@ def parse(
         raise InputError(f"{line} See wespe-bench {verb} --help") from None
     for parsed in given:
         refuse_empty(parsed)
+        refuse_control_characters(parsed)
         refuse_addresses(parsed, addresses)
         return parsed
+    print(f"\n{_help(config)[1]}")  # after the help; cyclopts would break lines to be pasted
     return None
 
 
@@ -193,17 +200,14 @@ def command(
         bound.apply_defaults()
         run(config(**bound.arguments))
 
-    # cyclopts would drop the examples, and keep line breaks within a paragraph.
-    text, start, examples = inspect.cleandoc(config.__doc__ or "").partition("Example")
-    text = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
-    examples = start + examples
+    # cyclopts would keep line breaks within a paragraph.
+    text = "\n\n".join(" ".join(part.split()) for part in _help(config)[0].split("\n\n"))
     signature = _signature(config, default)
     call.__signature__ = signature  # type: ignore[attr-defined]
     group = cyclopts.Group("Options")
     app = cyclopts.App(
         name=f"wespe-bench {verb}",
         help=text,
-        help_epilogue=examples,
         help_format="plaintext",
         version_flags=(),
         group_commands=group,
@@ -215,6 +219,12 @@ def command(
     )
     app.default(call)
     return app
+
+
+def _help(config: type[Any]) -> tuple[str, str]:
+    """A verb's text and its examples."""
+    text, start, examples = inspect.cleandoc(config.__doc__ or "").partition("Example")
+    return text, start + examples
 
 
 def _signature(config: type[Any], default: Any) -> inspect.Signature:

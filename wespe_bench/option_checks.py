@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, short
 
 #: Most seeds; more are taken for a typing error.
 MOST_SEEDS = 1000
@@ -117,3 +117,10 @@ def refuse_empty(parsed: Any) -> None:
             continue
         if not one.name.endswith("suffix"):
             raise InputError(f"{option_name(one)} is empty; is a variable unset?")
+
+
+def refuse_control_characters(parsed: Any) -> None:
+    """Raise InputError for a folder or file to write whose name holds a line break or the like."""
+    out = getattr(parsed, "out", None)
+    if isinstance(out, str) and any(ord(c) < 32 for c in out):
+        raise InputError(f"--out {short(out)}: a name with a line break or other control character")

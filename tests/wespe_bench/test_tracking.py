@@ -33,7 +33,7 @@ def _opened(runs: Path) -> list[Any]:
     return list(open_runs(runs).found)
 
 
-def _scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     board = EventAccumulator(str(folder))
@@ -46,7 +46,7 @@ def _scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 def test_tensorboard_has_the_means(runs: Path, tmp_path: Path) -> None:
     tracking.track_scores(f"tensorboard:{tmp_path / 'board'}", _opened(runs))
-    found = _scalars(tmp_path / "board/photos/Mine")
+    found = scalars(tmp_path / "board/photos/Mine")
     assert found == {name: [(0, pytest.approx(mean))] for name, mean in MEANS.items()}
 
 
@@ -99,7 +99,7 @@ def test_a_training_sends_its_curves(verb: Command, tmp_path: Path, undrawn: Non
         result = verb(*words, "--track", "tensorboard:board")
         assert result.returncode == 0, result.stderr
     rows = list(csv.DictReader((tmp_path / "out/train.csv").open(newline="")))
-    found = _scalars(tmp_path / "board/out")
+    found = scalars(tmp_path / "board/out")
     assert set(found) == set(rows[0])
     for name, points in found.items():
         assert [step for step, _ in points] == [1, 2]
@@ -112,7 +112,7 @@ def test_a_verb_sends_scores_and_names_what_is_wrong(verb: Command, runs: Path) 
     one_line(verb(*words, "mlflow"), "mlflow:URI")
     assert verb(*words, "tensorboard:board").returncode == 0
     entropy = load_scores(runs).query("metric == 'entropy'")["value"].mean()
-    ((_, value),) = _scalars(runs.parent / "board/photos/Mine")["entropy"]
+    ((_, value),) = scalars(runs.parent / "board/photos/Mine")["entropy"]
     assert math.isclose(value, entropy, abs_tol=1e-6)
 
 

@@ -28,6 +28,13 @@ def test_what_is_empty_is_refused_everywhere(verb: str, argv: list[str]) -> None
         cli.call(verb, argv)
 
 
+@pytest.mark.parametrize("verb", ["leaderboard", "ffs train", "data split"])
+def test_a_line_break_in_out_is_refused(verb: str) -> None:
+    words = {"ffs train": ["ratings"], "data split": ["samples"]}.get(verb, [])
+    with pytest.raises(InputError, match=r"--out 'a\\nb': a name with a line break"):
+        cli.call(verb, [*words, "--out", "a\nb"])
+
+
 def test_only_verbs_that_resume_say_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
