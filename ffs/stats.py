@@ -61,7 +61,7 @@ def frame(ratings: Ratings) -> pd.DataFrame:
             "score": photo.score,
             "label": photo.label,
             "split": photo.split,
-            "owner": photo.owner or photo.id,
+            "owner": photo.owner,
             "year": photo.uploaded[:4],
         }
         for photo in ratings.photos

@@ -156,8 +156,8 @@ def _doubt(one: Difference) -> str:
             f"p is {min(best, 1):.2g} at best{so_many}){_needed(one)}"
         )
     return (
-        f"{span}, which the rank test does not confirm (p = {one.p_corrected:.2g}): none is shown"
-        f"{_needed(one)}"
+        f"{span}, which the rank test does not confirm (p = {one.p_corrected:.2g}): "
+        f"no difference is shown{_needed(one)}"
     )
 
 

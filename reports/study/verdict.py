@@ -261,7 +261,7 @@ def _doubt(cell: Cell) -> str:
         return f"{span}, which covers one half: no preference is shown"
     if of.boot_low <= 0.5 <= of.boot_high:
         boot = f"{percent(of.boot_low)} to {percent(of.boot_high)}"
-        return f"{span}, but the two-way bootstrap's, {boot}, covers one half: none is shown"
-    return (
-        f"{span}, which the exact test does not confirm (p {p_value(cell.p_holm)}): none is shown"
-    )
+        span = f"{span}, but the two-way bootstrap's, {boot}, covers one half"
+    else:
+        span = f"{span}, which the exact test does not confirm (p {p_value(cell.p_holm)})"
+    return f"{span}: no preference is shown"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import re
 import shutil
 import statistics
 from pathlib import Path
@@ -16,6 +18,7 @@ from PIL import Image
 from ffs import crops, manifest
 from ffs.dataset import Build, build, divide
 from ffs.rated import Rated
+from ffs.stats import tables
 from tests.conftest import Command
 from tests.ffs.conftest import Verb
 from tests.ffs.test_verbs import complaint
@@ -139,6 +142,9 @@ def test_stats(verb: Verb, built: Path) -> None:
         for line in out.splitlines()
     )
     assert "\n|   2016 |       60 |" in out
+    nobodys = [dataclasses.replace(photo, owner="") for photo in found.photos]
+    text = tables(dataclasses.replace(found, photos=tuple(nobodys)))
+    assert re.search(r"^\| train +\| +46 \| unknown +\|", text, flags=re.MULTILINE)
     stats = built / "stats"
     assert sorted(p.name for p in stats.iterdir()) == [
         "counts.png",
