@@ -209,3 +209,14 @@ def test_every_page_is_in_the_navigation_once() -> None:
     pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")}
     wanted = sorted({*pages, *generate.PAGES, *site.OUTSIDE, "index.md"})
     assert sorted(named) == wanted, "name each page of docs/ once in mkdocs.yml"
+
+
+def test_the_dockerfile_copies_and_calls_what_there_is() -> None:
+    text = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", "")
+    for line in re.findall(r"^COPY (.*) \S+$", text, flags=re.M):
+        assert all((ROOT / name).exists() for name in line.split()), line
+    commands = re.findall(r"(?<=[&N] )wespe-bench ([^&\n]*)", text)
+    assert len(commands) == 2
+    for command in commands:
+        verb, *words = command.split()
+        assert cli.settings(verb, words) is not None

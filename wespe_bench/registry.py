@@ -293,6 +293,8 @@ def load_enhancer(spec: str, /, **options: Any) -> Enhancer:
         enhancer = load_foreign(spec)
     elif spec in ENHANCER_PREFIXES:
         raise InputError(f"{spec!r} needs an argument: {spec}:PATH")
+    elif kind := {".onnx": "onnx", ".pt2": "pt2"}.get(Path(spec).suffix):
+        raise InputError(f"unknown enhancer {spec!r} (did you mean '{kind}:{spec}'?)")
     else:
         known = [*ENHANCERS, *of_plugins("enhancers"), *(f"{p}:..." for p in ENHANCER_PREFIXES)]
         raise unknown("enhancer", spec, known)

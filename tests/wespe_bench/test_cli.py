@@ -137,6 +137,10 @@ def test_in_process_output_equals_that_of_a_process(
         (["enhance", "math:sqroot"], ["did you mean 'sqrt'?"]),
         (["enhance", "math:pi"], ["float, not a function"]),
         (["enhance", "a/b=clahe"], ["unknown enhancer"]),
+        (
+            ["enhance", "N=net.onnx"],
+            ["unknown enhancer 'net.onnx' (did you mean 'onnx:net.onnx'?)"],
+        ),
         (["enhance", "=clahe"], ["label"]),
         (["score", "nowhere"], ["no such folder: nowhere"]),
         (["score", "."], ["no runs below ."]),
