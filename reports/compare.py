@@ -1,4 +1,4 @@
-"""The verb ``compare``: two methods or more on one data set, as Markdown, CSV, JSON or LaTeX."""
+"""The verb ``compare``: methods on one data set, as a page, Markdown, CSV, JSON or LaTeX."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from reports import paired
+from reports.compare_page import as_html
 from reports.comparison import Comparison, Difference, compare_methods
-from reports.cost import cost_latex, cost_markdown
+from reports.cost import cost_latex, cost_markdown, cost_of
+from reports.difference_table import by_rival, extremes, table
 from reports.latex import NEEDS, cell, latex_table, tex
-from reports.strip import draw_extremes, most_different
+from reports.strip import draw_extremes, most_different, read_extremes
 from reports.text import markdown, pipe_table, plain, plural
-from reports.verdict import headline, interval, notes, sentence
+from reports.verdict import headline, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
 from wespe_bench.json_output import json_number, json_text
@@ -59,13 +61,13 @@ class Compare:
     """End with code 1 where the first method is worse than a rival in the primary metric, and with
     2 where there are too few photos to show it."""
     format: Literal["md", "csv", "json", "tex"] = "md"
-    """md, csv, json or tex."""
+    """What is printed: md, csv, json or tex; a page (HTML) is written beside it."""
     out: str | None = None
-    """Where the text and the strip of photos go (default: the folder of runs)."""
+    """Where text, page and strip of photos go (default: the folder of runs)."""
 
 
 def main(config: Compare) -> int:
-    """Print the comparison; write it, and the photos that differ most, to files."""
+    """Print the comparison; write it, a page, and the photos that differ most, to files."""
     from wespe_bench.option_checks import check_out
 
     runs = to_path(config.runs)
@@ -82,17 +84,25 @@ def main(config: Compare) -> int:
     folder = to_path(config.out) if config.out else _default_folder(runs, found)
     check_out(folder)
     name = "compare-" + "-".join(folder_name(plain(method.label)) for method in found.methods)
-    strip, changed = draw_extremes(found, folder / f"{name[:120]}.png")
+    stem = folder / name[:120]
+    changed: list[str] = []
+    firsts = [rows[0] for rows in by_rival(found)]
+    extreme = {one.b: read_extremes(found, one, changed) for one in firsts}
+    changed = list(dict.fromkeys(changed))  # the rivals share their inputs
+    strip = draw_extremes(firsts[0], extreme[firsts[0].b], Path(f"{stem}.png"))
     forms = {"md": as_markdown, "csv": as_csv, "json": as_json, "tex": as_latex}
     text = forms[config.format](found, strip)
-    target = folder / f"{name[:120]}.{config.format}"
+    target, page = Path(f"{stem}.{config.format}"), Path(f"{stem}.html")
+    titles = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+    files = [(titles[end], f"{stem.name}.{end}", forms[end](found, None)) for end in titles]
     atomic.write_text(target, text)
+    atomic.write_text(page, as_html(found, extreme, files, changed))
     print(text, end="")
-    for path in (target, strip):
+    for path in (target, page, strip):
         if path is not None:
             print(path, file=sys.stderr)
     if strip is None:
-        differ = most_different(found.differences[0])
+        differ = most_different(firsts[0])
         why = "their pictures cannot be read, or have changed" if differ else "no two scores differ"
         print(f"no strip of photos: {why}", file=sys.stderr)
     code = print_left_out([*found.unread, *changed])
@@ -149,92 +159,43 @@ def as_markdown(found: Comparison, strip: Path | None = None) -> str:
     labels = [markdown(method.label) for method in found.methods]
     parts = [f"## {labels[0]} against {' and '.join(labels[1:])} on {markdown(found.dataset)}"]
     parts.append(f"**{markdown(headline(found))}**")
-    for rows in _by_rival(found):
+    for rows in by_rival(found):
         parts.append(_markdown_table(rows))
         parts.append("\n".join(f"- {markdown(sentence(one))}" for one in rows))
     parts.append("\n".join(f"- {markdown(note)}" for note in notes(found)))
     parts += cost_markdown(found.costs)
-    parts += [markdown(line) for line in _extremes(found)]
+    parts += [markdown(line) for line in extremes(found)]
     if strip is not None:
         parts.append(f"![{markdown('Photos that differ most')}]({strip.name})")
     return "\n\n".join(parts) + "\n"
 
 
 def as_latex(found: Comparison, strip: Path | None = None) -> str:
-    """A table for each rival, its sentences beneath; then the notes, as a paragraph."""
+    """A table for each rival, its sentences beneath; the last also has the notes of all."""
     tables = []
-    for rows in _by_rival(found):
-        heads, lines = _table(rows)
+    rivals = by_rival(found)
+    for rows in rivals:
+        heads, lines = table(rows)
+        rest = notes(found) if rows is rivals[-1] else []
         tables.append(
             latex_table(
                 f"{rows[0].a} against {rows[0].b} on {found.dataset}",
                 [cell(head) for head in heads],
                 [[cell(text, place=int(bold)) for text, bold in line] for line in lines],
-                notes=[tex(sentence(one)) for one in rows],
+                notes=[*(tex(sentence(one)) for one in rows), *map(tex, rest)],
             )
         )
     tables += cost_latex(found.costs, found.dataset)
-    return "\n\n".join([NEEDS, *tables, "\n".join(map(tex, notes(found)))]) + "\n"
-
-
-def _by_rival(found: Comparison) -> list[list[Difference]]:
-    rivals = dict.fromkeys(one.b for one in found.differences)
-    return [[one for one in found.differences if one.b == rival] for rival in rivals]
-
-
-def _table(rows: list[Difference]) -> tuple[list[str], list[list[tuple[str, bool]]]]:
-    """The heads, and a line for each metric: its texts, and whether they are bold."""
-    a, b = plain(rows[0].a), plain(rows[0].b)
-    heads = ["Metric", "n", a, b, "Difference", "95% interval", f"{a} better on", "Effect", "p"]
-    lines = []
-    for one in rows:
-        column = one.column
-        shown = [_number(column, value) for value in (one.mean_a, one.mean_b, one.difference)]
-        texts = [
-            column.head + (" (primary)" if one.primary else ""),
-            str(one.n),
-            *shown,
-            interval(column, one) or "–",
-            _wins(one),
-            f"{one.effect:+.2f}".replace("-", "−"),
-            "<0.001" if one.p_corrected < 0.001 else f"{one.p_corrected:.3f}",
-        ]
-        bold = bool(one.better) and column.rates_quality
-        lines.append([(text, at == 4 and bold) for at, text in enumerate(texts)])
-    return heads, lines
+    return "\n\n".join([NEEDS, *tables]) + "\n"
 
 
 def _markdown_table(rows: list[Difference]) -> str:
-    heads, lines = _table(rows)
+    heads, lines = table(rows)
     cells = []
     for line in lines:
         texts = [f"**{text}**" if bold else text for text, bold in line]
         cells.append([markdown(texts[0]), *texts[1:-1], markdown(texts[-1])])
     return pipe_table(list(map(markdown, heads)), cells)
-
-
-def _number(column: Any, value: float) -> str:
-    return "–" if math.isnan(value) else str(column.show(value))
-
-
-def _wins(one: Difference) -> str:
-    """On how many photos the first method is better, and on how many the two are equal."""
-    equal = f", {one.equal} equal" if one.equal else ""
-    return f"{one.wins} of {one.n}{equal}"
-
-
-def _extremes(found: Comparison) -> list[str]:
-    lines = []
-    for one, *_ in _by_rival(found):
-        picks = most_different(one)
-        if not picks:
-            continue
-        shown = [f"{plain(sample)} ({one.column.show(value)})" for sample, value in picks]
-        lines.append(
-            f"{plain(one.a)} and {plain(one.b)} differ most in {plain(one.column.title)} on: "
-            f"{', '.join(shown)}."
-        )
-    return lines
 
 
 def as_frame(found: Comparison) -> pd.DataFrame:
@@ -245,6 +206,7 @@ def as_frame(found: Comparison) -> pd.DataFrame:
         *("n", "n_infinite", "mean_a", "mean_b", "difference", "low", "high", "p", "p_corrected"),
         *("wins", "equal", "win_rate", "effect"),
     ]
+    costs = {of.label: cost_of(of.label, of.runs, of.card).numbers() for of in found.methods}
     return pd.DataFrame(
         [
             {
@@ -261,6 +223,8 @@ def as_frame(found: Comparison) -> pd.DataFrame:
                 "seeds_b": len(one.seed_means_b),
                 "seed_spread_a": _spread(one.seed_means_a),
                 "seed_spread_b": _spread(one.seed_means_b),
+                **{f"{name}_a": value for name, value in costs[one.a].items()},
+                **{f"{name}_b": value for name, value in costs[one.b].items()},
                 "better": one.better,
                 "sentence": sentence(one),
                 "metric_version": one.column.version,

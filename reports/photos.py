@@ -6,7 +6,6 @@ at once, the pixels that were scored where `reports.exact` has them) and every m
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -14,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image
 
 from reports.cells import Column
 from reports.contents import Section
 from reports.crops import busiest_boxes
 from reports.exact import Exact
-from reports.pictures import data_uri, fitted, resized, shots, spaced
+from reports.pictures import data_uri, fitted, resized, shots, small_uri, spaced
 from reports.text import plain
 from wespe_bench.images import encode_png
 
@@ -212,13 +211,7 @@ def encoded(image: Image.Image, widths: Sequence[int]) -> dict[int, str]:
             found[width] = next(iter(found.values()))
             continue
         small = image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        if features.check("webp"):
-            small.save(buffer, format="WEBP", quality=78, method=4)
-            found[width] = data_uri("image/webp", buffer.getvalue())
-        else:
-            small.save(buffer, format="JPEG", quality=75, optimize=True)
-            found[width] = data_uri("image/jpeg", buffer.getvalue())
+        found[width] = small_uri(small)
     return found
 
 

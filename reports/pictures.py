@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from reports.text import plain
 from wespe_bench import links, provenance, reading
@@ -145,6 +146,16 @@ def read_scored(path: Path | str, sha256: object, name: str, changed: list[str])
         return None
     changed.append(f"{name} is not shown: {plain(path)} is not the file that was scored")
     return None
+
+
+def small_uri(image: Image.Image) -> str:
+    """A picture for the eye as a data: address: WebP, or JPEG where Pillow has no WebP."""
+    buffer = io.BytesIO()
+    if features.check("webp"):
+        image.save(buffer, format="WEBP", quality=78, method=4)
+        return data_uri("image/webp", buffer.getvalue())
+    image.save(buffer, format="JPEG", quality=75, optimize=True)
+    return data_uri("image/jpeg", buffer.getvalue())
 
 
 def data_uri(kind: str, data: bytes) -> str:

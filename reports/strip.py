@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def before_after_strip(
         top += strip.height + _GAP
     buffer = io.BytesIO()
     if formats[out.suffix.lower()] == "PNG":
-        canvas.save(buffer, format="PNG", optimize=True)
+        canvas.save(buffer, format="PNG", compress_level=1)  # photos hardly shrink further
     else:
         white = Image.new("RGB", canvas.size, (255, 255, 255))
         white.paste(canvas, mask=canvas.getchannel("A"))
@@ -131,41 +132,59 @@ def most_different(one: Difference, each: int = EACH) -> list[tuple[str, float]]
     return above + [pick for pick in found if pick[1] < 0][-each:]
 
 
-def draw_extremes(comparison: Comparison, out: Path) -> tuple[Path | None, list[str]]:
-    """A PNG with a row for each of the `most_different` photos of the first metric and rival.
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """A photo on which two methods differ much: by ``value`` (a - b), and its pictures.
 
-    Input, both results with their scores' difference, reference. A row lacks what cannot be
-    read, and what is not the file that was scored, of which a line is returned; the path is
-    None when nothing can be shown.
+    ``pictures`` are (name, uint8 (H, W, 3)): the input, both results, the reference; at most 900
+    pixels a side. One lacks what cannot be read, and what is not the file that was scored.
     """
-    one = comparison.differences[0]
+
+    sample: str
+    value: float
+    pictures: tuple[tuple[str, np.ndarray], ...]
+
+
+def read_extremes(comparison: Comparison, one: Difference, changed: list[str]) -> list[Extreme]:
+    """The `most_different` photos of one metric and rival that have two pictures or more.
+
+    ``changed`` gets a line for each picture that is not the file that was scored.
+    """
     # The card of an earlier result has no pictures.
     runs = {method.label: method.runs[0] for method in comparison.methods if method.runs}
-    rows = []
-    changed: list[str] = []
+    found = []
     for sample, value in most_different(one):
         files = comparison.samples.loc[sample]
-        shown = f"{one.column.show(abs(value))} {one.column.unit}".strip()
-        way = "above" if value > 0 else "below"
-        panels = [
-            (
-                "input",
-                read_scored(str(files["path"]), files["sha256"], f"{sample}: input", changed),
-            ),
-            *(
-                (caption, read_result(runs[label], sample, f"{sample}: {label}", changed))
-                for caption, label in ((f"{one.a}: {shown} {way}", one.a), (one.b, one.b))
-                if label in runs
-            ),
+        path, name = str(files["path"]), plain(sample)
+        panels = [("input", read_scored(path, files["sha256"], f"{name}: input", changed))]
+        panels += [
+            (label, read_result(runs[label], sample, f"{name}: {plain(label)}", changed))
+            for label in (one.a, one.b)
+            if label in runs
         ]
         if isinstance(files["reference"], str):
             sha256 = files["reference_sha256"]
-            picture = read_scored(files["reference"], sha256, f"{sample}: reference", changed)
+            picture = read_scored(files["reference"], sha256, f"{name}: reference", changed)
             panels.append(("reference", picture))
-        read = [(caption, _small(photo.pixels)) for caption, photo in panels if photo is not None]
+        read = [(title, _small(photo.pixels)) for title, photo in panels if photo is not None]
         if len(read) > 1:
-            rows.append(read)
-    return (before_after_strip(rows, out) if rows else None), changed
+            found.append(Extreme(sample, value, tuple(read)))
+    return found
+
+
+def how_far(one: Difference, value: float) -> str:
+    """How far the first method is from the second on a photo: "6.17 dB above"."""
+    shown = f"{one.column.show(abs(value))} {plain(one.column.unit)}".strip()
+    return f"{shown} {'above' if value > 0 else 'below'}"
+
+
+def draw_extremes(one: Difference, found: Sequence[Extreme], out: Path) -> Path | None:
+    """A PNG with a row for each photo; None, and no file, where there is none."""
+    rows = []
+    for photo in found:
+        names = {"input": f"{photo.sample}: input", one.a: f"{one.a}: {how_far(one, photo.value)}"}
+        rows.append([(names.get(name, name), pixels) for name, pixels in photo.pictures])
+    return before_after_strip(rows, out) if rows else None
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:

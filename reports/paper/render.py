@@ -150,7 +150,7 @@ def html_tables(grids: Sequence[Grid]) -> str:
     """The page; every name in it is escaped by the template."""
     return fill_template(
         "tables.html",
-        ("tables.css",),
+        ("page.css", "tables.css"),
         (),
         views=[(grid, as_in_paper(grid), grid.numbered()) for grid in grids],
         reading=grids_.reading(grids),

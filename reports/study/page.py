@@ -87,7 +87,7 @@ def as_html(report: Report) -> str:
     strengths, agreements = report.strengths, report.agreements
     return fill_template(
         "study.html",
-        ("page.css", "study.css"),
+        ("page.css", "plots.css"),
         (),
         title=plain(report.title) or "User study",
         headline=verdict.headline(report),

@@ -16,6 +16,7 @@ from tests.reports.runs import make_run
 from wespe_bench.cli import call
 
 LABELS = ("identity", "clahe", "auto_levels")
+COMPARED = f"compare-{'-'.join(LABELS)}.html"
 SHIFTS = {"identity": 0.0, "clahe": 3.0, "auto_levels": -3.0}
 
 
@@ -29,6 +30,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_run(root, label, values, size=(96, 128), shade=40 * number)
     write_report(root)
     assert call("leaderboard", ["--runs", str(root)]) == 0
+    assert call("compare", [*LABELS, "--runs", str(root)]) == 0
     return root
 
 
@@ -130,7 +132,7 @@ def test_the_board_filters_and_its_cards_are_there(runs: Path, page: Page) -> No
         assert address and (folder / address).is_file()
 
 
-@pytest.mark.parametrize("file", ["report.html", "leaderboard/leaderboard.html"])
+@pytest.mark.parametrize("file", ["report.html", "leaderboard/leaderboard.html", COMPARED])
 def test_narrow_and_dark(runs: Path, page: Page, file: str) -> None:
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 844})

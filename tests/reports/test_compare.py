@@ -15,12 +15,14 @@ import pytest
 
 import wespe_bench
 from reports.compare import as_csv, as_frame, as_json, as_markdown
+from reports.compare_page import as_html
 from reports.comparison import compare_methods
-from reports.strip import draw_extremes, most_different
+from reports.strip import EACH, draw_extremes, most_different, read_extremes
 from reports.verdict import headline, notes, sentence
 from tests.conftest import Command
 from tests.reports.runs import ids, make_run
 from tests.reports.test_markdown import HOSTILE, tokens
+from tests.reports.test_page import Elements
 from tests.wespe_bench.test_cli import one_line
 from wespe_bench.cli import call
 from wespe_bench.errors import InputError
@@ -227,12 +229,43 @@ def test_strip_shows_the_photos_that_differ_most(pair: Path, tmp_path: Path) -> 
     (one, _) = found.differences
     order = sorted(zip(one.values, one.samples, strict=True), reverse=True)
     assert [sample for sample, _ in most_different(one)][:2] == [s for _, s in order[:2]]
-    strip, changed = draw_extremes(found, tmp_path / "strip.png")
-    assert changed == [] and strip is not None and strip.read_bytes()[:4] == b"\x89PNG"
+    changed: list[str] = []
+    photos = read_extremes(found, one, changed)
+    assert changed == [] and [photo.sample for photo in photos] == [
+        sample for sample, _ in most_different(one)
+    ]
+    assert [name for name, _ in photos[0].pictures] == ["input", "a", "b", "reference"]
+    strip = draw_extremes(one, photos, tmp_path / "strip.png")
+    assert strip is not None and strip.read_bytes()[:4] == b"\x89PNG"
     for folder in ("a", "b"):
         shutil.rmtree(pair / "photos" / folder / "images")
     shutil.rmtree(pair / "data")
-    assert draw_extremes(found, tmp_path / "none.png") == (None, [])
+    assert read_extremes(found, one, changed) == [] and changed == []
+    assert draw_extremes(one, [], tmp_path / "none.png") is None
+
+
+def test_the_page_draws_every_photo_and_turns_what_shall_be_low(tmp_path: Path) -> None:
+    described = {"noise": {"version": "1", "title": "Noise", "higher_is_better": False}}
+    for label, shift in {"a": 0.0, "b": 1.0, "c": 2.0}.items():
+        scores = {"noise": BASE + shift + RNG.normal(0, 0.1, 30), "psnr": BASE - shift}
+        make_run(tmp_path, label, scores, metrics=described)
+    found = compare_methods(["a", "b", "c"], runs=tmp_path)
+    changed: list[str] = []
+    extremes = {one.b: read_extremes(found, one, changed) for one in found.differences}
+    elements = Elements(as_html(found, extremes, [("CSV", "x.csv", as_csv(found))]))
+    dots = elements.all("circle")
+    assert len(dots) == 2 * 2 * (30 + 1)  # rivals, metrics, photos and their mean
+    # The first method is better in both metrics, and so is right of the middle.
+    middle = float(elements.all("line")[0]["x1"])
+    assert all(float(dot["cx"]) > middle for dot in dots)
+    spans = [line for line in elements.all("line") if line["class"] == "span"]
+    assert [float(line["x1"]) <= float(line["x2"]) for line in spans] == [True] * 4
+    pictures = elements.all("img")
+    assert len(pictures) == 2 * 4 * EACH  # a wins all: no losses
+    assert all(picture["src"].startswith("data:") for picture in pictures)
+    assert {picture["alt"].split(":")[1].strip() for picture in pictures} == {
+        *("input", "a", "b", "c", "reference")
+    }
 
 
 def test_hostile_names_inject_nothing(tmp_path: Path) -> None:
@@ -254,6 +287,8 @@ def test_hostile_names_inject_nothing(tmp_path: Path) -> None:
             number = cell.replace(".", "").replace("-", "").replace("e", "").isdigit()
             assert not cell.startswith(("=", "+", "-", "@")) or number, key
     assert json.loads(as_json(found))["dataset"] == "=1+1"
+    elements = Elements(as_html(found, {}))
+    assert len(elements.all("script")) == 1 and not elements.all("a") and not elements.all("img")
 
 
 def test_verb_prints_and_writes(
@@ -263,7 +298,8 @@ def test_verb_prints_and_writes(
         result = run("compare", "a", "b", "--runs", pair, "--format", ending)
         assert result.returncode == 0, result.stderr
         assert (pair / f"compare-a-b.{ending}").read_text("utf-8") == result.stdout
-        assert str(pair / "compare-a-b.png") in result.stderr
+        for name in ("compare-a-b.png", "compare-a-b.html"):
+            assert str(pair / name) in result.stderr and (pair / name).is_file()
     assert json.loads(result.stdout)["differences"][0]["better"] == "a"
     assert "two methods or more" in refused("a", runs=pair)
     assert "no such folder" in refused("a", "b", runs=tmp_path / "gone")
