@@ -66,10 +66,7 @@ class Section:
     @property
     def source(self) -> str:
         """The name of its data set in the registry; empty for the user's own photos."""
-        options = self.runs[0].metadata["dataset"].get("options") if self.runs else None
-        if not isinstance(options, dict) or "input" in options:
-            return ""
-        return source_name(self.table.dataset)
+        return source_of(self.runs[0]) if self.runs else ""
 
     @property
     def terms(self) -> str:
@@ -170,6 +167,14 @@ def read_contents(path: Path, *, title: str = "", common: bool = False) -> Conte
         for table in tables
     )
     return Contents(plain(title) or UNTITLED, sections, runs.left_out)
+
+
+def source_of(run: Run) -> str:
+    """The name of a run's data set in the registry; empty for the user's own photos."""
+    options = run.metadata["dataset"].get("options")
+    if not isinstance(options, dict) or "input" in options:
+        return ""
+    return source_name(run.dataset)
 
 
 def photos_of(runs: Sequence[Run]) -> pd.DataFrame:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from reports import card_page
 from reports.added import verify_cards
 from reports.cards import make_card, read_card, write_card
-from reports.leaderboard_page import as_csv, as_html, as_json, as_latex, as_markdown
+from reports.leaderboard_page import as_csv, as_html, as_json, as_latex, as_markdown, thumbnails
 from reports.standings import Entry, Standings, read_standings
 from reports.text import plain
 from wespe_bench import atomic
@@ -76,13 +77,16 @@ def main(config: Leaderboard) -> int:
     links = {(b.table.dataset, e.label): _write_card(b, e, out) for b in boards for e in b.entries}
     left_out += wrong
     page = out / "leaderboard.html"
-    atomic.write_text(page, as_html(boards, links, left_out))
+    pictures = [thumbnails(board, left_out) for board in boards]
     texts = {
         "md": as_markdown(boards, left_out),
         "csv": as_csv(boards),
         "json": as_json(boards, left_out),
         "tex": as_latex(boards, left_out),
     }
+    titles = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+    files = [(titles[end], f"leaderboard.{end}", texts[end]) for end in titles]
+    atomic.write_text(page, as_html(boards, links, left_out, pictures, files))
     for ending, text in texts.items():
         atomic.write_text(out / f"leaderboard.{ending}", text)
     print(texts[config.format], end="\n" if config.format == "md" else "")
@@ -112,19 +116,28 @@ def leaderboard(
 
 
 def _write_card(board: Standings, entry: Entry, out: Path) -> str:
-    """Write the card of a run; returns the address of the entry's card, relative to the page."""
+    """Write the card of a run, and a page of each card; returns the page's address from the board.
+
+    Empty where the method has no score.
+    """
     dataset, label = folder_name(board.table.dataset), folder_name(entry.label)
-    if entry.run is None:
-        return quote(f"added/{dataset}/{label}.json")
-    cells = {
-        column.metric: (column, cell)
-        for column in board.table.columns
-        if (cell := board.table.cell(entry.label, column.metric)).n
-        and column.higher_is_better is not None
-    }
-    rows = board.scores[board.scores["label"] == entry.label]
-    if rows.empty:
+    card, file = entry.card, f"added/{dataset}/{label}.json"
+    if entry.run is not None:
+        file = f"cards/{dataset}/{label}/card.json"
+        cells = {
+            column.metric: (column, cell)
+            for column in board.table.columns
+            if (cell := board.table.cell(entry.label, column.metric)).n
+            and column.higher_is_better is not None
+        }
+        rows = board.scores[board.scores["label"] == entry.label]
+        if rows.empty:
+            return ""
+        made = make_card(entry.run.metadata, rows, cells, board.metrics, entry.warnings)
+        write_card(out / file, made)
+        card = read_card(out / file)
+    if card is None:
         return ""
-    card = make_card(entry.run.metadata, rows, cells, board.metrics, entry.warnings)
-    write_card(out / "cards" / dataset / label / "card.json", card)
-    return quote(f"cards/{dataset}/{label}/card.json")
+    page = Path(file).with_suffix(".html")
+    atomic.write_text(out / page, card_page.as_html(board, entry, card, file))
+    return quote(page.as_posix())

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
+
+from PIL import Image
 
 from reports.cells import Column
 from reports.changes import OF_VERSIONS
+from reports.contents import source_of
 from reports.cost import cost_latex, cost_markdown, cost_view
 from reports.latex import NEEDS, cell, latex_table, tex
 from reports.notes import of_versions, row_n
+from reports.opening import ranges
+from reports.pictures import fitted, read_result, resized, small_uri
 from reports.ranking import FEWEST, RESAMPLES
 from reports.standings import Entry, Interval, Standings
 from reports.text import emphasised, fill_template, markdown, plain, plural
+from wespe_bench.datasets.source import terms_of
 from wespe_bench.json_output import json_number, json_text
 from wespe_bench.runs import escape_csv_formula
+
+#: A photo's name; its results as (address, width, height) by label.
+Thumbnails = tuple[str, Mapping[str, tuple[str, int, int]]]
+
+#: Width in CSS pixels of a thumbnail.
+WIDTH = 112
 
 #: How to read the ranks, in the words of the page and the Markdown.
 READING = (
@@ -50,10 +63,11 @@ def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> st
 
 
 def as_latex(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
-    """A table a data set, with its order and remarks beneath; then how to read them."""
+    """A table a data set with its order and remarks; the last one also says how to read them."""
     tables = []
     for board in boards:
         heads, rows = _rows(board)
+        rest = [READING, *left_out, *notes(boards)] if board is boards[-1] else []
         tables.append(
             latex_table(
                 f"{board.table.dataset}. {order_of(board)}",
@@ -68,12 +82,11 @@ def as_latex(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
                     ]
                     for place, rank, label, n, *cells in rows
                 ],
-                notes=[tex(line) for line in (*board.partial, *board.remarks)],
+                notes=[tex(line) for line in (*board.partial, *board.remarks, *rest)],
             )
         )
         tables += cost_latex(board.costs, board.table.dataset)
-    rest = "\n".join(map(tex, (READING, *left_out, *notes(boards))))
-    return "\n\n".join([NEEDS, *tables, rest]) + "\n"
+    return "\n\n".join([NEEDS, *tables]) + "\n"
 
 
 def _rows(board: Standings) -> tuple[list[str], list[list[Any]]]:
@@ -153,14 +166,35 @@ def notes(boards: Sequence[Standings]) -> list[str]:
 
 
 def as_html(
-    boards: Sequence[Standings], links: dict[tuple[str, str], str], left_out: Sequence[str] = ()
+    boards: Sequence[Standings],
+    links: Mapping[tuple[str, str], str],
+    left_out: Sequence[str] = (),
+    pictures: Sequence[Thumbnails] = (),
+    files: Sequence[tuple[str, str, str]] = (),
 ) -> str:
-    """The page; ``links`` leads from (data set, label) to a card's address."""
+    """The page; every name in it is escaped by the template.
+
+    Args:
+        boards: A board for each data set.
+        links: From (data set, label) to the address of a card's page.
+        left_out: What is left out, a line each.
+        pictures: The `thumbnails` of each board.
+        files: (title, file name, content) of what the page gives away.
+    """
+    columns = {column.metric: column for board in boards for column in board.table.columns}
+    days = [
+        made.created[:10]
+        for board in boards
+        for entry in board.entries
+        if (made := entry.run or entry.card)
+    ]
     views = [
         {
             "board": board,
             "order": order_of(board),
             "costs": cost_view(board.costs),
+            "terms": next((terms_of(source_of(e.run)) for e in board.entries if e.run), ""),
+            "pictured": pictured,
             "rows": [
                 {
                     "entry": entry,
@@ -168,6 +202,8 @@ def as_html(
                     "link": links.get((board.table.dataset, entry.label), ""),
                     "place": _place(entry),
                     "rank": _rank(entry.mean_rank),
+                    "drawn": _drawn(entry.mean_rank, len(board.entries)),
+                    "picture": shown.get(entry.label),
                     "n": row_n(board.table, entry.label),
                     "about": _about(entry),
                     "cells": [_view(board, entry, column) for column in board.table.columns],
@@ -175,22 +211,55 @@ def as_html(
                 for entry in board.entries
             ],
         }
-        for board in boards
+        for board, (pictured, shown) in zip_longest(boards, pictures, fillvalue=("", {}))
     ]
     return fill_template(
         "leaderboard.html",
         ("page.css",),
         ("tables.js",),
         views=views,
+        metrics=list(columns.values()),
+        saved=files,
+        date=max(days, default=""),
         reading=READING,
         notes=[*left_out, *notes(boards)],
     )
+
+
+def thumbnails(board: Standings, changed: list[str]) -> Thumbnails:
+    """The photo on which the methods differ most, and a small picture of each method's result.
+
+    By the first metric that decides, else the first that rates quality. ``changed`` gets a line for
+    each picture that is not the file that was scored.
+    """
+    columns = [*board.deciding, *(c for c in board.table.columns if c.rates_quality)]
+    found = ranges(board.scores, columns[0]) if columns else []
+    if not len(found):
+        return "", {}
+    sample = str((found["max"] - found["min"]).idxmax())
+    shown = {}
+    for entry in board.entries:
+        name = f"{plain(sample)}: the result of {plain(entry.label)}"
+        if entry.run and (scored := read_result(entry.run, sample, name, changed)):
+            image = Image.fromarray(scored.pixels)
+            image = resized(image, fitted(image.size, WIDTH))
+            shown[entry.label] = (small_uri(image), *image.size)
+    return plain(sample), shown
+
+
+def _drawn(interval: Interval, methods: int) -> tuple[float, float, float] | None:
+    """Where a rank and its interval stand on a scale of 0 to 100; None without an interval."""
+    if any(map(math.isnan, interval)) or methods < 2:
+        return None
+    value, low, high = (round(100 * (rank - 1) / (methods - 1), 1) for rank in interval)
+    return value, low, high
 
 
 def _view(board: Standings, entry: Entry, column: Column) -> dict[str, object]:
     one = board.table.cell(entry.label, column.metric)
     mean, place, ranked = _cell(board, entry, column)
     return {
+        "metric": column.metric,
         "mean": mean,
         "interval": column.show_cell(one)[1],
         "place": place,

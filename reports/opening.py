@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import numpy as np
@@ -15,6 +16,9 @@ from reports.photos import Photos
 from reports.tables import DECIDING
 from reports.text import plain
 from reports.verdict import sentence
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: At most so many methods stand in the strip: the best, and the worst.
 METHODS = 4
@@ -90,11 +94,10 @@ def telling(section: Section) -> tuple[str, str]:
     column = primary(section) or next(iter(columns), None)
     if column is None:
         return "", ""
-    rows = section.scores[section.scores["metric"] == column.metric]
-    rows = rows[rows["sample"].isin(section.table.used) & np.isfinite(rows["value"])]
-    if rows.empty:
+    found = ranges(section.scores, column)
+    found = found[found.index.isin(section.table.used)]
+    if found.empty:
         return "", ""
-    found = rows.groupby("sample")["value"].agg(["min", "max"]).sort_index()
     sample = str((found["max"] - found["min"]).idxmax())
     low, high = (column.show(found.at[sample, end]) for end in ("min", "max"))
     unit = f" {plain(column.unit)}" if column.unit else ""
@@ -102,6 +105,12 @@ def telling(section: Section) -> tuple[str, str]:
         f"{plain(sample)}, the photo on which the methods differ most in {plain(column.title)}: "
         f"{low} to {high}{unit}."
     )
+
+
+def ranges(scores: pd.DataFrame, column: Column) -> pd.DataFrame:
+    """The smallest and largest finite score of each photo, as "min" and "max", by its id."""
+    rows = scores[(scores["metric"] == column.metric) & np.isfinite(scores["value"])]
+    return rows.groupby("sample")["value"].agg(["min", "max"]).sort_index()
 
 
 def strip(section: Section, sample: str, every: Photos) -> list[Panel]:

@@ -50,22 +50,30 @@ for (const button of document.querySelectorAll("[data-save]")) {
   button.addEventListener("click", () => save(new Blob([button.dataset.text]), button.dataset.save));
 }
 
-// A board's rows, by what is typed and by data set.
+// A board's rows, by what is typed and by data set; its columns, by metric.
 for (const box of document.querySelectorAll("[data-filters]")) {
   const [text, set] = [box.querySelector("[type=search]"), box.querySelector("select")];
   const status = box.querySelector("[aria-live]");
+  const count = (shown, all) => `${shown === all ? "" : `${shown} of `}${all} method${all === 1 ? "" : "s"}`;
   const filter = () => {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
+    let [shown, all] = [0, 0];
     for (const section of document.querySelectorAll("section[data-set]")) {
       section.hidden = Boolean(set && set.value && set.value !== section.dataset.set);
+      let here = 0;
       for (const row of section.querySelectorAll("tbody tr")) {
         const name = row.querySelector("th").textContent.toLowerCase();
         row.hidden = !words.every((word) => name.includes(word));
-        shown += !row.hidden && !section.hidden && !row.closest(".costs");
+        here += !row.hidden && !row.closest(".costs");
       }
+      const every = section.querySelector("tbody").rows.length;
+      section.querySelector("[data-count]").textContent = count(here, every);
+      all += every;
+      shown += section.hidden ? 0 : here;
     }
-    status.textContent = shown === 1 ? "1 row" : shown + " rows";
+    status.textContent = count(shown, all);
+    const off = [...box.querySelectorAll("[type=checkbox]:not(:checked)")].map((each) => each.value);
+    for (const cell of document.querySelectorAll("[data-metric]")) cell.hidden = off.includes(cell.dataset.metric);
   };
   box.addEventListener("input", filter);
   filter();

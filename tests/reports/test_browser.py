@@ -124,9 +124,16 @@ def test_the_board_filters_and_its_cards_are_there(runs: Path, page: Page) -> No
     assert methods(page)[0] == "clahe"
     page.get_by_label("Method").fill("auto")
     assert methods(page) == ["auto_levels"]
-    expect(page.locator("[aria-live]")).to_have_text("1 row")
+    expect(page.locator("[aria-live]")).to_have_text("1 of 3 methods")
+    expect(page.locator("[data-count]")).to_have_text("1 of 3 methods")
     page.get_by_label("Method").fill("")
     assert len(methods(page)) == 3
+    expect(page.locator("[data-count]")).to_have_text("3 methods")
+    page.get_by_label("Entropy").uncheck()
+    expect(page.locator("th", has_text="Entropy")).to_be_hidden()
+    expect(page.locator("tbody td:visible")).to_have_count(3 * 5)
+    page.get_by_label("Entropy").check()
+    expect(page.locator("tbody td:visible")).to_have_count(3 * 6)
     for link in page.locator("table.results a").all():
         address = link.get_attribute("href")
         assert address and (folder / address).is_file()

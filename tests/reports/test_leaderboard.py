@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import wespe_bench
 from reports.cards import read_card
-from reports.leaderboard_page import as_html, as_latex, as_markdown
+from reports.leaderboard_page import as_html, as_latex, as_markdown, thumbnails
 from reports.ranking import rank
 from reports.standings import read_standings
 from tests.conftest import Command
@@ -271,9 +271,38 @@ def test_every_row_leads_to_its_card(runs: Path) -> None:
     elements = Elements((out / "leaderboard.html").read_text("utf-8"))
     links = [a["href"] for a in elements.all("a")]
     labels = [entry.label for entry in read_standings(runs)[0].entries]
-    assert links == [f"cards/photos/{label}/card.json" for label in labels]
-    for link in links:
+    assert links == [f"cards/photos/{label}/card.html" for label in labels]
+    for link, label in zip(links, labels, strict=True):
+        page = Elements((out / link).read_text("utf-8"))
+        back, file = (a["href"] for a in page.all("a"))
+        assert (
+            out / link
+        ).parent / back == out / "cards/photos" / label / "../../../leaderboard.html"
+        assert label in page.text and "95% interval" in page.text and "s11" in page.text
+        links[links.index(link)] = link = f"{Path(link).parent}/{file}"
         card = read_card(out / link)
         assert set(card.scores) == {"psnr", "entropy"} and len(card.samples) == 12
     text = (out / links[0]).read_text("utf-8")
     assert str(runs) not in text and "wespe-bench run" not in text  # no path, no command
+
+
+def test_rows_show_a_picture_and_their_rank_on_a_scale(runs: Path) -> None:
+    (board,) = read_standings(runs)
+    changed: list[str] = []
+    name, shown = thumbnails(board, changed)
+    psnr = board.scores[board.scores["metric"] == "psnr"]
+    spread = psnr.groupby("sample")["value"].agg(np.ptp)
+    assert name == spread.idxmax() and changed == []
+    assert set(shown) == {entry.label for entry in board.entries}
+    elements = Elements(as_html([board], {}, pictures=[(name, shown)]))
+    assert [image["src"] for image in elements.all("img")] == [
+        shown[entry.label][0] for entry in board.entries
+    ]
+    last = len(board.entries) - 1
+    places = [float(circle["cx"]) for circle in elements.all("circle")]
+    assert places == [
+        pytest.approx(100 * (entry.mean_rank[0] - 1) / last, abs=0.1) for entry in board.entries
+    ]
+    (runs / board.entries[0].run.name / "images" / f"{name}.png").write_bytes(b"other")  # type: ignore[union-attr]
+    assert set(thumbnails(board, changed)[1]) == set(shown) - {board.entries[0].label}
+    assert len(changed) == 1 and "is not the file that was scored" in changed[0]
