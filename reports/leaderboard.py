@@ -15,7 +15,7 @@ from reports.cards import make_card, read_card, write_card
 from reports.leaderboard_page import as_csv, as_html, as_json, as_latex, as_markdown, thumbnails
 from reports.standings import Entry, Standings, read_standings
 from reports.text import plain
-from wespe_bench import atomic
+from wespe_bench import atomic, reading
 from wespe_bench.errors import InputError
 from wespe_bench.paths import to_path
 from wespe_bench.run import open_scored, print_left_out
@@ -121,8 +121,10 @@ def _write_card(board: Standings, entry: Entry, out: Path) -> str:
     Empty where the method has no score.
     """
     dataset, label = folder_name(board.table.dataset), folder_name(entry.label)
-    card, file = entry.card, f"added/{dataset}/{label}.json"
-    if entry.run is not None:
+    file = f"added/{dataset}/{label}.json"
+    if entry.run is None:
+        card = reading.read_json(out / file)
+    else:
         file = f"cards/{dataset}/{label}/card.json"
         cells = {
             column.metric: (column, cell)
@@ -133,11 +135,8 @@ def _write_card(board: Standings, entry: Entry, out: Path) -> str:
         rows = board.scores[board.scores["label"] == entry.label]
         if rows.empty:
             return ""
-        made = make_card(entry.run.metadata, rows, cells, board.metrics, entry.warnings)
-        write_card(out / file, made)
-        card = read_card(out / file)
-    if card is None:
-        return ""
+        card = make_card(entry.run.metadata, rows, cells, board.metrics, entry.warnings)
+        write_card(out / file, card)
     page = Path(file).with_suffix(".html")
     atomic.write_text(out / page, card_page.as_html(board, entry, card, file))
     return quote(page.as_posix())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from PIL import Image
@@ -181,6 +180,7 @@ def as_html(
         pictures: The `thumbnails` of each board.
         files: (title, file name, content) of what the page gives away.
     """
+    pictures = pictures or [("", {})] * len(boards)
     columns = {column.metric: column for board in boards for column in board.table.columns}
     days = [
         made.created[:10]
@@ -211,7 +211,7 @@ def as_html(
                 for entry in board.entries
             ],
         }
-        for board, (pictured, shown) in zip_longest(boards, pictures, fillvalue=("", {}))
+        for board, (pictured, shown) in zip(boards, pictures, strict=True)
     ]
     return fill_template(
         "leaderboard.html",
@@ -233,8 +233,7 @@ def thumbnails(board: Standings, changed: list[str]) -> Thumbnails:
     each picture that is not the file that was scored.
     """
     columns = [*board.deciding, *(c for c in board.table.columns if c.rates_quality)]
-    found = ranges(board.scores, columns[0]) if columns else []
-    if not len(found):
+    if not columns or (found := ranges(board.scores, columns[0])).empty:
         return "", {}
     sample = str((found["max"] - found["min"]).idxmax())
     shown = {}

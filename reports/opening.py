@@ -99,7 +99,7 @@ def telling(section: Section) -> tuple[str, str]:
     if found.empty:
         return "", ""
     sample = str((found["max"] - found["min"]).idxmax())
-    low, high = (column.show(found.at[sample, end]) for end in ("min", "max"))
+    low, high = (column.show(float(found[end][sample])) for end in ("min", "max"))
     unit = f" {plain(column.unit)}" if column.unit else ""
     return sample, (
         f"{plain(sample)}, the photo on which the methods differ most in {plain(column.title)}: "
@@ -110,7 +110,8 @@ def telling(section: Section) -> tuple[str, str]:
 def ranges(scores: pd.DataFrame, column: Column) -> pd.DataFrame:
     """The smallest and largest finite score of each photo, as "min" and "max", by its id."""
     rows = scores[(scores["metric"] == column.metric) & np.isfinite(scores["value"])]
-    return rows.groupby("sample")["value"].agg(["min", "max"]).sort_index()
+    found: pd.DataFrame = rows.groupby("sample")["value"].agg(["min", "max"]).sort_index()
+    return found
 
 
 def strip(section: Section, sample: str, every: Photos) -> list[Panel]:
