@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from reports.cells import Column
 from reports.standings import Entry, Standings
@@ -47,8 +48,8 @@ def as_html(board: Standings, entry: Entry, card: Mapping[str, Any], file: str) 
         ("page.css",),
         ("tables.js",),
         label=plain(entry.label),
-        back="../" * len(PurePosixPath(file).parent.parts) + "leaderboard.html",
         file=PurePosixPath(file).name,
+        address=quote(PurePosixPath(file).name),
         warnings=list(map(plain, entry.warnings)),
         facts={name: text for name, text in facts.items() if text},
         rows=list(zip(columns, cells, shown, strict=True)),

@@ -274,10 +274,7 @@ def test_every_row_leads_to_its_card(runs: Path) -> None:
     assert links == [f"cards/photos/{label}/card.html" for label in labels]
     for link, label in zip(links, labels, strict=True):
         page = Elements((out / link).read_text("utf-8"))
-        back, file = (a["href"] for a in page.all("a"))
-        assert (
-            out / link
-        ).parent / back == out / "cards/photos" / label / "../../../leaderboard.html"
+        (file,) = (a["href"] for a in page.all("a"))
         assert label in page.text and "95% interval" in page.text and "s11" in page.text
         links[links.index(link)] = link = f"{Path(link).parent}/{file}"
         card = read_card(out / link)
