@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Command
+from tests.reports.runs import make_run
 from wespe_bench import doctor, registry
 from wespe_bench.datasets.source import sources
 from wespe_bench.doctor import golden_pair
@@ -37,7 +38,8 @@ def checked(verb: Command, name: str, *words: object) -> Any:
 
 
 def test_schemas_are_schemas_and_refuse() -> None:
-    assert sorted(SCHEMAS) == ["conventions", "data list", "doctor", "list"]
+    verbs = ["compare", "conventions", "data list", "doctor", "leaderboard", "list"]
+    assert sorted(SCHEMAS) == verbs
     for schema in SCHEMAS.values():
         jsonschema.validators.validator_for(schema).check_schema(schema)
         with pytest.raises(jsonschema.ValidationError):
@@ -94,3 +96,15 @@ def test_conventions(verb: Command, tmp_path: Path) -> None:
     assert (content["width"], content["height"]) == (90, 67)
     same = checked(verb, "conventions", "a.png", "a.png")
     assert next(line["value"] for line in same["numbers"] if line["name"] == "psnr") == "inf"
+
+
+def test_compare_and_leaderboard(verb: Command, tmp_path: Path) -> None:
+    for label, values in (
+        ("a", [20.5, 21.0, 30.0, math.inf, 22.5, 24.0, 25.5]),
+        ("b", [20.0, 20.5, 29.0, 31.0, 22.0, 24.5, 25.0]),
+    ):
+        make_run(tmp_path / "runs", label, {"psnr": values, "entropy": [7.0] * len(values)})
+    (b, _) = checked(verb, "compare", "a", "b", "--runs", tmp_path / "runs")["differences"]
+    assert (b["n"], b["n_infinite"], b["better"]) == (7, 1, "")
+    (board,) = checked(verb, "leaderboard", "--runs", tmp_path / "runs")["boards"]
+    assert {row["label"] for row in board["scores"]} == {"a", "b"}
