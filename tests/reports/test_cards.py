@@ -38,7 +38,9 @@ def test_a_card_is_taken_and_kept(runs: Path, added: Path, verb: Command) -> Non
     again = verb("leaderboard", "--runs", runs)
     assert "Theirs (added, not verified)" in again.stdout
     page = (runs / "leaderboard" / "leaderboard.html").read_text("utf-8")
-    assert "added/photos/Theirs.json" in page
+    assert "added/photos/Theirs.html" in page
+    card = (runs / "leaderboard" / "added" / "photos" / "Theirs.html").read_text("utf-8")
+    assert 'href="Theirs.json"' in card
     assert "the others are not checked" in page
 
 
