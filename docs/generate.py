@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
 import wespe_bench
+from docs.cite import cite_works
 from wespe_bench import arguments, citations, cli, listing, registry
 from wespe_bench.datasets.source import Source
 from wespe_bench.types import Metric
@@ -146,7 +146,7 @@ def _record(metric: Metric) -> str:
         "golden value": f"{metric.golden[1]:.12g} (version {metric.golden[0]})"
         if metric.golden
         else "",
-        "cite": _cite(metric.name),
+        "cite": cite_works(metric.name),
     }
     return _facts([(key, _cell(text)) for key, text in rows.items() if text])
 
@@ -175,7 +175,7 @@ def data_sets() -> str:
             facts += [(f"Table {c.table}", _counts(c)) for c in source.counts]
             facts += [("page", f"<{source.page}>")] if source.page else []
             facts += [("terms", _cell(source.licence)), ("get it", _cell(source.get))]
-        facts += [("cite", _cell(cite))] if (cite := _cite(name)) else []
+        facts += [("cite", _cell(cite))] if (cite := cite_works(name)) else []
         lines.append(_facts(facts))
     return _page(lines)
 
@@ -285,41 +285,8 @@ def _prefixes(prefixes: dict[str, str], module: str, form: Callable[[str], str])
 
 def _with_works(name: str, target: str) -> str:
     """What a name stands for, and the works that it cites."""
-    cite = _cite(name)
+    cite = cite_works(name)
     return listing.first_line(registry.resolve(target)) + (f" Cite: {cite}" if cite else "")
-
-
-def _cite(name: str) -> str:
-    """The works of a metric, data set or enhancer, each in one sentence with its address."""
-    return "; ".join(_work(entry) for entry in citations.cited([name])[1:])
-
-
-def _work(entry: str) -> str:
-    """A BibTeX entry as text."""
-    fields = dict(re.findall(r"^  (\w+) = \{(.*)\},?$", entry, flags=re.MULTILINE))
-    fields = {key: _plain(text) for key, text in fields.items()}
-    names = [name.partition(",")[0] for name in fields.get("author", "").split(" and ")]
-    people = f"{names[0]} et al." if len(names) > 3 else ", ".join(names)
-    where = fields.get("journal") or fields.get("booktitle", "")
-    link = ""
-    if "doi" in fields:
-        link = f"[doi:{fields['doi']}](https://doi.org/{fields['doi']})"
-    elif "eprint" in fields:
-        link = f"[arXiv:{fields['eprint']}](https://arxiv.org/abs/{fields['eprint']})"
-    elif "howpublished" in fields:
-        link = f"[page]({fields['howpublished'].removeprefix(_URL)})"
-    parts = (": ".join(filter(None, (people, f"*{fields['title']}*"))), where, fields.get("year"))
-    return ", ".join(part for part in (*parts, link) if part)
-
-
-_URL = "\\url"
-
-
-def _plain(text: str) -> str:
-    """BibTeX's text without braces and quotes; its accents composed."""
-    accents = {"'": "\u0301", '"': "\u0308", "c": "\u0327"}
-    text = re.sub(r"\{\\(['\"c]) ?(\w)\}", lambda found: found[2] + accents[found[1]], text)
-    return unicodedata.normalize("NFC", re.sub(r"[{}]|``|''", "", text))
 
 
 def _module_text(module: ModuleType) -> str:

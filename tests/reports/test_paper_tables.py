@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -27,13 +28,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def _unstyled(text: str) -> str:
+    """Without the stylesheets, which are in the project already."""
+    return re.sub("(?s)<style>.*?</style>", "<style></style>", text)
+
+
 def test_tables_are_the_golden_ones(here: Path, pytestconfig: pytest.Config) -> None:
     whole(here / "runs")
     (here / "empty").mkdir()
     for name, runs in (("tables", "runs"), ("tables-empty", "empty")):
         grids = tables.build(tables.NUMBERS, Path(runs), Choices(data="data"))
         for ending in FORMATS if name == "tables" else FORMATS[:1]:
-            text = render.render(grids, ending)
+            text = _unstyled(render.render(grids, ending))
             path = GOLDEN / f"{name}.{ending}"
             if pytestconfig.getoption("--rewrite-golden"):
                 path.write_text(text, "utf-8")
@@ -254,7 +260,10 @@ def test_through_the_entry_point(here: Path, command: Command, verb: Command) ->
     assert "## Table 2" in shown.stdout
     written = verb("tables", "all", "--format", "html", "--out", "t.html", "--data", "data")
     assert (written.returncode, written.stdout) == (0, "8 tables -> t.html\n"), written.stderr
-    assert (here / "t.html").read_text("utf-8") == (GOLDEN / "tables.html").read_text("utf-8")
+    page = (here / "t.html").read_text("utf-8")
+    assert _unstyled(page) == (GOLDEN / "tables.html").read_text("utf-8")
+    for sheet in ("page.css", "tables.css"):
+        assert (Path(render.__file__).parents[1] / "templates" / sheet).read_text("utf-8") in page
     assert verb("tables", "7", "--runs", "runs/none").returncode == 2
 
 
