@@ -85,7 +85,7 @@ def test_an_example_runs(
     undrawn: None,
     pytestconfig: pytest.Config,
 ) -> None:
-    monkeypatch.setenv("WESPE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("WESPE_DATA", "data")  # wrapped alike wherever tmp_path is
     monkeypatch.chdir(tmp_path)
     help_inputs.make(example, tmp_path)
     words = shlex.split(example.partition(" > ")[0])
