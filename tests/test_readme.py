@@ -19,6 +19,7 @@ from wespe_bench.suites import COMPARED
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_first_command_prints_and_leaves_what_it_should(demo_run: Path) -> None:
     stdout = (demo_run.parents[1] / "stdout").read_text("utf-8")
     assert "runs/demo/report.html" in stdout
@@ -38,6 +39,7 @@ def test_the_first_command_goes_on_to_live_trainings(
         assert (tmp_path / "runs/demo/live" / name / "generator.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_table_and_sentence_are_what_the_demo_prints(
     demo_run: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 from pathlib import Path
 
@@ -37,7 +38,13 @@ def _inside(folder: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("case", _ALL, ids=[case.offered for case in _ALL])
+def _param(case: Case) -> object:
+    """A case for pytest; those that make or read hundreds of megabytes are slow."""
+    large = re.search(r"\d00 MB|of 50 MB|GB of zeros|50,000,000 rows", case.offered)
+    return pytest.param(case, marks=[pytest.mark.slow] if large else [], id=case.offered)
+
+
+@pytest.mark.parametrize("case", [_param(case) for case in _ALL])
 def test_answer(case: Case, cell: Cell, tmp_path: Path) -> None:
     folder = tmp_path / "here"
     folder.mkdir()

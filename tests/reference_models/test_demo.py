@@ -17,6 +17,7 @@ SCORES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SCORES)
 def test_scores_on_photos_they_have_not_seen(spec, demo_run):
     (run,) = (run for run in open_runs(demo_run).found if run.metadata["enhancer"] == spec)

@@ -93,6 +93,7 @@ def test_tables_refuse_two_revisions(verb: Command, tmp_path: Path) -> None:
     one_line(verb("report", "a"), "'dped_iphone_patches_test' has 2 revisions")
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_real_photos_in_every_official_layout(
     verb: Command, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
