@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reports.cells import Column
+from reports.origins import origin_of
 from reports.standings import Entry, Standings
 from reports.text import fill_template, plain, plural
 
@@ -27,8 +28,14 @@ def as_html(board: Standings, entry: Entry, card: Mapping[str, Any], file: str) 
     shown = [column.show_cell(cell) for column, cell in zip(columns, cells, strict=True)]
     values = [card["scores"][column.metric] for column in columns]
     cost = entry.cost
+    origin = origin_of(entry.label, str(method.get("enhancer", "")), {})
+    if entry.run:
+        origin = origin_of(entry.label, entry.run.enhancer, entry.run.about)
     counts = {"Parameters": cost.parameters, "Multiply-adds at 1 MP": cost.multiply_adds}
     facts = {
+        "What it is": origin.what,
+        "From": origin.source,
+        "Terms": origin.terms,
         "Method": plain(f"{method.get('enhancer', '')} {method.get('fingerprint', '')}"),
         **{name: f"{count:,}" for name, count in counts.items() if count is not None},
         "Data": f"{plain(data['name'])}, {plural(len(samples), 'photo')}",

@@ -15,9 +15,10 @@ from reports.compare_page import as_html
 from reports.comparison import Comparison, Difference, compare_methods
 from reports.cost import cost_latex, cost_markdown, cost_of
 from reports.difference_table import by_rival, extremes, table
+from reports.exact import FILE_BYTES, Exact, remove_others
 from reports.latex import NEEDS, cell, latex_table, tex
 from reports.strip import draw_extremes, most_different, read_extremes
-from reports.text import markdown, pipe_table, plain, plural
+from reports.text import listed, markdown, pipe_table, plain, plural
 from reports.verdict import headline, notes, sentence
 from wespe_bench import atomic
 from wespe_bench.errors import InputError
@@ -87,7 +88,8 @@ def main(config: Compare) -> int:
     stem = folder / name[:120]
     changed: list[str] = []
     firsts = [rows[0] for rows in by_rival(found)]
-    extreme = {one.b: read_extremes(found, one, changed) for one in firsts}
+    exact = Exact(folder, FILE_BYTES, f"{stem.name}_files")
+    extreme = {one.b: read_extremes(found, one, changed, exact) for one in firsts}
     changed = list(dict.fromkeys(changed))  # the rivals share their inputs
     strip = draw_extremes(firsts[0], extreme[firsts[0].b], Path(f"{stem}.png"))
     forms = {"md": as_markdown, "csv": as_csv, "json": as_json, "tex": as_latex}
@@ -97,6 +99,7 @@ def main(config: Compare) -> int:
     files = [(titles[end], f"{stem.name}.{end}", forms[end](found, None)) for end in titles]
     atomic.write_text(target, text)
     atomic.write_text(page, as_html(found, extreme, files, changed))
+    remove_others(folder / f"{stem.name}_files", exact.files)
     print(text, end="")
     for path in (target, page, strip):
         if path is not None:
@@ -145,8 +148,8 @@ def compare(
 
 
 def one_sentence(runs: Path, a: str, b: str) -> str:
-    """The headline of a comparison of two labels, for the end of a demo."""
-    return headline(compare_methods([a, b], runs=runs))
+    """What is found of two labels by the primary metric, for the end of a demo."""
+    return sentence(compare_methods([a, b], runs=runs).differences[0])
 
 
 def _default_folder(runs: Path, found: Comparison) -> Path:
@@ -157,7 +160,7 @@ def _default_folder(runs: Path, found: Comparison) -> Path:
 def as_markdown(found: Comparison, strip: Path | None = None) -> str:
     """A headline; for each rival a table and sentences; notes; the photos that differ most."""
     labels = [markdown(method.label) for method in found.methods]
-    parts = [f"## {labels[0]} against {' and '.join(labels[1:])} on {markdown(found.dataset)}"]
+    parts = [f"## {labels[0]} against {listed(labels[1:])} on {markdown(found.dataset)}"]
     parts.append(f"**{markdown(headline(found))}**")
     for rows in by_rival(found):
         parts.append(_markdown_table(rows))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
 import numpy as np
 from PIL import Image
 
 from reports.comparison import Comparison, Difference
 from reports.cost import cost_view
+from reports.crops import busiest_boxes
 from reports.difference_table import by_rival, table
 from reports.opening import Panel
+from reports.photos import BOXES, number, photo_data
 from reports.pictures import fitted, resized, small_uri
 from reports.strip import Extreme, how_far
-from reports.text import fill_template, plain, plural, shorten
+from reports.text import fill_template, listed, plain, plural, shorten
 from reports.verdict import headline, notes, sentence
 
 #: At most so many photos are dots of a plot, and so many are rows of the list.
@@ -73,6 +76,7 @@ def as_html(
             "lines": _lines(rows),
             "sentences": [sentence(one) for one in rows],
             "extremes": [_extreme(rows[0], photo) for photo in extremes.get(rows[0].b, ())],
+            "looked": _looked(rows, extremes.get(rows[0].b, ())),
             "photos": _photos(rows),
         }
         for rows in by_rival(found)
@@ -80,8 +84,9 @@ def as_html(
     return fill_template(
         "compare.html",
         ("page.css", "plots.css"),
-        ("tables.js",),
-        title=f"{labels[0]} against {' and '.join(labels[1:])}",
+        ("tables.js", "viewer.js", "page.js"),
+        files=True,
+        title=f"{labels[0]} against {listed(labels[1:])}",
         headline=headline(found),
         dataset=plain(found.dataset),
         note=plain(found.note),
@@ -145,23 +150,58 @@ def _line(one: Difference, number: int) -> _Line:
 
 def _extreme(one: Difference, photo: Extreme) -> tuple[str, list[Panel]]:
     """A caption, and the pictures of one photo."""
-    size = photo.pictures[0][1].shape[1::-1]
+    view = {"set": plain(one.b), "photo": plain(photo.sample)}
+    names = [plain(name) for name, *_ in photo.pictures]
+    beside = [name for name in (plain(one.a), plain(one.b), *names) if name in names]
     panels = []
-    for name, pixels in photo.pictures:
-        image = resized(Image.fromarray(pixels), fitted(size, WIDTH))
+    for (name, pixels, _), shown in zip(photo.pictures, names, strict=True):
+        image = resized(Image.fromarray(pixels), fitted(photo.size, WIDTH))
+        pair = {"left": shown, "right": next(other for other in beside if other != shown)}
         panels.append(
             Panel(
-                name=plain(name),
-                alt=f"{plain(photo.sample)}: {plain(name)}",
+                name=shown,
+                alt=f"{plain(photo.sample)}: {shown}",
                 uri=small_uri(image),
                 width=image.width,
                 height=image.height,
                 value=how_far(one, photo.value) if name == one.a else "",
-                address="",
+                address=f"#{urlencode(view | pair, quote_via=quote)}",
             )
         )
     way = f"{plain(one.a)} {how_far(one, photo.value)} {plain(one.b)} in {plain(one.column.title)}"
     return f"{plain(photo.sample)}: {way}", panels
+
+
+def _looked(rows: Sequence[Difference], extremes: Sequence[Extreme]) -> str:
+    """The pictures of a rival's extreme photos and their differences, for the page's viewer."""
+    names = list(dict.fromkeys(plain(name) for photo in extremes for name, *_ in photo.pictures))
+    photos = []
+    for photo in extremes:
+        addresses = {names.index(plain(name)): address for name, _, address in photo.pictures}
+        copies = [Image.fromarray(pixels) for _, pixels, _ in photo.pictures]
+        scale = photo.size[0] / copies[0].width
+        boxes = busiest_boxes([resized(copy, copies[0].size) for copy in copies[1:]], BOXES)
+        photos.append(
+            {
+                "name": plain(photo.sample),
+                "values": [[_value(one, photo.sample) for one in rows]],
+                "size": photo.size,
+                "boxes": [[int(scale * side) for side in box] for box in boxes],
+                "whole": True,
+                "pictures": addresses,
+                "exact": addresses,
+            }
+        )
+    return photo_data(
+        [one.column for one in rows],
+        [f"{plain(rows[0].a)} minus {plain(rows[0].b)}"],
+        names,
+        photos,
+    )
+
+
+def _value(one: Difference, sample: str) -> float | str | None:
+    return number(one.values[one.samples.index(sample)] if sample in one.samples else None)
 
 
 def _photos(rows: Sequence[Difference]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reports.cells import Table
 from reports.cost import Cost, cost_of, shown
+from reports.origins import Origin, origin_of
 from reports.tables import summarize
 from reports.text import plain
 from wespe_bench.citations import cited
@@ -77,6 +78,11 @@ class Section:
     def costs(self) -> list[Cost]:
         """What its methods cost; none where no method has a count."""
         return shown(cost_of(run.label, [run]) for run in self.runs)
+
+    @property
+    def origins(self) -> list[Origin]:
+        """What its methods are and where they come from."""
+        return [origin_of(run.label, run.enhancer, run.about) for run in self.runs]
 
     def value(self, label: str, sample: str, metric: str) -> float | None:
         """One photo's score, None where there is none."""

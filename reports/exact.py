@@ -6,6 +6,7 @@ import hashlib
 import re
 import struct
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -43,11 +44,13 @@ def is_plain_png(data: bytes) -> bool:
 class Exact:
     """Takes pictures until their bytes reach ``budget``, counted by whole photos.
 
-    ``folder`` is the page's; without one the pictures are embedded.
+    ``folder`` is the page's, ``name`` that of the folder beside it; without ``folder`` the pictures
+    are embedded.
     """
 
-    def __init__(self, folder: Path | None, budget: int) -> None:
+    def __init__(self, folder: Path | None, budget: int, name: str = FOLDER) -> None:
         self._folder = folder
+        self._name = name
         self._left = budget
         self.files: set[str] = set()
 
@@ -70,14 +73,14 @@ class Exact:
         if not is_plain_png(data):
             data = encode_png(np.asarray(image), 1)
         name = f"{hashlib.sha256(data).hexdigest()[:24]}.png"
-        path = self._folder / FOLDER / name
+        path = self._folder / self._name / name
         if name not in self.files:
             self._left -= len(data)
             self.files.add(name)
             if not path.exists():
                 with writing(path):
                     atomic.write_bytes(path, data)
-        return f"{FOLDER}/{name}"
+        return f"{quote(self._name)}/{name}"
 
     def embedded(self, image: Image.Image) -> str:
         """The picture as a data: address of a PNG."""
@@ -86,9 +89,8 @@ class Exact:
         return uri
 
 
-def remove_others(folder: Path, kept: set[str]) -> None:
-    """Delete the pictures that an earlier page of ``folder`` had and this one has not."""
-    files = folder / FOLDER
+def remove_others(files: Path, kept: set[str]) -> None:
+    """Delete the pictures in ``files`` that an earlier page had and this one has not."""
     if paths.is_remote(files) or not files.is_dir():
         return
     for path in files.iterdir():

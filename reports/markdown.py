@@ -91,6 +91,8 @@ def _section(section: Section) -> list[str]:
         f"{plural(len(table.methods), 'method')}, {count}, revision {revision}.",
         markdown_table(table),
         *cost_markdown(section.costs),
+        "### The methods",
+        "\n".join(f"- {markdown(method.sentence)}" for method in section.origins),
     ]
     if section.warnings():
         parts.append("### Warnings")

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from reports import distribution, opening, photos, pictures
 from reports.contents import UNTITLED, Contents, Section, read_contents
 from reports.cost import cost_latex, cost_view
-from reports.exact import CROP_BYTES, FILE_BYTES, Exact, remove_others
+from reports.exact import CROP_BYTES, FILE_BYTES, FOLDER, Exact, remove_others
 from reports.latex import NEEDS, score_table
 from reports.markdown import csv_table, markdown_report, markdown_table
 from reports.notes import BEST, READING, Notes, notes, row_n
+from reports.origins import HEADS
 from reports.text import fill_template, plain
 from wespe_bench import atomic
 from wespe_bench.errors import writing
@@ -75,7 +76,7 @@ def write_report(
         with writing(target):
             atomic.write_text(target, text)
         written.append(target)
-    remove_others(folder, files)
+    remove_others(folder / FOLDER, files)
     return written, (*contents.left_out, *changed)
 
 
@@ -122,6 +123,7 @@ def _page(contents: Contents, folder: Path | None, quiet: bool) -> tuple[str, li
         sections=sections,
         reading=READING,
         best=BEST,
+        origin_heads=HEADS,
         facts=contents.facts.items(),
         runs=contents.runs,
     )

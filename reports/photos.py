@@ -29,8 +29,8 @@ MOST, MOST_PICTURED = 2000, 100
 # Widths of the pictures, tried in this order until all of them fit the budget.
 _WIDTHS = (360, 300, 240, 180, 120)
 
-# The crops that the viewer proposes for a photo.
-_BOXES = 3
+#: The crops that the viewer proposes for a photo.
+BOXES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +95,16 @@ def photos(
         (row.label, row.sample, row.metric): row.value
         for row in section.scores[["label", "sample", "metric", "value"]].itertuples(index=False)
     }
-    data = {
-        "metrics": [_described(column) for column in table.columns],
-        "methods": [plain(label) for label in table.methods],
-        "pictures": [name for _, name in choices],
-        "photos": [
+    text = photo_data(
+        table.columns,
+        [plain(label) for label in table.methods],
+        [name for _, name in choices],
+        [
             {
                 "name": plain(sample),
                 # One list a method, in the order of the metrics.
                 "values": [
-                    [
-                        _number(values.get((label, sample, column.metric)))
-                        for column in table.columns
-                    ]
+                    [number(values.get((label, sample, column.metric))) for column in table.columns]
                     for label in table.methods
                 ],
                 "pictures": {
@@ -127,11 +124,26 @@ def photos(
             }
             for sample in chosen
         ],
-    }
+    )
     pictured = sum(bool(of) for of in drawn.values())
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     counted = sum(bool(of) for sample, of in pixels.items() if drawn.get(sample))
     return Photos(len(chosen), pictured, counted, text, strip)
+
+
+def photo_data(
+    columns: Sequence[Column],
+    methods: Sequence[str],
+    pictures: Sequence[str],
+    found: Sequence[Mapping[str, Any]],
+) -> str:
+    """What the page's script takes, as JSON: a photo's pictures and values are by their places."""
+    data = {
+        "metrics": [_described(column) for column in columns],
+        "methods": methods,
+        "pictures": pictures,
+        "photos": found,
+    }
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _described(column: Column) -> dict[str, Any]:
@@ -190,7 +202,7 @@ def _read(
         tuple(
             min(round(scale * side), bound) for side, bound in zip(box, (*size, *size), strict=True)
         )
-        for box in busiest_boxes(differing, _BOXES)
+        for box in busiest_boxes(differing, BOXES)
     ]
     if not exact.beside and room:
         left, top, wide, tall = boxes[0]
@@ -219,7 +231,7 @@ def _total(drawn: dict[str, list[tuple[str, str, dict[int, str]]]], width: int) 
     return sum(len(uris[width]) for of in drawn.values() for _, _, uris in of)
 
 
-def _number(value: Any) -> float | str | None:
+def number(value: Any) -> float | str | None:
     """A score as JSON can hold it, to more digits than are shown."""
     if value is None or math.isnan(value):
         return None

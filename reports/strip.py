@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from reports.comparison import Comparison, Difference
+from reports.exact import Exact
 from reports.pictures import read_result, read_scored
 from reports.text import plain
 from wespe_bench import atomic
@@ -136,19 +137,24 @@ def most_different(one: Difference, each: int = EACH) -> list[tuple[str, float]]
 class Extreme:
     """A photo on which two methods differ much: by ``value`` (a - b), and its pictures.
 
-    ``pictures`` are (name, uint8 (H, W, 3)): the input, both results, the reference; at most 900
-    pixels a side. One lacks what cannot be read, and what is not the file that was scored.
+    ``pictures`` are (name, uint8 (H, W, 3), address of the full-size file): the input, both
+    results, the reference; at most 900 pixels a side, ``size`` (width, height) is the first's in
+    full. One lacks what cannot be read, and what is not the file that was scored.
     """
 
     sample: str
     value: float
-    pictures: tuple[tuple[str, np.ndarray], ...]
+    size: tuple[int, int]
+    pictures: tuple[tuple[str, np.ndarray, str], ...]
 
 
-def read_extremes(comparison: Comparison, one: Difference, changed: list[str]) -> list[Extreme]:
+def read_extremes(
+    comparison: Comparison, one: Difference, changed: list[str], exact: Exact
+) -> list[Extreme]:
     """The `most_different` photos of one metric and rival that have two pictures or more.
 
-    ``changed`` gets a line for each picture that is not the file that was scored.
+    ``changed`` gets a line for each picture that is not the file that was scored; ``exact`` takes
+    the others.
     """
     # The card of an earlier result has no pictures.
     runs = {method.label: method.runs[0] for method in comparison.methods if method.runs}
@@ -156,7 +162,7 @@ def read_extremes(comparison: Comparison, one: Difference, changed: list[str]) -
     for sample, value in most_different(one):
         files = comparison.samples.loc[sample]
         path, name = str(files["path"]), plain(sample)
-        panels = [("input", read_scored(path, files["sha256"], f"{name}: input", changed))]
+        panels = [("Input", read_scored(path, files["sha256"], f"{name}: input", changed))]
         panels += [
             (label, read_result(runs[label], sample, f"{name}: {plain(label)}", changed))
             for label in (one.a, one.b)
@@ -165,10 +171,16 @@ def read_extremes(comparison: Comparison, one: Difference, changed: list[str]) -
         if isinstance(files["reference"], str):
             sha256 = files["reference_sha256"]
             picture = read_scored(files["reference"], sha256, f"{name}: reference", changed)
-            panels.append(("reference", picture))
-        read = [(title, _small(photo.pixels)) for title, photo in panels if photo is not None]
-        if len(read) > 1:
-            found.append(Extreme(sample, value, tuple(read)))
+            panels.append(("Reference", picture))
+        there = [(title, photo) for title, photo in panels if photo is not None]
+        if len(there) < 2:
+            continue
+        read = [
+            (title, _small(photo.pixels), exact.file(Image.fromarray(photo.pixels), photo.data))
+            for title, photo in there
+        ]
+        tall, wide = there[0][1].pixels.shape[:2]
+        found.append(Extreme(sample, value, (wide, tall), tuple(read)))
     return found
 
 
@@ -182,8 +194,8 @@ def draw_extremes(one: Difference, found: Sequence[Extreme], out: Path) -> Path 
     """A PNG with a row for each photo; None, and no file, where there is none."""
     rows = []
     for photo in found:
-        names = {"input": f"{photo.sample}: input", one.a: f"{one.a}: {how_far(one, photo.value)}"}
-        rows.append([(names.get(name, name), pixels) for name, pixels in photo.pictures])
+        names = {"Input": f"{photo.sample}: input", one.a: f"{one.a}: {how_far(one, photo.value)}"}
+        rows.append([(names.get(name, name), pixels) for name, pixels, _ in photo.pictures])
     return before_after_strip(rows, out) if rows else None
 
 

@@ -6,6 +6,7 @@ Texts are not escaped: the renderer does that.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from reports import paired
 from reports.cells import Column
 from reports.changes import OF_VERSIONS
 from reports.comparison import Comparison, Difference
-from reports.text import plain, plural
+from reports.text import listed, plain, plural
 
 METHOD = (
     f"Differences are of the two scores of one photo. The interval is a 95% studentised "
@@ -45,15 +46,48 @@ def sentence(one: Difference) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """The sentence of each rival's first metric, which is the primary one where there is one.
+    """What is shown of each rival by its first metric, the primary one where there is one.
 
     A rival that is a card is said to be not verified.
     """
-    seen: dict[str, str] = {}
+    firsts: dict[str, Difference] = {}
     for one in comparison.differences:
-        seen.setdefault(one.b, sentence(one))
+        firsts.setdefault(one.b, one)
+    by_metric: dict[str, list[Difference]] = {}
+    for one in firsts.values():
+        by_metric.setdefault(plain(one.column.title), []).append(one)
+    found = [_summary(title, rows) for title, rows in by_metric.items()]
     cards = [plain(method.label) for method in comparison.methods if method.card]
-    return " ".join([*seen.values(), *(f"{label}: a card, not verified." for label in cards)])
+    return " ".join([*found, *(f"{label}: a card, not verified." for label in cards)])
+
+
+def _summary(title: str, rows: Sequence[Difference]) -> str:
+    """The rivals of one metric, by how the first method stands to them, in a sentence."""
+    a = plain(rows[0].a)
+    shown: dict[str, list[str]] = {}
+    for one in rows:
+        size = f" ({_size(one)} on average)" if len(rows) == 1 and one.shown else ""
+        shown.setdefault(_standing(one), []).append(f"{plain(one.b)}{size}")
+    counts = sorted({one.n for one in rows})
+    photos = plural(counts[-1], "photo")
+    if len(counts) > 1:
+        photos = f"{counts[0]} to {photos}"
+    unlike = shown.pop("", [])
+    parts = [f"{way} than {listed(names)}" for way, names in shown.items()]
+    if parts and unlike:
+        parts.append(f"not shown to differ from {listed(unlike)}")
+    if parts:
+        return f"In {title}, over {photos}, {a} is {listed(parts)}."
+    return f"In {title}, {photos} do not show a difference between {a} and {listed(unlike, 'or')}."
+
+
+def _standing(one: Difference) -> str:
+    """How the first method is to its rival; empty where no difference is shown."""
+    if not one.shown:
+        return ""
+    if one.column.higher_is_better is None or not one.column.rates_quality:
+        return "higher" if one.difference > 0 else "lower"
+    return "better" if one.better == one.a else "worse"
 
 
 def interval(column: Column, one: Difference) -> str:

@@ -87,6 +87,7 @@ class Enhancer(Protocol):
     - ``fingerprint_for(sample)``: the same for one sample;
     - ``works_elsewhere``: true where other processes do the work, whose memory nobody here sees;
     - ``about``: a dict that JSON knows, kept in run.json: what its checkpoint was made from;
+      reports show its texts "model", "paper", "note", "page" and "terms";
     - ``check(dataset)``: called before a run, to warn (``warnings.warn``) or raise InputError
       when the data set does not suit;
     - ``inspect(image, result)``: called after each photo, outside of its time, with the photo

@@ -133,6 +133,7 @@ class NetworkEnhancer:
         shapes = {name: array.shape for name, array in arrays.items()}
         #: For run.json, tables and cards.
         self.about = {name: card[name] for name in ("model", "paper", "note")}
+        self.about |= {"page": network.page, "terms": network.terms}
         self.about["parameters"] = count_parameters(arrays)
         self.about["multiply_adds"] = network.multiply_adds(shapes, 1000, 1000)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reports.origins import trained_on
 from reports.paper.choices import method_named
 from reports.text import plain
 from wespe_bench import provenance
@@ -156,16 +157,11 @@ def about_method(candidate: Candidate) -> list[str]:
     if about.get("model", "").startswith("tone "):
         found.append(
             f"Not in the paper: WESPE's baseline, {about['model']}, one curve per channel fitted "
-            f"without pairs on {_named(about.get('photos', 'unknown photos'))}, target "
-            f"{_named(about.get('targets', 'unknown photos'))}"
+            f"without pairs on {trained_on({'photos': None, 'targets': None, **about})}"
         )
     elif "iterations" in about:
-        target = f", target {_named(about['targets'])}" if "targets" in about else ""
-        found.append(
-            f"Our own training: {about['iterations']} iterations on "
-            f"{_named(about.get('photos', 'unknown photos'))}{target}; content features "
-            f"{about.get('features', 'unknown')}"
-        )
+        features = about.get("features", "unknown")
+        found.append(f"Our own training: {trained_on(about)}; content features {features}")
     elif about.get("note"):
         found.append(f"A released generator: {about['note']}")
     camera = about.get("camera", "")
@@ -173,9 +169,3 @@ def about_method(candidate: Candidate) -> list[str]:
     if phones and run.dataset.startswith("dped_") and phones[0] not in run.dataset:
         found.append(f"Trained for {phones[0]} photos, not for these")
     return found
-
-
-def _named(text: str) -> str:
-    """A data set's name with the beginning of its revision."""
-    name, _, revision = text.rpartition(" ")
-    return f"{name} (revision {revision[:12]})" if name else text

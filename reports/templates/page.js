@@ -56,7 +56,8 @@ const writeAddress = (values) => {
 for (const box of document.querySelectorAll("[data-photos]")) {
   const { metrics, methods, pictures, photos } = JSON.parse(box.dataset.photos);
   box.removeAttribute("data-photos");
-  const [metric, holder, dialog] = ["select", ".scroll", "dialog"].map((s) => box.querySelector(s));
+  const dialog = box.querySelector("dialog");
+  const [metric, holder] = ["select", ".scroll"].map((part) => box.querySelector(`:scope > ${part}, :scope > .controls ${part}`));
   const [choices, adding, removing] = ["choices", "add", "remove"].map((s) => dialog.querySelector(`[data-${s}]`));
   const values = dialog.querySelector("table");
   let [order, current] = [photos, photos[0]];
@@ -130,8 +131,7 @@ for (const box of document.querySelectorAll("[data-photos]")) {
   };
   const open = (photo) => {
     // In the order in which the list stands now.
-    const rows = [...holder.querySelectorAll("tbody tr")];
-    order = rows.map((row) => photos[row.dataset.photo]);
+    if (holder) order = [...holder.querySelectorAll("tbody tr")].map((row) => photos[row.dataset.photo]);
     current = photo;
     if (!dialog.open) dialog.showModal();
     look();
@@ -210,11 +210,9 @@ for (const box of document.querySelectorAll("[data-photos]")) {
     viewer.change({ mode: asked.get("mode"), zoom, x: share("x"), y: share("y") });
   };
 
-  makeOptions(metric, metrics.map(columnName), 0);
   values.tHead.rows[0].append(
     ...metrics.map((of) => make("th", { scope: "col", className: "number", textContent: columnName(of) })),
   );
-  metric.addEventListener("change", list);
   adding.addEventListener("click", () => {
     chosen.push(pictures.findIndex((_, i) => !chosen.includes(i)));
     look();
@@ -239,6 +237,10 @@ for (const box of document.querySelectorAll("[data-photos]")) {
     }
   });
   addEventListener("hashchange", restore);
-  list();
+  if (holder) {
+    makeOptions(metric, metrics.map(columnName), 0);
+    metric.addEventListener("change", list);
+    list();
+  }
   restore();
 }

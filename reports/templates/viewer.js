@@ -149,7 +149,7 @@ const makeViewer = (root, changed) => {
     const used = view.mode === "side" || view.mode === "flicker" ? shown : shown.slice(0, 2);
     const exact = used.map((picture) => picture.layers.find((layer) => layer.exact));
     if (exact.some((layer) => layer && "failed" in load(layer.uri).dataset)) {
-      return "small copies: the folder report_files is not beside this page";
+      return "small copies: the folder of pictures is not beside this page";
     }
     if (exact.some((layer) => layer && !ready(layer))) return "loading";
     if (!exact.every(Boolean)) return "small copies";

@@ -75,6 +75,20 @@ def test_a_photo_is_looked_into(runs: Path, page: Page) -> None:
     expect(dialog).to_be_hidden()
 
 
+def test_pictures_of_a_comparison_open_in_full_size(runs: Path, page: Page) -> None:
+    page.goto((runs / COMPARED).as_uri())
+    picture = page.locator(".strip a.panel", has_text="auto_levels").first
+    picture.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("[data-status]")).to_contain_text("the pixels that were scored")
+    labels = dialog.locator(".tag")
+    expect(labels).to_have_text(["auto_levels", "identity"])
+    left, right = (label.bounding_box() for label in labels.all())
+    assert left and right and right["x"] > left["x"] + left["width"]  # each on its picture
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
 def test_the_strip_opens_the_viewer_and_is_saved(runs: Path, page: Page) -> None:
     page.goto((runs / "report.html").as_uri())
     strip = page.locator("[data-strip]")

@@ -167,7 +167,7 @@ def test_without_its_folder_the_page_says_so(runs: Path, page: Page, faults: lis
     moved.mkdir(exist_ok=True)
     (moved / "report.html").write_bytes((runs / "report.html").read_bytes())
     page.goto(address(runs, "zoom=1", "moved/report.html"))
-    status(page, "report_files is not beside this page")
+    status(page, "the folder of pictures is not beside this page")
     assert faults and all("ERR_FILE_NOT_FOUND" in fault for fault in faults)
     faults.clear()
 
