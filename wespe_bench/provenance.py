@@ -84,6 +84,18 @@ def cache_folder() -> Path | None:
         return None
 
 
+def made_folder(data: Path | str | None = None) -> Path:
+    """Where photos that we make ourselves are kept: ``data``, else ``$WESPE_DATA``, else the cache.
+
+    Raises InputError for an address, and for a user without a home who names no folder.
+    """
+    if data or os.environ.get("WESPE_DATA"):
+        return Path(data) if data else data_folder()
+    if (cache := cache_folder()) is None:
+        raise InputError("no folder to keep photos in; name one with --data or WESPE_DATA")
+    return cache
+
+
 @functools.cache
 def _hash_cache() -> HashCache:
     from wespe_bench.hash_cache import HashCache

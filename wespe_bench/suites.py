@@ -114,7 +114,7 @@ class Demo(JobOptions):
     out: str = "runs/demo"
     """Where the runs and the page go."""
     data: str | None = None
-    """Where the sample photos are written (default: $WESPE_DATA, else data/)."""
+    """Where the sample photos are written (default: $WESPE_DATA, else the cache folder)."""
     live: bool = True
     """Train each network for two dozen steps; needs the vgg extra."""
     train: bool = False

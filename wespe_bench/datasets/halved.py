@@ -1,7 +1,7 @@
 """BlackBerry photos at half their size, as DPED's released test script takes them.
 
 The script resizes each BlackBerry photo from 4160x3120 to 2080x1560 before it enhances. Here
-that is done once, into a prepared copy below the data folder, and from then on the copy is the
+that is done once, into a prepared copy (`provenance.made_folder`), and from then on the copy is the
 photo: it is decoded, hashed into the revision and shown like any other. The copy is an
 uncompressed BMP, whose bytes depend on no PNG encoder, so the revision is the same everywhere.
 The resampling is Pillow's bicubic with its integer arithmetic, the default of ``resize`` that
@@ -21,7 +21,7 @@ from wespe_bench.datasets.headers import photo_size
 from wespe_bench.datasets.tree import MARKER
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
-from wespe_bench.provenance import data_folder
+from wespe_bench.provenance import made_folder
 from wespe_bench.types import Sample
 
 #: Changes whenever the same photo would be halved to other pixels.
@@ -34,11 +34,11 @@ def prepare(samples: Sequence[Sample], data: Path | str | None = None) -> tuple[
     """The samples with their photos at half size, made where they are not there yet.
 
     Photos of half the size already are taken as they are. Raises InputError for a photo of
-    another size and when the data folder cannot be written.
+    another size and when the copies cannot be written.
     """
     from tqdm import tqdm
 
-    folder = (Path(data) if data else data_folder()) / "prepared" / f"blackberry-half-v{VERSION}"
+    folder = made_folder(data) / "prepared" / f"blackberry-half-v{VERSION}"
     targets = [_target(sample, folder) for sample in samples]
     missing = [
         (sample.path, target)

@@ -2,8 +2,8 @@
 
 scikit-image and scikit-learn ship photos inside their wheels. They are the references; the
 inputs are what `wespe_bench.datasets.simulator` makes of them, written once below
-``$WESPE_DATA`` (default ``data/``). The photos are split by name: nothing that is ever
-fitted or trained on packaged photos may see the test half.
+``$WESPE_DATA`` where that is set, else in the cache folder. The photos are split by name: nothing
+that is ever fitted or trained on packaged photos may see the test half.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wespe_bench.datasets.simulator import VERSION, Camera
 from wespe_bench.datasets.tree import MARKER
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
-from wespe_bench.provenance import data_folder
+from wespe_bench.provenance import made_folder
 from wespe_bench.types import Dataset, Sample
 
 NOTE = "real photos, simulated camera"
@@ -49,7 +49,7 @@ FIT = {
 def load(*, data: Path | str | None = None, seed: int = 0) -> Dataset:
     """The test half: five colour photos, paired with what the simulated camera made of them.
 
-    ``data`` is where the pairs are written (default `data_folder`). Raises InputError when a
+    ``data`` is where the pairs are written (default `made_folder`). Raises InputError when a
     packaged photo is missing or the folder cannot be written.
     """
     return _load("samples", TEST, data, seed)
@@ -65,7 +65,7 @@ def _load(
 ) -> Dataset:
     camera = Camera(seed=seed)
     settings = hashlib.sha256(camera.describe().encode()).hexdigest()[:8]
-    root = Path(data) if data else data_folder()
+    root = made_folder(data)
     folder = root / name / f"camera-v{VERSION}-{settings}"
     _mark(root / name)
     samples = []
@@ -79,7 +79,7 @@ def _load(
             except OSError as error:
                 raise InputError(
                     f"cannot write the sample photos to {root} ({error.strerror}); "
-                    "choose another folder with --data or WESPE_DATA"
+                    "name another folder with --data or WESPE_DATA"
                 ) from None
         samples.append(Sample(photo, phone, scene))
     return Dataset(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage import data
 
-from wespe_bench import load_dataset
+from wespe_bench import atomic, load_dataset
 from wespe_bench.datasets import samples
 from wespe_bench.datasets.simulator import Camera, from_linear, to_linear
+from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
 from wespe_bench.metrics.psnr import psnr
 
@@ -92,3 +96,50 @@ def test_samples(tmp_path: Path, name: str, count: int) -> None:
     again = load_dataset(name, data=tmp_path / "again")
     assert again.revision == dataset.revision
     assert load_dataset(name, data=tmp_path, seed=1).revision != dataset.revision
+
+
+@pytest.fixture
+def one_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, a cache folder beside it, no data folder; one small sample photo."""
+    monkeypatch.setattr(samples, "TEST", {"coins": samples.FIT["coins"]})
+    monkeypatch.setenv("WESPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("WESPE_DATA")
+    (here := tmp_path / "here").mkdir()
+    monkeypatch.chdir(here)
+    return here
+
+
+def test_samples_are_kept_in_the_cache_unless_a_folder_is_named(
+    one_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert samples.load().samples[0].path.is_relative_to(tmp_path / "cache/samples")
+    monkeypatch.setenv("WESPE_DATA", str(tmp_path / "mine"))
+    assert samples.load().samples[0].path.is_relative_to(tmp_path / "mine/samples")
+    assert samples.load(data="yours").samples[0].path.is_relative_to("yours/samples")
+    assert [path.name for path in one_photo.iterdir()] == ["yours"]
+
+
+def test_samples_made_by_several_at_once_are_whole(one_photo: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: samples.load(), range(4)))
+    assert len({dataset.revision for dataset in made}) == 1
+    names = sorted(path.name for path in (tmp_path / "cache").rglob("*.*"))
+    assert names == [".wespe-bench", "coins.jpg", "coins.png"]
+
+
+def test_a_cache_that_cannot_be_written_names_the_variable(
+    one_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched, pytest.raises(InputError) as failure:
+        patched.setattr(atomic, "write_bytes", full)
+        samples.load()
+    assert str(failure.value) == (
+        f"cannot write the sample photos to {tmp_path / 'cache'} (No space left on device); "
+        "name another folder with --data or WESPE_DATA"
+    )
+    monkeypatch.setattr("wespe_bench.provenance.cache_folder", lambda: None)
+    with pytest.raises(InputError, match="name one with --data or WESPE_DATA"):
+        samples.load()
