@@ -20,6 +20,21 @@ from wespe_bench.metrics.patches import choose
 #: Width and height in pixels.
 HD = (1280, 720)
 
+#: Side of what the network sees, in pixels; the longest side that a size may have.
+SIDE, LONGEST = 224, 16384
+
+#: Changes when the same photo, id and seed would give other crops.
+VERSION = 1
+
+#: Crops of a scored photo.
+CROPS = 5
+
+# Corners among which the crops are chosen: enough for five that do not touch on HD.
+_CANDIDATES = 256
+
+#: The top left corner of a crop or patch, in pixels of the prepared photo.
+Corner = tuple[int, int]
+
 
 def window(width: int, height: int, size: tuple[int, int] = HD) -> tuple[int, int, int, int]:
     """The largest central window with the proportions of ``size``: left, top, right, bottom.
@@ -74,25 +89,11 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())
     size = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not 224 <= min(size) <= max(size) <= 16384:
-        raise InputError(f"--size {text!r}: expected WIDTHxHEIGHT of 224 to 16384, as 1280x720")
+    if not SIDE <= min(size) <= max(size) <= LONGEST:
+        raise InputError(
+            f"--size {text!r}: expected WIDTHxHEIGHT, sides of {SIDE} to {LONGEST}, as 1280x720"
+        )
     return size
-
-
-#: Changes when the same photo, id and seed would give other crops.
-VERSION = 1
-
-#: Side of what the network sees, in pixels.
-SIDE = 224
-
-#: Crops of a scored photo.
-CROPS = 5
-
-# Corners among which the crops are chosen: enough for five that do not touch on HD.
-_CANDIDATES = 256
-
-#: The top left corner of a crop or patch, in pixels of the prepared photo.
-Corner = tuple[int, int]
 
 
 def size_of(preparation: str) -> tuple[int, int] | None:
@@ -111,7 +112,8 @@ def size_of(preparation: str) -> tuple[int, int] | None:
         return parse_size(preparation)
     except InputError:
         raise InputError(
-            f"--prep {preparation}: expected hd, native or WIDTHxHEIGHT of at least {SIDE}"
+            f"--prep {preparation}: expected hd, native or WIDTHxHEIGHT, sides of {SIDE} to "
+            f"{LONGEST}, as 1280x720"
         ) from None
 
 

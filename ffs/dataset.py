@@ -71,7 +71,7 @@ class Build(JobOptions):
     age: bool = False
     """Take out what faves per view owe to time on line."""
     size: str = "1280x720"
-    """Width and height that a CSV's photos are cropped and resized to."""
+    """Width and height that a CSV's photos are cropped and resized to, 224 or more each."""
 
 
 def main(config: Build) -> int:

