@@ -21,6 +21,7 @@ import re
 import signal
 import sys
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -31,6 +32,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from wespe_bench.compact import picked
 from wespe_bench.errors import InputError, one_line, unknown
 from wespe_bench.registry import ENGINE_PREFIXES, ENGINES, resolve
 from wespe_bench.retry import DEATHS, Batch, Retry
@@ -119,12 +121,12 @@ def groups_of(
     items: Sequence[Any], apart: Callable[[Any], Any] | None
 ) -> list[tuple[bool, Sequence[Any]]]:
     """Items by the workers that they may share, and whether these are theirs alone."""
-    groups: dict[Any, list[Any]] = {}
+    groups: dict[Any, array[int]] = {}
     if apart is None:
         return [(False, items)]
-    for item in items:
-        groups.setdefault(apart(item), []).append(item)
-    return [(key is not None, group) for key, group in groups.items()]
+    for place, item in enumerate(items):
+        groups.setdefault(apart(item), array("I")).append(place)
+    return [(key is not None, picked(items, places)) for key, places in groups.items()]
 
 
 def local(

@@ -15,17 +15,18 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import describe, proof, run_metadata
+from wespe_bench import describe, enhance_plan, proof, run_metadata
 from wespe_bench.arguments import PhotoOptions, WorkerOptions
+from wespe_bench.compact import chained, picked
 from wespe_bench.enhance_worker import Context, Item, open_worker
 from wespe_bench.errors import InputError
 from wespe_bench.option_checks import check_jobs
-from wespe_bench.paths import each, to_path
+from wespe_bench.paths import to_path
 from wespe_bench.runs import Failure, Plan, Run, colours_of, folder_name, tell
 
 if TYPE_CHECKING:
     from wespe_bench.engines import Outcome
-    from wespe_bench.types import Dataset, Enhancer, Sample
+    from wespe_bench.types import Dataset, Enhancer
 
 
 def enhance(
@@ -101,15 +102,15 @@ def enhance_runs(
     context = Context(
         tuple(plan.enhancer for plan in plans), stretch, tuple(one.sources for one in described)
     )
-    prepare = partial(_prepare, shard=shard, force=force, stretch=stretch)
+    prepare = partial(enhance_plan.prepare, shard=shard, force=force, stretch=stretch)
     prepared = [prepare(*each) for each in zip(plans, count(), described)]
-    for number in _disproved(run_engine, context, plans, [kept for _, kept in prepared], jobs):
+    for number in _disproved(run_engine, context, plans, prepared, jobs):
         prepared[number] = prepare(plans[number], number, described[number])
-    _warn_of_copies(plans)
-    todo = [item for waiting, _ in prepared for item in waiting]
+    _warn_of_copies(plans, prepared)
     # The first photo of each plan comes first: an enhancer that cannot work ends the run early.
-    firsts = {item.plan: item for item in reversed(todo)}
-    todo.sort(key=lambda item: item is not firsts[item.plan])
+    firsts = [one.waiting[:1] for one in prepared]
+    others = [picked(one.waiting, range(1, len(one.waiting))) for one in prepared]
+    todo = chained([*firsts, *others])
 
     done = [0] * len(plans)
     failures: dict[int, list[Failure]] = defaultdict(list)
@@ -148,7 +149,7 @@ def enhance_runs(
             chunk=chunk_of((item.sample.path for item in todo), len(todo)),
             take=take,
             write=partial(append_rows, [plan.folder for plan in plans]),
-            apart=partial(_apart, plans),
+            apart=_apart(plans),
             quiet=quiet,
         )
     finally:
@@ -160,51 +161,49 @@ def enhance_runs(
             run_metadata.add_counts(plans[number].folder, "colours", lines)
     noted = [store.read_run(plan.folder).get("colours", {}) for plan in plans]
     return [
-        Run(plan.folder, done[i], len(prepared[i][1]), tuple(failures[i]), noted[i])
+        Run(plan.folder, done[i], prepared[i].kept, tuple(failures[i]), noted[i])
         for i, plan in enumerate(plans)
     ]
 
 
-def _warn_of_copies(plans: Sequence[Plan]) -> None:
+def _warn_of_copies(plans: Sequence[Plan], prepared: Sequence[enhance_plan.Prepared]) -> None:
     """Warn, once a data set, of references that are their photo byte for byte, or a link to it."""
-    from wespe_bench import store
-
-    for plan in {id(plan.dataset): plan for plan in plans if plan.dataset.paired}.values():
-        rows = store.load_samples(plan.folder)
-        copies = rows["sample"][rows["sha256"] == rows["reference_sha256"]]
-        if len(copies):
+    paired = [(p.dataset, one.hashed) for p, one in zip(plans, prepared, strict=True)]
+    for dataset, hashed in {id(both[0]): both for both in paired if both[0].paired}.values():
+        copies = [id_ for id_, photo, reference in hashed if photo == reference]
+        if copies:
             warnings.warn(
-                f"{plan.dataset.name}: {len(copies)} of {len(rows)} references are their photo, "
-                f"byte for byte ({copies.iloc[0]}, ...): whatever changes nothing gets a perfect "
+                f"{dataset.name}: {len(copies)} of {len(hashed)} references are their photo, "
+                f"byte for byte ({min(copies)}, ...): whatever changes nothing gets a perfect "
                 "score; are the folders right?",
                 stacklevel=3,
             )
 
 
-def _apart(plans: Sequence[Plan], item: Item) -> int | None:
-    return item.plan if describe.is_apart(plans[item.plan].enhancer) else None
+def _apart(plans: Sequence[Plan]) -> Callable[[Item], int | None] | None:
+    """Which items get workers of their own; None where none do."""
+    alone = [describe.is_apart(plan.enhancer) for plan in plans]
+    return (lambda item: item.plan if alone[item.plan] else None) if any(alone) else None
 
 
 def _disproved(
     engine: Callable[..., Any],
     context: Context,
     plans: Sequence[Plan],
-    kept: Sequence[Sequence[Sample]],
+    prepared: Sequence[enhance_plan.Prepared],
     jobs: int,
 ) -> list[int]:
-    """Enhance one of each plan's ``kept`` photos again; the plans of which nothing can be kept.
+    """Enhance one of each plan's kept photos again; the plans of which nothing can be kept.
 
     Their run.json gets another fingerprint. Warns of them, and of enhancers whose answer varies.
     """
     items = []
-    for number, (plan, some) in enumerate(zip(plans, kept, strict=True)):
-        if some and proof.is_needed(plan.enhancer):
-            sample = proof.smallest((sample, sample.path) for sample in some)
+    for number, (plan, one) in enumerate(zip(plans, prepared, strict=True)):
+        if one.some and proof.is_needed(plan.enhancer):
+            sample = proof.smallest((sample, sample.path) for sample in one.some)
             items.append(Item(number, sample, plan.folder, "", "", False))
     disproved = []
-    asked = proof.ask(
-        engine, proof.open_enhancer, context, items, jobs=jobs, apart=partial(_apart, plans)
-    )
+    asked = proof.ask(engine, proof.open_enhancer, context, items, jobs=jobs, apart=_apart(plans))
     for outcome in asked:
         item: Item = outcome.item
         plan = plans[item.plan]
@@ -220,71 +219,12 @@ def _disproved(
             warnings.warn(
                 f"{plan.label} gives another result for {item.sample.id} than the one kept, from "
                 "the same code (a file, a setting or a library of it has changed): its "
-                f"{len(kept[item.plan])} photos are done again",
+                f"{prepared[item.plan].kept} photos are done again",
                 stacklevel=3,
             )
             run_metadata.start_again(plan.folder)
             disproved.append(item.plan)
     return disproved
-
-
-def _prepare(
-    plan: Plan,
-    number: int,
-    found: describe.Enhancer,
-    *,
-    shard: tuple[int, int],
-    force: bool,
-    stretch: bool,
-) -> tuple[list[Item], list[Sample]]:
-    """Write run.json and samples.parquet; returns what is left to do and what is kept."""
-    from wespe_bench import atomic, images, links, provenance, store
-
-    fingerprint = f"{found.fingerprint}+{images.reader_version()}" + ("+stretch" if stretch else "")
-    try:
-        fingerprint = run_metadata.write(
-            plan, fingerprint, stretch, found.about, found.versions, found.warned, force
-        )
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"cannot write the run folder {plan.folder} ({reason}); choose another --out"
-        ) from None
-    links.check_tree(plan.folder)
-    atomic.remove_leftovers(plan.folder)
-    enhanced = store.load(plan.folder, "enhanced").set_index("sample")
-    failed = set(store.load_failures(plan.folder).query("stage == 'enhance'")["sample"])
-    inputs = store.load_samples(plan.folder).set_index("sample")["sha256"]
-    known = enhanced.to_dict("index")
-    # By id, as `score` does, so that a shard scores just what it enhanced.
-    first, step = shard
-    mine = sorted(plan.dataset.samples, key=lambda s: s.id)[first - 1 :: step]
-    made = [s.id for s in mine if s.id in known and s.id not in failed and not force]
-    files = (store.result_of(plan.folder, id_) for id_ in made)
-    results = dict(zip(made, each(provenance.content_if_there, files), strict=True))
-    waiting: list[Item] = []
-    kept: list[Sample] = []
-    for sample in mine:
-        expected = fingerprint
-        if found.fingerprint_for is not None:
-            try:
-                expected += "|" + str(found.fingerprint_for(sample))
-            except Exception:
-                expected += "|none"  # the worker meets the same error and reports it
-        row = known.get(sample.id)
-        same = (
-            row is not None
-            and row["input_sha256"] == inputs[sample.id]
-            and row["fingerprint"] == expected
-            and results.get(sample.id) == row["image_sha256"]
-        )
-        if same:
-            kept.append(sample)
-        else:
-            waiting.append(
-                Item(number, sample, plan.folder, expected, inputs[sample.id], sample.id in failed)
-            )
-    return waiting, kept
 
 
 def _failure_row(sample: str, error: str) -> dict[str, Any]:

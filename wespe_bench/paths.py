@@ -230,30 +230,30 @@ def stamp(path: Path) -> tuple[int, str] | None:
     return None if version is None else (status["size"], version)
 
 
-def each(function: Callable[[Path], _Result], paths: Iterable[Path]) -> list[_Result]:
-    """``function`` of each path, in order.
+def each(function: Callable[[Path], _Result], paths: Iterable[Path]) -> Iterator[_Result]:
+    """``function`` of each path, in order, called when its result is asked for.
 
     Where the first is remote, of several at once, as answers take long.
     """
     rest = iter(paths)
     first = next(rest, None)
     if first is None:
-        return []
+        return
     if not is_remote(first):
-        return [function(first), *map(function, rest)]
+        yield function(first)
+        yield from map(function, rest)
+        return
     from concurrent.futures import ThreadPoolExecutor
 
     listed = [first, *rest]
-    answers: list[_Result] = []
     threads = ThreadPoolExecutor(_AT_ONCE)
     try:
         with progress.bar(len(listed), "ask the store", "file", delay=3) as bar:
             for answer in threads.map(function, listed):
-                answers.append(answer)
+                yield answer
                 bar.update()
     finally:
         threads.shutdown(cancel_futures=True)  # Ctrl-C does not wait for those in the queue
-    return answers
 
 
 def unanswered(error: BaseException) -> bool:

@@ -11,6 +11,9 @@ from typing import Any
 #: a kill costs little and a night's run does not end in a million files.
 _SHARE, _SOONEST, _LATEST = 0.05, 2.0, 30.0
 
+# Rows that wait to be written at most: a thousand bytes each.
+_MOST_ROWS = 20_000
+
 
 #: Whether the command line asked for quiet (-q): no progress, no remarks about waiting.
 silent = False
@@ -56,7 +59,7 @@ class Flushing:
         self._rows.extend(rows)
         now = time.monotonic()
         wait = min(max(_SHARE * (now - self._begun), _SOONEST), _LATEST)
-        if now - self._last >= wait:
+        if now - self._last >= wait or len(self._rows) >= _MOST_ROWS:
             self.flush()
 
     def flush(self) -> None:

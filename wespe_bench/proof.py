@@ -157,7 +157,7 @@ def ask(
     items: Sequence[Any],
     *,
     jobs: int,
-    apart: Callable[[Any], Any],
+    apart: Callable[[Any], Any] | None,
 ) -> list[Outcome]:
     """The outcomes of items; raises InputError for a fatal one."""
     outcomes = []

@@ -13,7 +13,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from wespe_bench.errors import InputError
 from wespe_bench.fingerprints import fingerprint as fingerprint
 from wespe_bench.fingerprints import name_of as name_of
 from wespe_bench.fingerprints import version_of
+from wespe_bench.sample_list import HashedSamples
 from wespe_bench.types import Sample
 
 if TYPE_CHECKING:
@@ -148,13 +149,17 @@ def forget(path: Path | None = None) -> None:
     _hash_cache().forget(None if path is None else str(path.absolute()))
 
 
-def revision(rows: Iterable[tuple[str, str, str | None]]) -> str:
+def revision(rows: HashedSamples | Iterable[tuple[str, str, str | None]]) -> str:
     """One hash for a data set: over its sorted (id, content SHA-256, reference SHA-256).
 
     Independent of folder, order and time stamps; any changed byte changes it.
     """
     digest = hashlib.sha256()
-    for row in sorted((id_, content, reference or "") for id_, content, reference in rows):
+    if isinstance(rows, HashedSamples):
+        ordered: Iterable[tuple[str, str, str]] = rows.by_id()
+    else:
+        ordered = sorted((id_, content, reference or "") for id_, content, reference in rows)
+    for row in ordered:
         digest.update(json.dumps(row, ensure_ascii=True).encode())
     return digest.hexdigest()
 
@@ -172,16 +177,13 @@ def content_if_there(path: Path) -> str | None:
     return content_of(path) if path.is_file() else None
 
 
-def hash_samples(samples: Iterable[Sample]) -> list[tuple[str, str, str | None]]:
+def hash_samples(samples: Sequence[Sample]) -> HashedSamples:
     """(id, `content_of` the photo, that of the reference or None) of each sample."""
-    listed = list(samples)
-    references = [sample.reference for sample in listed if sample.reference is not None]
-    photos = paths.each(content_of, [sample.path for sample in listed])
-    pairs = iter(paths.each(content_of, references))
-    return [
-        (sample.id, photo, None if sample.reference is None else next(pairs))
-        for sample, photo in zip(listed, photos, strict=True)
-    ]
+    photos = paths.each(content_of, (sample.path for sample in samples))
+    paired = (sample.reference for sample in samples if sample.reference is not None)
+    pairs = paths.each(content_of, paired)
+    references = (None if sample.reference is None else next(pairs) for sample in samples)
+    return HashedSamples(samples, photos, references)
 
 
 def versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from wespe_bench.paths import each, to_path
 from wespe_bench.runs import Plan
 
 if TYPE_CHECKING:
+    from wespe_bench.sample_list import HashedSamples
     from wespe_bench.types import Metric
 
 
@@ -24,10 +25,11 @@ def write(
     versions: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
     force: bool = False,
-) -> str:
-    """Begin a run, or resume it: write run.json and samples.parquet; the rows' fingerprint.
+) -> tuple[str, HashedSamples]:
+    """Begin a run, or resume it: write run.json and samples.parquet.
 
-    It is the enhancer's, and how often `start_again` was called.
+    Returns the rows' fingerprint, which is the enhancer's and how often `start_again` was called,
+    and the hashes of the data set's samples.
 
     ``about`` is the enhancer's own description and ``warnings`` are what it says of the data set
     (`wespe_bench.types.Enhancer`), ``versions`` are those of the distributions that it imports.
@@ -90,7 +92,7 @@ def write(
     )
     store.write_samples(
         plan.folder,
-        [
+        (
             {
                 "sample": sample.id,
                 "path": str(sample.path.absolute()),
@@ -99,9 +101,9 @@ def write(
                 "reference_sha256": reference,
             }
             for sample, (_, content, reference) in zip(plan.dataset.samples, rows, strict=True)
-        ],
+        ),
     )
-    return fingerprint
+    return fingerprint, rows
 
 
 def _check_same_run(

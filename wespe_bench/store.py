@@ -18,7 +18,7 @@ part counts. Clocks play no role. A part's name holds the hash of its bytes, so 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,19 @@ def load(run: Path, kind: str) -> pd.DataFrame:
     return frame.sort_values(store_files.KEYS[kind], kind="stable").reset_index(drop=True)
 
 
+def matched(ids: Iterable[str], frame: pd.DataFrame) -> Iterator[dict[str, Any] | None]:
+    """The row of each id, as `records` gives it, or None; ids and rows are sorted by id.
+
+    Rows are made a few at a time.
+    """
+    rows = (row for at in range(0, len(frame), 1000) for row in records(frame[at : at + 1000]))
+    row = next(rows, None)
+    for id_ in ids:
+        while row is not None and row["sample"] < id_:
+            row = next(rows, None)
+        yield row if row is not None and row["sample"] == id_ else None
+
+
 def check_new(run: Path) -> None:
     """Raise InputError where no new run can be: inside another, or in a folder of other things.
 
@@ -111,7 +124,7 @@ def _is_run(folder: Path) -> bool:
     return (folder / "run.json").is_file() and (folder / "samples.parquet").is_file()
 
 
-def write_samples(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_samples(run: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write samples.parquet: sample, path, sha256, reference, reference_sha256."""
     atomic.write_bytes(run / "samples.parquet", store_files.encode("samples", rows))
 
@@ -216,8 +229,10 @@ def load_failures(run: Path, samples: Iterable[str] | None = None) -> pd.DataFra
     ``samples`` are the ids of the run's samples, for who has them at hand.
     """
     frame = load(run, "failures")
-    listed = load_samples(run)["sample"] if samples is None else samples
-    frame = frame[(frame["error"] != "") & frame["sample"].isin(set(listed) if len(frame) else ())]
+    listed: Iterable[str] = ()
+    if len(frame):
+        listed = load_samples(run)["sample"] if samples is None else samples
+    frame = frame[(frame["error"] != "") & frame["sample"].isin(set(listed))]
     return frame[["sample", "stage", "metric", "error"]].reset_index(drop=True)
 
 

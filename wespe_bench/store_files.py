@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,9 @@ KEYS = {
     "scores": ["sample", "metric", "seed"],
     "failures": ["sample", "stage", "metric"],
 }
+# Rows that become a part of a file at once.
+_AT_ONCE = 20_000
+
 _PART = re.compile(r"part-(\d{8,})-([0-9a-f]{32})\.parquet")
 
 
@@ -80,14 +84,15 @@ def schema(kind: str) -> pa.Schema:
     return pa.schema(fields, metadata={"wespe_bench.schema": str(SCHEMA)})
 
 
-def encode(kind: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
+def encode(kind: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Rows of a kind as the bytes of a Parquet file with checksums."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema(kind))
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    sink, columns, rest = io.BytesIO(), schema(kind), iter(rows)
+    with pq.ParquetWriter(sink, columns, compression="zstd", write_page_checksum=True) as writer:
+        while part := [dict(row) for row in islice(rest, _AT_ONCE)]:
+            writer.write_table(pa.Table.from_pylist(part, schema=columns))
     return sink.getvalue()
 
 

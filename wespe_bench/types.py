@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -35,13 +35,14 @@ class Dataset:
 
     ``revision`` is the SHA-256 over the sorted (id, content hash, reference hash) triples.
     ``note`` travels with every table and page that shows the data set, for instance
-    "simulated camera".
+    "simulated camera". Large data sets make their ``samples`` when they are asked for
+    (`wespe_bench.sample_list.SampleList`); a tuple will do.
     """
 
     name: str
     revision: str
     paired: bool
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     note: str = ""
 
     def __len__(self) -> int:
@@ -55,7 +56,7 @@ class Dataset:
     @overload
     def __getitem__(self, place: slice) -> tuple[Sample, ...]: ...
     def __getitem__(self, place: int | slice) -> Sample | tuple[Sample, ...]:
-        return self.samples[place]
+        return tuple(self.samples[place]) if isinstance(place, slice) else self.samples[place]
 
     def pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Photo and reference of each sample, uint8 (H, W, 3), decoded when they are asked for.

@@ -12,15 +12,19 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-from dataclasses import dataclass
-from pathlib import Path
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from wespe_bench import provenance
+from wespe_bench.compact import Packed, in_order, texts
 from wespe_bench.datasets import tree
 from wespe_bench.errors import InputError
 from wespe_bench.images import EXTENSIONS
 from wespe_bench.paths import is_dir, is_file, to_path
-from wespe_bench.types import Dataset, Sample
+from wespe_bench.sample_list import SampleList
+from wespe_bench.types import Dataset
 
 #: What tells photos from references by the ends of their names, where a verb has it.
 BY_SUFFIX = "--input-suffix _phone --reference-suffix _dslr"
@@ -45,7 +49,7 @@ def load(
     if is_file(folder):
         return _one_photo(folder, reference, input_suffix, name, note)
     listed = _look(folder, input_suffix)
-    references: dict[str, Path] = {}
+    references: dict[str, str] = {}
     if reference is not None:
         pairs = to_path(reference)
         if folder.resolve() == pairs.resolve():
@@ -60,11 +64,11 @@ def load(
             others = _look(pairs, reference_suffix)
             _warn(folder, listed.kinds, listed.other)
             _warn(pairs, others.kinds, others.other)
-        references = others.photos
-        _check_pairs(listed.photos, references, pairs)
+        references = dict(zip(others.ids, others.paths, strict=True))
+        _check_pairs(set(listed.ids), references, pairs)
     else:
         _warn(folder, listed.kinds, listed.other)
-    return _dataset(listed.photos, references, reference is not None, name, folder, note)
+    return _dataset(listed.ids, listed.paths, references, reference, name, folder, note)
 
 
 def _one_photo(
@@ -75,26 +79,29 @@ def _one_photo(
         raise InputError(f"{photo}: {tree.kind_of(photo.name)[0]}; give a photo, or a folder")
     id_ = composed(photo.stem)
     id_ = id_.removesuffix(composed(suffix)) or id_
-    references: dict[str, Path] = {}
+    references: dict[str, str] = {}
     if reference is not None:
         pairs = to_path(reference)
-        references = {id_: pairs} if is_file(pairs) else find_photos(pairs)
-        if id_ not in references:
+        found = {id_: pairs} if is_file(pairs) else find_photos(pairs)
+        if id_ not in found:
             raise InputError(f"{photo} has no reference of its name in {pairs}; name the file")
-    return _dataset({id_: photo}, references, reference is not None, name or id_, photo, note)
+        references = {id_: str(found[id_])}
+    paths = texts([str(photo)])
+    return _dataset(texts([id_]), paths, references, reference, name or id_, photo, note)
 
 
 def _dataset(
-    photos: dict[str, Path],
-    references: dict[str, Path],
-    paired: bool,
+    ids: Packed[str],
+    paths: Packed[str],
+    references: Mapping[str, str],
+    reference: Path | str | None,
     name: str,
     folder: Path,
     note: str,
 ) -> Dataset:
-    samples = tuple(
-        Sample(id_, photos[id_], references.get(id_)) for id_ in sorted(photos, key=natural_key)
-    )
+    paired = reference is not None
+    beside = texts(references[id_] for id_ in ids) if paired else None
+    samples = SampleList(ids, paths, beside, array("I", in_order(ids, natural_key)))
     return Dataset(
         name=name or folder.resolve().name or "folder",
         revision=provenance.revision(provenance.hash_samples(samples)),
@@ -146,7 +153,8 @@ def find_photos(
     else:
         kinds = {k: v for k, v in listed.kinds.items() if k not in _EXPECTED}
         _warn(folder, kinds, [])
-    return listed.photos
+    paths = map(to_path, listed.paths)
+    return dict(zip(listed.ids, paths, strict=True))
 
 
 # What any folder may hold beside its photos.
@@ -155,11 +163,12 @@ _EXPECTED = (tree.OTHER, tree.HIDDEN, tree.OURS)
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """Photos by id; paths of those without the suffix; and what else is there, by its kind."""
+    """Photos; paths of those without the suffix; and what else is there, by its kind."""
 
-    photos: dict[str, Path]
-    other: list[str]
-    kinds: dict[str, list[str]]
+    ids: Packed[str] = field(default_factory=texts)
+    paths: Packed[str] = field(default_factory=texts)
+    other: list[str] = field(default_factory=list)
+    kinds: dict[str, list[str]] = field(default_factory=dict)
 
 
 def _look(
@@ -169,49 +178,61 @@ def _look(
         what = f"{folder} is a file" if is_file(folder) else f"no such folder: {folder}"
         raise InputError(what)
     suffix = composed(suffix)
-    found: dict[str, Path] = {}
-    folded: dict[str, str] = {}
-    other: list[str] = []
-    kinds: dict[str, list[str]] = {}
+    found = _Listing()
     for thing in tree.walk(folder, within, leave):
         # A link to nothing fails on its own when its turn comes.
         if thing.kind not in (tree.PHOTO, tree.DANGLING):
             _refuse(thing)
-            kinds.setdefault(thing.kind, []).append(thing.path)
+            found.kinds.setdefault(thing.kind, []).append(thing.path)
             continue
         id_ = composed(thing.id)
         if suffix and not (id_.endswith(suffix) and len(id_.rpartition("/")[2]) > len(suffix)):
-            other.append(thing.path)
+            found.other.append(thing.path)
             continue
-        id_ = id_[: len(id_) - len(suffix)]
-        # Results are files named by id, and some file systems fold case and accents.
-        same = folded.setdefault(tree.folded(id_), id_)
-        if same in found:
-            how = (
-                "" if same != id_ or found[same].stem == id_ else " but for how accents are written"
-            )
-            raise InputError(
-                f"{found[same]} and {thing.path} have one id, {id_!r}{how}; rename or remove one "
-                "of them"
-            )
-        found[id_] = to_path(thing.path)
+        found.ids.append(id_[: len(id_) - len(suffix)])
+        found.paths.append(thing.path)
+    _check_twins(found)
     _check_nested(found)
-    if not found:
+    if not found.ids:
         wanted = f" ending in {suffix!r}" if suffix else ""
-        some_end = f"; {len(other)} photos there end otherwise"
-        hint = some_end if other else f" ({', '.join(EXTENSIONS)})"
+        some_end = f"; {len(found.other)} photos there end otherwise"
+        hint = some_end if found.other else f" ({', '.join(EXTENSIONS)})"
         raise InputError(f"no photos{wanted} in {folder}{hint}")
-    return _Listing(found, other, kinds)
+    return found
 
 
-def _check_nested(found: dict[str, Path]) -> None:
-    for id_ in found:
-        for parent_id in Path(id_).parents:
-            if parent_id.suffix == ".png" and parent_id.with_suffix("").as_posix() in found:
-                raise InputError(
-                    f"{found[id_]} lies in a folder named like the result of "
-                    f"{found[parent_id.with_suffix('').as_posix()]}; rename one of them"
-                )
+def _check_twins(found: _Listing) -> None:
+    """Results are files named by id, and some file systems fold case and accents."""
+    import numpy as np
+
+    # A dict of a million ids would be most of what is held.
+    hashed = np.fromiter((hash(tree.folded(id_)) for id_ in found.ids), np.int64, len(found.ids))
+    several, counts = np.unique(hashed, return_counts=True)
+    first: dict[str, int] = {}
+    for place in np.flatnonzero(np.isin(hashed, several[counts > 1])).tolist():
+        id_, path = found.ids[place], found.paths[place]
+        earlier = first.setdefault(tree.folded(id_), place)
+        if earlier != place:
+            same, other = found.ids[earlier], to_path(found.paths[earlier])
+            how = "" if same != id_ or other.stem == id_ else " but for how accents are written"
+            raise InputError(
+                f"{other} and {path} have one id, {id_!r}{how}; rename or remove one of them"
+            )
+
+
+def _check_nested(found: _Listing) -> None:
+    inner: dict[str, str] = {}
+    for place, id_ in enumerate(found.ids):
+        if ".png/" in id_:
+            parents = (parent for parent in PurePosixPath(id_).parents if parent.suffix == ".png")
+            for parent in parents:
+                inner.setdefault(parent.with_suffix("").as_posix(), found.paths[place])
+    for place, id_ in enumerate(found.ids) if inner else ():
+        if id_ in inner:
+            raise InputError(
+                f"{inner[id_]} lies in a folder named like the result of {found.paths[place]}; "
+                "rename one of them"
+            )
 
 
 def _warn(folder: Path, kinds: dict[str, list[str]], other: list[str]) -> None:
@@ -236,14 +257,14 @@ def _refuse(thing: tree.Found) -> None:
         raise InputError(f"{thing.path!r}: a {thing.kind}; rename it")
 
 
-def _check_pairs(photos: dict[str, Path], references: dict[str, Path], folder: Path) -> None:
-    alone = sorted(photos.keys() - references.keys(), key=natural_key)
+def _check_pairs(photos: set[str], references: Mapping[str, str], folder: Path) -> None:
+    alone = sorted(photos - references.keys(), key=natural_key)
     if alone:
         raise InputError(
             f"{len(alone)} of {len(photos)} photos have no reference in {folder}: {some(alone)}; "
             f"pairs need the same name, or two suffixes ({BY_SUFFIX})"
         )
-    unused = sorted(references.keys() - photos.keys(), key=natural_key)
+    unused = sorted(references.keys() - photos, key=natural_key)
     if unused:
         warnings.warn(
             f"{len(unused)} references in {folder} have no photo and are not used: {some(unused)}",

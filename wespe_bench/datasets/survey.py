@@ -18,6 +18,7 @@ from wespe_bench.datasets.folder import find_photos, natural_key, some
 from wespe_bench.datasets.splits import Photo
 from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.paths import is_dir, to_path
+from wespe_bench.sample_list import SampleList
 from wespe_bench.types import Dataset, Sample
 
 
@@ -191,9 +192,9 @@ def load(
         if not all(part.side for part in survey.parts):
             drawn = f"split drawn by seed {whole('seed', seed)}"
             note = f"{note}, {drawn}" if note else drawn
-    samples = tuple(Sample(photo.id, photo.path, photo.reference) for photo in chosen)
+    samples = SampleList.of(Sample(photo.id, photo.path, photo.reference) for photo in chosen)
     if survey.halve:
-        samples = halved.prepare(samples, survey.data)
+        samples = SampleList.of(halved.prepare(samples, survey.data))
     name = survey.name if split == "all" else f"{survey.name}_{split}"
     # Runs on two manifests of one data set must not meet in one folder.
     return Dataset(
