@@ -81,7 +81,7 @@ ENHANCERS = {
 #: prefix -> factory ``(argument) -> Enhancer``
 ENHANCER_PREFIXES = {
     "results": "reference_models.adapters:results",
-    "dped": "reference_models.dped.enhancer:dped",
+    "dped": "reference_models.dped.by_camera:dped",
     "wespe": "reference_models.dped.enhancer:wespe",
     "tone": "reference_models.tone.enhancer:tone",
     "zero_dce": "reference_models.zoo.zero_dce:ZERO_DCE",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference_models.cameras import CAMERAS, named_in
+from reference_models.dped.enhancer import OPTIONS, GeneratorEnhancer, made, of_spec
 from wespe_bench.errors import InputError
+from wespe_bench.options import split_options
 
 if TYPE_CHECKING:
-    from reference_models.dped.enhancer import GeneratorEnhancer
     from wespe_bench.types import Dataset, Sample
 
 
@@ -117,3 +118,17 @@ class GeneratorsByCamera:
                 f"dped:{self.folder} needs to know a photo's phone; say ?camera=iphone"
             )
         return self.generators[self.camera](image)
+
+
+def dped(argument: str) -> GeneratorEnhancer | GeneratorsByCamera:
+    """A DPED or WESPE generator, photos of any size: dped:CHECKPOINT?precision=fp32&max_memory=2GB.
+
+    ``dped:demo`` is the small one that ships (`reference_models.demo`). ``device`` is auto,
+    cpu or cuda; ``precision`` fp32, fp16 or bf16; see `reference_models.dped.enhancer`.
+    ``dped:FOLDER`` takes each photo's own generator (`GeneratorsByCamera`).
+    """
+    name = argument.partition("?")[0]
+    if name != "demo" and Path(name).is_dir():
+        path, options = split_options("dped", argument, {**OPTIONS, "camera": [""]})
+        return GeneratorsByCamera(Path(path), lambda file: made(file, options), options["camera"])
+    return of_spec("dped", argument)

@@ -18,7 +18,6 @@ import numpy as np
 
 from reference_models import banded
 from reference_models.cameras import other_camera
-from reference_models.dped.by_camera import GeneratorsByCamera
 from reference_models.memory import parse_size
 from wespe_bench.fingerprints import version_of
 from wespe_bench.images import check_rgb
@@ -108,21 +107,8 @@ class GeneratorEnhancer:
             warnings.warn(warning, stacklevel=2)
 
 
-def dped(argument: str) -> GeneratorEnhancer | GeneratorsByCamera:
-    """A DPED or WESPE generator, photos of any size: dped:CHECKPOINT?precision=fp32&max_memory=2GB.
-
-    ``dped:demo`` is the small one that ships (`reference_models.demo`). ``device`` is auto,
-    cpu or cuda; ``precision`` fp32, fp16 or bf16; see `GeneratorEnhancer`. ``dped:FOLDER`` takes
-    each photo's own generator (`reference_models.dped.by_camera`).
-    """
-    name = argument.partition("?")[0]
-    if name != "demo" and Path(name).is_dir():
-        path, options = split_options("dped", argument, {**_OPTIONS, "camera": [""]})
-        return GeneratorsByCamera(Path(path), lambda file: _made(file, options), options["camera"])
-    return of_spec("dped", argument)
-
-
-_OPTIONS: Mapping[str, Sequence[str]] = {
+#: Of ``dped:`` and ``wespe:``, with their values.
+OPTIONS: Mapping[str, Sequence[str]] = {
     "device": ["auto", "cpu", "cuda"],
     "precision": ["fp32", "fp16", "bf16"],
     "max_memory": [""],
@@ -131,11 +117,12 @@ _OPTIONS: Mapping[str, Sequence[str]] = {
 
 def of_spec(prefix: str, argument: str) -> GeneratorEnhancer:
     """The enhancer of ``PREFIX:CHECKPOINT?options``."""
-    path, options = split_options(prefix, argument, _OPTIONS)
-    return _made(SHIPPED[prefix] if path == "demo" else Path(path), options)
+    path, options = split_options(prefix, argument, OPTIONS)
+    return made(SHIPPED[prefix] if path == "demo" else Path(path), options)
 
 
-def _made(checkpoint: Path, options: Mapping[str, str]) -> GeneratorEnhancer:
+def made(checkpoint: Path, options: Mapping[str, str]) -> GeneratorEnhancer:
+    """The enhancer of a checkpoint; ``options`` as `split_options` gives them."""
     memory = options["max_memory"]
     return GeneratorEnhancer(
         checkpoint,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 
+from reference_models.zoo.csrnet import CSRNET
+from reference_models.zoo.lut3d import LUT3D
 from reference_models.zoo.network import Network, Shapes, check_finite, count_parameters
+from reference_models.zoo.sci import SCI
+from reference_models.zoo.zero_dce import ZERO_DCE
 from wespe_bench import atomic, provenance, registry, tensors
 from wespe_bench.errors import InputError
 
@@ -40,6 +45,9 @@ def main(network: Network, config: Import) -> int:
     print(f"{out}: {network.title}, {card['parameters']:,} parameters")
     print(f"terms of the weights: {network.terms}")
     return 0
+
+
+zero_dce, sci, csrnet, lut3d = (partial(main, each) for each in (ZERO_DCE, SCI, CSRNET, LUT3D))
 
 
 def convert(network: Network, files: list[Path], out: Path) -> dict[str, Any]:

@@ -28,8 +28,6 @@ from wespe_bench.options import split_options
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from reference_models.zoo.importer import Import
-
 Weights = Mapping[str, "Tensor"]
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -86,12 +84,6 @@ class Network:
         """The enhancer of ``NAME:FILE?device=auto``. Raises InputError."""
         path, options = split_options(self.name, argument, {"device": ["auto", "cpu", "cuda"]})
         return NetworkEnhancer(self, Path(path), options["device"])
-
-    def import_files(self, config: Import) -> int:
-        """``wespe-bench import NAME FILE``."""
-        from reference_models.zoo.importer import main
-
-        return main(self, config)
 
     def fault(self, found: Shapes) -> str:
         """What is wrong with tensors of these shapes; "" where they are this network's."""

@@ -12,8 +12,6 @@ from reports.cells import infinity
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.paper.pictures import Scene
-
 #: How to read the tables.
 READING = (
     "ours: the mean over n photos, measured here; beneath it a 95% interval (the photos drawn "
@@ -101,6 +99,16 @@ class Column:
         digits = self.printed if printed or signed else self.decimals
         text = f"{value:{'+' if signed else ''}.{digits}f}"
         return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A photo as every method left it: (name, data: address) of pictures of one size."""
+
+    title: str
+    width: int
+    height: int
+    pictures: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

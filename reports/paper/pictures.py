@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from reports.paper.choices import Choices, methods_of, place_of
 from reports.paper.gather import Gathered
-from reports.paper.grid import Grid
+from reports.paper.grid import Grid, Scene
 from reports.paper.printed import ROWS, SCORES
 from reports.photos import encoded
 from reports.pictures import Shot, data_uri, shots
@@ -23,16 +23,6 @@ NUMBERS = (2, 3, 6)
 
 #: Pixels; wider pictures are scaled down, narrower ones are kept without loss.
 WIDTH = 320
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A photo as every method left it: (name, data: address) of pictures of one size."""
-
-    title: str
-    width: int
-    height: int
-    pictures: tuple[tuple[str, str], ...]
 
 
 def added(grid: Grid, gathered: Gathered, choices: Choices) -> Grid:

@@ -6,9 +6,10 @@ Importing this module imports numba, so the metrics import it when they are firs
 from __future__ import annotations
 
 import hashlib
+import json
 import multiprocessing
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numba
@@ -47,6 +48,24 @@ def contracted(function: _Function) -> _Function:
     Nothing else of fastmath is ever on: reordered sums move SSIM by 2e-6.
     """
     return _compile(function, no_cpython_wrapper=True, fastmath={"contract"})
+
+
+def compile_now(metrics: Sequence[str]) -> None:
+    """Compile what these metrics need, here, and note what was kept. Raises OSError."""
+    import numpy as np
+
+    from wespe_bench.registry import load_metric
+
+    where = precompile.folder()
+    if where is None:
+        return
+    precompile.remove_old(where)
+    # Types, not sizes, decide what is compiled.
+    image = np.zeros((16, 16, 3), np.uint8)
+    for name in metrics:
+        metric = load_metric(name)
+        metric.compute(*((image, image) if metric.full_reference else (image,)))
+        precompile.write(where / f"{name}.ready", json.dumps(sorted(used)).encode())
 
 
 def _compile(function: _Function, **options: Any) -> _Function:

@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -29,14 +29,14 @@ from wespe_bench.registry import METRICS
 
 _VARIABLE = "NUMBA_CACHE_DIR"
 _NAME = "compiled-metrics-"
-_HASH = hashlib.sha256().digest_size
 _VERSIONS_KEPT = 8
+_HASH = hashlib.sha256().digest_size
 _WITHOUT_LOOPS = frozenset({"bpp", "cornia", "delta_e", "psnr_y"})
 
 # Run by a fresh interpreter with this one's module path: no script of the user's is imported.
 _CHILD = (
     "import json, sys; sys.path[:], names = json.loads(sys.argv[1]); "
-    "from wespe_bench.metrics.precompile import compile_now; compile_now(names)"
+    "from wespe_bench.metrics.compiled import compile_now; compile_now(names)"
 )
 
 _running: tuple[subprocess.Popen[bytes], list[str]] | None = None
@@ -141,26 +141,7 @@ def finish(metrics: Collection[str]) -> None:
         _running = None
 
 
-def compile_now(metrics: Sequence[str]) -> None:
-    """Compile what these metrics need, here, and note what was kept. Raises OSError."""
-    import numpy as np
-
-    from wespe_bench.metrics import compiled
-    from wespe_bench.registry import load_metric
-
-    where = folder()
-    if where is None:
-        return
-    _remove_old(where)
-    # Types, not sizes, decide what is compiled.
-    image = np.zeros((16, 16, 3), np.uint8)
-    for name in metrics:
-        metric = load_metric(name)
-        metric.compute(*((image, image) if metric.full_reference else (image,)))
-        write(where / f"{name}.ready", json.dumps(sorted(compiled.used)).encode())
-
-
-def _remove_old(where: Path) -> None:
+def remove_old(where: Path) -> None:
     """Leave the machine code of the latest versions of the package."""
     others = [other for other in where.parent.glob(f"{_NAME}*") if other != where]
     others.sort(key=lambda other: other.stat().st_mtime)

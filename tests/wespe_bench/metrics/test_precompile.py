@@ -157,7 +157,7 @@ def test_other_source_is_another_folder_and_old_ones_go(
     for number, other in enumerate([where, *others, where.with_name("somebody's")]):
         other.mkdir(parents=True)
         os.utime(other, (number, number))
-    precompile._remove_old(where)
+    precompile.remove_old(where)
     left = {path.name for path in where.parent.iterdir()}
     assert left == {where.name, "somebody's", *(other.name for other in others[4:])}
 
