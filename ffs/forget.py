@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ffs import export_ids, manifest, settings, updates
+from ffs import export, manifest, settings, updates
 from ffs.photos import FOLDER
 from ffs.replies import Replies
 from ffs.state import State, one_line_errors, set_asides
@@ -114,8 +114,8 @@ def forget_photos(folder: Path, ids: set[str], state: State | None, replies: Rep
         # What --rebuild set aside, and a list that was exported before, name them too.
         for path in set_asides(folder):
             path.unlink(missing_ok=True)
-        if (folder / export_ids.NAME).exists():
-            atomic.write_text(folder / export_ids.NAME, export_ids.export(folder)[0])
+        if (folder / export.NAME).exists():
+            atomic.write_text(folder / export.NAME, export.export(folder)[0])
     return found
 
 

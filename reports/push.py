@@ -1,8 +1,7 @@
-"""The verb ``push``: a model or a page as a repository of the Hugging Face Hub."""
+"""The verb ``push``: a model, a page or a data set as a repository of the Hugging Face Hub."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from reports.page import recorded_title
 from reports.tables import summarize
 from wespe_bench import atomic, reading, tensors
 from wespe_bench.errors import InputError, one_line, printable, require
+from wespe_bench.json_output import front_matter
 from wespe_bench.option_checks import check_out
 from wespe_bench.runs import folder_name
 
@@ -28,13 +28,13 @@ _PAGES = {"report.html": ("report_files",), "leaderboard.html": ("cards", "added
 
 @dataclass(frozen=True)
 class Push:
-    """Put a model, or a report's page, on the Hugging Face Hub, or into a folder for it.
+    """Put a model, a report's page or a data set on the Hugging Face Hub, or into a folder for it.
 
     A model is a .safetensors file of wespe-bench. Its README.md is the card beside it, headed by
     the metadata that the Hub reads: a rater's test, and for any model the scores in cards
     (`leaderboard` writes them). A folder with report.html or leaderboard.html becomes a static
-    Space. All that is sent is public with --public only. The token is the one that `hf auth login`
-    keeps, or HF_TOKEN.
+    Space, one that ffs export wrote a data set. All that is sent is public with --public only. The
+    token is the one that `hf auth login` keeps, or HF_TOKEN.
 
     Examples:
       wespe-bench push generator.safetensors --scores card.json --to me/wespe
@@ -42,7 +42,7 @@ class Push:
     """
 
     what: str
-    """A model's .safetensors file, or the folder of a report or leaderboard."""
+    """A model's .safetensors file, or the folder of a report, a leaderboard or ffs export."""
     to: Annotated[str, "OWNER/NAME"] = ""
     """The repository, made if it is not there."""
     scores: Annotated[tuple[str, ...], "FILE"] = ()
@@ -68,10 +68,16 @@ def main(config: Push) -> int:
             check_out(out, "README.md")
         else:
             out = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        if what.is_dir():
+        if what.is_dir() and config.scores:
+            raise InputError("--scores is for a model, not for a folder")
+        if (croissant := what / "croissant.json").is_file():
+            if not croissant.stat().st_size:
+                raise InputError(f"{what}: not complete; run the same ffs export again")
+            if config.out:
+                raise InputError(f"--out: {what} is such a folder already; send it with --to")
+            kind, out = "dataset", what
+        elif what.is_dir():
             kind = "space"
-            if config.scores:
-                raise InputError("--scores is for a model, not for a page")
             write_space(what, out)
         else:
             kind = "model"
@@ -147,29 +153,6 @@ def write_space(folder: Path, out: Path) -> None:
     fields = {"title": title, "sdk": "static", "app_file": "index.html", "tags": ["wespe-bench"]}
     text = f"# {printable(title)}\n\nA page of wespe-bench. It loads nothing from elsewhere.\n"
     atomic.write_text(out / "README.md", front_matter(fields) + text)
-
-
-def front_matter(fields: Mapping[str, Any]) -> str:
-    """Metadata at the head of a README.md: YAML, each value as JSON, which is YAML too.
-
-    >>> print(front_matter({"tags": ["a"]}), end="")
-    ---
-    tags: ["a"]
-    ---
-    <BLANKLINE>
-    """
-    shown = {key: json.dumps(_shown(value), ensure_ascii=False) for key, value in fields.items()}
-    lines = [f"{key}: {value}" for key, value in shown.items()]
-    return "\n".join(["---", *lines, "---", "", ""])
-
-
-def _shown(value: Any) -> Any:
-    """The value with texts as YAML can hold them."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {key: _shown(part) for key, part in value.items()}
-    return [_shown(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _scored(card: Card) -> dict[str, Any]:

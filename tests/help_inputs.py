@@ -256,6 +256,10 @@ INPUTS: dict[str, Callable[[Path], object]] = {
     "LUTs.pth": zoo("lut3d", "classifier.pth"),
     "CORNIA_release": lambda folder: cornia.write(folder / "CORNIA_release", cornia.release()),
     "TID2013.txt": tid,
+    "--format webdataset": lambda folder: (
+        crawl(folder),
+        verb(folder, "ffs", "build", "data/ffs", "--validation", "4", "--test", "4"),
+    ),
     "ffs stats": lambda folder: make_ratings(folder / "data/ffs"),
     "data/ffs": crawl,
     "mine.csv": rated,

@@ -1,10 +1,13 @@
-"""JSON for scripts: how every verb's ``--format json`` is written."""
+"""JSON for scripts, and what heads a card: how every verb writes them."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
+
+from wespe_bench.errors import printable
 
 
 def json_text(content: Any) -> str:
@@ -25,3 +28,26 @@ def json_score(value: Any) -> Any:
     (1.5, 'inf', None)
     """
     return str(value) if isinstance(value, float) and math.isinf(value) else json_number(value)
+
+
+def front_matter(fields: Mapping[str, Any]) -> str:
+    """Metadata at the head of a README.md: YAML, each value as JSON, which is YAML too.
+
+    >>> print(front_matter({"tags": ["a"]}), end="")
+    ---
+    tags: ["a"]
+    ---
+    <BLANKLINE>
+    """
+    shown = {key: json.dumps(_shown(value), ensure_ascii=False) for key, value in fields.items()}
+    lines = [f"{key}: {value}" for key, value in shown.items()]
+    return "\n".join(["---", *lines, "---", "", ""])
+
+
+def _shown(value: Any) -> Any:
+    """The value with texts as YAML can hold them."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {key: _shown(part) for key, part in value.items()}
+    return [_shown(part) for part in value] if isinstance(value, list | tuple) else value

@@ -90,9 +90,7 @@ VERBS = {
         "all runs ranked, as a page; takes and gives cards",
         addresses=("runs", "out"),
     ),
-    "push": Verb(
-        "reports.push", "Push", "a model or a page -> a repository of the Hugging Face Hub"
-    ),
+    "push": Verb("reports.push", "Push", "a model, a page or a data set -> the Hugging Face Hub"),
     "study report": Verb(
         "reports.study.report",
         "StudyReport",
@@ -299,8 +297,10 @@ VERBS = {
     "ffs forget": Verb(
         "ffs.forget", "Forget", "remove photos and all that was made of them, for good"
     ),
-    "ffs export-ids": Verb(
-        "ffs.export_ids", "ExportIds", "a crawl's ids and counts, to share: no images"
+    "ffs export": Verb(
+        "ffs.export",
+        "Export",
+        "what may be shared of it: ids and counts, and free photos",
     ),
     "merge": Verb(
         "wespe_bench.merge",

@@ -106,14 +106,14 @@ def test_a_database_of_another_program(
     assert verb(*words, "--photos", 4)[0] == 0
     there, path = stems(Path("out/photos")), Path("out/crawl.sqlite")
     spoil(path)
-    for other in (words, ["ffs", "build", "out"], ["ffs", "export-ids", "out"]):
+    for other in (words, ["ffs", "build", "out"], ["ffs", "export", "out"]):
         line = complaint(verb(*other))
         assert f"out/crawl.sqlite: damaged ({said}" in line or said in line
         assert "ffs crawl --rebuild makes it again" in line
     asked = len(server.log)
     assert verb(*words, "--photos", 4, "--rebuild")[0] == 0
     assert (len(server.log), stems(Path("out/photos"))) == (asked, there)
-    assert verb("ffs", "export-ids", "out")[0] == 0
+    assert verb("ffs", "export", "out")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_folder_copied_elsewhere_goes_on(verb: Verb, loopback: Loopback) -> No
     for extra in ([], ["--rebuild"]):
         assert verb(*words, "--out", "away/deep", "--photos", 4, *extra)[0] == 0
     assert len(server.log) == asked
-    assert verb("ffs", "export-ids", "away/deep")[0] == 0
+    assert verb("ffs", "export", "away/deep")[0] == 0
 
 
 def test_forgetting_also_changes_earlier_files(verb: Verb, loopback: Loopback) -> None:
@@ -171,7 +171,7 @@ def test_forgetting_also_changes_earlier_files(verb: Verb, loopback: Loopback) -
     _, words = loopback
     assert verb(*words, "--photos", 4)[0] == 0
     assert verb(*words, "--photos", 4, "--rebuild")[0] == 0
-    assert verb("ffs", "export-ids", "out")[0] == 0
+    assert verb("ffs", "export", "out")[0] == 0
     id_ = min(stems(Path("out/photos")))
     odd = complaint(verb("ffs", "forget", "out", f"../photos/{id_}"))
     assert odd.endswith(f"'../photos/{id_}' is no id of a photo")

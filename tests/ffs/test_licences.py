@@ -31,7 +31,7 @@ def test_a_licence_that_changes(verb: Verb, loopback: Loopback, tmp_path: Path) 
         "7 photos read again; removed: 0 gone, 1 closed (all rights reserved now)\n",
     )
     assert stems(tmp_path / "out" / "photos") == set(kept[1:])
-    assert verb("ffs", "export-ids", "out")[0] == 0
+    assert verb("ffs", "export", "out")[0] == 0
     rows = {r["id"]: r for r in csv.DictReader((tmp_path / "out" / "ids.csv").open())}
     assert rows[relicensed]["license_url"] == LICENCES[16]["url"]
 

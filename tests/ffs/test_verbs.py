@@ -1,4 +1,4 @@
-"""``ffs crawl``, ``forget``, ``export-ids`` through the command line: results and complaints."""
+"""``ffs crawl``, ``forget``, ``export`` through the command line: results and complaints."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_crawl_build_forget_export(verb: Verb, loopback: Loopback, tmp_path: Pat
         assert gone.id not in stems(tmp_path / "out" / "photos")
         assert len(stems(tmp_path / "out" / "photos")) == 14
     assert not any(gone.id in str(entry.what) for entry in server.log[asked:])
-    assert verb("ffs", "export-ids", "out", "--out", "ids.csv")[0] == 0
+    assert verb("ffs", "export", "out", "--out", "ids.csv")[0] == 0
     rows = list(csv.DictReader((tmp_path / "ids.csv").open()))
     assert len(rows) == 14
     for row in rows:
@@ -95,7 +95,7 @@ def test_refresh_reads_counts_again_and_drops_what_is_gone(
             0,
             "7 photos read again; removed: 1 gone, 0 closed (all rights reserved now)\n",
         )
-        assert verb("ffs", "export-ids", "out")[0] == 0
+        assert verb("ffs", "export", "out")[0] == 0
         rows = {r["id"]: r for r in csv.DictReader((tmp_path / "out" / "ids.csv").open())}
         assert sorted(rows) == [id_ for id_ in kept if id_ != removed]
         assert all(int(row["faves"]) == faves[place[id_]] + 7 for id_, row in rows.items())
@@ -226,7 +226,7 @@ def test_another_crawl_in_the_folder(verb: Verb, loopback: Loopback, tmp_path: P
 
 
 def test_a_folder_that_is_no_crawl(verb: Verb, tmp_path: Path) -> None:
-    for words in (["export-ids", "."], ["build", "."], ["forget", ".", "1"]):
+    for words in (["export", "."], ["build", "."], ["forget", ".", "1"]):
         assert re.search("no crawl|neither a crawl", complaint(verb("ffs", *words)))
     (tmp_path / "crawl.json").write_text("{}")
     assert "crawl.json: damaged, or not written by ffs crawl" in complaint(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import filecmp
 import json
 import re
@@ -15,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from ffs import manifest
 from tests.conftest import Command
-from tests.ffs.rated import write_rater
+from tests.ffs.rated import make, write_rater
 from tests.reports.runs import make_run
 from tests.verbs import one_line
 
@@ -38,11 +40,11 @@ class Hub:
             self.made.append(asked)
             name = f"{asked['organization']}/{asked['name']}"
             self.repositories[name] = {}
-            place = "spaces/" if asked.get("type") == "space" else ""
+            place = "" if asked.get("type", "model") == "model" else f"{asked['type']}s/"
             return 200, {"url": f"https://huggingface.co/{place}{name}"}
         if path == "/api/validate-yaml":
             return 200, {}
-        if found := re.fullmatch(r"/api/(?:model|space)s/([^/]+/[^/]+)/(\w+)/main", path):
+        if found := re.fullmatch(r"/api/(?:model|space|dataset)s/([^/]+/[^/]+)/(\w+)/main", path):
             if found[2] == "preupload":
                 files = [one["path"] for one in json.loads(body)["files"]]
                 same = {"uploadMode": "regular", "shouldIgnore": False}
@@ -188,6 +190,28 @@ def test_pages_are_static_spaces(verb: Command, hub: Hub, card: Path, tmp_path: 
     shutil.rmtree(tmp_path / "runs/report_files")
     (tmp_path / "runs/report_files").symlink_to(tmp_path)
     one_line(verb("push", "runs", "--to", "me/page"), "report_files: a link")
+
+
+def test_a_data_set_arrives_as_it_was_exported(verb: Command, hub: Hub, tmp_path: Path) -> None:
+    from huggingface_hub import DatasetCard
+
+    made = make(tmp_path / "ratings")
+    free = [dataclasses.replace(photo, licence="cc0") for photo in made.photos]
+    manifest.write(manifest.ratings(made.folder, free, made.threshold, 0, made.note))
+    words = ["ffs", "export", "ratings", "--format", "huggingface", "--out", "share"]
+    assert verb(*words).returncode == 0
+    done = verb("push", "share", "--to", "me/photos")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (
+        0,
+        "https://huggingface.co/datasets/me/photos",
+    )
+    share = tmp_path / "share"
+    files = {p.relative_to(share).as_posix(): p for p in share.rglob("*") if p.is_file()}
+    assert hub.repositories["me/photos"] == {n: p.read_bytes() for n, p in files.items()}
+    assert _visibility(hub) == "private" and hub.made[0]["type"] == "dataset"
+    head = DatasetCard((share / "README.md").read_text("utf-8")).data
+    assert head.task_categories == ["image-classification"]
+    one_line(verb("push", "share", "--out", "kept"), "--out: share is such a folder already")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """How often the intervals of `compare` hold the true mean, and how often it claims too much.
 
-    uv run python -m benchmarks.coverage
+    uv run python -m benchmarks.interval_coverage
 
 2,000 experiments a row, n photos each, whose differences follow a known law with a known mean.
 Coverage is of nominal 95% intervals: the one that `compare` prints, Student's t, and BCa (scipy).
@@ -79,7 +79,7 @@ def main() -> None:
             )
             print(*rows[-1], sep="  ", flush=True)
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    command = "uv run python -m benchmarks.coverage"
+    command = "uv run python -m benchmarks.interval_coverage"
     atomic.write_text(
         TARGET,
         f"# Coverage of compare's intervals\n\n`{command}`: {EXPERIMENTS:,} experiments a row "
