@@ -136,7 +136,7 @@ def croissant(facts: Facts) -> str:
         if path.endswith((".csv", ".tar"))
     ]
     shards = [{"@id": file["@id"]} for file in files if file["@id"].endswith(".tar")]
-    photos = {
+    photos: dict[str, Any] = {
         "@type": "cr:FileSet",
         "@id": "photos",
         "name": "photos",
