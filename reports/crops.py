@@ -24,6 +24,9 @@ Box = tuple[int, int, int, int]
 # The longer side of a whole photo, and of a crop, as drawn.
 _WHOLE, _CROP = 700, 360
 
+# The figure's margin as a share of its width; between pictures, in widths of a column.
+_MARGIN, _GAP = 0.012, 0.03
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -128,36 +131,37 @@ def _window_means(values: np.ndarray, window: int) -> np.ndarray:
 
 def draw_crops(rows: Sequence[Row], figure: Figure, bottom: float, top: float) -> None:
     """The rows between two heights of ``figure``, which are shares of it."""
-    headings = columns_of(rows)
-    columns, titled = len(headings), set[tuple[str, int]]()
-    shapes = [row.size[1] / row.size[0] for row in rows]
-    # Heights are in units of a column's width.
-    heights = [
-        part for row, shape in zip(rows, shapes, strict=True) for part in (shape, _tall(row))
-    ]
-    grid = figure.add_gridspec(
-        len(heights), columns, height_ratios=heights, left=0.012, right=0.988, bottom=bottom,
-        top=top, wspace=0.03, hspace=0.07,
-    )  # fmt: skip
-    for number, row in enumerate(rows):
-        scale = max(row.panels[0][1].shape[:2]) / max(row.size)
-        left, up, wide, tall = (scale * side for side in row.box)
+    headings, titled = columns_of(rows), set[tuple[str, int]]()
+    # One plot for all: places are in widths of a column.
+    axes = figure.add_axes((_MARGIN, bottom, 1 - 2 * _MARGIN, top - bottom))
+    across = len(headings) * (1 + _GAP) - _GAP
+    inch = across / (1 - 2 * _MARGIN) / figure.get_figwidth()
+    dots = round(figure.get_dpi() / inch)
+    y = 0.0
+    for row in rows:
+        shape, unit = row.size[1] / row.size[0], 1 / row.size[0]
+        left, up, wide, tall = (unit * side for side in row.box)
         for key, (_, whole, crop, value) in zip(_keys(row), row.panels, strict=True):
-            place = headings.index(key)
-            above = figure.add_subplot(grid[2 * number, place])
-            above.imshow(whole, interpolation="lanczos")
-            above.add_patch(_outline(left, up, wide, tall))
-            below = figure.add_subplot(grid[2 * number + 1, place])
-            below.imshow(crop, interpolation="nearest")
+            x, below = headings.index(key) * (1 + _GAP), y + shape + _GAP
+            pixels = _fitted(Image.fromarray(whole), round(dots * max(1, shape)))
+            for picture, first, high, smoothing in (
+                (pixels, y, shape, "lanczos"),
+                (crop, below, _tall(row), "nearest"),
+            ):
+                extent = (x, x + 1, first + high, first)
+                axes.imshow(picture, interpolation=smoothing, extent=extent, aspect="auto")
+            axes.add_patch(_outline(x + left, y + up, wide, tall))
             if key not in titled:  # above the first that is there
-                above.set_title(shorten(key[0], 18), fontsize=9, pad=4)
+                axes.text(x + 0.5, y - 0.05 * inch, shorten(key[0], 18), fontsize=9, ha="center")
                 titled.add(key)
-            below.text(
-                0.03, 0.04, value, transform=below.transAxes, fontsize=8, color="white",
+            axes.text(
+                x + 0.03, below + 0.96 * _tall(row), value, fontsize=8, color="white",
                 bbox={"facecolor": "#101214", "alpha": 0.75, "edgecolor": "none", "pad": 2},
             )  # fmt: skip
-            for axes in (above, below):
-                axes.set_axis_off()
+        y += shape + _tall(row) + 2 * _GAP
+    axes.set_xlim(0, across)
+    axes.set_ylim((top - bottom) * figure.get_figheight() * inch, 0)
+    axes.set_axis_off()
 
 
 def columns_of(rows: Sequence[Row]) -> list[tuple[str, int]]:
@@ -174,9 +178,11 @@ def _keys(row: Row) -> list[tuple[str, int]]:
     return [(name, names[:place].count(name)) for place, name in enumerate(names)]
 
 
-def height_of(rows: Sequence[Row]) -> float:
-    """The height of the rows, in widths of a column."""
-    return sum(row.size[1] / row.size[0] + _tall(row) for row in rows)
+def height_of(rows: Sequence[Row], wide: float) -> float:
+    """The height of the rows in a figure that is ``wide``, in the same unit."""
+    across = len(columns_of(rows)) * (1 + _GAP) - _GAP
+    high = sum(row.size[1] / row.size[0] + _tall(row) + 2 * _GAP for row in rows)
+    return high * (1 - 2 * _MARGIN) * wide / across
 
 
 def _tall(row: Row) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,9 @@ THEMES: Mapping[str, Theme] = {
     "light": Theme("#1d2125", "#59636e", "#e3e6ea", "#6f7b88", "#5f6b78", "#1d2125", "#0a5fb4"),
     "dark": Theme("#e6e9ed", "#a4afbb", "#2c333b", "#8694a3", "#95a1ae", "#e6e9ed", "#7cbaff"),
 }
+
+#: Between the name of an axis and which way is better.
+WAY = " · "
 
 # Longest label in characters, so that half of the plot is left for the scores.
 _LONGEST = 16
@@ -132,23 +135,36 @@ def draw(
     axes: Axes, table: Table, column: Column, values: Mapping[str, np.ndarray], colours: Theme
 ) -> None:
     """One metric's distribution into ``axes``, a row for each method; see `distribution`."""
+    infinite = False
+    dots, boxes, bars = list[np.ndarray](), list[tuple[float, ...]](), list[Any]()
     for row, label in enumerate(table.methods):
-        _row(
-            axes,
-            row,
-            np.asarray(values[label], np.float64),
-            table,
-            column,
-            label,
-            colours,
-        )
+        found = np.asarray(values[label], np.float64)
+        finite = np.sort(found[np.isfinite(found)])
+        if len(finite) < len(found) or not len(finite):
+            infinite = True
+            many = len(found) - len(finite)
+            axes.text(
+                1.0, row, f"{many} × {infinity(found)}" if many else "no value",
+                transform=axes.get_yaxis_transform(), ha="right", va="center",
+                color=colours.muted, fontsize=10,
+            )  # fmt: skip
+        if not len(finite):
+            continue
+        dots.append(_dots(finite, row))
+        if len(finite) >= 4:
+            boxes.append((row, *np.quantile(finite, [0.25, 0.5, 0.75])))
+        cell = table.cell(label, column.metric)
+        if cell.has_value:
+            ends = np.clip([cell.low, cell.high], finite[0], finite[-1])
+            bars.append((row, cell.mean, *ends, colours.best if cell.place == 1 else colours.mean))
+    _marks(axes, dots, boxes, bars, colours)
     axes.set_ylim(len(table.methods) - 0.45, -0.55)
     axes.set_yticks(
         range(len(table.methods)),
         [shorten(plain(label), _LONGEST) for label in table.methods],
     )
     axes.margins(x=0.03)
-    if any(not len(of) or not np.isfinite(of).all() for of in values.values()):
+    if infinite:
         low, high = axes.get_xlim()  # room for the count of infinite values
         axes.set_xlim(low, high + 0.2 * (high - low))
     axes.locator_params(axis="x", nbins=5)
@@ -159,10 +175,10 @@ def draw(
     axes.tick_params(length=0, colors=colours.muted, labelsize=10)
     axes.tick_params(axis="y", colors=colours.text, labelsize=11, pad=5)
     unit = f" ({plain(column.unit)})" if column.unit else ""
-    way = {"↑": ", more is better", "↓": ", less is better", "": ""}[column.arrow]
-    way = way if column.rates_quality else ", not a quality score"
+    way = {"↑": "more is better", "↓": "less is better", "": ""}[column.arrow]
+    way = way if column.rates_quality else "not a quality score"
     axes.set_xlabel(
-        f"{plain(column.title)}{unit}{way}",
+        f"{plain(column.title)}{unit}{WAY * bool(way)}{way}",
         color=colours.muted,
         fontsize=10,
         labelpad=4,
@@ -191,88 +207,54 @@ def describe(table: Table, column: Column) -> str:
     return f"Distribution of {plain(column.title)} over the photos. Means: {'; '.join(means)}."
 
 
-def _row(
-    axes: Axes,
-    row: int,
-    values: np.ndarray,
-    table: Table,
-    column: Column,
-    label: str,
-    colours: Theme,
-) -> None:
-    from matplotlib.patches import Rectangle
-
-    cell = table.cell(label, column.metric)
-    finite = np.sort(values[np.isfinite(values)])
-    infinite = len(values) - len(finite)
-    if infinite or not len(finite):
-        text = f"{infinite} × {infinity(values)}" if infinite else "no value"
-        axes.text(
-            1.0,
-            row,
-            text,
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            color=colours.muted,
-            fontsize=10,
-        )
-    if not len(finite):
-        return
+def _dots(finite: np.ndarray, row: int) -> np.ndarray:
+    """Places (2, n) of at most `MOST_POINTS` of a method's sorted scores."""
     shown = finite
     if len(finite) > MOST_POINTS:
         shown = finite[np.linspace(0, len(finite) - 1, MOST_POINTS).round().astype(int)]
     # Spread by the golden ratio: even, and the same for the same scores.
     offsets = (np.arange(len(shown)) * 0.6180339887498949) % 1 - 0.5
-    axes.plot(
-        shown,
-        row + 0.42 * offsets,
-        linestyle="none",
-        marker="o",
-        markersize=4,
-        markerfacecolor=colours.point,
-        markeredgecolor="none",
-        alpha=0.75,
-        zorder=4,
-    )
-    if len(finite) >= 4:
-        lower, median, upper = np.quantile(finite, [0.25, 0.5, 0.75])
-        axes.add_patch(
-            Rectangle(
-                (lower, row - 0.31),
-                upper - lower,
-                0.62,
-                fill=False,
-                edgecolor=colours.box,
-                linewidth=0.9,
-                zorder=3,
+    return np.stack([shown, row + 0.42 * offsets])
+
+
+def _marks(
+    axes: Axes,
+    dots: Sequence[np.ndarray],
+    boxes: Sequence[tuple[float, ...]],
+    bars: Sequence[Any],
+    colours: Theme,
+) -> None:
+    """Draw what `draw` found, each kind at once: an artist a method would take most of the time.
+
+    ``boxes`` are (row, quartiles), ``bars`` (row, mean, low, high, colour).
+    """
+    from matplotlib.collections import PolyCollection
+
+    def points(x: Any, y: Any, marker: str, size: float, colour: str, **options: Any) -> None:
+        axes.plot(
+            x, y, marker, markersize=size, markerfacecolor=colour, markeredgecolor="none", **options
+        )
+
+    if dots:
+        x, y = np.concatenate(dots, axis=1)
+        points(x, y, "o", 4, colours.point, alpha=0.75, zorder=4)
+    if boxes:
+        row, lower, median, upper = np.array(boxes).T
+        corners = [(lower, row - 0.31), (upper, row - 0.31), (upper, row + 0.31)]
+        outlines = np.array([*corners, (lower, row + 0.31)]).transpose(2, 0, 1)  # (boxes, 4, 2)
+        axes.add_collection(
+            PolyCollection(
+                list(outlines), facecolors="none", edgecolors=colours.box, linewidths=0.9, zorder=3
             )
         )
-        axes.plot(
-            [median, median],
-            [row - 0.31, row + 0.31],
-            color=colours.box,
-            lw=1.4,
-            zorder=3,
-        )
-    colour = colours.best if cell.place == 1 else colours.mean
-    if cell.has_value:
-        if not np.isnan(cell.low):
-            axes.plot(
-                np.clip([cell.low, cell.high], finite[0], finite[-1]),
-                [row, row],
-                color=colour,
-                linewidth=2,
-                solid_capstyle="butt",
-                zorder=5,
-            )
-        axes.plot(
-            [cell.mean],
-            [row],
-            marker="D",
-            markersize=5.5,
-            markerfacecolor=colour,
-            markeredgecolor="none",
-            linestyle="none",
-            zorder=6,
-        )
+        axes.vlines(median, row - 0.31, row + 0.31, colours.box, linewidth=1.4, zorder=3)
+    for colour in (colours.mean, colours.best):
+        some = [bar[:4] for bar in bars if bar[4] == colour]
+        if some:
+            row, mean, low, high = np.array(some, np.float64).T
+            there = ~np.isnan(low)
+            axes.hlines(
+                row[there], low[there], high[there], colour,
+                linewidth=2, capstyle="butt", zorder=5,
+            )  # fmt: skip
+            points(mean, row, "D", 5.5, colour, zorder=6)

@@ -6,6 +6,7 @@ at once, the pixels that were scored where `reports.exact` has them) and every m
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from reports.cells import Column
 from reports.contents import Section
 from reports.crops import busiest_boxes
 from reports.exact import Exact
-from reports.pictures import data_uri, fitted, resized, shots, small_uri, spaced
+from reports.pictures import data_uri, fitted, picture_uri, resized, shots, small_file, spaced
 from reports.text import plain
 from wespe_bench.images import encode_png
 
@@ -67,7 +68,7 @@ def photos(
 
     table = section.table
     chosen = spaced(table.used, MOST)
-    drawn: dict[str, list[tuple[str, str, dict[int, str]]]] = {}
+    drawn: dict[str, list[tuple[str, str, bytes]]] = {}
     places: dict[str, dict[str, Any]] = {}
     pixels: dict[str, dict[tuple[str, str], str]] = {}
     # Spread, so that those whose pixels fit the budget are.
@@ -75,19 +76,19 @@ def photos(
     if telling:
         picks = list(dict.fromkeys([telling, *picks]))
         chosen = sorted({telling, *chosen})
-    widths: tuple[int, ...] = _WIDTHS
+    width = _WIDTHS[0]
     strip: dict[tuple[str, str], tuple[str, int, int]] = {}
     with progress.bar(len(picks), "pictures", quiet=quiet or len(picks) < 20) as bar:
         for sample in picks:
             drawn[sample], places[sample], pixels[sample] = _read(
-                section, sample, changed, exact, widths, strip if sample == telling else {}
+                section, sample, changed, exact, width, strip if sample == telling else {}
             )
-            if widths is _WIDTHS and drawn[sample]:
-                widths = _likely({sample: drawn[sample]}, len(picks), budget)
+            if drawn[sample] and not any(map(drawn.get, list(drawn)[:-1])):
+                # As many photos like the first shall fit.
+                width, first = _fitting(drawn, budget // len(picks))
+                drawn = first or drawn
             bar.update()
-    width = next((w for w in widths if _total(drawn, w) <= budget), 0)
-    if not width:
-        drawn = {}
+    _, drawn = _fitting(drawn, budget)
     choices = list(dict.fromkeys((kind, name) for of in drawn.values() for kind, name, _ in of))
     order = {"input": 0, "method": 1, "reference": 2}
     choices.sort(key=lambda choice: order[choice[0]])
@@ -108,8 +109,8 @@ def photos(
                     for label in table.methods
                 ],
                 "pictures": {
-                    choices.index((kind, name)): uris[width]
-                    for kind, name, uris in drawn.get(sample, ())
+                    choices.index((kind, name)): picture_uri(data)
+                    for kind, name, data in drawn.get(sample, ())
                 },
                 **(
                     {
@@ -155,31 +156,19 @@ def _described(column: Column) -> dict[str, Any]:
     }
 
 
-def _likely(
-    first: dict[str, list[tuple[str, str, dict[int, str]]]], count: int, budget: int
-) -> tuple[int, ...]:
-    """The widths that ``count`` photos like the first may need to fit; the others cost only time.
-
-    Where one fits twice over, so does a larger one; the smallest is always among them.
-    """
-    totals = {width: count * _total(first, width) for width in _WIDTHS}
-    small = next((w for w in _WIDTHS if totals[w] <= budget / 2), _WIDTHS[-1])
-    return tuple(w for w in _WIDTHS if w == _WIDTHS[-1] or (w >= small and totals[w] <= 2 * budget))
-
-
 def _read(
     section: Section,
     sample: str,
     changed: list[str],
     exact: Exact,
-    widths: Sequence[int],
+    width: int,
     strip: dict[tuple[str, str], tuple[str, int, int]],
-) -> tuple[list[tuple[str, str, dict[int, str]]], dict[str, Any], dict[tuple[str, str], str]]:
+) -> tuple[list[tuple[str, str, bytes]], dict[str, Any], dict[tuple[str, str], str]]:
     """Of one photo: (kind, name, small copies) of each picture; size and boxes; the pixels.
 
     ``strip`` gets its pictures as `Photos.strip` holds them.
     """
-    found: list[tuple[str, str, dict[int, str]]] = []
+    found: list[tuple[str, str, bytes]] = []
     pixels: dict[tuple[str, str], str] = {}
     copies: list[Image.Image] = []
     size = (1, 1)
@@ -188,10 +177,10 @@ def _read(
         size = size if found else image.size
         copy = resized(image, fitted(size, _WIDTHS[0]))
         copies.append(copy)
-        found.append((kind, name, encoded(copy, widths)))
+        found.append((kind, name, small_file(copy, width)))
         # What is shown larger than it is stays without loss.
         uri = data_uri("image/png", encode_png(np.asarray(copy))) if copy.size == size else ""
-        strip[kind, name] = (uri or found[-1][2][widths[0]], *copy.size)
+        strip[kind, name] = (uri or picture_uri(found[-1][2]), *copy.size)
         if exact.beside and room:
             pixels[kind, name] = exact.file(image, data)
     if not found:
@@ -213,22 +202,27 @@ def _read(
     return found, {"size": size, "boxes": boxes, "whole": exact.beside}, pixels
 
 
-def encoded(image: Image.Image, widths: Sequence[int]) -> dict[int, str]:
-    """The picture at some widths, as data: addresses; one narrower than a width as it is."""
-    found: dict[int, str] = {}
-    for width in widths:
-        scale = min(1.0, width / image.width)
-        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-        if size == image.size and found:  # narrow already, and encoded
-            found[width] = next(iter(found.values()))
-            continue
-        small = image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
-        found[width] = small_uri(small)
-    return found
+def _fitting(
+    drawn: dict[str, list[tuple[str, str, bytes]]], budget: int
+) -> tuple[int, dict[str, list[tuple[str, str, bytes]]]]:
+    """The same files, made smaller until all fit ``budget`` bytes as text, and their width.
+
+    Without any where the smallest do not fit.
+    """
+    for width in _WIDTHS:
+        if width < _WIDTHS[0]:
+            drawn = {
+                sample: [(kind, name, _narrowed(data, width)) for kind, name, data in of]
+                for sample, of in drawn.items()
+            }
+        if sum(len(data) * 4 // 3 + 30 for of in drawn.values() for *_, data in of) <= budget:
+            return width, drawn
+    return _WIDTHS[-1], {}
 
 
-def _total(drawn: dict[str, list[tuple[str, str, dict[int, str]]]], width: int) -> int:
-    return sum(len(uris[width]) for of in drawn.values() for _, _, uris in of)
+def _narrowed(data: bytes, width: int) -> bytes:
+    with Image.open(io.BytesIO(data)) as image:
+        return small_file(image, width) if image.width > width else data
 
 
 def number(value: Any) -> float | str | None:

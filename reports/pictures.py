@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -149,13 +150,26 @@ def read_scored(path: Path | str, sha256: object, name: str, changed: list[str])
 
 
 def small_uri(image: Image.Image) -> str:
-    """A picture for the eye as a data: address: WebP, or JPEG where Pillow has no WebP."""
-    buffer = io.BytesIO()
+    """A picture for the eye as a data: address."""
+    return picture_uri(small_file(image, image.width))
+
+
+def small_file(image: Image.Image, width: int) -> bytes:
+    """A picture for the eye, at most ``width`` wide: WebP, or JPEG where Pillow has no WebP."""
+    scale = min(1.0, width / image.width)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    image, buffer = resized(image, size), io.BytesIO()
     if features.check("webp"):
-        image.save(buffer, format="WEBP", quality=78, method=4)
-        return data_uri("image/webp", buffer.getvalue())
-    image.save(buffer, format="JPEG", quality=75, optimize=True)
-    return data_uri("image/jpeg", buffer.getvalue())
+        importlib.import_module("PIL.WebPImagePlugin")  # or Pillow imports all its formats
+        image.save(buffer, format="WEBP", quality=78, method=2)  # 4: twice the time for 3%
+    else:
+        image.save(buffer, format="JPEG", quality=75, optimize=True)
+    return buffer.getvalue()
+
+
+def picture_uri(data: bytes) -> str:
+    """A file of `small_file` as a data: address."""
+    return data_uri("image/webp" if data.startswith(b"RIFF") else "image/jpeg", data)
 
 
 def data_uri(kind: str, data: bytes) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from wespe_bench import progress, store
 from wespe_bench.engines import Outcome, Setup
-from wespe_bench.errors import InputError
+from wespe_bench.errors import InputError, printable
 
 #: Which run (its place in a list of folders), which kind of row, the row.
 Row = tuple[int, str, dict[str, Any]]
@@ -31,9 +31,12 @@ def run_items(
     take: Callable[[Outcome], Iterable[Any]],
     write: Callable[[Sequence[Any]], None],
     apart: Callable[[Any], Any] | None = None,
+    method: Callable[[Any], str] = lambda item: "",
     quiet: bool = False,
 ) -> None:
     """Run ``items`` through ``engine`` under a progress bar called ``title``.
+
+    The bar ends with ``method(item)`` of the last item that is done.
 
     ``take`` turns the outcome of an item, a failed one too, into rows; ``write`` gets those of
     many items at once, now and then, and also what is left when Ctrl-C or an error ends the loop.
@@ -49,6 +52,7 @@ def run_items(
                         f"{outcome.error}; what is done is kept, the same command resumes"
                     )
                 pending.add(take(outcome))
+                bar.set_postfix_str(printable(method(outcome.item)), refresh=False)
                 bar.update()
         finally:
             pending.flush()

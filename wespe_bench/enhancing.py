@@ -150,6 +150,7 @@ def enhance_runs(
             take=take,
             write=partial(append_rows, [plan.folder for plan in plans]),
             apart=_apart(plans),
+            method=lambda item: plans[item.plan].label,
             quiet=quiet,
         )
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,13 +23,13 @@ silent = False
 def bar(
     total: int, title: str, unit: str = "photo", *, quiet: bool = False, delay: float = 0
 ) -> Any:
-    """A tqdm bar; where nobody watches (a log file) it reports every 30 s.
+    """A tqdm bar, in notebooks a widget; where nobody watches (a log file) it reports every 30 s.
 
     What is over within ``delay`` seconds shows none.
     """
-    from tqdm import tqdm
-
-    watched = sys.stderr.isatty()
+    notebook = "ipykernel" in sys.modules
+    tqdm: Any = importlib.import_module("tqdm.auto" if notebook else "tqdm").tqdm
+    watched = notebook or sys.stderr.isatty()
     made: Any = tqdm(
         total=total,
         desc=title,

@@ -124,6 +124,7 @@ def score_runs(
         take=lambda outcome: runs[outcome.item.run].take(outcome),
         write=functools.partial(append_rows, folders),
         apart=lambda item: item.apart,
+        method=lambda item: folders[item.run].name,
         quiet=quiet,
     )
     return [run.result() for run in runs]

@@ -11,8 +11,7 @@ from reports.paper.choices import Choices, methods_of, place_of
 from reports.paper.gather import Gathered
 from reports.paper.grid import Grid, Scene
 from reports.paper.printed import ROWS, SCORES
-from reports.photos import encoded
-from reports.pictures import Shot, data_uri, shots
+from reports.pictures import Shot, data_uri, picture_uri, shots, small_file
 from reports.text import plain
 from wespe_bench.errors import InputError
 from wespe_bench.images import encode_png
@@ -62,4 +61,4 @@ def _scenes(title: str, runs: Sequence[Run], gone: list[str]) -> list[Scene]:
 def _uri(shot: Shot) -> str:
     if shot.image.width < WIDTH:
         return data_uri("image/png", encode_png(np.asarray(shot.image)))
-    return encoded(shot.image, (WIDTH,))[WIDTH]
+    return picture_uri(small_file(shot.image, WIDTH))

@@ -64,12 +64,12 @@ def test_the_axis_says_what_the_table_says() -> None:
     table, _ = drawn({"a": [1.0, 2.0, 4.0], "b": [2.0, 2.5, 7.0]})
     values = {label: np.arange(3.0) for label in table.methods}
     for changed, words in (
-        ({}, b"PSNR (dB), more is better"),
-        ({"higher_is_better": False}, b"PSNR (dB), less is better"),
-        ({"rates_quality": False}, b"PSNR (dB), not a quality score"),
-        ({"higher_is_better": None}, b">PSNR (dB)<"),
+        ({}, "PSNR (dB) · more is better"),
+        ({"higher_is_better": False}, "PSNR (dB) · less is better"),
+        ({"rates_quality": False}, "PSNR (dB) · not a quality score"),
+        ({"higher_is_better": None}, ">PSNR (dB)<"),
     ):
-        assert words in draw_svg(table, replace(table.columns[0], **changed), values)
+        assert words.encode() in draw_svg(table, replace(table.columns[0], **changed), values)
 
 
 def test_hostile_labels_are_text() -> None:

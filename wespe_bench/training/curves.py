@@ -111,21 +111,45 @@ def draw(folder: Path) -> None:
     columns = 4
     lines = math.ceil(len(names) / columns)
     # Panels at fixed places: matplotlib's layout engine takes as long as the drawing itself.
-    height = 2.2 * lines
+    height = 2.4 * lines
     figure = Figure(figsize=(12, height))
-    edge = 0.3 / height
-    figure.subplots_adjust(0.05, edge, 0.99, 1 - edge, wspace=0.25, hspace=0.4)
+    figure.subplots_adjust(
+        0.06, 0.5 / height, 0.99, 1 - 0.3 / height, wspace=0.34, hspace=0.45 if lines > 1 else 0
+    )
     FigureCanvasAgg(figure)
     places = [row[over] for row in rows]
     for number, name in enumerate(names, 1):
         axes = figure.add_subplot(lines, columns, number)
         values = [row[name] for row in rows]
         axes.plot(places, values, linewidth=1)
-        axes.set_title(name if over == "iteration" else f"{name} over {over}", fontsize=9)
+        axes.set_title(name.replace("_", " "), fontsize=9)
+        axes.set_xlabel(_axis(over), fontsize=8)
+        axes.set_ylabel(_axis(name), fontsize=8)
         axes.tick_params(labelsize=7)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     atomic.write_bytes(folder / "curves.png", buffer.getvalue())
+
+
+def _axis(name: str) -> str:
+    """The title of an axis: what a column's numbers are, with the unit of those that have one.
+
+    >>> _axis("psnr_target"), _axis("accuracy_colour"), _axis("log10_C"), _axis("content")
+    ('PSNR (dB)', 'share that is right', 'C (log10)', 'loss')
+    """
+    kinds = {
+        "psnr": "PSNR (dB)",
+        "accuracy": "share that is right",
+        "gradient": "norm",
+        "spread": "ratio to the input's",
+        "correlation": "correlation",
+        "active": "share that is not zero",
+    }
+    if name == "iteration":
+        return name
+    if name.startswith("log10_"):
+        return f"{name.removeprefix('log10_')} (log10)"
+    return next((text for kind, text in kinds.items() if kind in name), "loss")
 
 
 def strip(path: Path, rows: Sequence[Tensor]) -> None:
