@@ -17,12 +17,16 @@ from wespe_bench.json_output import front_matter, json_text
 
 CROISSANT = "croissant.json"
 _NAME = "Photos with views and faves"
-_BIASES = """Faves follow subject, fame and age of a photo as well as its quality. The photos are
-public ones of people who use one site, under free licences, and with large files: with a free
-account few have them."""
+_BIASES = "Faves follow subject, fame and age of a photo as well as its quality."
 _TERMS = """Each photo is its owner's, under the licence that stands with it; name the owner, the
 page and the licence, pass on photos of cc-by-sa under the same one, and delete what an owner
-removes. This data set uses the Flickr API but is not endorsed or certified by SmugMug, Inc."""
+removes."""
+#: What a crawl adds to both.
+_OF_FLICKR = (
+    """ The photos are public ones of people who use Flickr, under licences that were chosen, and
+with large files: of free accounts few have them.""",
+    """ This data set uses the Flickr API but is not endorsed or certified by SmugMug, Inc.""",
+)
 #: Types of ids.csv's columns that are not texts.
 _TYPES = {
     **dict.fromkeys(("page", "license_url"), "sc:URL"),
@@ -58,6 +62,12 @@ class Facts:
     form: str
     hashes: Mapping[str, str]
 
+    @property
+    def cautions(self) -> tuple[str, str]:
+        """What faves do not say, and the terms."""
+        more = _OF_FLICKR if self.ratings.note.startswith("crawled from Flickr") else ("", "")
+        return _BIASES + more[0], _TERMS + more[1]
+
 
 def readable(facts: Facts) -> str:
     """The card as Markdown, headed by what the Hugging Face Hub reads."""
@@ -70,7 +80,7 @@ def readable(facts: Facts) -> str:
         "license": "other",
         "license_name": "each-photo-its-own",
         "task_categories": ["image-classification"],
-        "tags": ["wespe-bench", "image-quality", "flickr"],
+        "tags": ["wespe-bench", "image-quality"],
         "configs": [{"config_name": "default", "data_files": files}],
     }
     counts = manifest.counts(ratings.photos)
@@ -105,11 +115,11 @@ compressed again.
 
 ## What faves say, and do not
 
-{_BIASES}
+{facts.cautions[0]}
 
 ## Terms
 
-{_TERMS}
+{facts.cautions[1]}
 """
 
 
@@ -163,10 +173,10 @@ def croissant(facts: Facts) -> str:
             "name": _NAME,
             "description": _description(facts),
             "license": "each photo's own: license_url in ids.csv",
-            "usageInfo": " ".join(_TERMS.split()),
+            "usageInfo": " ".join(facts.cautions[1].split()),
             "version": f"0.0.0+{facts.ratings.revision[:16]}",
             "rai:dataCollection": facts.ratings.note,
-            "rai:dataBiases": " ".join(_BIASES.split()),
+            "rai:dataBiases": " ".join(facts.cautions[0].split()),
             "rai:personalSensitiveInformation": "pages and names of the photos' owners",
             "distribution": [*files, photos],
             "recordSet": [_records("ids", listed), _records("images", images)],

@@ -118,6 +118,7 @@ def test_photos_whose_licence_allows_it(verb: Verb, loopback: Loopback, tmp_path
     assert seen == free == {path.stem for path in Path("share/data").rglob("*.jpg")}
     with Path("share/ids.csv").open() as file:
         assert {row["id"] for row in csv.DictReader(file)} >= photos.keys()
+    assert "not endorsed or certified" in Path("share/README.md").read_text("utf-8")
     (config,) = checked_card(tmp_path / "share")["configs"]
     names = [path.relative_to("share").as_posix() for path in Path("share").rglob("*.jpg")]
     found = {part["split"]: fnmatch.filter(names, part["path"]) for part in config["data_files"]}
@@ -187,6 +188,7 @@ def test_shards_are_the_same_bytes_each_time(
     assert sorted(seen) == sorted(free)
     assert "=1+1.v2" in seen
     checked_card(Path("one"))
+    assert "Flickr API" not in Path("one/README.md").read_text("utf-8")
     # A second export takes away what it does not hold, and no more.
     Path("one/.gitattributes").write_text("x")
     assert verb("ffs", "export", "ratings", "--format", "huggingface", "--out", "one")[0] == 0
