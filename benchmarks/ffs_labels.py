@@ -54,6 +54,21 @@ KINDS = (*standin.KINDS, "exposure")
 DAMAGE, FAME, YEAR, CHANCE = -2.0, 1.0, 0.2, 0.4
 FIRST_YEAR = 2006
 
+HEAD = """# Which rule of labels lets a rater learn quality?
+
+`uv run python benchmarks/ffs_labels.py --data ...`: simulated faves of real photos with known
+damage. Mean and standard deviation over the seeds, each with its own faves and split.
+
+- photos: training photos with a label
+- labels right: training labels that are those of the known strength (below its median: high)
+- test, as labelled: test photos that the rater gets right by the rule's own labels
+- test, as known: by the known strength
+- rank: Spearman's correlation of the score and the known strength, test photos
+
+`known strength` is a rater that learned from the strengths themselves. The last rows of each table
+are thresholds on one number, fitted on the labels of `median`.
+"""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -244,13 +259,14 @@ def _judged(
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Means and standard deviations over the seeds, as Markdown."""
-    lines = []
+    lines = [HEAD]
     for fame in ("by itself", "follows skill"):
         some = [row for row in rows if row["fame"] == fame]
-        lines += [f"Fame {fame}", ""]
+        lines += [f"## Fame {fame}", ""]
         lines += ["| | photos | labels right | test, as labelled | test, as known | rank |"]
         lines += ["|---|---|---|---|---|---|"]
-        for kind, name in dict.fromkeys((row["kind"], row["labels"]) for row in some):
+        names = dict.fromkeys((row["kind"], row["labels"]) for row in some)
+        for kind, name in sorted(names, key=lambda one: one[0] != "rater"):
             mine = [row for row in some if (row["kind"], row["labels"]) == (kind, name)]
             cells = [f"{np.mean([row['train'] for row in mine]):.0f}"]
             for column in ("labels_right", "test_as_labelled", "test_as_known"):
