@@ -136,9 +136,13 @@ def read(path: Path, vgg_file: Path | str | None = None) -> tuple[Rater, Card, s
         with torch.device("meta"):  # shapes first: nothing is allocated on a card's word
             rater = Rater(card.back_end, card.head, card.layers, card.width)
         expected = rater.state_dict() if card.whole else _last(rater)
-        _check(path, card, state, expected)
     except SafetensorError as error:
         raise InputError(f"{path}: damaged ({one_line(error)[:200]})") from None
+    if odd := files.faults(state, {name: tuple(part.shape) for name, part in expected.items()}):
+        raise InputError(
+            f"{path}: a checkpoint of another head than its card's {card.head!r} ({odd[0]})"
+        )
+    files.check_finite(state, path)
     if card.whole:
         rater = empty(card.back_end, card.head, card.layers, card.width)
         rater.load_state_dict(state)
@@ -159,21 +163,3 @@ def read(path: Path, vgg_file: Path | str | None = None) -> tuple[Rater, Card, s
             )
         rater.load_state_dict(state, strict=False)
     return rater.eval().requires_grad_(False), card, provenance.sha256_bytes(data)
-
-
-def _check(path: Path, card: Card, state: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Raise InputError unless the tensors are those the card promises, finite float32."""
-    import torch
-
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
-    if shapes != wanted:
-        other = sorted(n for n in shapes.keys() | wanted.keys() if shapes.get(n) != wanted.get(n))
-        raise InputError(
-            f"{path}: a checkpoint of another head than its card's {card.head!r} "
-            f"({other[0]} is {shapes.get(other[0], 'missing')}, "
-            f"expected {wanted.get(other[0], 'none')})"
-        )
-    for name, tensor in state.items():
-        if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"{path}: {name} is not finite float32; the checkpoint is damaged")

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wespe_bench import provenance, vgg_files
+from wespe_bench import provenance, tensors, vgg_files
 from wespe_bench.errors import InputError
 
 #: Filters of the five blocks over those of the first.
@@ -211,13 +211,7 @@ def start(
     if head == "4096":
         connections = [rater.classifier[0], rater.classifier[3]]
         shapes = [tuple(layer.get_parameter("weight").shape) for layer in connections]
-        full = _random_connections(shapes) if found is None else vgg_files.read_classifier(found)
-        if [weight.shape for weight, _ in full[:2]] != shapes:
-            raise InputError(
-                f"{found}: lacks VGG-19's full connections, which --head 4096 starts from; "
-                "give torchvision's whole file, or take --head gap"
-            )
-        _put(connections, full[:2])
+        _put(connections, _connections(shapes, found) if found else _random_connections(shapes))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         rater.last.weight.normal_(0.0, 0.01, generator=generator)
@@ -235,6 +229,22 @@ def empty(back_end: str, head: str, layers: Sequence[str], width: int) -> Rater:
     for name, values in zip(("mean", "gain"), vgg_files.preprocessing(back_end), strict=True):
         setattr(rater, name, torch.tensor(values).view(1, 3, 1, 1))
     return rater
+
+
+def _connections(shapes: Sequence[tuple[int, ...]], file: Path) -> list[vgg_files.Layer]:
+    state = vgg_files.named(file, "classifier.")
+    names = ("classifier.0", "classifier.3")
+    wanted: dict[str, tensors.Shape] = {}
+    for name, shape in zip(names, shapes, strict=True):
+        wanted |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    state = {name: array for name, array in state.items() if name in wanted}
+    if odd := tensors.faults(state, wanted):
+        raise InputError(
+            f"{file}: lacks VGG-19's full connections, which --head 4096 starts from ({odd[0]}); "
+            "give torchvision's whole file, or take --head gap"
+        )
+    tensors.check_finite(state, file)
+    return [(state[f"{name}.weight"], state[f"{name}.bias"]) for name in names]
 
 
 def _random_connections(shapes: Sequence[tuple[int, ...]]) -> list[vgg_files.Layer]:

@@ -189,12 +189,13 @@ def read(path: Path) -> tuple[Generator, Card, str]:
             raise ValueError("its card states a larger network than the file holds")
         with torch.device("meta"):  # check shapes before memory is allocated
             generator = Generator(card.width, card.blocks, card.norm, card.padding)
-        generator.load_state_dict(state, assign=True)
     except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a generator checkpoint ({one_line(error)[:300]})") from None
-    for name, tensor in generator.state_dict().items():
-        if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"{path}: {name} is not finite float32; the checkpoint is damaged")
+    wanted = {name: tuple(tensor.shape) for name, tensor in generator.state_dict().items()}
+    if odd := files.faults(state, wanted):
+        raise InputError(f"{path}: not a generator checkpoint ({odd[0]})")
+    files.check_finite(state, path)
+    generator.load_state_dict(state, assign=True)
     return generator.eval().requires_grad_(False), card, provenance.sha256_bytes(data)
 
 

@@ -24,6 +24,9 @@ from wespe_bench.reading import parse_json
 
 # Most bytes of a file of torch's over its own size: torch compresses its code, not its weights.
 _MOST_RATIO = 50
+#: A tensor's shape; a letter stands for any one length of at least 1, "2K" for twice K.
+Shape = tuple[int | str, ...]
+
 # Characters of a card's texts that tables show.
 _LONGEST = 500
 
@@ -140,6 +143,44 @@ def training_of(card: Mapping[str, Any], path: Path) -> dict[str, Any]:
             f"{path}: {short(count)} is not a count of iterations; the file is damaged"
         )
     return training
+
+
+def faults(found: Mapping[str, Any], wanted: Mapping[str, Shape]) -> list[str]:
+    """What is wrong with tensors, arrays or torch's: the missing, the misshapen, the surplus.
+
+    >>> wanted = {"a": ("K", 49), "b": ("2K",)}
+    >>> faults({"a": np.zeros((5, 49)), "b": np.zeros(10)}, wanted)
+    []
+    >>> faults({"b": np.zeros((3, 1)), "c": np.zeros(2)}, wanted)
+    ['a is missing', 'b is (3, 1), not (2K,)', 'c is none of its tensors']
+    """
+    lengths: dict[str, int] = {}
+    odd = [f"{name} is missing" for name in wanted if name not in found]
+    for name, shape in wanted.items():
+        if name in found and not _fits(has := tuple(found[name].shape), shape, lengths):
+            odd.append(f"{name} is {has}, not {shape}".replace("'", ""))
+    return odd + [f"{short(name)} is none of its tensors" for name in found if name not in wanted]
+
+
+def _fits(found: tuple[int, ...], shape: Shape, lengths: dict[str, int]) -> bool:
+    """Whether a shape is as described; letters get their lengths on the way."""
+    if len(found) != len(shape):
+        return False
+    for length, wanted in zip(found, shape, strict=True):
+        if isinstance(wanted, str):
+            factor = 2 if wanted.startswith("2") else 1
+            wanted = factor * lengths.setdefault(wanted[-1], length // factor)
+        if length != wanted or not length:
+            return False
+    return True
+
+
+def check_finite(found: Mapping[str, Any], path: Path) -> None:
+    """Raise InputError for a tensor, an array or torch's, that is not float32 or not finite."""
+    for name, tensor in found.items():
+        is_float32 = str(tensor.dtype).endswith("float32")
+        if not (is_float32 and np.isfinite(np.asarray(tensor)).all()):
+            raise InputError(f"{path}: {name} is not finite float32; the file is damaged")
 
 
 def load(path: Path, data: bytes) -> dict[str, np.ndarray]:

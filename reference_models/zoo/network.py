@@ -85,21 +85,10 @@ class Network:
         path, options = split_options(self.name, argument, {"device": ["auto", "cpu", "cuda"]})
         return NetworkEnhancer(self, Path(path), options["device"])
 
-    def fault(self, found: Shapes) -> str:
-        """What is wrong with tensors of these shapes; "" where they are this network's."""
-        faults = []
-        for wanted in self.shapes:
-            missing = [name for name in wanted if name not in found]
-            other = [name for name in wanted if name in found and found[name] != wanted[name]]
-            surplus = [name for name in found if name not in wanted]
-            if not missing and not other and not surplus:
-                return ""
-            for name in missing[:1] or other[:1]:
-                has = f"is {found[name]}, not {wanted[name]}" if name in found else "is missing"
-                faults.append((len(missing) + len(other), f"{name} {has}"))
-            if not missing and not other:
-                faults.append((0, f"{surplus[0]} is none of its tensors"))
-        return min(faults)[1]
+    def fault(self, found: Mapping[str, np.ndarray]) -> str:
+        """What is wrong with these tensors; "" where they are this network's."""
+        every = [tensors.faults(found, wanted) for wanted in self.shapes]
+        return "".join(min(every, key=len)[:1])
 
 
 class NetworkEnhancer:
@@ -192,19 +181,12 @@ def read(network: Network, path: Path) -> tuple[dict[str, np.ndarray], dict[str,
     if model != network.title:
         raise InputError(f"{path}: weights of {model}, not of {network.title}; {remedy}")
     arrays = tensors.load(path, data)
-    if fault := network.fault({name: array.shape for name, array in arrays.items()}):
+    if fault := network.fault(arrays):
         raise InputError(f"{path}: its card says {model}, but {fault}; the file is damaged")
-    check_finite(arrays, path)
+    tensors.check_finite(arrays, path)
     return arrays, card, provenance.sha256_bytes(data)
 
 
 def count_parameters(arrays: Mapping[str, np.ndarray]) -> int:
     """Numbers that were trained; a norm's running statistics are not."""
     return sum(array.size for name, array in arrays.items() if ".running_" not in name)
-
-
-def check_finite(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Raise InputError for weights that are not float32, or not finite."""
-    for name, array in arrays.items():
-        if array.dtype != np.float32 or not math.isfinite(float(array.sum())):
-            raise InputError(f"{path}: {name} is not finite float32; the weights are damaged")

@@ -159,7 +159,7 @@ def test_a_file_with_code_is_not_run(tmp_path, recwarn):
 
 def test_shapes_are_checked(tmp_path):
     layers = vgg_files.random_layers(NARROW)
-    with pytest.raises(InputError, match="before relu1_1 has shapes"):
+    with pytest.raises(InputError, match="before relu1_1, has shapes"):
         vgg_files.check(layers, tmp_path, "random")
     with pytest.raises(InputError, match="15 convolutions"):
         vgg_files.check(layers[:-1], tmp_path, "random")

@@ -61,7 +61,7 @@ def test_bad_releases_end_in_one_line(verb: Command, tmp_path: Path) -> None:
         "list.pth": ["holds a list"],
         "whole_run.pth": ["not weights of Zero-DCE; expected named tensors, as a state dict has"],
         "nan.pth": ["e_conv3.bias is not finite"],
-        "more.pth": ["more is none of its tensors"],
+        "more.pth": ["'more' is none of its tensors"],
         "whole.pth": ["not weights of Zero-DCE"],
         "none.pth": ["none.pth: no such file"],
         ".": ["not weights of Zero-DCE"],

@@ -61,7 +61,7 @@ _EARLIER_SCALE = "own scale from 0 (pristine) to 100"
 SHIPPED = "cornia.safetensors"
 SHIPPED_SHA256 = "5762d21b4324f1d20d26d1927b297e6cd7dc615750eae5db029a23b09a5de01d"
 
-SHAPES: dict[str, tuple[int | str, ...]] = {
+SHAPES: dict[str, files.Shape] = {
     "words": ("K", LENGTH),
     "mean": (LENGTH,),
     "whitening": (LENGTH, LENGTH),

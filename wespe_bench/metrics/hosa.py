@@ -35,7 +35,7 @@ from wespe_bench.types import Metric
 VERSION = 1
 
 WORDS = 100
-SHAPES: dict[str, tuple[int | str, ...]] = {
+SHAPES: dict[str, files.Shape] = {
     "centroids": (WORDS, LENGTH),
     "variances": (WORDS, LENGTH),
     "skewnesses": (WORDS, LENGTH),

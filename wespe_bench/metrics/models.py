@@ -67,25 +67,21 @@ def check_name(path: Path) -> None:
 
 
 def read(
-    path: Path, kind: str, shapes: Mapping[str, tuple[int | str, ...]]
+    path: Path, kind: str, shapes: Mapping[str, files.Shape]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
     """The tensors as float64, the card, and the SHA-256 of the file.
 
-    ``shapes`` names every tensor with its shape; a letter in a shape stands for any one
-    length of at least 1, and "2K" for twice K. Raises InputError when the file is missing,
+    ``shapes`` names every tensor with its shape. Raises InputError when the file is missing,
     no model of this kind, of a later format, or holds other, misshapen or non-finite tensors.
     """
     data = reading.wanted_bytes(path)
     card = _card(path, kind, data)
     stored = files.load(path, data)
-    lengths: dict[str, int] = {}
+    if odd := files.faults(stored, shapes):
+        raise InputError(f"{path}: {odd[0]}; not a {kind} model, or damaged")
     tensors = {}
-    for name, shape in shapes.items():
-        if name not in stored:
-            raise InputError(f"{path}: the tensor {name!r} is missing; not a {kind} model")
+    for name in shapes:
         tensor = stored[name].astype(np.float64)
-        if not _fits(tensor.shape, shape, lengths):
-            raise InputError(f"{path}: {name} has shape {tensor.shape}; the model is damaged")
         if not np.isfinite(tensor).all():
             raise InputError(f"{path}: {name} holds values that are not finite; it is damaged")
         tensor.setflags(write=False)
@@ -100,24 +96,6 @@ def stamp(path: Path) -> tuple[int, int]:
     except OSError:  # `read` says what is wrong with it
         return (0, 0)
     return (status.st_size, status.st_mtime_ns)
-
-
-def _fits(found: tuple[int, ...], shape: tuple[int | str, ...], lengths: dict[str, int]) -> bool:
-    """Whether a shape is as described; letters get their lengths on the way.
-
-    >>> lengths = {}
-    >>> _fits((5, 49), ("K", 49), lengths), _fits((10,), ("2K",), lengths), lengths
-    (True, True, {'K': 5})
-    """
-    if len(found) != len(shape) or 0 in found:
-        return False
-    for length, wanted in zip(found, shape, strict=True):
-        if isinstance(wanted, str):
-            factor = 2 if wanted.startswith("2") else 1
-            wanted = factor * lengths.setdefault(wanted[-1], length // factor)
-        if length != wanted:
-            return False
-    return True
 
 
 def _card(path: Path, kind: str, data: bytes) -> dict[str, Any]:
