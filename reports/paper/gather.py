@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from reports.paper.choices import PLACES, Choices, dataset_at
 from reports.paper.runs import Candidate, read_runs, scores_of
 from reports.text import plain
+from wespe_bench.datasets.miniature import WORD
 from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.run import VARIES
 
@@ -79,6 +81,7 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
     none: tuple[list[Candidate], dict[str, Metric], list[str]] = ([], {}, [])
     labels = {**choices.methods, **{label: method for method, label in choices.ours.items()}}
     runs, described, failures = read_runs(root, labels) if root else none
+    runs = _without_miniatures(runs, root)
     _check_choices(runs, choices, root)
     at: dict[tuple[str, str], Candidate] = {}
     unclear: dict[tuple[str, str], str] = {}
@@ -95,10 +98,12 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
             elif fits:
                 names = ", ".join(plain(r.run.name) for r in fits)
                 option = "--ours NAME" if method in choices.ours else f"--method {method}"
-                unclear[place, method] = (
-                    f"{len(fits)} runs could be used here ({names}); choose one by its label: "
-                    f"{option}=LABEL"
+                remedy = (
+                    f"choose one by its label: {option}=LABEL"
+                    if len({r.run.label for r in fits}) == len(fits)
+                    else "labels do not tell them apart: name one's folder with --runs"
                 )
+                unclear[place, method] = f"{len(fits)} runs could be used here ({names}); {remedy}"
     chosen = list({r.run.name: r for r in at.values()}.values())
     wanted = {name.removesuffix("*") for name in metrics}
     starts = tuple(name[:-1] for name in metrics if name.endswith("*"))
@@ -114,6 +119,19 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
         described=described,
         failures=tuple(failures + lost),
     )
+
+
+def _without_miniatures(runs: list[Candidate], root: Path | None) -> list[Candidate]:
+    """The runs on photos that are no miniature's; where there are only such, all."""
+    real = [one for one in runs if not one.run.note.startswith(WORD)]
+    if not real or len(real) == len(runs):
+        return runs
+    warnings.warn(
+        f"{root}: left out {len(runs) - len(real)} runs of the miniature (simulated photos); "
+        "name their folder with --runs to see them",
+        stacklevel=2,
+    )
+    return real
 
 
 def _check_choices(runs: list[Candidate], choices: Choices, root: Path | None) -> None:

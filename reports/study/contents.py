@@ -25,7 +25,7 @@ class Report:
     ``overall`` has a cell for each pair of methods, over all data sets. ``agreements`` is None
     without runs. ``left_out`` says what options excluded, ``notes`` are about Table 5,
     ``unscored`` says which questions metrics were not compared on; ``table5`` is the content of
-    table5.json, ``votes`` are all checked votes.
+    table5.json, ``votes`` are all checked votes. ``simulated`` is the mark of simulated votes.
     """
 
     title: str
@@ -40,6 +40,7 @@ class Report:
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unscored: tuple[str, ...] = ()
+    simulated: str = ""
 
     @property
     def images(self) -> int:
@@ -55,11 +56,13 @@ def make_report(
     min_ms: int = 0,
     methods: Mapping[str, str] | None = None,
     datasets: Mapping[str, str] | None = None,
+    simulated: str = "",
 ) -> Report:
     """The report of a table of votes (`reports.study.votes.COLUMNS`).
 
     ``study`` is what study.json says, ``runs`` where the scores are that people are compared
-    with; the other options are the verb's. The order of rows does not matter.
+    with, ``simulated`` the mark of a folder of simulated votes; the other options are the verb's.
+    The order of rows does not matter.
 
     Raises InputError as `check_votes`, `keep` and `agreements` do.
     """
@@ -85,4 +88,5 @@ def make_report(
         left_out=kept.left_out,
         notes=notes,
         unscored=unscored,
+        simulated=simulated,
     )

@@ -16,7 +16,10 @@ from reports.text import fill_template, markdown, plain, plural, shorten
 def as_markdown(report: Report) -> str:
     """The report: headline, Table 5, all numbers, strengths, metrics, raters. Names are escaped."""
     title = f"User study: {report.title}" if report.title else "User study"
-    parts = [f"# {markdown(title)}", f"**{markdown(verdict.headline(report))}**"]
+    parts = [f"# {markdown(title)}"]
+    if report.simulated:
+        parts.append(f"**{markdown(report.simulated)}**")
+    parts.append(f"**{markdown(verdict.headline(report))}**")
     if report.left_out:
         parts.append("\n".join(f"**{markdown(line)}.**" for line in report.left_out))
     parts += [
@@ -92,6 +95,7 @@ def as_html(report: Report) -> str:
         title=plain(report.title) or "User study",
         headline=verdict.headline(report),
         left_out=report.left_out,
+        simulated=report.simulated,
         raters=report.raters,
         images=report.images,
         revision=plain(report.revision[:12]),

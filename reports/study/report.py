@@ -53,6 +53,7 @@ class StudyReport:
 
 def main(config: StudyReport) -> int:
     """Write the report's four files and print its headline."""
+    from wespe_bench.datasets.miniature import note_of
     from wespe_bench.option_checks import check_out
 
     folder = Path(config.folder)
@@ -72,9 +73,12 @@ def main(config: StudyReport) -> int:
         min_ms=config.min_ms,
         methods=methods,
         datasets=datasets,
+        simulated=note_of(folder if folder.is_dir() else folder.parent),
     )
     for path in write(report, out, source=folder):
         print(path, file=sys.stderr)
+    if report.simulated:
+        print(plain(report.simulated))
     print(plain(headline(report)))
     for line in report.left_out:
         print(f"{plain(line)}.")

@@ -210,7 +210,8 @@ def test_two_candidates_leave_the_cell_empty(here: Path) -> None:
         add(here / "runs", "dped_iphone_full", "x", values, "ape_like", folder=f"p/{folder}")
     found = one(3, here / "runs")
     entry = cell(found, "iphone", "ape", "entropy")
-    assert "2 runs could be used here (p/a, p/b); choose one by its label" in entry.reason
+    assert "2 runs could be used here (p/a, p/b); labels do not tell them apart" in entry.reason
+    assert "name one's folder with --runs" in entry.reason
     assert found.failures
     add(here / "runs", "dped_iphone_full", "APE", scores(1, 2, BLIND), "results:x")
     assert cell(one(3, here / "runs"), "iphone", "ape", "entropy").run == "dped_iphone_full/APE"

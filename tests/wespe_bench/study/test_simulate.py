@@ -51,6 +51,11 @@ def test_a_simulated_study_is_marked(tmp_path: Path, verb: Command) -> None:
     assert note_of(folder).startswith("MINIATURE, simulated: votes drawn from a model, no people")
     result = verb("study", "report", folder)
     assert result.returncode == 0, result.stderr
+    mark = "MINIATURE, simulated: votes drawn from a model, no people were asked"
+    assert result.stdout.startswith(mark)
+    assert f"**{mark}" in (folder / "report.md").read_text("utf-8")
+    page = (folder / "report.html").read_text("utf-8")
+    assert '<span class="badge">simulated</span>' in page and mark in page
     assert table.grid(folder).number == 5
     result = verb("tables", 5, "--study", folder, "--runs", tmp_path)
     assert "Table 5: MINIATURE, simulated" in result.stdout
