@@ -46,17 +46,21 @@ def sentence(one: Difference) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """What is shown of each rival by its first metric, the primary one where there is one.
+    """What is shown of each rival by the primary metric, else by the first that rates quality.
 
     A rival that is a card is said to be not verified.
     """
     firsts: dict[str, Difference] = {}
     for one in comparison.differences:
-        firsts.setdefault(one.b, one)
+        first = firsts.setdefault(one.b, one)
+        if one.column.rates_quality and not (first.primary or first.column.rates_quality):
+            firsts[one.b] = one
     by_metric: dict[str, list[Difference]] = {}
     for one in firsts.values():
         by_metric.setdefault(plain(one.column.title), []).append(one)
     found = [_summary(title, rows) for title, rows in by_metric.items()]
+    if firsts and not any(one.column.rates_quality for one in firsts.values()):
+        found.insert(0, "No score here rates quality, so no method is called better.")
     cards = [plain(method.label) for method in comparison.methods if method.card]
     return " ".join([*found, *(f"{label}: a card, not verified." for label in cards)])
 

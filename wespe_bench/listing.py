@@ -109,7 +109,9 @@ def _form(prefix: str) -> str:
 
 
 def _metric(metric: Any) -> str:
-    better = "higher is better" if metric.higher_is_better else "lower is better"
+    better = f"{'higher' if metric.higher_is_better else 'lower'} is better"
+    if not metric.rates_quality:
+        better = "not a quality score"
     needs = "needs a reference" if metric.full_reference else "no reference"
     unit = f", {metric.unit}" if metric.unit else ""
     return f"{metric.title}: {metric.summary} ({needs}{unit}, {better}, version {metric.version})"

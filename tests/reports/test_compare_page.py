@@ -35,6 +35,17 @@ def test_the_headline_sorts_the_rivals(tmp_path: Path) -> None:
     assert headline(none) == "In PSNR, 30 photos do not show a difference between like and a."
 
 
+def test_the_headline_takes_no_score_that_does_not_rate_quality(tmp_path: Path) -> None:
+    for label, shift in {"a": 1.0, "b": 0.0}.items():
+        values = {"bpp": BASE + shift, "entropy": BASE + shift}
+        make_run(tmp_path / "without", label, values)
+        make_run(tmp_path / "with", label, {**values, "cornia": BASE - shift})
+    without = headline(compare_methods(["a", "b"], runs=tmp_path / "without"))
+    assert without.startswith("No score here rates quality, so no method is called better. In ")
+    rated = headline(compare_methods(["a", "b"], runs=tmp_path / "with"))
+    assert rated.startswith("In own CORNIA") and "a is better than b" in rated
+
+
 def test_strip_shows_the_photos_that_differ_most(tmp_path: Path) -> None:
     for label, shift in {"a": 0.5, "b": 0.0}.items():
         make_run(tmp_path, label, {"psnr": BASE + RNG.normal(shift, 1, 30)}, noise=3)
