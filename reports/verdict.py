@@ -200,7 +200,7 @@ def _doubt(one: Difference) -> str:
 
 
 def _needed(one: Difference) -> str:
-    """How many photos would show the difference seen, if it is real."""
+    """How many photos would show the difference seen, if it is real; fewer tests need fewer."""
     count = paired.photos_needed(one.values[np.isfinite(one.values)], one.tests)
     if not count or count <= one.n:
         return ""
@@ -208,7 +208,8 @@ def _needed(one: Difference) -> str:
         shown = f"more than {MANY:,}"
     else:  # an estimate: two digits
         shown = f"some {float(f'{count:.2g}'):,.0f}"
-    return f"; if it is real, {shown} photos like these would show it in 4 of 5 studies"
+    among = "" if one.tests == 1 else f", with p corrected for {one.tests} tests"
+    return f"; if it is real, {shown} photos like these would show it in 4 of 5 studies{among}"
 
 
 def _span(one: Difference) -> str:
