@@ -62,7 +62,7 @@ def from_environment() -> Key:
     if not text:
         raise InputError(
             f"no Flickr key: put one in the environment as {VARIABLE} "
-            "(flickr.com/services/apps/create gives them); it is never stored"
+            "(flickr.com/services/apps/create gives them; new ones need Pro); it is never stored"
         )
     if not re.fullmatch("[0-9A-Za-z]{16,128}", text):
         raise InputError(

@@ -96,7 +96,9 @@ def read_csv(path: Path) -> list[Row]:
     Paths are relative to the CSV's folder. Raises InputError that names the line.
     """
     text = reading.wanted_text(
-        path, missing=f"no such file: {path}", strange="not UTF-8; save it as CSV in UTF-8"
+        path,
+        missing=f"no such file: {path}; ffs crawl makes a crawl's folder, or give a CSV",
+        strange="not UTF-8; save it as CSV in UTF-8",
     )
     head = text.split("\n", 1)[0]
     separator = max(",;\t", key=head.count)  # "," where there are none
@@ -109,7 +111,7 @@ def read_csv(path: Path) -> list[Row]:
         lines.fieldnames = names
         if lacking := [name for name in ("path", "views", "faves") if name not in names]:
             raise InputError(
-                f"{path}: no column {lacking[0]}; expected {_COLUMNS}, separated by commas, "
+                f"{path}: no column {lacking[0]} among {short(', '.join(names))}; expected {_COLUMNS}, separated by commas, "
                 "semicolons or tabs"
             )
         if double := [name for name in _NAMES if names.count(name) > 1]:

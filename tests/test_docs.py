@@ -133,6 +133,11 @@ def test_a_metric_of_your_own_is_one(tmp_path: Path) -> None:
     assert metric.compute(np.full((2, 2, 3), 7, np.uint8)) == 7.0
 
 
+def test_the_rater_page_quotes_what_a_training_printed() -> None:
+    (quoted,) = _blocks((ROOT / "docs/start/train-a-rater.md").read_text("utf-8"), "text")
+    assert quoted in (ROOT / "docs/reference/outputs/ffs-train.txt").read_text("utf-8")
+
+
 def anchors(text: str) -> set[str]:
     """The anchors of a page's headings, as GitHub and the site make them."""
     headings = re.findall(r"^#+ +(.*)$", _prose(text), flags=re.MULTILINE)

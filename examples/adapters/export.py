@@ -1,5 +1,6 @@
 """A network of one's own as files that run without its code: TorchScript, torch.export, ONNX.
 
+pip install onnxscript    # torch.onnx.export needs it
 python examples/adapters/export.py exported/
 wespe-bench run --enhancers "Ours=pt2:exported/network.pt2?output=1&multiple=4" --input photos/
 """

@@ -224,7 +224,8 @@ def test_out_is_needed_and_must_be_new(verb: Verb, rated: Path, tmp_path: Path) 
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "x.txt").write_text("x")
     assert "holds x.txt" in complaint(verb("ffs", "build", rated, "--out", "taken", *SMALL))
-    assert "no such file: nothing.csv" in complaint(verb("ffs", "build", "nothing.csv"))
+    missing = "no such file: data/ffs; ffs crawl makes a crawl's folder, or give a CSV"
+    assert missing in complaint(verb("ffs", "build", "data/ffs"))
 
 
 def test_forget_in_a_set_from_a_csv(verb: Verb, rated: Path, built: Path) -> None:
@@ -272,6 +273,10 @@ def test_in_a_process_of_its_own(command: Command, rated: Path) -> None:
         (
             "path|views|faves\na.png|10|1\n",
             "expected path,views,faves[,owner,uploaded,licence], separated",
+        ),
+        (
+            "photo,views,faves\na.png,10,1\n",
+            "no column path among 'photo, views, faves'; expected path",
         ),
         ("path,views,views,faves\na.png,10,20,1\n", "two columns are named views"),
     ],

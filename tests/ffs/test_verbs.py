@@ -126,6 +126,7 @@ def test_no_key_in_a_process_of_its_own(command: Command) -> None:
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "no Flickr key: put one in the environment as FLICKR_API_KEY" in result.stderr
+    assert "new ones need Pro" in result.stderr
 
 
 def test_a_revoked_key(verb: Verb, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
