@@ -111,8 +111,8 @@ def read_csv(path: Path) -> list[Row]:
         lines.fieldnames = names
         if lacking := [name for name in ("path", "views", "faves") if name not in names]:
             raise InputError(
-                f"{path}: no column {lacking[0]} among {short(', '.join(names))}; expected {_COLUMNS}, separated by commas, "
-                "semicolons or tabs"
+                f"{path}: no column {lacking[0]} among {short(', '.join(names))}; "
+                f"expected {_COLUMNS}, separated by commas, semicolons or tabs"
             )
         if double := [name for name in _NAMES if names.count(name) > 1]:
             raise InputError(f"{path}: two columns are named {double[0]}")
