@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from wespe_bench.errors import InputError, print_failures
+from wespe_bench.errors import InputError, print_failures, require
 from wespe_bench.option_checks import check_choices, check_jobs, check_out
 from wespe_bench.reproduce import child, export, missing, rates, running
 from wespe_bench.reproduce.mini import finish, plan_mini, settings
@@ -49,6 +49,8 @@ def main(config: Reproduce) -> int:
         else:
             print(export.slurm(todo, states, out))
         return 0
+    if config.go:
+        _check(steps, stock, out)
     # One thread a step: what is so small gains nothing from more.
     failures = running.go(steps, out, stock, int(config.mini)) if config.go else []
     if config.mini and config.go:
@@ -59,6 +61,16 @@ def main(config: Reproduce) -> int:
         trained |= _measured(steps, states, out)
     print("\n".join(_lines(config, steps, states, trained)))
     return print_failures("failed", failures)
+
+
+def _check(steps: Sequence[Step], stock: Stock, out: Path) -> None:
+    """Raise InputError before the first step where a later one lacks an extra."""
+    states = look(steps, stock, read_journal(out))
+    todo = [step for step in steps if states[step.name].kind in (BEGUN, READY, WAITS)]
+    if any(words[0] == "study" for step in todo for words in step.commands):
+        require("starlette")
+    if not todo:
+        print("nothing was run: no step is left that can run here", file=sys.stderr)
 
 
 def _measured(

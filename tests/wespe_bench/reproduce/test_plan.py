@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -267,3 +268,19 @@ def test_tables_and_cameras_narrow_the_plan() -> None:
     ):
         with pytest.raises(InputError, match=re.escape(said)):
             narrowing.narrowed(steps, tables, cameras)
+
+
+def test_go_says_what_is_lacking_before_the_first_step(
+    verb: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "starlette" else found(name)
+    )
+    result = verb("reproduce", "--mini", "--go", "--out", "mini")
+    assert result.returncode == 2
+    assert "package starlette is not installed: pip install 'wespe-bench[study]'" in result.stderr
+    assert not (tmp_path / "mini").exists()
+    result = verb("reproduce", "--go", "--data", "data", "--out", "all")
+    assert result.returncode == 0
+    assert result.stderr == "nothing was run: no step is left that can run here\n"
