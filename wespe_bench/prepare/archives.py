@@ -53,8 +53,9 @@ class Member:
 def unpack(archive: Path, into: Path, *, folder: str = "") -> tuple[Path, int]:
     """Unpack a zip or tar file below ``into``; the new folder, and how many files it holds.
 
-    An archive whose files share one top folder becomes that folder; any other becomes a
-    folder named ``folder``, by default like the archive.
+    An archive whose files share one top folder becomes that folder, which is ``into`` itself where
+    it has that name and is not there yet; any other becomes a folder named ``folder``, by default
+    like the archive.
 
     Raises Refused when the archive is damaged or dangerous (see above), InputError when it is
     larger than the disk's free space or the folder exists; nothing is left behind then.
@@ -66,6 +67,8 @@ def unpack(archive: Path, into: Path, *, folder: str = "") -> tuple[Path, int]:
         tops = {member.parts[0] for member in listed if len(member.parts) > 1}
         alone = len(tops) == 1 and all(len(member.parts) > 1 for member in listed)
         target = into / (tops.pop() if alone else folder or stem(archive))
+        if alone and target.name == into.name and not into.exists():
+            into, target = into.parent, into
         if target.exists():
             raise InputError(f"{target} is there already; move it away to unpack {archive.name}")
         total = sum(member.size for member in listed)

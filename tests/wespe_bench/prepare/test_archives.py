@@ -66,6 +66,17 @@ def test_tar(tmp_path: Path, mode: str) -> None:
         unpack(made, tmp_path / "data")
 
 
+def test_a_top_folder_with_the_name_of_the_new_folder_is_that_folder(tmp_path: Path) -> None:
+    made = tmp_path / "photos.zip"
+    with zipfile.ZipFile(made, "w") as file:
+        file.writestr("dped/a.txt", "a")
+    assert unpack(made, tmp_path / "data/dped") == (tmp_path / "data/dped", 1)
+    assert (tmp_path / "data/dped/a.txt").read_text() == "a"
+    with pytest.raises(InputError, match="is there already"):
+        (tmp_path / "data/dped/dped").mkdir()
+        unpack(made, tmp_path / "data/dped")
+
+
 def test_zip_without_a_top_folder_gets_one(tmp_path: Path) -> None:
     made = zipped(tmp_path / "photos.v2.zip", {"1.png": PHOTO, "b/2.png": PHOTO})
     folder, files = unpack(made, tmp_path / "data")
