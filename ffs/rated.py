@@ -110,8 +110,9 @@ def read_csv(path: Path) -> list[Row]:
         names = [name.strip().lower() for name in lines.fieldnames or []]
         lines.fieldnames = names
         if lacking := [name for name in ("path", "views", "faves") if name not in names]:
+            among = f" among {short(', '.join(names))}" if names else ""
             raise InputError(
-                f"{path}: no column {lacking[0]} among {short(', '.join(names))}; "
+                f"{path}: no column {lacking[0]}{among}; "
                 f"expected {_COLUMNS}, separated by commas, semicolons or tabs"
             )
         if double := [name for name in _NAMES if names.count(name) > 1]:
