@@ -152,7 +152,7 @@ def faults(found: Mapping[str, Any], wanted: Mapping[str, Shape]) -> list[str]:
     >>> faults({"a": np.zeros((5, 49)), "b": np.zeros(10)}, wanted)
     []
     >>> faults({"b": np.zeros((3, 1)), "c": np.zeros(2)}, wanted)
-    ['a is missing', 'b is (3, 1), not (2K,)', 'c is none of its tensors']
+    ['a is missing', 'b is (3, 1), not (2K,)', "'c' is none of its tensors"]
     """
     lengths: dict[str, int] = {}
     odd = [f"{name} is missing" for name in wanted if name not in found]

@@ -284,3 +284,5 @@ def test_go_says_what_is_lacking_before_the_first_step(
     result = verb("reproduce", "--go", "--data", "data", "--out", "all")
     assert result.returncode == 0
     assert result.stderr == "nothing was run: no step is left that can run here\n"
+    result = verb("reproduce", "--go", "--official", "nowhere")
+    assert result.returncode == 2 and "no such folder: nowhere; --official takes" in result.stderr
