@@ -39,7 +39,7 @@ def main(config: Reproduce) -> int:
     steps = plan_mini(config) if config.mini else plan(config)
     out = Path(config.out)
     check_out(out)
-    if config.official and not Path(config.official).is_dir():
+    if config.go and config.official and not Path(config.official).is_dir():
         raise InputError(f"no such folder: {config.official}; --official takes DPED's models_orig")
     steps = chosen(narrowed(steps, config.tables, config.cameras), config.only)
     stock = Stock(config.data)
