@@ -105,7 +105,9 @@ def texts(values: Iterable[str] = ()) -> Packed[str]:
 
 
 def hashes(values: Iterable[str | None] = ()) -> Packed[str | None]:
-    """Packed SHA-256 in hexadecimal, 32 bytes each; None, or another short text, in place of one.
+    """Packed SHA-256 in hexadecimal, 32 bytes each; in place of one None, or a text.
+
+    A text is not of 32 bytes, which are taken for a hash, nor of 64 characters.
 
     >>> list(hashes(["00" * 32, None, "unreadable"])) == ["00" * 32, None, "unreadable"]
     True
