@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -29,8 +31,9 @@ class Raters:
     took under `FAST` ms, ``fast_raters`` cast many such; ``median`` is a vote's time in ms.
     ``checks`` were answered, ``failed`` wrongly, by ``failed_raters``. ``unfinished`` raters
     answered fewer than ``asked`` questions (checks included); ``revised`` votes were changed,
-    ``from_files`` came from files of the static page. Raters are named by the first eight
-    characters of their ids.
+    ``from_files`` came from files of the static page. ``windows`` (smallest and largest by area),
+    ``ratios`` and ``surrounds`` are what the pages reported with the votes, not so for
+    ``screenless`` votes. Raters are named by the first eight characters of their ids.
     """
 
     count: int
@@ -50,6 +53,10 @@ class Raters:
     unfinished: tuple[str, ...]
     revised: int
     from_files: int
+    windows: tuple[str, ...]
+    ratios: tuple[str, ...]
+    surrounds: tuple[str, ...]
+    screenless: int
 
     @property
     def biased(self) -> bool:
@@ -75,6 +82,8 @@ def raters(kept: Kept, asked: int | None = None) -> Raters:
     wrong = kept.checks[~kept.checks["correct"].astype(bool)]
     asked = asked or int(every["position"].max())
     done = every.groupby("rater").size()
+    screens = votes[votes["window"] != ""]
+    windows = sorted(set(screens["window"]), key=_area)
     return Raters(
         count=votes["rater"].nunique(),
         votes=len(votes),
@@ -95,7 +104,17 @@ def raters(kept: Kept, asked: int | None = None) -> Raters:
         unfinished=_named(done.index[done < asked]),
         revised=int((votes["revised"] > 0).sum()),
         from_files=int((votes["source"] == "file").sum()),
+        windows=tuple(dict.fromkeys(windows[:1] + windows[-1:])),
+        ratios=tuple(sorted(set(screens["pixel_ratio"]))),
+        surrounds=tuple(sorted(set(screens["surround"]))),
+        screenless=len(votes) - len(screens),
     )
+
+
+def _area(window: str) -> tuple[int, str]:
+    """Of "1280x720", to sort by."""
+    sides = [int(side) for side in re.findall(r"\d{1,6}", window)]
+    return math.prod(sides), window
 
 
 def _named(ids: Iterable[object]) -> tuple[str, ...]:

@@ -157,7 +157,21 @@ def rater_lines(found: Raters) -> list[str]:
             f"{plural(found.revised, 'vote')} were changed by their raters; "
             f"{plural(found.from_files, 'vote')} came from files of the static page."
         )
+    if found.windows:
+        lines.append(_screen_line(found))
     return lines
+
+
+def _screen_line(found: Raters) -> str:
+    """The windows, pixel ratios and surrounds that the pages reported."""
+    counts = (
+        ("windows", "of", " to ".join(found.windows), "CSS pixels"),
+        ("pixel ratios", "", ", ".join(found.ratios), ""),
+        ("surround", "", ", ".join(found.surrounds), ""),
+    )
+    line = "; ".join(" ".join(filter(None, words)) for words in counts)
+    missing = f"; not reported for {plural(found.screenless, 'vote')}" if found.screenless else ""
+    return f"Screens: {line}{missing}."
 
 
 STRENGTHS = (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: The table's columns, a row a vote; `wespe_bench.study.votes.load_votes` says what they hold.
 COLUMNS = tuple(standing.COLUMNS)
+_MAY_BE_EMPTY = ("check", *standing.SCREEN)
 _NUMBERS = {"position": 1, "milliseconds": 0, "revised": 0}
 
 #: The file of votes, and the study's own, in a study's folder.
@@ -132,6 +133,7 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
     """
     import pandas as pd
 
+    frame = frame.assign(**{name: "" for name in standing.SCREEN if name not in frame.columns})
     lacking = [name for name in COLUMNS if name not in frame.columns]
     unknown = [plain(name) for name in frame.columns if name not in COLUMNS]
     for what, names in (("lack the columns", lacking), ("have unknown columns:", unknown)):
@@ -146,7 +148,9 @@ def check_votes(frame: pd.DataFrame, study: Study | None = None) -> pd.DataFrame
         values = frame[name].reset_index(drop=True)
         if name in texts:
             values = values.astype(object)
-            missing = values.isna() | (values == "") & (name != "check")
+            if name in standing.SCREEN:
+                values = values.fillna("")
+            missing = values.isna() | (values == "") & (name not in _MAY_BE_EMPTY)
             _refuse(frame, missing, f"no {name}")
             found[name] = pd.Series([str(value) for value in values], dtype=object)
         elif name in _NUMBERS:

@@ -18,11 +18,9 @@ from typing import Any
 from wespe_bench.errors import InputError
 from wespe_bench.lock import held
 from wespe_bench.study.manifest import Study
+from wespe_bench.study.screen import Screen
 
 FILE = "votes.sqlite"
-
-#: Layout number of the file, in SQLite's user_version.
-LAYOUT = 1
 
 #: Most bytes of a cell; the plan of 2,000 questions takes 20,000.
 _MOST_CELL = 1_000_000
@@ -30,7 +28,9 @@ _MOST_CELL = 1_000_000
 #: How long (s) a writer waits for another process's transaction.
 PATIENCE = 10
 
-_SCHEMA = """
+# What each layout adds to the one before.
+_TABLES = (
+    """\
 CREATE TABLE study (revision TEXT NOT NULL, closed INTEGER NOT NULL);
 CREATE TABLE raters (
   number INTEGER PRIMARY KEY, rater TEXT NOT NULL UNIQUE, source TEXT NOT NULL, plan TEXT NOT NULL
@@ -40,8 +40,16 @@ CREATE TABLE votes (
   place INTEGER NOT NULL, "left" INTEGER NOT NULL, milliseconds INTEGER NOT NULL,
   revised INTEGER NOT NULL
 );
-CREATE INDEX votes_of ON votes (rater, place);
-"""
+CREATE INDEX votes_of ON votes (rater, place)""",
+    """\
+CREATE TABLE screens (
+  vote INTEGER PRIMARY KEY REFERENCES votes, surround TEXT NOT NULL, width INTEGER NOT NULL,
+  height INTEGER NOT NULL, ratio REAL NOT NULL
+)""",
+)
+
+#: Layout number of the file, in SQLite's user_version.
+LAYOUT = len(_TABLES)
 
 
 def key_of(rater: str) -> str:
@@ -133,11 +141,12 @@ def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
 
     A trigger would run with our next write, and a view with our next question.
     """
-    if connection.execute("PRAGMA user_version").fetchone()[0] not in (0, LAYOUT):
+    layout = connection.execute("PRAGMA user_version").fetchone()[0]
+    if not 0 <= layout <= LAYOUT:
         return  # `_check_layout` says what is wrong
     found = _tables(connection)
     with contextlib.closing(sqlite3.connect(":memory:")) as ours:
-        ours.executescript(_SCHEMA)
+        ours.executescript(";".join(_TABLES[: layout or LAYOUT]))
         if found and found != _tables(ours):
             raise InputError(f"{path}: a database of another program, or altered; move it away")
 
@@ -156,12 +165,21 @@ def _check_layout(connection: sqlite3.Connection, path: Path) -> None:
         raise InputError(
             f"{path}: written by a newer wespe-bench (layout {layout}); upgrade wespe-bench"
         )
-    if layout:
-        return
-    for statement in _SCHEMA.split(";\n"):
-        connection.execute(statement)
-    connection.execute("INSERT INTO study VALUES ('', 0)")
+    for tables in _TABLES[layout:]:
+        for statement in tables.split(";\n"):
+            connection.execute(statement)
+    if not layout:
+        connection.execute("INSERT INTO study VALUES ('', 0)")
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
+
+
+def add_screen(connection: sqlite3.Connection, vote: int | None, screen: Screen | None) -> None:
+    """Keep the screen of the vote with this number."""
+    if screen is not None:
+        connection.execute(
+            "INSERT INTO screens VALUES (?, ?, ?, ?, ?)",
+            (vote, screen.surround, screen.width, screen.height, screen.ratio),
+        )
 
 
 def _check_revision(connection: sqlite3.Connection, path: Path, study: Study) -> None:

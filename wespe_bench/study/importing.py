@@ -20,6 +20,7 @@ from wespe_bench.errors import InputError, one_line, print_failures
 if TYPE_CHECKING:
     from wespe_bench.study.manifest import Study
     from wespe_bench.study.orders import Turn
+    from wespe_bench.study.screen import Screen
 
 #: Layout number of a file of votes.
 FORMAT = 1
@@ -56,6 +57,7 @@ class Answer:
     left: bool
     milliseconds: int
     revised: int
+    screen: Screen | None
 
 
 def main(config: Import) -> int:
@@ -144,10 +146,11 @@ def _number(value: Any, least: int, most: int = 2**40) -> int:
 
 
 def _answer(vote: Mapping[str, Any], place: int, study: Study) -> Answer:
+    from wespe_bench.study import screen
     from wespe_bench.study.orders import Turn
     from wespe_bench.study.server import MOST_MILLISECONDS
 
-    if vote.keys() != _KEYS:
+    if vote.keys() - {"screen"} != _KEYS:
         raise ValueError(f"vote {place}: its fields are not those of a vote")
     number = next((n for n, q in enumerate(study.questions) if q.id == vote["question"]), None)
     if number is None:
@@ -165,6 +168,7 @@ def _answer(vote: Mapping[str, Any], place: int, study: Study) -> Answer:
         vote["choice"] == "left",
         _number(vote["milliseconds"], 0, MOST_MILLISECONDS),
         _number(vote["revised"], 0),
+        screen.parse(vote.get("screen")),
     )
 
 
@@ -172,7 +176,7 @@ def _merge(connection: sqlite3.Connection, file: str, key: str, answers: list[An
     """Add what is new; returns how many votes. Raises InputError where it contradicts."""
     import hashlib
 
-    from wespe_bench.study.database import FILE
+    from wespe_bench.study.database import FILE, add_screen
     from wespe_bench.study.register import encode_turns, turns_of
 
     turns = tuple(answer.turn for answer in answers)
@@ -210,10 +214,11 @@ def _merge(connection: sqlite3.Connection, file: str, key: str, answers: list[An
         if before is not None and before[2] == answer.revised:
             raise InputError(f"{file}: contradicts an earlier file of this rater; altered?")
         vote = hashlib.sha256(f"{key} {place} {answer.revised}".encode()).digest()[:16]
-        connection.execute(
+        cast = connection.execute(
             'INSERT INTO votes (vote, rater, place, "left", milliseconds, revised) '
             "VALUES (?, ?, ?, ?, ?, ?)",
             (vote, number, place, *content),
         )
+        add_screen(connection, cast.lastrowid, answer.screen)
         new += 1
     return new

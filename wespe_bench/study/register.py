@@ -17,6 +17,7 @@ from wespe_bench import reading
 from wespe_bench.study import database
 from wespe_bench.study.manifest import Study
 from wespe_bench.study.orders import Turn, plan
+from wespe_bench.study.screen import Screen
 
 #: How often the last answer can be changed.
 MOST_CHANGES = 100
@@ -38,13 +39,15 @@ class Refused(Exception):  # noqa: N818
 class Vote:
     """One choice as a page sends it. ``left``: the picture on the left was chosen.
 
-    ``milliseconds`` is how long the pair was on screen until then.
+    ``milliseconds`` is how long the pair was on screen until then, ``screen`` what the page
+    looked like.
     """
 
     vote: UUID
     question: str
     left: bool
     milliseconds: int
+    screen: Screen | None = None
 
 
 @dataclass(slots=True)
@@ -131,11 +134,12 @@ class Register:
         changes = 0 if place == answered else rater.changes + 1
         if changes > MOST_CHANGES:
             raise Refused(409, "this answer was changed too often")
-        self._connection.execute(
+        cast = self._connection.execute(
             'INSERT INTO votes (vote, rater, place, "left", milliseconds, revised) '
             "VALUES (?, ?, ?, ?, ?, ?)",
             (vote.vote.bytes, *content, changes),
         )
+        database.add_screen(self._connection, cast.lastrowid, vote.screen)
         rater.answers[place:] = [vote.left]
         rater.changes = changes
         return len(rater.answers)

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from wespe_bench import reading
-from wespe_bench.study import guard, secret
+from wespe_bench.study import guard, screen, secret
 from wespe_bench.study.guard import MOST_BYTES, Guard, Limit
 from wespe_bench.study.manifest import Study
 from wespe_bench.study.register import Rater, Refused, Register, Vote
@@ -248,15 +248,19 @@ async def _body(request: Request) -> dict[str, Any]:
 def _vote(question: str, fields: Mapping[str, Any]) -> Vote:
     """A vote as sent. Raises Refused (400)."""
     number, choice, milliseconds = (fields.get(k) for k in ("vote", "choice", "milliseconds"))
-    if fields.keys() != {"vote", "choice", "milliseconds"}:
-        raise Refused(400, "malformed: expected vote, choice and milliseconds")
+    if fields.keys() - {"screen"} != {"vote", "choice", "milliseconds"}:
+        raise Refused(400, "malformed: expected vote, choice, milliseconds and screen")
     if not isinstance(number, str) or not _UUID.fullmatch(number.lower()):
         raise Refused(400, "malformed: vote is no UUID")
     if choice not in ("left", "right"):
         raise Refused(400, "malformed: choice is left or right")
     if type(milliseconds) is not int or not 0 <= milliseconds <= MOST_MILLISECONDS:
         raise Refused(400, f"malformed: milliseconds from 0 to {MOST_MILLISECONDS}")
-    return Vote(UUID(number), question, choice == "left", milliseconds)
+    try:
+        seen = screen.parse(fields.get("screen"))
+    except ValueError as error:
+        raise Refused(400, f"malformed: {error}") from None
+    return Vote(UUID(number), question, choice == "left", milliseconds, seen)
 
 
 def _read_page(folder: Path) -> dict[str, tuple[bytes, str]]:

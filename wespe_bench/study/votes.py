@@ -14,6 +14,7 @@ from wespe_bench.errors import InputError, one_line
 from wespe_bench.runs import escape_csv_formula
 from wespe_bench.study import database, manifest
 from wespe_bench.study.register import turns_of
+from wespe_bench.study.screen import parse as parse_screen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,14 +37,22 @@ COLUMNS = {
     "milliseconds": "int64",
     "revised": "int64",
     "source": "string",
+    "surround": "string",
+    "window": "string",
+    "pixel_ratio": "string",
 }
+
+#: What votes.csv files written before 0.2.0 lack.
+SCREEN = ("surround", "window", "pixel_ratio")
 
 #: Most bytes of its first line.
 _MOST_HEAD = 4096
 
 _STANDING = """
-SELECT raters.number, votes.place, votes."left", votes.milliseconds, votes.revised
+SELECT raters.number, votes.place, votes."left", votes.milliseconds, votes.revised,
+  screens.surround, screens.width, screens.height, screens.ratio
 FROM votes JOIN raters ON raters.number = votes.rater
+LEFT JOIN screens ON screens.vote = votes.number
 WHERE votes.number = (
   SELECT max(number) FROM votes AS later
   WHERE later.rater = votes.rater AND later.place = votes.place
@@ -58,8 +67,9 @@ def load_votes(folder: Path) -> pd.DataFrame:
     Columns: rater (opaque), question, dataset, sample, first and second (methods; the rival
     first), left and right (methods as shown), choice ("left" or "right"), chosen (method), check
     ("", "first", "second"), correct (of a check, else missing), position (1-based place in the
-    rater's order), milliseconds, revised (times changed), source ("server" or "file"). Sorted by
-    rater's arrival and position. Raters who have not finished are among them.
+    rater's order), milliseconds, revised (times changed), source ("server" or "file"), surround
+    (#rrggbb), window (1280x720, CSS pixels), pixel_ratio, the three as the page reported them or
+    empty. Sorted by rater's arrival and position. Raters who have not finished are among them.
 
     Raises InputError for a folder that is no study, votes of another revision, damage.
     """
@@ -123,14 +133,22 @@ def _rows(connection: sqlite3.Connection, study: manifest.Study) -> list[tuple[A
                     chosen == question.check if question.check else None,
                 )
     found = []
-    for number, place, left, milliseconds, revised in connection.execute(_STANDING):
+    for number, place, left, milliseconds, revised, *screen in connection.execute(_STANDING):
         rater, source, turns = raters[number]
         if not all(type(n) is int and 0 <= n <= 2**53 for n in (place, milliseconds, revised)):
             raise ValueError(f"a vote of rater {rater!r} has fields that are not numbers")
         turn = turns[place]
         what = described[turn.question, turn.first_left, bool(left)]
-        found.append((rater, *what, place + 1, milliseconds, revised, source))
+        found.append((rater, *what, place + 1, milliseconds, revised, source, *_shown(*screen)))
     return found
+
+
+def _shown(surround: Any, width: Any, height: Any, ratio: Any) -> tuple[str, str, str]:
+    """The three columns of `SCREEN`. Raises ValueError for what no page reports."""
+    if surround is None:
+        return "", "", ""
+    parse_screen({"surround": surround, "width": width, "height": height, "ratio": ratio})
+    return surround, f"{width}x{height}", f"{ratio:g}"
 
 
 def check_head(path: Path) -> None:

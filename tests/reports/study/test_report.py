@@ -129,6 +129,14 @@ def test_bias_haste_and_failed_checks_are_reported_and_nobody_dropped() -> None:
     assert found.left_p == pytest.approx(stats.binomtest(found.left, 72).pvalue)
     lines = " ".join(rater_lines(found))
     assert "people favour the left side" in lines and "by 1 rater (r2)" in lines
+    assert "Screens" not in lines
+    seen = frame.assign(surround="#777777", window="1280x720", pixel_ratio="2")
+    seen.loc[seen.index[:2], ["window", "pixel_ratio"]] = ["999x700", "1.5"]
+    seen.loc[seen.index[2:5], ["surround", "window", "pixel_ratio"]] = ""
+    assert rater_lines(make_report(seen).raters)[-1] == (
+        "Screens: windows of 999x700 to 1280x720 CSS pixels; pixel ratios 1.5, 2; "
+        "surround #777777; not reported for 3 votes."
+    )
 
 
 def test_table_5_reads_it_back_beside_the_papers(tmp_path: Path) -> None:

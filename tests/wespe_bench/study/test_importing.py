@@ -35,6 +35,7 @@ def filled(study: Study, seed: int = 0, count: int | None = None) -> dict[str, A
                 "milliseconds": draw.randrange(9000),
                 "position": place,
                 "revised": 0,
+                "screen": {"surround": "#777777", "width": 800, "height": 600, "ratio": 1},
             }
         )
     votes_file = {"format": 1, "study": study.revision, "rater": f"{seed:022d}", "seed": seed}
@@ -102,6 +103,9 @@ def altered(study: Study) -> dict[str, dict[str, Any]]:
         "-1 is no number": {"revised": -1},
         "True is no number": {"position": True},
         "its fields": {"name": "Ann"},
+        "surround is no colour": {
+            "screen": {"surround": "grey", "width": 800, "height": 600, "ratio": 1}
+        },
     }
     for said, change in changes.items():
         votes = [good["votes"][0] | change, *good["votes"][1:]]

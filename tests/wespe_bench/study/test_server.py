@@ -45,7 +45,8 @@ def test_a_rater_from_first_to_last(client: httpx.Client, place: Place) -> None:
         assert questions[number]["answer"] is None
         answer = person.vote(number, choice, milliseconds=1000 + number)
         assert (answer.status_code, answer.json()) == (200, {"position": number + 1})
-    assert person.vote(5, "left", milliseconds=7).json() == {"position": 6}
+    screen = {"surround": "#777777", "width": 1280, "height": 720, "ratio": 1.5}
+    assert person.vote(5, "left", milliseconds=7, screen=screen).json() == {"position": 6}
     person.look()
     assert [q["answer"] for q in person.session["questions"]] == [*chosen[:5], "left"]
     assert [q["left"] for q in person.session["questions"]] == [q["left"] for q in questions]
@@ -66,6 +67,8 @@ def test_a_rater_from_first_to_last(client: httpx.Client, place: Place) -> None:
             assert row["correct"] == (row["chosen"] == row["second"])
     assert rows["correct"].isna().sum() == 5
     assert set(rows["source"]) == {"server"}
+    seen = [tuple(row) for row in rows[["surround", "window", "pixel_ratio"]].to_numpy()]
+    assert seen == [("", "", "")] * 5 + [("#777777", "1280x720", "1.5")]
 
 
 def test_a_vote_sent_twice_counts_once(client: httpx.Client, place: Place) -> None:
@@ -144,6 +147,8 @@ MALFORMED = [
     b'{"vote":"VOTE","choice":"left","milliseconds":NaN}',
     b'{"vote":"VOTE","choice":"left","milliseconds":"1"}',
     b'{"vote":"VOTE","choice":"left","milliseconds":99999999999999999999}',
+    b'{"vote":"VOTE","choice":"left","milliseconds":1,"screen":[]}',
+    b'{"vote":"VOTE","choice":"left","milliseconds":1,"screen":{"surround":"#777777"}}',
 ]
 
 

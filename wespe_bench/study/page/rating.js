@@ -96,7 +96,7 @@ class Rating {
     if (question.answer !== side) {
       question.answer = side;
       study.position = Math.max(study.position, this.at + 1);
-      study.vote(question, side, milliseconds);
+      study.vote(question, side, milliseconds, this.stage.screen);
     }
     if (study.position < this.total) {
       this.show(study.position);

@@ -68,7 +68,7 @@ class ServerStudy {
     return this.queue.waiting;
   }
 
-  vote(question, choice, milliseconds) {
-    this.queue.add(question.id, choice, milliseconds);
+  vote(question, choice, milliseconds, screen) {
+    this.queue.add(question.id, choice, milliseconds, screen);
   }
 }

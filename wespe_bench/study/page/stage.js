@@ -62,6 +62,14 @@ class Stage {
     this.request();
   }
 
+  // What the rater sees the photos in; kept with the vote.
+  get screen() {
+    const context = this.panes[0].context;
+    context.fillStyle = this.surround;
+    const surround = context.fillStyle; // as #rrggbb
+    return { surround, width: innerWidth, height: innerHeight, ratio: devicePixelRatio };
+  }
+
   hide() {
     this.photos = null;
     this.tiles.want([]);

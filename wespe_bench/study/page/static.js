@@ -58,7 +58,7 @@ class StaticStudy {
     this.kept = remember(StaticStudy.key(this.data), JSON.stringify(this.state));
   }
 
-  vote(question, choice, milliseconds) {
+  vote(question, choice, milliseconds, screen) {
     const at = this.questions.indexOf(question);
     const before = this.state.votes[at];
     this.state.votes[at] = {
@@ -67,6 +67,7 @@ class StaticStudy {
       right: question.right.picture,
       choice,
       milliseconds,
+      screen,
       position: at + 1,
       revised: before ? before.revised + 1 : 0,
     };

@@ -29,8 +29,8 @@ class VoteQueue {
     addEventListener("online", () => this.wake());
   }
 
-  add(question, choice, milliseconds) {
-    this.votes.push({ question, body: { vote: makeUuid(), choice, milliseconds } });
+  add(question, choice, milliseconds, screen) {
+    this.votes.push({ question, body: { vote: makeUuid(), choice, milliseconds, screen } });
     this.changed();
     this.run();
   }

@@ -79,6 +79,11 @@ def test_a_session_by_click_and_key_survives_reload_and_a_closed_tab(
     assert [vote["revised"] for vote in votes] == [0, 0, 1, 0, 0, 0]
     assert sorted(seen.sample for seen, _ in chosen) == list(range(PAIRS))
     assert all(250 <= vote["milliseconds"] < 60_000 for vote in votes)
+    size = page.viewport_size
+    assert size is not None
+    window = f"{size['width']}x{size['height']}"
+    screens = {(vote["surround"], vote["window"], vote["pixel_ratio"]) for vote in votes}
+    assert screens == {("#777777", window, "1")}
     assert len({vote["rater"] for vote in votes}) == 1
     # The rater's word never stands in an address that a server logs.
     word = link.split("#r=")[1]

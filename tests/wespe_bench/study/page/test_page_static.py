@@ -89,6 +89,10 @@ def test_a_session_from_disk_ends_in_a_file(
     ] == expected
     assert [vote["revised"] for vote in file["votes"]] == [0, 0, 0, 0, 0, 1]
     assert all(type(vote["milliseconds"]) is int for vote in file["votes"])
+    size = page.viewport_size
+    assert size is not None
+    screen = {"surround": "#777777", "width": size["width"], "height": size["height"], "ratio": 1}
+    assert [vote["screen"] for vote in file["votes"]] == [screen] * 6
     pairs = {q.id: {q.first, q.second} for q in built[1].questions}
     assert {vote["question"]: {vote["left"], vote["right"]} for vote in file["votes"]} == pairs
     first = {q.id: q.first for q in built[1].questions}
