@@ -28,7 +28,7 @@ class Screen:
 
 
 def parse(fields: Any) -> Screen | None:
-    """The screen of a vote as sent; None where the page sends none, as those before 0.2.0.
+    """The screen of a vote as sent; None where the page sends none, as older ones.
 
     Raises ValueError.
     """

@@ -42,7 +42,7 @@ COLUMNS = {
     "pixel_ratio": "string",
 }
 
-#: What votes.csv files written before 0.2.0 lack.
+#: What older votes.csv files lack.
 SCREEN = ("surround", "window", "pixel_ratio")
 
 #: Most bytes of its first line.

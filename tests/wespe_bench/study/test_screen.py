@@ -48,7 +48,7 @@ def test_what_no_page_reports_is_refused(change: dict[str, Any]) -> None:
 
 
 def first_layout(folder: Path, revision: str) -> None:
-    """A votes.sqlite as versions before 0.2.0 wrote it, with one vote."""
+    """A votes.sqlite as older versions wrote it, with one vote."""
     with contextlib.closing(sqlite3.connect(folder / database.FILE)) as old:
         old.executescript(database._TABLES[0])
         old.execute("INSERT INTO study VALUES (?, 0)", (revision,))
