@@ -1,7 +1,8 @@
 """Every photo of a data set: all its scores, and its pictures for the page's viewer.
 
 The page's script lists them, sortable, and opens a dialog for one photo: the viewer (small copies
-at once, the pixels that were scored where `reports.exact` has them) and every method's scores.
+at once as far as the page has room, the pixels that were scored where `reports.exact` has them) and
+every method's scores.
 """
 
 from __future__ import annotations
@@ -88,8 +89,16 @@ def photos(
                 width, first = _fitting(drawn, budget // len(picks))
                 drawn = first or drawn
             bar.update()
-    _, drawn = _fitting(drawn, budget)
+            full = width == _WIDTHS[-1] and _bytes(drawn) > budget
+            if full and not (exact.beside and exact.room):
+                break  # the photos that follow have no room in the page nor beside it
     choices = list(dict.fromkeys((kind, name) for of in drawn.values() for kind, name, _ in of))
+    _, drawn = _fitting(drawn, budget)
+    shown = {
+        sample: {(kind, name): picture_uri(data) for kind, name, data in drawn.get(sample, ())}
+        or (pixels[sample] if exact.beside else {})
+        for sample in pixels
+    }
     order = {"input": 0, "method": 1, "reference": 2}
     choices.sort(key=lambda choice: order[choice[0]])
     values = {
@@ -109,8 +118,7 @@ def photos(
                     for label in table.methods
                 ],
                 "pictures": {
-                    choices.index((kind, name)): picture_uri(data)
-                    for kind, name, data in drawn.get(sample, ())
+                    choices.index(choice): uri for choice, uri in shown.get(sample, {}).items()
                 },
                 **(
                     {
@@ -119,15 +127,15 @@ def photos(
                             choices.index(choice): uri for choice, uri in pixels[sample].items()
                         },
                     }
-                    if drawn.get(sample)
+                    if shown.get(sample)
                     else {}
                 ),
             }
             for sample in chosen
         ],
     )
-    pictured = sum(bool(of) for of in drawn.values())
-    counted = sum(bool(of) for sample, of in pixels.items() if drawn.get(sample))
+    pictured = sum(bool(of) for of in shown.values())
+    counted = sum(bool(of) for sample, of in pixels.items() if shown.get(sample))
     return Photos(len(chosen), pictured, counted, text, strip)
 
 
@@ -207,7 +215,7 @@ def _fitting(
 ) -> tuple[int, dict[str, list[tuple[str, str, bytes]]]]:
     """The same files, made smaller until all fit ``budget`` bytes as text, and their width.
 
-    Without any where the smallest do not fit.
+    Of the smallest only the first photos that fit.
     """
     for width in _WIDTHS:
         if width < _WIDTHS[0]:
@@ -215,9 +223,16 @@ def _fitting(
                 sample: [(kind, name, _narrowed(data, width)) for kind, name, data in of]
                 for sample, of in drawn.items()
             }
-        if sum(len(data) * 4 // 3 + 30 for of in drawn.values() for *_, data in of) <= budget:
+        if _bytes(drawn) <= budget:
             return width, drawn
-    return _WIDTHS[-1], {}
+    while _bytes(drawn) > budget:
+        drawn.popitem()
+    return _WIDTHS[-1], drawn
+
+
+def _bytes(drawn: Mapping[str, Sequence[tuple[str, str, bytes]]]) -> int:
+    """How many characters the files take in the page."""
+    return sum(len(data) * 4 // 3 + 30 for of in drawn.values() for *_, data in of)
 
 
 def _narrowed(data: bytes, width: int) -> bytes:

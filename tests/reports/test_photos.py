@@ -114,6 +114,21 @@ def test_pictures_beyond_the_budget_stay_small_copies(tmp_path: Path) -> None:
     assert photos.photos(section, 10**6, [], Exact(tmp_path, 10**6)).exact == 4
 
 
+def test_small_copies_that_have_no_room_leave_the_files_beside_the_page(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", {"psnr": range(4)}, size=(20, 30), noise=0)
+    (section,) = read_contents(tmp_path).sections
+    whole = photos.photos(section, 10**6, [], Exact(tmp_path, 10**6))
+    assert whole.pictured == 4
+    one = max(sum(map(len, of["pictures"].values())) for of in json.loads(whole.data)["photos"])
+    some = photos.photos(section, 3 * one, [], Exact(tmp_path, 10**6))
+    assert (some.pictured, some.exact) == (4, 4)
+    addresses = [next(iter(of["pictures"].values())) for of in json.loads(some.data)["photos"]]
+    assert {address.partition(":")[0][:6] for address in addresses} == {"data", "report"}
+    # Without a folder the photos that fit are shown, not none.
+    single = photos.photos(section, 3 * one, [], Exact(None, 10**6))
+    assert 0 < single.pictured < 4
+
+
 def _photos(folder: Path) -> str:
     elements = Elements((folder / "report.html").read_text("utf-8"))
     (attributes,) = [a for _, a in elements.found if "data-photos" in a]
