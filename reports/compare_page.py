@@ -28,7 +28,10 @@ DOTS, LISTED = 300, 1000
 WIDTH = 360
 
 # The plot's columns in units of its own: names, differences, numbers; and the height of a row.
-_LEFT, _SCALE, _RIGHT, _ROW = 200.0, 460.0, 210.0, 46.0
+_LEFT, _SCALE, _ROW = 200.0, 460.0, 46.0
+
+# Room for a character of the numbers on its right, in 14 px type.
+_CHARACTER = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +70,23 @@ def as_html(
         changed: A line for each picture that is left out.
     """
     labels = [plain(method.label) for method in found.methods]
+    lines = [_lines(rows) for rows in by_rival(found)]
     views = [
         {
             "a": plain(rows[0].a),
             "b": plain(rows[0].b),
             "table": table(rows),
             "columns": [one.column for one in rows],
-            "lines": _lines(rows),
+            "lines": drawn,
             "sentences": [sentence(one) for one in rows],
             "extremes": [_extreme(rows[0], photo) for photo in extremes.get(rows[0].b, ())],
             "looked": _looked(rows, extremes.get(rows[0].b, ())),
             "photos": _photos(rows),
         }
-        for rows in by_rival(found)
+        for rows, drawn in zip(by_rival(found), lines, strict=True)
     ]
+    longest = max((len(line.numbers) for of in lines for line in of), default=0)
+    width = _LEFT + _SCALE + 24 + _CHARACTER * longest
     return fill_template(
         "compare.html",
         ("page.css", "plots.css"),
@@ -94,7 +100,7 @@ def as_html(
         revision=plain(found.revision[:12]),
         saved=files,
         views=views,
-        plot={"left": _LEFT, "scale": _SCALE, "width": _LEFT + _SCALE + _RIGHT, "row": _ROW},
+        plot={"left": _LEFT, "scale": _SCALE, "width": width, "row": _ROW},
         costs=cost_view(found.costs),
         notes=[*changed, *notes(found)],
     )

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
+from playwright.sync_api import Page
 
 from reports.compare import as_csv
 from reports.compare_page import as_html
@@ -98,3 +100,17 @@ def test_the_page_draws_every_photo_and_turns_what_shall_be_low(tmp_path: Path) 
     assert {picture["alt"].split(":")[1].strip() for picture in pictures} == {
         *("Input", "a", "b", "c", "Reference")
     }
+
+
+@pytest.mark.slow
+def test_the_plot_has_room_for_its_numbers(tmp_path: Path, page: Page) -> None:
+    for label, shift in {"a": 0.0, "b": 0.3}.items():
+        make_run(tmp_path, label, {"psnr": BASE - 100 * shift, "bpp": BASE / 2 + shift})
+    found = compare_methods(["a", "b"], runs=tmp_path)
+    (tmp_path / "page.html").write_text(as_html(found, {}, []), "utf-8")
+    page.goto((tmp_path / "page.html").as_uri())
+    for text in page.locator("svg.forest text").all():
+        right = "text => text.getBBox().x + text.getBBox().width"
+        assert text.evaluate(right) <= page.locator("svg.forest").evaluate(
+            "svg => svg.viewBox.baseVal.width"
+        )
