@@ -120,7 +120,8 @@ def _line(one: Difference, number: int) -> _Line:
     turned = -1 if one.column.higher_is_better is False and one.column.rates_quality else 1
 
     def place(value: float) -> float:
-        return round(_LEFT + _SCALE * (1 + turned * value / farthest) / 2, 2)
+        drawn = min(max(value / farthest, -1.0), 1.0)  # an interval's end may be infinite
+        return round(_LEFT + _SCALE * (1 + turned * drawn) / 2, 2)
 
     y = _ROW * (number + 1)
     names = np.asarray(one.samples, object)[finite]

@@ -51,7 +51,8 @@ def intervals(values: np.ndarray, *, resamples: int = RESAMPLES) -> np.ndarray:
     the mean is divided by its own standard error, and the quantiles of these ratios replace 1.96.
     It is longer on the side of a longer tail, and wider with few photos, where the percentile
     interval of a table is too narrow (below some 20 photos). Below `STUDENTISED` Student's t
-    interval; NaN below `FEWEST` photos; (x, x) for a column of equal values x.
+    interval; NaN below `FEWEST` photos; (x, x) for a column of values x that are equal but for
+    rounding.
 
     >>> intervals(np.array([[3.0], [3.0], [3.0], [3.0]]))
     array([[3., 3.]])
@@ -62,7 +63,8 @@ def intervals(values: np.ndarray, *, resamples: int = RESAMPLES) -> np.ndarray:
         return found
     means = values.mean(axis=0)
     spread = values.std(axis=0, ddof=1)
-    still = np.ptp(values, axis=0) == 0
+    # Rounding is no spread: it would be resampled like one, with infinite ratios.
+    still = np.ptp(values, axis=0) <= 1e-10 * np.abs(values).max(axis=0)
     found[still] = values[0, still, None]
     moving = np.flatnonzero(~still)
     if not len(moving):

@@ -109,6 +109,14 @@ def test_few_or_equal_photos() -> None:
     assert paired.intervals(np.zeros((5, 0))).shape == (0, 2)
 
 
+def test_rounding_is_no_spread() -> None:
+    values = np.random.default_rng(0).normal(20, 3, 30)
+    apart = (values - (values + 0.3))[:, None]
+    assert np.ptp(apart) > 0
+    low, high = intervals(apart)[0]
+    assert low == high == pytest.approx(-0.3)
+
+
 def test_equal_infinities_are_no_difference() -> None:
     a, b = np.array([INF, INF, 1.0, -INF]), np.array([INF, 2.0, INF, -INF])
     assert paired.differences(a, b).tolist() == [0.0, INF, -INF, 0.0]
