@@ -111,9 +111,9 @@ def test_few_or_equal_photos() -> None:
 
 def test_rounding_is_no_spread() -> None:
     values = np.random.default_rng(0).normal(20, 3, 30)
-    apart = (values - (values + 0.3))[:, None]
+    apart = (values / 2 - (values / 2 + 0.3))[:, None]
     assert np.ptp(apart) > 0
-    low, high = intervals(apart)[0]
+    low, high = paired.intervals(apart)[0]
     assert low == high == pytest.approx(-0.3)
 
 
