@@ -2,8 +2,9 @@
 
 scikit-image and scikit-learn ship photos inside their wheels. They are the references; the
 inputs are what `wespe_bench.datasets.simulator` makes of them, written once below
-``$WESPE_DATA`` where that is set, else in the cache folder. The photos are split by name: nothing
-that is ever fitted or trained on packaged photos may see the test half.
+``$WESPE_DATA`` where that is set, else in the cache folder. ``samples?camera=local`` takes the
+camera of `wespe_bench.datasets.local_camera` instead, whose faults no tone curve undoes. The photos
+are split by name: nothing that is ever fitted or trained on packaged photos may see the test half.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import importlib.util
 from pathlib import Path
 
 from wespe_bench import atomic, provenance
-from wespe_bench.datasets.simulator import VERSION, Camera
+from wespe_bench.datasets.local_camera import CAMERAS
+from wespe_bench.datasets.survey import one_of
 from wespe_bench.datasets.tree import MARKER
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb, write_png
@@ -46,27 +48,34 @@ FIT = {
 }
 
 
-def load(*, data: Path | str | None = None, seed: int = 0) -> Dataset:
+def load(*, data: Path | str | None = None, seed: int = 0, camera: str = "global") -> Dataset:
     """The test half: five colour photos, paired with what the simulated camera made of them.
 
-    ``data`` is where the pairs are written (default `made_folder`). Raises InputError when a
-    packaged photo is missing or the folder cannot be written.
+    ``data`` is where the pairs are written (default `made_folder`), ``camera`` is global or local.
+    The data set is called samples, or samples_local. Raises InputError when a packaged photo is
+    missing, the folder cannot be written or the camera is unknown.
     """
-    return _load("samples", TEST, data, seed)
+    return _load("samples", TEST, data, seed, camera)
 
 
-def load_fit(*, data: Path | str | None = None, seed: int = 0) -> Dataset:
+def load_fit(*, data: Path | str | None = None, seed: int = 0, camera: str = "global") -> Dataset:
     """The half that may be fitted and trained on: four colour and six grey photos."""
-    return _load("samples_fit", FIT, data, seed)
+    return _load("samples_fit", FIT, data, seed, camera)
 
 
 def _load(
-    name: str, photos: dict[str, tuple[str, str]], data: Path | str | None, seed: int
+    name: str,
+    photos: dict[str, tuple[str, str]],
+    data: Path | str | None,
+    seed: int,
+    camera_name: str,
 ) -> Dataset:
-    camera = Camera(seed=seed)
+    camera = CAMERAS[one_of("camera", camera_name, CAMERAS)](seed=seed)
     settings = hashlib.sha256(camera.describe().encode()).hexdigest()[:8]
+    if camera_name != "global":
+        name = f"{name}_{camera_name}"
     root = made_folder(data)
-    folder = root / name / f"camera-v{VERSION}-{settings}"
+    folder = root / name / f"{camera_name}-{settings}"
     _mark(root / name)
     samples = []
     for photo, (package, file) in sorted(photos.items()):

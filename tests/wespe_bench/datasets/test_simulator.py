@@ -14,7 +14,9 @@ from skimage import data
 
 from wespe_bench import atomic, load_dataset
 from wespe_bench.datasets import samples
+from wespe_bench.datasets.local_camera import LocalCamera
 from wespe_bench.datasets.simulator import Camera, from_linear, to_linear
+from wespe_bench.datasets.source import source_name
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
 from wespe_bench.metrics.psnr import psnr
@@ -96,6 +98,20 @@ def test_samples(tmp_path: Path, name: str, count: int) -> None:
     again = load_dataset(name, data=tmp_path / "again")
     assert again.revision == dataset.revision
     assert load_dataset(name, data=tmp_path, seed=1).revision != dataset.revision
+
+
+def test_samples_of_the_local_camera_have_a_name_of_their_own(tmp_path: Path) -> None:
+    usual, local = (
+        load_dataset(f"samples{camera}", data=tmp_path) for camera in ("", "?camera=local")
+    )
+    assert (usual.name, local.name) == ("samples", "samples_local")
+    assert local.revision != usual.revision
+    truth = [read_rgb(sample.reference) for sample in local.samples if sample.reference]
+    taken = [LocalCamera().photograph(p, s.id) for p, s in zip(truth, local.samples, strict=True)]
+    assert [sample.path.read_bytes() for sample in local.samples] == taken
+    assert source_name(local.name) == "samples"
+    with pytest.raises(InputError, match=r"camera=locl: expected one of global, local"):
+        load_dataset("samples?camera=locl", data=tmp_path)
 
 
 @pytest.fixture
