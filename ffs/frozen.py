@@ -1,4 +1,4 @@
-"""Frozen training: VGG-19 stays as it is, and a logistic regression learns from its features.
+"""Frozen training: the network stays as it is, and a logistic regression learns from its features.
 
 Early stopping has no place here; instead the strength of the regularisation with the lowest
 validation loss is taken. Features are computed once and kept:
@@ -64,7 +64,7 @@ def extract(
     rater = rater.to(device).eval()
     group = _CPU_GROUP if device == "cpu" else _CUDA_GROUP
     groups = [todo[i : i + group] for i in range(0, len(todo), group)]
-    with bar(len(todo), "VGG-19", "patch", quiet=quiet) as progress:
+    with bar(len(todo), rater.network_name, "patch", quiet=quiet) as progress:
         try:
             for some, pixels in zip(groups, stream(photos, groups, threads), strict=True):
                 found = penultimate_features(rater, pixels, device).float().cpu().numpy()
@@ -86,6 +86,7 @@ def key(start: Start, rater: Rater, photos: Photos, piece: Piece, device: str) -
         *(VERSION, crops.VERSION, start.back_end, start.sha256, rater.head, rater.layers),
         *(rater.width, photos.preparation, piece.photo.sha256, piece.photo.id, piece.kind, drawn),
         "cpu" if device == "cpu" else "cuda",
+        *([rater.normalisation, crops.SIDE] if rater.normalisation else ()),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).digest()
 

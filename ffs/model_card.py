@@ -12,7 +12,7 @@ import numpy as np
 from ffs import baselines, temperature
 from ffs.crops import size_of
 from ffs.evaluation import calibration, lines
-from wespe_bench import atomic
+from wespe_bench import atomic, vgg_files
 
 _USE = {
     "rater": """It says how likely a photo is to get more faves per view than the median photo of
@@ -33,10 +33,13 @@ def readable(name: str, card: Mapping[str, Any], digest: str) -> str:
         shown += baselines.lines(found)
     test = "\n".join(shown)
     layers = f" on {', '.join(card['layers'])}" if card["head"] == "gap" else ""
+    normalisation = card.get("normalisation", "")
+    network = card["back_end"] if normalisation else "VGG-19"
+    seen = f", photos normalised as {normalisation}" if normalisation else ""
     holds = (
         "all of the network"
         if card["whole"]
-        else f"the last layer; the rest is the {card['back_end']} VGG-19 "
+        else f"the last layer; the rest is the {vgg_files.title(card['back_end'])} "
         f"with SHA-256 `{card['vgg_sha256'] or 'none: random'}`"
     )
     rows = "\n".join(f"| {key} | {value} |" for key, value in _rows(card["training"]))
@@ -47,7 +50,7 @@ def readable(name: str, card: Mapping[str, Any], digest: str) -> str:
 | | |
 |---|---|
 | kind | {card["kind"]} |
-| network | VGG-19, head {card["head"]}{layers}, {card["parameters"]:,} parameters |
+| network | {network}, head {card["head"]}{layers}, {card["parameters"]:,} parameters{seen} |
 | file | {holds} |
 | photos | {_prepared(card["preparation"])} |
 | score | mean P(high) over five 224 x 224 crops that follow from the photo's id |
@@ -74,7 +77,7 @@ Confusion, ROC and calibration are in test.png, every photo in test.csv.
 - Faves are not quality: see ffs/README.md for what they follow besides.
 - It saw photos of the size and kind above; elsewhere its scores are guesses.
 - An enhancer tuned against it will learn what it overlooks.
-- Weights belong to whoever trained them; terms of the photos and of VGG-19 apply.
+- Weights belong to whoever trained them; terms of the photos and of {network} apply.
 """
 
 

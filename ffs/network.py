@@ -30,7 +30,60 @@ _GROWTH = (1, 2, 4, 8, 8)
 
 
 class Rater(nn.Module):
-    """RGB on [0, 1], (N, 3, 224, 224), to the logit of "high", (N,).
+    """RGB on [0, 1], (N, 3, 224, 224), to the logit of "high", (N,): a network and its last layer.
+
+    ``back_end`` names the network, ``head`` the kind of last layer; ``layers``, ``width`` and
+    ``normalisation`` are what a card has to know besides. ``preprocessing`` is what is taken off
+    the input and what the rest is multiplied by: three values each.
+    """
+
+    #: What people call the network.
+    network_name = "VGG-19"
+
+    def __init__(
+        self,
+        back_end: str,
+        head: str,
+        layers: Sequence[str],
+        width: int,
+        preprocessing: tuple[Sequence[float], Sequence[float]],
+        normalisation: str = "",
+    ) -> None:
+        super().__init__()
+        self.back_end, self.head, self.layers, self.width = back_end, head, tuple(layers), width
+        self.normalisation = normalisation
+        for name, values in zip(("mean", "gain"), preprocessing, strict=True):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that gives the logits: what a frozen training fits."""
+        raise NotImplementedError
+
+    def penultimate(self, x: Tensor) -> Tensor:
+        """The penultimate features, before `scaled`: (N, C)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logit(self.penultimate(x))
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """RGB on [0, 1] as the network's own training had it."""
+        return (x - self.get_buffer("mean")) * self.get_buffer("gain")
+
+    def scaled(self, features: Tensor) -> Tensor:
+        """The input of the last layer, float32 (N, C), from the penultimate features (N, C)."""
+        return torch.log1p(features.float()) if self.head == "gap" else features.float()
+
+    def logit(self, features: Tensor) -> Tensor:
+        """The logit of "high", (N,), from the penultimate features (N, C)."""
+        with torch.autocast(features.device.type, enabled=False):
+            out: Tensor = self.last(self.scaled(features))
+        return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out[:, 0]
+
+
+class VggRater(Rater):
+    """A rater on VGG-19.
 
     ``back_end`` decides what is taken off the input, ``head`` is "gap" or "4096", ``layers``
     are what ``gap`` looks at. ``width`` is the first block's filters: VGG-19's 64, or fewer in
@@ -44,11 +97,7 @@ class Rater(nn.Module):
         layers: Sequence[str] = ("relu5_4",),
         width: int = 64,
     ) -> None:
-        super().__init__()
-        self.back_end, self.head, self.layers, self.width = back_end, head, tuple(layers), width
-        mean, gain = (torch.tensor(v).view(1, 3, 1, 1) for v in vgg_files.preprocessing(back_end))
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("gain", gain, persistent=False)
+        super().__init__(back_end, head, layers, width, vgg_files.preprocessing(back_end))
         stack: list[nn.Module] = []
         self._after: dict[int, str] = {}
         names, into = iter(vgg_files.LAYERS), 3
@@ -78,15 +127,10 @@ class Rater(nn.Module):
 
     @property
     def last(self) -> nn.Linear:
-        """The layer that gives the logits: what a frozen training fits."""
         return self.gap if self.head == "gap" else self.classifier[-1]  # type: ignore[return-value]
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.logit(self.penultimate(x))
-
     def penultimate(self, x: Tensor) -> Tensor:
-        """The penultimate features, before `scaled`: (N, C)."""
-        x = (x - self.get_buffer("mean")) * self.get_buffer("gain")
+        x = self.normalised(x)
         if self.head == "4096":
             return self.classifier[:-1](self.features(x).flatten(1))  # type: ignore[no-any-return]
         means: dict[str, Tensor] = {}
@@ -99,16 +143,6 @@ class Rater(nn.Module):
             if len(means) == len(self.layers):
                 break
         return torch.cat([means[name] for name in self.layers], 1)
-
-    def scaled(self, features: Tensor) -> Tensor:
-        """The input of the last layer, float32 (N, C), from the penultimate features (N, C)."""
-        return torch.log1p(features.float()) if self.head == "gap" else features.float()
-
-    def logit(self, features: Tensor) -> Tensor:
-        """The logit of "high", (N,), from the penultimate features (N, C)."""
-        with torch.autocast(features.device.type, enabled=False):
-            out: Tensor = self.last(self.scaled(features))
-        return out[:, 0] if self.head == "gap" else out[:, 1] - out[:, 0]
 
 
 def to_input(crops: np.ndarray, device: str = "cpu") -> Tensor:
@@ -167,10 +201,12 @@ class Start:
 
     back_end: str
     sha256: str
+    normalisation: str = ""
 
     def describe(self) -> str:
         """For people and for cards."""
-        return f"{self.back_end} VGG-19 {self.sha256[:12]}".strip()
+        network = vgg_files.title(self.back_end)
+        return " ".join(filter(None, (network, self.sha256[:12], self.normalisation)))
 
 
 def start(
@@ -183,7 +219,7 @@ def start(
     width: int = 64,
     seed: int = 0,
     option: str = "--vgg-file",
-) -> tuple[Rater, Start]:
+) -> tuple[VggRater, Start]:
     """A rater with ImageNet's convolutions and a fresh last layer that follows from ``seed``.
 
     Random weights are the same whatever the seed, so that a head can rest on them.
@@ -212,18 +248,23 @@ def start(
         connections = [rater.classifier[0], rater.classifier[3]]
         shapes = [tuple(layer.get_parameter("weight").shape) for layer in connections]
         _put(connections, _connections(shapes, found) if found else _random_connections(shapes))
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        rater.last.weight.normal_(0.0, 0.01, generator=generator)
-        rater.last.bias.zero_()
+    draw_last(rater, seed)
     sha256 = "" if found is None else provenance.sha256_file(found)
     return rater, Start(back_end, sha256)
 
 
-def empty(back_end: str, head: str, layers: Sequence[str], width: int) -> Rater:
+def draw_last(rater: Rater, seed: int) -> None:
+    """Set the last layer, in place, to first weights that follow from ``seed``."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        rater.last.weight.normal_(0.0, 0.01, generator=generator)
+        rater.last.bias.zero_()
+
+
+def empty(back_end: str, head: str, layers: Sequence[str], width: int) -> VggRater:
     """A rater whose weights are yet to be set; nothing is spent on drawing them."""
     with torch.device("meta"):
-        rater = Rater(back_end, head, layers, width)
+        rater = VggRater(back_end, head, layers, width)
     # Channels last: measured a tenth faster than the usual layout on a processor.
     rater = rater.to_empty(device="cpu").to(memory_format=torch.channels_last)
     for name, values in zip(("mean", "gain"), vgg_files.preprocessing(back_end), strict=True):

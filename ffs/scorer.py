@@ -15,7 +15,8 @@ share a column.
 
 ``ffs`` alone is the rater in ``$WESPE_DATA``/models/ffs.safetensors. ``ffs-standin`` ships; it
 learned from simulated faves and is for demonstrations only, under that name. Options go after
-a question mark: ``ffs:FILE?device=cuda``, ``ffs:FILE?vgg=vgg19.pth``.
+a question mark: ``ffs:FILE?device=cuda``, ``ffs:FILE?vgg=vgg19.pth``, or of a rater on another
+network than VGG-19 ``ffs:FILE?features=convnext_tiny.pth``.
 """
 
 from __future__ import annotations
@@ -104,10 +105,11 @@ def own() -> Path:
 
 
 def load(argument: str = "") -> Metric:
-    """Flickr Faves Score by a rater of `ffs train`: FILE, or FILE?device=cuda&vgg=FILE.
+    """Flickr Faves Score by a rater of `ffs train`: FILE, or FILE?device=cuda&features=FILE.
 
     Raises InputError for a file that is missing or no rater's, for the stand-in, an unknown
-    option, missing VGG-19 weights, or a device that is not there.
+    option, weights of the network below it that are missing or others, or a device that is not
+    there.
     """
     if not argument and not own().is_file():
         raise InputError(
@@ -141,15 +143,14 @@ def __getattr__(name: str) -> Any:
 
 
 def _load(argument: str, name: str, kind: str) -> Metric:
-    file, options = split_options(
-        name.partition(":")[0], argument, {"device": ["cpu", "cuda"], "vgg": [""]}
-    )
-    path = Path(file)
-    return _read(path, models.stamp(path), name, kind, options["device"], options["vgg"])
+    known = {"device": ["cpu", "cuda"], "vgg": [""], "features": [""]}
+    file, options = split_options(name.partition(":")[0], argument, known)
+    path, below = Path(file), options["features"] or options["vgg"]
+    return _read(path, models.stamp(path), name, kind, options["device"], below)
 
 
 @functools.cache
-def _read(path: Path, stamp: object, name: str, kind: str, device: str, vgg: str) -> Metric:
+def _read(path: Path, stamp: object, name: str, kind: str, device: str, below: str) -> Metric:
     card, _ = checkpoints.read_card(path)
     if card.kind != kind:
         other = STAND_IN if card.kind == "stand-in" else "ffs"
@@ -157,7 +158,9 @@ def _read(path: Path, stamp: object, name: str, kind: str, device: str, vgg: str
             f"{path}: is a {card.kind}, not a {kind}; score with {other}:{path}"
             + ("; it learned from simulated faves" if card.kind == "stand-in" else "")
         )
-    rater, card, sha256 = checkpoints.read(path, vgg or None)
+    rater, card, sha256 = checkpoints.read(path, below or None)
+    if device == "cuda" and card.back_end == "onnx":
+        raise InputError(f"{name}: device=cuda, and a rater on an ONNX file runs on a CPU")
     if device == "cuda":
         _to_cuda(rater, name)
 
@@ -175,7 +178,8 @@ def _read(path: Path, stamp: object, name: str, kind: str, device: str, vgg: str
             seed=seed,
         )
 
-    native = "" if card.preparation == "hd" else f", {card.preparation}"
+    shown = "" if card.preparation == "hd" else f", {card.preparation}"
+    shown += f", {card.back_end}" if card.normalisation else ""
     return Metric(
         name=name,
         version=_version(card, sha256) + ("+cuda" if device == "cuda" else ""),
@@ -183,7 +187,7 @@ def _read(path: Path, stamp: object, name: str, kind: str, device: str, vgg: str
         higher_is_better=True,
         full_reference=False,
         compute=compute,
-        title=f"{card.title}{native}" + (" (cuda)" if device == "cuda" else ""),
+        title=f"{card.title}{shown}" + (" (cuda)" if device == "cuda" else ""),
         summary=_summary(card),
         rates_quality=card.kind != "stand-in",
     )
@@ -199,11 +203,12 @@ def _summary(card: checkpoints.Card) -> str:
         return "stand-in trained on simulated faves; no ratings, for demonstrations only"
     if card.back_end == "random":
         return "random VGG-19 weights: means nothing, for smoke runs"
+    on = f" by a head on {card.back_end}" if card.normalisation else ""
     if not card.test:
-        return "mean P(high) of five crops"
+        return f"mean P(high) of five crops{on}"
     found = card.test
     return (
-        f"mean P(high) of five crops; test accuracy {100 * found['accuracy']:.1f}% "
+        f"mean P(high) of five crops{on}; test accuracy {100 * found['accuracy']:.1f}% "
         f"(n={found['n']}; the paper's rater 68.75%)"
     )
 

@@ -2,7 +2,7 @@
 
 Ignatov et al., "WESPE", CVPRW 2018: VGG-19 from ImageNet, one random 224 x 224 patch a photo,
 5e-5, batches of 25, early stopping. The paper does not name the optimiser; ours is Adam. `ffs.full`
-is that training, `ffs.frozen` one for a CPU.
+is that training, `ffs.frozen` one for a CPU, also on other networks (`ffs.feature_networks`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ffs import (
     baselines,
     checkpoints,
     evaluation,
+    feature_networks,
     frozen,
     full,
     licences,
@@ -24,7 +25,7 @@ from ffs import (
     temperature,
 )
 from ffs.manifest import Photo, Ratings, read
-from ffs.network import start
+from ffs.network import Rater, Start, start
 from ffs.patches import Photos, check_files, choose, labels_of
 from ffs.recipe import TrainRater
 from wespe_bench import atomic, provenance
@@ -54,9 +55,12 @@ def train(
             lack of memory or disk; what is done is kept.
     """
     recipe.check(config)
+    if config.features == feature_networks.ONNX:
+        config = dataclasses.replace(config, device="cpu")
     mode = config.mode
     if mode == "auto":
-        mode = "full" if acceleration.choose_device(config.device) == "cuda" else "frozen"
+        device = acceleration.choose_device(config.device)
+        mode = "full" if device == "cuda" and config.features == recipe.VGG else "frozen"
     whole = mode == "full"
     recipe.warn_of_unused(config, mode)
     with Session(
@@ -70,13 +74,7 @@ def train(
         ratings = _licensed(read(config.data), config.license_only)
         splits = choose(ratings, config.photos, config.seed)
         head, layers = recipe.head_of(config), recipe.layers_of(config, mode)
-        rater, begun_from = start(
-            *(config.vgg, head, layers),
-            file=config.vgg_file,
-            download=config.download,
-            width=config.width,
-            seed=config.seed,
-        )
+        rater, begun_from = _start(config, head, layers)
         facts = {
             "ratings": " only ".join(filter(None, (ratings.revision, config.license_only))),
             "mode": mode,
@@ -105,6 +103,7 @@ def train(
             "data_note": ratings.note,
             "threshold": ratings.threshold,
             **record,
+            **({"features_file": Path(config.features_file).name} if config.features_file else {}),
             "seed": config.seed,
             "command": command,
             "settings": session.settings,
@@ -112,13 +111,33 @@ def train(
             "curve": curves.summary(curves.read(session.out)),
         }
         card = checkpoints.Card(
-            *(kind, title, head, layers, config.width, begun_from.back_end, begun_from.sha256),
+            *(kind, title, head, layers, rater.width, begun_from.back_end, begun_from.sha256),
             *(whole, config.prep, sum(part.numel() for part in rater.parameters())),
             *(training, test, test["calibrated"]["temperature"]),
+            normalisation=rater.normalisation,
         )
         digest = checkpoints.write(session.out / NAME, rater, card)
         _write_test(session.out, card, digest, splits["test"], p)
     return session.out / NAME
+
+
+def _start(config: TrainRater, head: str, layers: tuple[str, ...]) -> tuple[Rater, Start]:
+    """The rater before its training."""
+    if config.features != recipe.VGG:
+        return feature_networks.start(
+            config.features,
+            file=config.features_file,
+            normalisation=config.normalisation,
+            download=config.download,
+            seed=config.seed,
+        )
+    return start(
+        *(config.vgg, head, layers),
+        file=config.vgg_file,
+        download=config.download,
+        width=config.width,
+        seed=config.seed,
+    )
 
 
 def _licensed(ratings: Ratings, only: str) -> Ratings:

@@ -21,7 +21,6 @@ script. Pickled objects in a ``.pt2`` are refused, but torch evaluates the file'
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
 from collections.abc import Callable
@@ -33,8 +32,7 @@ import numpy as np
 from reference_models import network_loaders, network_outputs
 from reference_models.network_loaders import Network
 from reference_models.network_outputs import RANGES
-from reference_models.onnx_file import external_files
-from wespe_bench import provenance, reading
+from wespe_bench import onnx_file, provenance, reading
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.fingerprints import version_of
 from wespe_bench.images import check_rgb
@@ -90,10 +88,9 @@ class NetworkFile:
         if options["pad"] and not options["multiple"]:
             raise InputError(f"pad={options['pad']} goes with multiple=NUMBER")
         data = reading.wanted_bytes(self.path)
-        digest = hashlib.sha256(data)
-        library = "onnxruntime" if kind == "onnx" else "torch"
-        for part in external_files(self.path, data) if kind == "onnx" else ():
-            digest.update(provenance.content_of(part).encode())
+        is_onnx = kind == "onnx"
+        digest = onnx_file.sha256(self.path, data) if is_onnx else provenance.sha256_bytes(data)
+        library = "onnxruntime" if is_onnx else "torch"
         try:
             self.network = load(self.path, data, options["device"])
         except InputError:
@@ -106,7 +103,7 @@ class NetworkFile:
         given = {k: v for k, v in options.items() if k != "device" and v != _OPTIONS[k][0]}
         said = "&".join(f"{name}={value}" for name, value in sorted(given.items()))
         version = f"{library}{version_of(library)}"
-        self.fingerprint = f"{kind}:{digest.hexdigest()}:{said}:{version}"
+        self.fingerprint = f"{kind}:{digest}:{said}:{version}"
 
     @property
     def device(self) -> str:

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import logging
 import os
-import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,13 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from reference_models import onnx_file
 from reference_models.network_outputs import Shape, choose, flatten
+from wespe_bench import onnx_file
 from wespe_bench.errors import InputError
 from wespe_bench.tensors import check_inflation
-
-#: The first onnxruntime that keeps a model's weights in other files to the model's folder.
-_ONNX_CONFINED = (1, 24)
 
 _ONNX_TYPES = {
     "tensor(float)": np.float32,
@@ -179,21 +175,10 @@ def _no_pickles() -> Iterator[None]:
 
 def load_onnx(path: Path, data: bytes, device: str) -> Network:
     """A model in ONNX, by onnxruntime."""
-    try:
-        import onnxruntime
-    except ImportError:
-        raise InputError(
-            "onnx: needs onnxruntime; install it with: pip install 'wespe-bench[onnx]'"
-        ) from None
-    version = tuple(map(int, re.findall(r"\d+", onnxruntime.__version__)[:2]))
-    if version < _ONNX_CONFINED:
-        raise InputError(
-            f"onnx: onnxruntime {onnxruntime.__version__} lets a model read any file as its "
-            "weights; install a newer one with: pip install -U 'wespe-bench[onnx]'"
-        )
+    available = onnx_file.available_providers()
     providers = ["CPUExecutionProvider"]
     reason = ""
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers() and device != "cpu":
+    if "CUDAExecutionProvider" in available and device != "cpu":
         providers.insert(0, "CUDAExecutionProvider")
     elif device == "cuda":
         raise InputError(
@@ -201,10 +186,8 @@ def load_onnx(path: Path, data: bytes, device: str) -> Network:
         )
     elif device == "auto" and _torch_has_cuda():
         reason = "this onnxruntime has no CUDA (onnxruntime-gpu has)"
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails is raised; nothing else belongs on the screen
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
-    session = onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers)
+    threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
+    session = onnx_file.session(path, providers, threads)
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type not in _ONNX_TYPES:
         wanted = ", ".join(f"{given.name} {given.type}" for given in inputs)

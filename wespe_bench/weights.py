@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -99,6 +100,36 @@ def download(url: str, sha256: str) -> Path:
             )
         (folder() / partial).replace(path)
     return local(path, sha256)
+
+
+def of_torchvision(name: str, released: Any, *, fetch: bool, option: str) -> Path:
+    """The weight file of a network of torchvision's: what it has cached, or what is fetched.
+
+    Args:
+        name: What people call the network.
+        released: torchvision's record of these weights.
+        fetch: Whether to download them where they are not here.
+        option: How the user names a file; only users of an option are offered --download.
+
+    Raises:
+        InputError: They are not here and not to be downloaded, or cannot be.
+    """
+    import torch
+
+    url = str(released.url)
+    file = url.rpartition("/")[2]
+    # torchvision's own convention: the name ends in the beginning of the file's hash.
+    sha256 = Path(file).stem.rpartition("-")[2]
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / file
+    if cached.is_file():
+        return local(cached, sha256)
+    if (folder() / file).is_file() or fetch:
+        return download(url, sha256)
+    size = f"{released.meta['_file_size']:.0f} MB"
+    raise InputError(
+        f"torchvision's {name} is not on this machine; give its file ({file}) with {option}"
+        + (f", or let it be downloaded ({size}) with --download" * option.startswith("--"))
+    )
 
 
 def dequantise(levels: np.ndarray, indices: np.ndarray) -> np.ndarray:

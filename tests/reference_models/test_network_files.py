@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from reference_models import banded
-from reference_models.onnx_file import external_files
 from reference_models.wespe.networks import Generator
 from wespe_bench.errors import InputError
+from wespe_bench.onnx_file import external_files
 from wespe_bench.registry import load_enhancer
 
 KINDS = {"pt2": "pt2", "torchscript": "ts", "onnx": "onnx"}

@@ -1,13 +1,23 @@
-"""What an ONNX model's file says that onnxruntime does not: weights outside it, training mode.
+"""ONNX models: opened by onnxruntime, hashed with the files that hold their weights.
 
-Reads no more of the protocol buffer than it needs, as onnx.proto
-(https://github.com/onnx/onnx) numbers its fields.
+What onnxruntime does not say, weights outside the file and training mode, is read from the file:
+no more of the protocol buffer than it takes, as onnx.proto (https://github.com/onnx/onnx) numbers
+its fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+from wespe_bench import provenance
+from wespe_bench.errors import InputError
+
+#: The first onnxruntime that keeps a model's weights in other files to the model's folder.
+_CONFINED = (1, 24)
 
 # message -> field number -> message; only fields on the way to a tensor.
 _FIELDS: dict[str, dict[int, str]] = {
@@ -22,6 +32,44 @@ _FIELDS: dict[str, dict[int, str]] = {
     "SparseTensor": {1: "Tensor", 2: "Tensor"},
     "Tensor": {13: "Entry"},
 }
+
+
+def available_providers() -> list[str]:
+    """What onnxruntime can run on here. Raises InputError where it is missing or too old."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise InputError(
+            "onnx: needs onnxruntime; install it with: pip install 'wespe-bench[onnx]'"
+        ) from None
+    version = tuple(map(int, re.findall(r"\d+", onnxruntime.__version__)[:2]))
+    if version < _CONFINED:
+        raise InputError(
+            f"onnx: onnxruntime {onnxruntime.__version__} lets a model read any file as its "
+            "weights; install a newer one with: pip install -U 'wespe-bench[onnx]'"
+        )
+    return list(onnxruntime.get_available_providers())
+
+
+def session(path: Path, providers: Sequence[str], threads: int) -> Any:
+    """The model as an onnxruntime.InferenceSession; ``threads`` 0 takes all cores.
+
+    onnxruntime raises nearly anything on a file that is no model.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what fails is raised; nothing else belongs on the screen
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(path), sess_options=options, providers=list(providers))
+
+
+def sha256(path: Path, data: bytes) -> str:
+    """The hash of the model ``data``, read from ``path``, and of the files with its weights."""
+    digest = hashlib.sha256(data)
+    for part in external_files(path, data):
+        digest.update(provenance.content_of(part).encode())
+    return digest.hexdigest()
 
 
 def external_files(path: Path, data: bytes) -> list[Path]:
