@@ -7,11 +7,15 @@ killed process can be distinguished from the work of a living one.
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from wespe_bench import paths
 
@@ -34,8 +38,17 @@ def write_bytes(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> N
 
     Raises OSError (full disk, no permission) and then leaves ``path`` as it was.
     """
+    with writer(path, mode=mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def writer(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """A file to write to, as `write_bytes`: it becomes ``path`` where the block ends well."""
     if paths.is_remote(path):
-        paths.write_bytes(path, data)
+        whole = io.BytesIO()
+        yield whole
+        paths.write_bytes(path, whole.getbuffer())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     # The name is cut so that a long file name plus our suffix stays within the 255 bytes
@@ -45,7 +58,7 @@ def write_bytes(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> N
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
         with open(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

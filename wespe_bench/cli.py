@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -21,6 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     console = argv is None
     argv, quiet, verbose = _loudness(sys.argv[1:] if argv is None else argv)
     progress.silent = quiet
+    # Of its own memory pyarrow gives little back; a run of a million photos is read in pieces.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     _open_streams()
     option = _OPTIONS.get(argv[0]) if argv else "help"
     if option == "help":

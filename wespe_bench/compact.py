@@ -1,22 +1,26 @@
 """Sequences that take little memory for a million photos: packed texts, items made when asked for.
 
-A Python object of its own for each photo's paths and hashes takes kilobytes a photo; their bytes
-one after the other take as many as they are long.
+A Python object of its own for each photo's paths and hashes takes kilobytes a photo; compressed,
+a thousand at a time, paths of one folder take a few bytes each, and a hash takes its 32.
 """
 
 from __future__ import annotations
 
 import heapq
+import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
+from operator import eq
 from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 
 # Values that are sorted at once.
 _AT_ONCE = 50_000
+# Values that are compressed together, and how many such blocks are kept open.
+_IN_BLOCK, _OPENED = 1000, 64
 
 
 class Lazy(Sequence[T]):
@@ -64,25 +68,47 @@ def chained(parts: Sequence[Sequence[T]]) -> Sequence[T]:
 
 
 class Packed(Generic[T]):
-    """Values as bytes, one after the other: appended to, and read back by their place."""
+    """Values as compressed bytes: appended to, and read back by their place."""
 
-    __slots__ = ("_data", "_decode", "_encode", "_ends")
+    __slots__ = ("_blocks", "_decode", "_encode", "_ends", "_last", "_opened")
 
     def __init__(self, encode: Callable[[T], bytes], decode: Callable[[bytes], T]) -> None:
         self._encode, self._decode = encode, decode
-        self._data = bytearray()
-        self._ends = array("Q", (0,))
+        # Each is of `_IN_BLOCK` values: where they end, then the values.
+        self._blocks: list[bytes] = []
+        self._opened: dict[int, tuple[array[int], bytes]] = {}
+        self._last = bytearray()
+        self._ends = array("I", (0,))
 
     def append(self, value: T) -> None:
         """Add a value at the end."""
-        self._data += self._encode(value)
-        self._ends.append(len(self._data))
+        self._last += self._encode(value)
+        self._ends.append(len(self._last))
+        if len(self._ends) > _IN_BLOCK:
+            self._blocks.append(zlib.compress(self._ends.tobytes() + self._last, 1))
+            self._last = bytearray()
+            self._ends = array("I", (0,))
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return len(self._blocks) * _IN_BLOCK + len(self._ends) - 1
 
     def __getitem__(self, place: int) -> T:
-        return self._decode(bytes(self._data[self._ends[place] : self._ends[place + 1]]))
+        block, inside = divmod(range(len(self))[place], _IN_BLOCK)
+        ends, data = self._open(block) if block < len(self._blocks) else (self._ends, self._last)
+        return self._decode(bytes(data[ends[inside] : ends[inside + 1]]))
+
+    def _open(self, block: int) -> tuple[array[int], bytes]:
+        found = self._opened.get(block)
+        if found is None:
+            data = zlib.decompress(self._blocks[block])
+            ends = array("I")
+            size = ends.itemsize * (_IN_BLOCK + 1)
+            ends.frombytes(data[:size])
+            found = ends, data[size:]
+            while len(self._opened) >= _OPENED:
+                self._opened.pop(next(iter(self._opened)), None)
+            self._opened[block] = found
+        return found
 
     def __iter__(self) -> Iterator[T]:
         return map(self.__getitem__, range(len(self)))
@@ -90,7 +116,14 @@ class Packed(Generic[T]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Packed):
             return False
-        return self._ends == other._ends and self._data == other._data
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._encode, self._decode, self._blocks, self._last, self._ends
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._encode, self._decode, self._blocks, self._last, self._ends = state
+        self._opened = {}
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -98,10 +98,14 @@ def _made(
     Results of what ``failed``, and with ``force`` all, count as not there.
     """
     from wespe_bench import provenance, store
+    from wespe_bench.store_pieces import Rows
 
-    rows = store.matched(map(hashed.ids.__getitem__, places), store.load(folder, "enhanced"))
-    pairs = zip(places, rows, strict=True)
-    while part := list(islice(pairs, 10_000)):
+    stored = Rows(folder, "enhanced")
+    for start in range(0, len(places), 2_000):
+        some = places[start : start + 2_000]
+        ids = [hashed.ids[place] for place in some]
+        rows = store.matched(ids, stored.between(ids[0], ids[-1]))
+        part = list(zip(some, rows, strict=True))
         made = [
             row["sample"]
             for _, row in part

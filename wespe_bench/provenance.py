@@ -154,12 +154,15 @@ def revision(rows: HashedSamples | Iterable[tuple[str, str, str | None]]) -> str
 
     Independent of folder, order and time stamps; any changed byte changes it.
     """
-    digest = hashlib.sha256()
     if isinstance(rows, HashedSamples):
-        ordered: Iterable[tuple[str, str, str]] = rows.by_id()
-    else:
-        ordered = sorted((id_, content, reference or "") for id_, content, reference in rows)
-    for row in ordered:
+        return revision_in_order(rows.by_id())
+    return revision_in_order(sorted((id_, photo, other or "") for id_, photo, other in rows))
+
+
+def revision_in_order(rows: Iterable[tuple[str, str, str]]) -> str:
+    """`revision` of rows that are sorted, with "" for no reference."""
+    digest = hashlib.sha256()
+    for row in rows:
         digest.update(json.dumps(row, ensure_ascii=True).encode())
     return digest.hexdigest()
 

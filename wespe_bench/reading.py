@@ -7,12 +7,13 @@ nested a hundred thousand deep are errors of the file, and so a ValueError like 
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from wespe_bench import paths
 from wespe_bench.errors import InputError
@@ -125,30 +126,22 @@ SMALL, MAX_RATIO = 2**28, 1000
 _MOST_COLUMNS = 100
 
 
-def parquet_stamp(data: bytes, key: bytes) -> str:
-    """What a file's own metadata say under ``key``; empty for nothing.
+class ParquetGroups:
+    """A Parquet file of numbers and texts, a row group at a time; texts stay dictionaries.
 
-    Raises pyarrow.ArrowException, OSError and ValueError for what is no Parquet.
+    Raises ValueError for columns of anything else, and for a file or a row group that would take
+    more memory than `SMALL` and than `MAX_RATIO` times the file; pyarrow's own and OSError for
+    damage.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    found = (pq.read_schema(pa.BufferReader(data)).metadata or {}).get(key, b"")
-    return str(found.decode("ascii"))
+    def __init__(self, file: IO[bytes]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
-
-def read_parquet(data: bytes) -> pa.Table:
-    """The table of a Parquet file of numbers and texts; texts stay dictionaries.
-
-    Raises ValueError for columns of anything else and for a table that would take more memory
-    than `SMALL` and than `MAX_RATIO` times the file; pyarrow's own and OSError for damage.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    most = max(SMALL, MAX_RATIO * len(data))
-    with pq.ParquetFile(pa.BufferReader(data)) as file:
-        footer, schema = file.metadata, file.schema_arrow
+        self._size = file.seek(0, os.SEEK_END)
+        self._most = max(SMALL, MAX_RATIO * self._size)
+        plain = pq.ParquetFile(file)
+        footer, schema = plain.metadata, plain.schema_arrow
         if len(schema) > _MOST_COLUMNS:
             raise ValueError(f"{len(schema)} columns")
         for field in schema:
@@ -158,14 +151,30 @@ def read_parquet(data: bytes) -> pa.Table:
             ):
                 raise ValueError(f"the column {field.name[:40]!r} holds neither numbers nor texts")
         stated = sum(footer.row_group(n).total_byte_size for n in range(footer.num_row_groups))
-        _check(max(stated, 8 * footer.num_rows * len(schema)), most, len(data))
+        _check(max(stated, 8 * footer.num_rows * len(schema)), self._most, self._size)
         texts = [field.name for field in schema if pa.types.is_string(field.type)]
-    with pq.ParquetFile(
-        pa.BufferReader(data), read_dictionary=texts, page_checksum_verification=True
-    ) as file:
-        table = file.read()
-    _check(sum(map(_letters, table.columns)), most, len(data))
-    return table
+        # Neither ahead nor by threads: the allocator would keep memory for each.
+        self._file = pq.ParquetFile(
+            file, read_dictionary=texts, page_checksum_verification=True, pre_buffer=False
+        )
+        self.stamps: dict[bytes, bytes] = schema.metadata or {}
+
+    def __len__(self) -> int:
+        return int(self._file.metadata.num_row_groups)
+
+    def read(self, number: int | None = None, columns: list[str] | None = None) -> pa.Table:
+        """The table of one row group, or the whole one."""
+        if number is None:
+            table = self._file.read(columns, use_threads=False)
+        else:
+            table = self._file.read_row_group(number, columns, use_threads=False)
+        _check(sum(map(_letters, table.columns)), self._most, self._size)
+        return table
+
+
+def read_parquet(data: bytes) -> pa.Table:
+    """The table of a Parquet file, as `ParquetGroups` checks it."""
+    return ParquetGroups(io.BytesIO(data)).read()
 
 
 def _letters(column: pa.ChunkedArray) -> int:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import paths, store
+from wespe_bench import paths, store, store_pieces
 from wespe_bench.errors import InputError, Missing, printable
 
 if TYPE_CHECKING:
@@ -187,9 +187,20 @@ class Run:
         scores = store.load(self.folder, "scores")
         if metrics is not None and not set(scores["metric"].unique()) <= set(metrics):
             scores = scores[scores["metric"].isin(metrics)]
-        images = self.results["image_sha256"]
-        current = scores["sample"].map(images) == scores["image_sha256"]
-        references = scores["sample"].map(self.samples.set_index("sample")["reference_sha256"])
+        return self._current(scores, self.results, self.samples)
+
+    def pieces_of_scores(self) -> Iterator[pd.DataFrame]:
+        """`scores`, those of some photos at a time, for runs of a million."""
+        for piece in store_pieces.pieces(self.folder):
+            results = piece.results(self.fingerprint)
+            yield self._current(piece.scores, results, piece.samples)
+
+    def _current(
+        self, scores: pd.DataFrame, results: pd.DataFrame, samples: pd.DataFrame
+    ) -> pd.DataFrame:
+        """Those of ``scores`` that are not stale, headed by what they are of."""
+        current = scores["sample"].map(results["image_sha256"]) == scores["image_sha256"]
+        references = scores["sample"].map(samples.set_index("sample")["reference_sha256"])
         same = (references == scores["reference_sha256"]) | scores["reference_sha256"].isna()
         # A sample that has left the data set has no result.
         scores = scores[current & same].drop(columns="reader")
@@ -219,7 +230,7 @@ def open_runs(path: Path, *, may_be_empty: bool = False) -> Runs:
     Raises InputError where there is no folder, and, unless it ``may_be_empty``, where there is
     no run in it, or none that can be read.
     """
-    return _open(path, lambda run: run.metadata, may_be_empty)
+    return open_where(path, lambda run: run.metadata, may_be_empty)
 
 
 def open_scored(path: Path) -> tuple[Runs, pd.DataFrame]:
@@ -227,11 +238,12 @@ def open_scored(path: Path) -> tuple[Runs, pd.DataFrame]:
     import pandas as pd
 
     frames: list[pd.DataFrame] = []
-    runs = _open(path, lambda run: frames.append(run.read_scores()))
+    runs = open_where(path, lambda run: frames.append(run.read_scores()))
     return runs, pd.concat(frames, ignore_index=True)
 
 
-def _open(path: Path, read: Callable[[Run], object], may_be_empty: bool = False) -> Runs:
+def open_where(path: Path, read: Callable[[Run], object], may_be_empty: bool = False) -> Runs:
+    """As `open_runs` for runs that ``read`` can read: it raises InputError or OSError of others."""
     folders, unseen = _find(path)
     found, broken, reasons = [], [], []
     for folder in folders:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wespe_bench.compact import in_order
 from wespe_bench.errors import InputError
 from wespe_bench.paths import each, to_path
 from wespe_bench.runs import Plan
@@ -100,7 +102,10 @@ def write(
                 "reference": None if sample.reference is None else str(sample.reference.absolute()),
                 "reference_sha256": reference,
             }
-            for sample, (_, content, reference) in zip(plan.dataset.samples, rows, strict=True)
+            # By id, as they are read again.
+            for sample, (_, content, reference) in (
+                (plan.dataset.samples[place], rows[place]) for place in in_order(rows.ids)
+            )
         ),
     )
     return fingerprint, rows
@@ -187,8 +192,8 @@ def describe(folder: Path, records: dict[str, Metric]) -> dict[str, Any]:
     return content
 
 
-def refresh(folder: Path, content: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The rows of samples.parquet with today's hashes, and run.json's content.
+def refresh(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """Bring the hashes in samples.parquet up to date; returns run.json's content.
 
     Both are written back, with the new revision, when a hash changed.
 
@@ -196,21 +201,28 @@ def refresh(folder: Path, content: dict[str, Any]) -> tuple[list[dict[str, Any]]
     run's own images.
     """
     from wespe_bench import provenance, store
+    from wespe_bench.store_pieces import sample_pieces
 
-    rows = store.records(store.load_samples(folder))
-    changed = False
-    for path, sha256 in (("path", "sha256"), ("reference", "reference_sha256")):
-        named = [row for row in rows if row[path] is not None]
-        hashes = each(provenance.content_if_there, [to_path(row[path]) for row in named])
-        for row, now in zip(named, hashes, strict=True):
-            if now is not None:
-                changed |= now != row[sha256]
-                row[sha256] = now
-    if changed:
-        revision = provenance.revision(
-            (row["sample"], row["sha256"], row["reference_sha256"]) for row in rows
-        )
-        store.write_samples(folder, rows)
-        content = content | {"dataset": content["dataset"] | {"revision": revision}}
-        store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
-    return rows, content
+    changed: dict[str, dict[str, str]] = defaultdict(dict)
+    for samples in sample_pieces(folder):
+        for path, sha256 in (("path", "sha256"), ("reference", "reference_sha256")):
+            named = samples[samples[path].notna()]
+            hashes = each(provenance.content_if_there, map(to_path, named[path]))
+            for id_, before, now in zip(named["sample"], named[sha256], hashes, strict=True):
+                if now is not None and now != before:
+                    changed[id_][sha256] = now
+    if not changed:
+        return content
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for samples in sample_pieces(folder):
+            for row in store.records(samples):
+                yield row | changed.get(row["sample"], {})
+
+    store.write_samples(folder, rows())
+    revision = provenance.revision_in_order(
+        (row["sample"], row["sha256"], row["reference_sha256"] or "") for row in rows()
+    )
+    content = content | {"dataset": content["dataset"] | {"revision": revision}}
+    store.write_run(folder, {k: v for k, v in content.items() if k != "schema"})
+    return content

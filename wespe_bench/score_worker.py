@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class Item:
     """One result to score: of which run, with which reference, by which metrics (specs).
 
-    ``apart`` is the spec of other people's metric, which has workers of its own.
+    ``apart`` is the spec of other people's metric, which has workers of its own; ``place`` is the
+    photo's among those of its run that are to be scored.
     """
 
     run: int
@@ -41,6 +42,7 @@ class Item:
     reference_sha256: str | None
     metrics: tuple[str, ...]
     apart: str | None = None
+    place: int = 0
 
     @property
     def image(self) -> Path:

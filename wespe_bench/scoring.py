@@ -7,18 +7,18 @@ or version is scored again, and so is a reference that another version of the de
 from __future__ import annotations
 
 import functools
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wespe_bench import describe, proof, run_metadata, tracking
+from wespe_bench import describe, proof, score_plan, tracking
 from wespe_bench.arguments import TrackOption, WorkerOptions
+from wespe_bench.compact import chained
 from wespe_bench.errors import InputError
 from wespe_bench.option_checks import check_jobs
-from wespe_bench.paths import each, to_path
-from wespe_bench.proof import Kept
+from wespe_bench.paths import to_path
 from wespe_bench.registry import full_spec, is_foreign
 from wespe_bench.runs import Failure, Run, tell
 from wespe_bench.score_worker import Context, Item, failure_row, open_worker
@@ -99,20 +99,19 @@ def score_runs(
     if not records:
         raise InputError("no metrics to compute")
     prepare_metrics(tuple(records), min(jobs, 1))
-    todo: list[Item] = []
-    runs: list[_Progress] = []
-    looked_at: list[Kept] = []
-    for number, folder in enumerate(folders):
-        waiting, complete, some, broken = _prepare(folder, number, records, shard, force)
-        todo.extend(waiting)
-        looked_at.extend(some)
-        runs.append(_Progress(folder, complete, broken, _failed(folder)))
+    prepared = [
+        score_plan.prepare(folder, number, records, shard=shard, force=force)
+        for number, folder in enumerate(folders)
+    ]
+    todo = chained([one.waiting for one in prepared])
+    looked_at = [kept for one in prepared for kept in one.some]
+    runs = [_Progress(*each) for each in zip(folders, prepared, strict=True)]
     context = Context(
         {name: records[name].version for name in records if is_foreign(name)},
         {name: scorer.sources for name, scorer in scorers.items()},
     )
     proof.check_scores(run_engine, context, folders, looked_at, jobs)
-    precompile.finish({metric for item in todo for metric in item.metrics})
+    precompile.finish(set[str]().union(*(one.metrics for one in prepared)))
     run_items(
         run_engine,
         open_worker,
@@ -130,18 +129,18 @@ def score_runs(
     return [run.result() for run in runs]
 
 
-@dataclass
 class _Progress:
     """What `score_runs` has learned of one run so far."""
 
-    folder: Path
-    #: Photos whose rows were all there already.
-    kept: int
-    failures: list[Failure]
-    #: The (sample, metric) whose scoring failed earlier.
-    failed: set[tuple[str, str]]
-    done: set[str] = field(default_factory=set)
-    colours: dict[str, str] = field(default_factory=dict)
+    def __init__(self, folder: Path, prepared: score_plan.Prepared) -> None:
+        self.folder = folder
+        self.kept = prepared.complete
+        self.failures = list(prepared.failures)
+        self.failed = prepared.failed
+        # By place: whether a photo has a new row, and whether its colours were counted.
+        self.done = bytearray(prepared.photos)
+        self.coloured = bytearray(prepared.photos)
+        self.colours: Counter[str] = Counter()
 
     def take(self, outcome: Outcome) -> Iterator[Row]:
         """The rows that a photo's outcome adds to the store."""
@@ -153,9 +152,10 @@ class _Progress:
         if outcome.error:
             wrong = [failure_row(item.sample, metric, outcome.error) for metric in item.metrics]
         if scored:
-            self.done.add(item.sample)
-        if outcome.colours:
-            self.colours[item.sample] = outcome.colours
+            self.done[item.place] = 1
+        if outcome.colours and not self.coloured[item.place]:
+            self.coloured[item.place] = 1
+            self.colours[outcome.colours] += 1
         if item.reference is not None and any(
             row["reference_sha256"] not in (None, item.reference_sha256) for row in scored
         ):
@@ -174,8 +174,8 @@ class _Progress:
             yield item.run, "failures", row
 
     def result(self) -> Run:
-        colours = dict(Counter(self.colours.values()))
-        return Run(self.folder, len(self.done), self.kept, tuple(self.failures), colours)
+        done, colours = sum(self.done), dict(self.colours)
+        return Run(self.folder, done, self.kept, tuple(self.failures), colours)
 
 
 @functools.cache
@@ -197,108 +197,6 @@ def prepare_metrics(names: tuple[str, ...], jobs: int) -> None:
             raise InputError(outcome.error)
         if outcome.error:
             raise InputError(f"the metric {outcome.item} cannot work here: {outcome.error}")
-
-
-def _prepare(
-    folder: Path,
-    number: int,
-    records: dict[str, Metric],
-    shard: tuple[int, int],
-    force: bool,
-) -> tuple[list[Item], int, list[Kept], list[Failure]]:
-    """What is left to score in one run, and how many photos are complete.
-
-    Then a kept row of each of other people's metrics, and what cannot be scored.
-    """
-    from wespe_bench import atomic, images, links, store
-
-    links.check_tree(folder)
-    content = run_metadata.describe(folder, records)
-    atomic.remove_leftovers(folder)
-    samples, content = run_metadata.refresh(folder, content)
-    table = store.load_samples(folder).set_index("sample")
-    enhanced = {row["sample"]: row for row in store.records(store.load(folder, "enhanced"))}
-    valid = set(store.current_results(folder, content, table).index)
-    scores = store.load(folder, "scores")
-    there = {
-        (row["sample"], row["metric"]): row for row in store.records(scores[scores["seed"] == 0])
-    }
-    failed = set(store.load_failures(folder).query("stage == 'enhance'")["sample"])
-    waiting: list[Item] = []
-    kept: dict[str, list[Kept]] = defaultdict(list)
-    failures: list[Failure] = []
-    complete = 0
-    index, count = shard
-    # What failed in `enhance` has been reported by it.
-    mine = [row for row in samples[index - 1 :: count] if row["sample"] not in failed]
-    listed = [row["sample"] for row in mine if row["sample"] in valid]
-    results = (store.result_of(folder, sample) for sample in listed)
-    hashes = dict(zip(listed, each(_sha256, results), strict=True))
-    for row in mine:
-        sample, reference = row["sample"], row["reference"]
-        made = enhanced.get(sample)
-        obstacle = _obstacle(made, row["sha256"], hashes.get(sample))
-        if obstacle or made is None:
-            failures.append(Failure(folder, sample, "score", f"{obstacle}; run enhance again"))
-            continue
-        path = None if reference is None else to_path(reference)
-        make = functools.partial(Item, number, sample, folder, path, row["reference_sha256"])
-        missing = []
-        for name, metric in records.items():
-            if metric.full_reference and reference is None:
-                continue
-            old = there.get((sample, metric.name))
-            reference_read = (row["reference_sha256"], images.reader_version())
-            expected = reference_read if metric.full_reference else (None, None)
-            current = (metric.version, made["image_sha256"], *expected)
-            columns = ("metric_version", "image_sha256", "reference_sha256", "reader")
-            if force or old is None or tuple(old[c] for c in columns) != current:
-                missing.append(name)
-            elif is_foreign(name) and len(kept[name]) < proof.LOOKED_AT:
-                kept[name].append(Kept(make((name,), apart=name), old["value"]))
-        if ours := tuple(name for name in missing if not is_foreign(name)):
-            waiting.append(make(ours))
-        waiting += [make((name,), apart=name) for name in missing if name not in ours]
-        complete += not missing
-    smallest = (proof.smallest((row, row.item.image) for row in some) for some in kept.values())
-    return waiting, complete, list(smallest), failures
-
-
-def _failed(folder: Path) -> set[tuple[str, str]]:
-    """The (sample, metric) whose scoring failed, and has not succeeded since."""
-    from wespe_bench import store
-
-    failures = store.load_failures(folder)
-    failures = failures[failures["stage"] == "score"]
-    return set(zip(failures["sample"], failures["metric"], strict=True))
-
-
-def _sha256(image: Path) -> str | InputError:
-    """A result's hash, or why it has none."""
-    from wespe_bench import provenance
-
-    try:
-        return provenance.sha256_file(image)
-    except InputError as error:
-        return error
-
-
-def _obstacle(
-    made: dict[str, Any] | None, input_sha256: str, sha256: str | InputError | None
-) -> str:
-    """Why a result cannot be scored, empty when it can.
-
-    ``made`` is its row of "enhanced", ``sha256`` its `_sha256`, None for an earlier enhancer's.
-    """
-    if made is None:
-        return "not enhanced yet"
-    if made["input_sha256"] != input_sha256:
-        return "the photo changed since it was enhanced"
-    if sha256 is None:
-        return "its result is an earlier enhancer's"
-    if isinstance(sha256, InputError):
-        return str(sha256)
-    return "" if sha256 == made["image_sha256"] else "its PNG is not what enhance wrote"
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from wespe_bench.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 #: Layout number of everything a run folder holds; a reader refuses a larger one.
 SCHEMA = store_files.SCHEMA
@@ -86,9 +87,16 @@ def load(run: Path, kind: str) -> pd.DataFrame:
         links.check_file(path, run)
         tables.append(store_files.read(path, kind))
     table = pa.concat_tables(tables) if tables else store_files.schema(kind).empty_table()
-    frame: pd.DataFrame = table.to_pandas()
-    frame = frame.drop_duplicates(store_files.KEYS[kind], keep="last")
-    return frame.sort_values(store_files.KEYS[kind], kind="stable").reset_index(drop=True)
+    return counting(table, kind)
+
+
+def counting(table: pa.Table, kind: str) -> pd.DataFrame:
+    """Of rows in the order of their parts those that count: the last of each key, sorted by key."""
+    frame: pd.DataFrame = table.to_pandas(use_threads=False)
+    keys = store_files.KEYS[kind]
+    return frame.drop_duplicates(keys, keep="last").sort_values(
+        keys, kind="stable", ignore_index=True
+    )
 
 
 def matched(ids: Iterable[str], frame: pd.DataFrame) -> Iterator[dict[str, Any] | None]:
@@ -126,7 +134,8 @@ def _is_run(folder: Path) -> bool:
 
 def write_samples(run: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write samples.parquet: sample, path, sha256, reference, reference_sha256."""
-    atomic.write_bytes(run / "samples.parquet", store_files.encode("samples", rows))
+    with atomic.writer(run / "samples.parquet") as file:
+        store_files.write(file, "samples", rows)
 
 
 def load_samples(run: Path) -> pd.DataFrame:
@@ -232,7 +241,12 @@ def load_failures(run: Path, samples: Iterable[str] | None = None) -> pd.DataFra
     listed: Iterable[str] = ()
     if len(frame):
         listed = load_samples(run)["sample"] if samples is None else samples
-    frame = frame[(frame["error"] != "") & frame["sample"].isin(set(listed))]
+    return standing(frame, listed)
+
+
+def standing(failures: pd.DataFrame, samples: Iterable[str]) -> pd.DataFrame:
+    """Of rows of "failures" those of ``samples`` that have not succeeded since."""
+    frame = failures[(failures["error"] != "") & failures["sample"].isin(set(samples))]
     return frame[["sample", "stage", "metric", "error"]].reset_index(drop=True)
 
 

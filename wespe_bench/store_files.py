@@ -6,14 +6,16 @@ later part counts, and no damage goes unseen.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from wespe_bench import paths, provenance, reading, types
+from wespe_bench import paths, reading, types
 from wespe_bench.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -66,12 +68,13 @@ _ADDED = {"enhanced": {"memory": 2, "device_memory": 2}, "scores": {"reader": 3}
 
 #: What tells one row of a kind from another.
 KEYS = {
+    "samples": ["sample"],
     "enhanced": ["sample"],
     "scores": ["sample", "metric", "seed"],
     "failures": ["sample", "stage", "metric"],
 }
 # Rows that become a part of a file at once.
-_AT_ONCE = 20_000
+_AT_ONCE = 5_000
 
 _PART = re.compile(r"part-(\d{8,})-([0-9a-f]{32})\.parquet")
 
@@ -86,14 +89,87 @@ def schema(kind: str) -> pa.Schema:
 
 def encode(kind: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Rows of a kind as the bytes of a Parquet file with checksums."""
+    sink = io.BytesIO()
+    write(sink, kind, rows)
+    return sink.getvalue()
+
+
+def write(file: IO[bytes], kind: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows of a kind as a Parquet file with checksums; few are in memory at once."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sink, columns, rest = io.BytesIO(), schema(kind), iter(rows)
-    with pq.ParquetWriter(sink, columns, compression="zstd", write_page_checksum=True) as writer:
+    columns, rest = schema(kind), iter(rows)
+    with pq.ParquetWriter(file, columns, compression="zstd", write_page_checksum=True) as writer:
         while part := [dict(row) for row in islice(rest, _AT_ONCE)]:
             writer.write_table(pa.Table.from_pylist(part, schema=columns))
-    return sink.getvalue()
+
+
+class StoreFile:
+    """One file of a run folder, opened; its rows, all or a row group of them, are read when asked.
+
+    Its bytes are held against its name unless they were before. Every method, and opening it,
+    raises InputError for a damaged file and one of a newer version; FileNotFoundError.
+    """
+
+    def __init__(self, path: Path, kind: str, *, verified: bool = False) -> None:
+        self._path, self._kind = path, kind
+        self._file = _open(path)
+        try:
+            with self._naming_damage():
+                part = None if verified else _PART.fullmatch(path.name)
+                if part and _sha256(self._file)[:32] != part[2]:
+                    raise ValueError("its checksum does not match its name")
+                self._groups = reading.ParquetGroups(self._file)
+                stamp = self._groups.stamps.get(b"wespe_bench.schema", b"").decode("ascii")
+                if not stamp.isdecimal() or len(stamp) > 9:
+                    raise ValueError("not written by wespe-bench")
+            self._layout = int(stamp)
+            refuse_newer(path, self._layout)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> StoreFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def read(self, number: int | None = None) -> pa.Table:
+        """The rows of a row group, or all."""
+        import pyarrow as pa
+
+        with self._naming_damage():
+            table = self._groups.read(number)
+            for name, since in _ADDED.get(self._kind, {}).items():
+                if self._layout < since:
+                    table = table.append_column(name, pa.nulls(len(table)))
+            table = table.select(list(COLUMNS[self._kind])).cast(schema(self._kind))
+            types.check_column(table.column("sample"))
+        return table
+
+    def ids(self, number: int) -> pa.ChunkedArray:
+        """The ids of a row group, a text each."""
+        with self._naming_damage():
+            column = self._groups.read(number, ["sample"]).column("sample").cast("string")
+            types.check_column(column)
+        return column
+
+    @contextmanager
+    def _naming_damage(self) -> Iterator[None]:
+        import pyarrow as pa
+
+        try:
+            yield
+        except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+            raise InputError(
+                f"{self._path}: damaged ({one_line(error)[:120]}); delete it and run the same "
+                "command again, only what it held is redone"
+            ) from None
 
 
 def read(path: Path, kind: str) -> pa.Table:
@@ -101,36 +177,24 @@ def read(path: Path, kind: str) -> pa.Table:
 
     Raises InputError for a damaged file and one of a newer version, FileNotFoundError.
     """
-    import pyarrow as pa
-
-    data = _bytes(path)
-    try:
-        part = _PART.fullmatch(path.name)
-        if part and provenance.sha256_bytes(data)[:32] != part[2]:
-            raise ValueError("its checksum does not match its name")
-        stamp = reading.parquet_stamp(data, b"wespe_bench.schema")
-        if not stamp.isdecimal() or len(stamp) > 9:
-            raise ValueError("not written by wespe-bench")
-        if int(stamp) <= SCHEMA:
-            table = reading.read_parquet(data)
-            for name, since in _ADDED.get(kind, {}).items():
-                if int(stamp) < since:
-                    table = table.append_column(name, pa.nulls(len(table)))
-            table = table.cast(schema(kind))
-            types.check_column(table.column("sample"))
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise InputError(
-            f"{path}: damaged ({one_line(error)[:120]}); delete it and run the same command "
-            "again, only what it held is redone"
-        ) from None
-    refuse_newer(path, int(stamp))
-    return table
+    with StoreFile(path, kind) as file:
+        return file.read()
 
 
-def _bytes(path: Path) -> bytes:
+def _sha256(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while data := file.read(1 << 20):
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _open(path: Path) -> IO[bytes]:
     """A file that cannot be had for now is not damaged: nothing is to be deleted for it."""
     try:
-        return reading.read_bytes(path)
+        if paths.is_remote(path):
+            return io.BytesIO(paths.read_bytes(path))
+        reading.check_regular(path)
+        return open(path, "rb")
     except FileNotFoundError:
         raise
     except OSError as error:
