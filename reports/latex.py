@@ -140,9 +140,14 @@ def score_table(table: Table) -> str:
             cells.append(f"{cell(mean, place=one.place, marks=marks)} {tex(interval)}".rstrip())
         rows.append(cells)
     texts = [f"$^{{{number}}}$ {tex(text)}" for number, text in enumerate(found.numbered, 1)]
+    # Words in a head widen its column: what is not a quality score is named beneath.
+    heads = [cell(column.head.removesuffix(" (not a quality score)")) for column in table.columns]
+    others = [column.title for column in table.columns if not column.rates_quality]
+    if others:
+        texts.append(tex(f"Not a quality score: {', '.join(others)}."))
     return latex_table(
         f"{table.dataset}: {table.note}" if table.note else table.dataset,
-        [cell("Method"), "n", *(cell(column.head) for column in table.columns)],
+        [cell("Method"), "n", *heads],
         rows,
         names=1,
         notes=[*texts, *map(tex, found.general)],
