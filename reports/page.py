@@ -21,6 +21,7 @@ from reports.latex import NEEDS, score_table
 from reports.markdown import csv_table, markdown_report, markdown_table
 from reports.notes import BEST, READING, Notes, notes, row_n
 from reports.origins import HEADS
+from reports.rank_plot import RankPlot, rank_plot
 from reports.text import fill_template, plain
 from wespe_bench import atomic
 from wespe_bench.errors import writing
@@ -115,7 +116,7 @@ def _page(contents: Contents, folder: Path | None, quiet: bool) -> tuple[str, li
         files |= exact.files
     page = fill_template(
         "page.html",
-        ("page.css",),
+        ("page.css", "plots.css"),
         ("tables.js", "viewer.js", "page.js"),
         files=bool(files),
         beside=bool(files),
@@ -164,6 +165,7 @@ class _View:
     notes: Notes
     columns: tuple[Column, ...]
     rows: tuple[_Row, ...]
+    ranks: RankPlot | None
     plots: tuple[_Plot, ...]
     plot_caption: str
     result: str
@@ -206,6 +208,7 @@ def _view(section: Section, share: int, exact: Exact, quiet: bool) -> _View:
         notes=found,
         columns=table.columns,
         rows=rows,
+        ranks=rank_plot(section),
         plots=tuple(_plot(section, column) for column in table.columns),
         plot_caption=distribution.caption(table),
         result=opening.result(section),

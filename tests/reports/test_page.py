@@ -116,7 +116,7 @@ def test_page_needs_nothing_from_outside(runs: Path) -> None:
         assert "style" not in attributes  # the policy forbids it
         for name in ("src", "srcset", "href"):
             assert attributes.get(name, "data:").startswith(("data:", "#"))
-    style = (_TEMPLATES / "page.css").read_text("utf-8")
+    style = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in ("page.css", "plots.css"))
     script = "\n".join(
         (_TEMPLATES / name).read_text("utf-8") for name in ("tables.js", "viewer.js", "page.js")
     )
@@ -180,7 +180,8 @@ def test_ids_are_unique_and_labels_refer_to_them(runs: Path) -> None:
     elements = Elements(html_report(read_contents(runs))[0])
     names = [a["id"] for _, a in elements.found if "id" in a]
     assert len(names) == len(set(names))
-    assert {a["aria-labelledby"] for _, a in elements.found if "aria-labelledby" in a} <= set(names)
+    labelled = [a["aria-labelledby"] for _, a in elements.found if "aria-labelledby" in a]
+    assert {name for text in labelled for name in text.split()} <= set(names)
 
 
 @pytest.mark.slow
