@@ -13,6 +13,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +24,7 @@ from pathlib import Path, PurePath
 from typing import Any, TypeVar, cast
 
 from wespe_bench import progress
-from wespe_bench.errors import InputError, one_line
+from wespe_bench.errors import InputError, one_line, printable
 
 #: The stores whose addresses are understood, each with the extra that reads it.
 STORES = {"s3": "s3", "gs": "gs", "hf": "hf"}
@@ -32,6 +35,9 @@ _VERSIONS = ("ETag", "etag", "md5Hash", "blob_id")
 UNREADABLE = "folder that cannot be listed"
 AGAIN = "link to a folder that is listed already"
 OUTSIDE = "link to a folder outside of the data set, not followed"
+
+# After this many seconds it is said what a store is waited for, then at most every `_SAY_EVERY`.
+_SAY_AFTER, _SAY_EVERY = 8.0, 30.0
 
 _AT_ONCE = 16
 _LONGEST = 200
@@ -76,7 +82,7 @@ def to_path(where: Path | str) -> Path:
         from upath import UPath
 
         # A listing that another process has added to since would lose its rows.
-        found = UPath(where, use_listings_cache=False)
+        found = UPath(where, use_listings_cache=False, **_patience(scheme))
         found.fs  # noqa: B018  here it is that the store's own library is needed
     except ImportError:
         raise InputError(
@@ -84,6 +90,18 @@ def to_path(where: Path | str) -> Path:
             f"'wespe-bench[{STORES[scheme]}]')"
         ) from None
     return cast(Path, found)
+
+
+def _patience(scheme: str) -> dict[str, Any]:
+    """How long S3's library waits; what ``FSSPEC_S3`` says of it counts. Others have their own."""
+    if scheme != "s3":
+        return {}
+    from fsspec.config import conf
+
+    chosen = conf.get("s3", {}).get("config_kwargs", {})
+    # s3fs tries five times what this tries twice: a hundred seconds, and pauses.
+    times = {"connect_timeout": 10, "read_timeout": 10, "retries": {"total_max_attempts": 2}}
+    return {"config_kwargs": {**times, **chosen}}
 
 
 def _home(path: Path) -> Path:
@@ -133,7 +151,7 @@ def names(folder: Path) -> list[str]:
     """The names in a folder, in no order. Raises OSError where there is none (a store: [])."""
     if not is_remote(folder):
         return os.listdir(folder)
-    with _as_oserror(folder):
+    with _as_oserror(folder, listing=True):
         return [name for found in _walk(folder, 1) for name in (*found.folders, *found.files)]
 
 
@@ -159,7 +177,7 @@ def walk(
     not answer.
     """
     if is_remote(folder):
-        with _as_oserror(folder):
+        with _as_oserror(folder, listing=True):
             yield from _walk(folder, None)
         return
     root = None if within is None else os.path.realpath(within)
@@ -209,7 +227,13 @@ def inside(path: str, root: str) -> bool:
 
 def _walk(folder: Path, depth: int | None) -> Iterator[Listing]:
     remote = cast(Any, folder)
-    for path, folders, files in remote.fs.walk(remote.path, maxdepth=depth):
+    steps = remote.fs.walk(remote.path, maxdepth=depth)
+    while True:
+        with _saying(folder):
+            step = next(steps, None)
+        if step is None:
+            return
+        path, folders, files = step
         below = path[len(remote.path.rstrip("/")) :].strip("/")
         folders.sort()  # in place, as the walk goes on by it
         # A store may keep an empty object named like the folder itself.
@@ -261,14 +285,48 @@ def unanswered(error: BaseException) -> bool:
     return type(error).__module__.partition(".")[0] in _LIBRARIES
 
 
+_last_said = -_SAY_EVERY
+
+
 @contextmanager
-def _as_oserror(path: Path) -> Iterator[None]:
-    """What goes wrong in a store, as the OSError a file would raise."""
+def _saying(path: Path) -> Iterator[None]:
+    """Say on standard error what is waited for, where a store takes long to answer."""
+
+    def say() -> None:
+        global _last_said
+        if progress.silent or time.monotonic() - _last_said < _SAY_EVERY:
+            return
+        _last_said = time.monotonic()
+        print(
+            f"wespe-bench: waiting for {printable(str(path))}: the store has not answered for "
+            f"{_SAY_AFTER:.0f} s; a request is given up after two minutes, Ctrl-C ends the wait",
+            file=sys.stderr,
+        )
+
+    timer = threading.Timer(_SAY_AFTER, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def _as_oserror(path: Path, *, listing: bool = False) -> Iterator[None]:
+    """What goes wrong in a store, as the OSError a file would raise; a silent one is named.
+
+    A ``listing`` says so itself, as others work between its steps.
+    """
     if not is_remote(path):
         yield
         return
     try:
-        yield
+        if listing:
+            yield
+        else:
+            with _saying(path):
+                yield
     except FileNotFoundError:
         raise FileNotFoundError(errno.ENOENT, "No such file or folder", str(path)) from None
     except PermissionError as error:

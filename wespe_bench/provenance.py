@@ -177,7 +177,7 @@ def content_of(path: Path) -> str:
 
 def content_if_there(path: Path) -> str | None:
     """`content_of` a file, None where there is none."""
-    return content_of(path) if path.is_file() else None
+    return content_of(path) if paths.is_file(path) else None
 
 
 def hash_samples(samples: Sequence[Sample]) -> HashedSamples:

@@ -47,7 +47,7 @@ def check_run_exists(run: Path) -> None:
 
     Parts and results without a run.json are of no use to anyone.
     """
-    if not (run / "run.json").is_file():
+    if not paths.is_file(run / "run.json"):
         raise InputError(
             f"{run}: its run.json has gone while the run was being written; if the folder was "
             "moved, move it back, else remove what is left of it; the same command then goes on"
@@ -129,7 +129,7 @@ def check_new(run: Path) -> None:
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / "run.json").is_file() and (folder / "samples.parquet").is_file()
+    return all(paths.is_file(folder / name) for name in ("run.json", "samples.parquet"))
 
 
 def write_samples(run: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
 import time
@@ -227,6 +228,29 @@ def test_a_store_that_does_not_answer(
     assert main(["enhance", "identity", "--input", f"{bucket}/photos", "--jobs", "0"]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "Could not connect to the endpoint" in line
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_store_that_falls_silent_is_named_and_given_up(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import fsspec.config
+    import s3fs
+
+    # Nobody accepts these connections: the kernel takes them, and no answer ever comes.
+    silent = socket.create_server(("127.0.0.1", 0))
+    quick = {"read_timeout": 1, "retries": {"total_max_attempts": 1}}
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": quick})
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 2)
+    monkeypatch.setattr(paths, "_SAY_AFTER", 0.2)
+    monkeypatch.setattr(paths, "_last_said", -paths._SAY_EVERY)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with silent:
+        assert main(["enhance", "identity", "--input", f"{bucket}/photos", "--jobs", "0"]) == 2
+    waiting, given_up = capsys.readouterr().err.splitlines()
+    assert waiting.startswith(f"wespe-bench: waiting for {bucket}/photos: the store has not")
+    assert "Read timeout" in given_up
     s3fs.S3FileSystem.clear_instance_cache()
 
 
