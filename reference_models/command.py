@@ -16,6 +16,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from reference_models import leftover_programs
 from wespe_bench.errors import InputError
 from wespe_bench.images import check_rgb, read_rgb, write_png
 
@@ -81,7 +82,7 @@ class Command:
             else:
                 write_png(source, image)
             places = {"{input}": str(source), "{output}": str(target)}
-            said = self._run([_filled(argument, places) for argument in self.arguments])
+            said = self._run([_filled(argument, places) for argument in self.arguments], folder)
             if not target.is_file():
                 raise InputError(f"{self.name} wrote no picture at {{output}}{said}")
             result = read_rgb(target.read_bytes(), name=f"the picture {self.name} wrote")
@@ -92,8 +93,8 @@ class Command:
             )
         return result
 
-    def _run(self, arguments: list[str]) -> str:
-        """Run the program; what it wrote to stderr and stdout, to be appended to a message."""
+    def _run(self, arguments: list[str], folder: str) -> str:
+        """Run the program in its ``folder``; what it wrote to stderr and stdout, for a message."""
         with tempfile.TemporaryFile() as stderr, tempfile.TemporaryFile() as stdout:
             try:
                 process = subprocess.Popen(
@@ -105,6 +106,7 @@ class Command:
                 )
             except OSError as error:
                 raise InputError(f"{self.name} cannot be started: {error.strerror}") from None
+            leftover_programs.note(process.pid, folder)
             try:
                 code = process.wait(self.time_limit)
             except subprocess.TimeoutExpired:
@@ -115,6 +117,7 @@ class Command:
             finally:
                 if process.poll() is None:
                     _end(process)
+                leftover_programs.note(process.pid, "")
             said = _said(stderr, stdout)
         if code < 0:
             raise InputError(f"{self.name} was ended by signal {-code}{said}")

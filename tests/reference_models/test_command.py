@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 import time
 
@@ -131,3 +132,36 @@ def test_fingerprint_follows_command_and_script(tool):
     first = load_enhancer(tool(INVERT)).fingerprint
     assert load_enhancer(tool(INVERT)).fingerprint == first
     assert load_enhancer(tool(INVERT + "#")).fingerprint != first
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
+def test_a_program_ends_with_the_process_that_started_it(tmp_path):
+    tool = tmp_path / "tool.sh"
+    tool.write_text("sleep 300 & echo $! > child.new; mv child.new child; sleep 300")
+    code = (
+        "import numpy as np; from reference_models.command import Command\n"
+        f"Command('sh {tool} {{input}} {{output}}')(np.zeros((9, 9, 3), np.uint8))"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    starter = subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=tmp_path)
+    wait_until(lambda: (tmp_path / "child").exists())
+    assert list(tmp_path.glob("wespe-bench-*"))
+    child = int((tmp_path / "child").read_text())
+    starter.kill()
+    starter.wait()
+    wait_until(lambda: not is_running(child) and not list(tmp_path.glob("wespe-bench-*")))
+
+
+def wait_until(holds):
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came true")
+
+
+def is_running(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
