@@ -37,7 +37,8 @@ def check_parts(name: str, argument: str, data: Path | str | None) -> tuple[Path
     """The root, and the three official parts. Raises InputError when none is there."""
     surveys.no_argument(name, argument)
     root = locate(name, data)
-    homes = [root / "leftImg8bit", root, root / "leftImg8bit_trainvaltest" / "leftImg8bit"]
+    left = "leftImg8bit"
+    homes = [root / left, root, root / left / left, root / f"{left}_trainvaltest" / left]
     home = next((h for h in homes if any((h / part).is_dir() for part in OFFICIAL)), None)
     if home is None:
         raise wrong_layout(name, root, "leftImg8bit/train and leftImg8bit/val")
@@ -51,6 +52,7 @@ def check_parts(name: str, argument: str, data: Path | str | None) -> tuple[Path
             side=sides[part],
             size=(2048, 1024),
             expected=count,
+            scenes=True,
         )
         for part, count in OFFICIAL.items()
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wespe_bench.datasets import survey as surveys
-from wespe_bench.datasets.locations import locate, wrong_layout
+from wespe_bench.datasets.locations import locate, unnested, wrong_layout
 from wespe_bench.datasets.source import Archive, Counts, Source
 from wespe_bench.datasets.survey import Part, Survey
 
@@ -30,7 +30,10 @@ def check_parts(name: str, argument: str, data: Path | str | None) -> tuple[Path
     """The root, and the two folders. Raises InputError when neither is there."""
     surveys.no_argument(name, argument)
     root = locate(name, data)
-    parts = tuple(Part(name, root / name, expected=count) for name, count in FOLDERS.items())
+    parts = tuple(
+        Part(name, unnested(root / name), expected=count, numbered=True)
+        for name, count in FOLDERS.items()
+    )
     if not any(part.folder.is_dir() for part in parts):
         raise wrong_layout(name, root, " and ".join(FOLDERS))
     return root, parts

@@ -144,7 +144,12 @@ def _pairs(
     label: str, folder: Path, phone: str, prefix: str, side: str, size: tuple[int, int] | None
 ) -> Part:
     names = ("input", "reference") if (folder / "input").is_dir() else (phone, "canon")
-    return Part(label, folder / names[0], prefix, "", folder / names[1], side=side, size=size)
+    return Part(
+        *(label, folder / names[0], prefix, "", folder / names[1]),
+        side=side,
+        size=size,
+        numbered=size == PATCH,
+    )
 
 
 def _prefix(prefix: str, side: str) -> str:

@@ -66,7 +66,7 @@ def check_parts(
         images = "image_2" if camera == "image_02" else "image_3"
         folders = {part: root / part / images for part in OBJECT}
         found = tuple(
-            Part(f"object {part}", folder, f"{part}/", expected=OBJECT[part])
+            Part(f"object {part}", folder, f"{part}/", expected=OBJECT[part], numbered=True)
             for part, folder in folders.items()
         )
         if not any(part.folder.is_dir() for part in found):
@@ -81,6 +81,7 @@ def check_parts(
         raise wrong_layout(
             f"kitti:{kind}", root, f"DATE/DATE_drive_NNNN_{kind}/{camera}/data{hint}"
         )
+    (other,) = set(CAMERAS) - {camera}
     return root, tuple(
         Part(
             f"{kind} {camera}",
@@ -88,6 +89,7 @@ def check_parts(
             f"{drive}/{camera}/",
             size=size,
             group=drive.removesuffix(f"_{kind}"),
+            beside=path / other / "data",
         )
         for drive, path in sorted(drives.items())
     )

@@ -90,6 +90,19 @@ def _what_is_in(folder: Path) -> str:
     return f"{shown} in {folder}" if names else f"nothing in {folder}"
 
 
+def unnested(folder: Path) -> Path:
+    """``folder``, or the one of its name in it where that is all it holds, as unzipped archives do.
+
+    Photos keep their ids either way.
+    """
+    inner = folder / folder.name
+    try:
+        names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError:
+        return folder
+    return inner if names == [folder.name] and inner.is_dir() else folder
+
+
 def wrong_layout(name: str, root: Path, wanted: str) -> InputError:
     """The error for a folder that is there and holds something else."""
     inner = root / root.name

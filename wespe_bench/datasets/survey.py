@@ -32,9 +32,11 @@ class Part:
     the one that ``pair`` makes of it. ``side`` is "train" or "test" where the release decides.
     ``size`` (width, height) and ``expected``, the number of photos of all parts with this label,
     are the release's, ``copies`` the numbers in well-known copies of it; ``smallest`` is the least
-    useful length (pixels) of a photo's shorter side. ``group`` is what must not be parted: one name
-    for the whole folder, `CAPTURE` (shots taken within seconds), `FOLDER` (each subfolder), or
-    empty: each photo alone.
+    useful length (pixels) of a photo's shorter side. ``beside`` is where another camera's frames of
+    the same moments are, if they are there; ``scenes`` says that each subfolder is a city or scene
+    that no other part has, ``numbered`` that ids count without gaps. ``group`` is what must not be
+    parted: one name for the whole folder, `CAPTURE` (shots taken within seconds), `FOLDER` (each
+    subfolder), or empty: each photo alone.
     """
 
     label: str
@@ -49,6 +51,9 @@ class Part:
     smallest: int = 1
     group: str = ""
     pair: Callable[[str], str] | None = None
+    beside: Path | None = None
+    scenes: bool = False
+    numbered: bool = False
 
     @property
     def recording(self) -> bool:

@@ -136,6 +136,7 @@ def check(
         report.faults += kinds.unpaired(photos, references)
         report.faults += kinds.copies(photos, references)
     report.faults += kinds.duplicates(report.places)
+    report.faults += kinds.scenes_twice(report.places)
     report.faults += _counts(report)
     if not total and all(fault.kind == kinds.EMPTY for fault in report.faults):
         raise InputError(f"no photos in {root} ({', '.join(EXTENSIONS)})")

@@ -17,14 +17,17 @@ from pathlib import Path
 
 from wespe_bench import paths, provenance
 from wespe_bench.datasets import tree
+from wespe_bench.datasets.folder import some as shortened
 from wespe_bench.datasets.headers import photo_size
-from wespe_bench.datasets.survey import Part
+from wespe_bench.datasets.survey import FOLDER, Part
 from wespe_bench.errors import InputError
 
 # Kinds of faults, as the table names them.
 COUNT = "count"
 EMPTY = "no photos"
 GAP = "missing frames"
+CAMERAS = "cameras differ"
+TWICE = "city or scene twice"
 UNREADABLE = "unreadable"
 WRONG_SIZE = "wrong size"
 NO_PAIR = "no pair"
@@ -35,6 +38,10 @@ CASE = "names that differ in case only"
 DUPLICATE = "duplicate"
 LEAK = "in training and test"
 LIKENESS = "alike in training and test"
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Bytes at a PNG's end in which its last chunk has to begin: some writers append a little.
+_TAIL = 4096
 
 # Files below this many bytes are hashed without the cache.
 _SMALL = 1 << 16
@@ -88,6 +95,10 @@ def look(part: Part, root: Path) -> tuple[list[Place], list[Fault], list[Fault]]
         faults.append(Fault(part.label, EMPTY, str(part.folder)))
     if part.recording:
         faults += _gaps(places[0])
+    elif part.numbered:
+        remarks += _gaps(places[0])
+    faults += _cameras(places[0])
+    faults += _empty_scenes(places[0])
     return places, faults, remarks
 
 
@@ -129,6 +140,51 @@ def _gaps(place: Place) -> Iterator[Fault]:
             yield Fault(place.label, GAP, str(place.folder), detail)
 
 
+def _cameras(place: Place) -> Iterator[Fault]:
+    """Frames that one of two cameras has and the other lacks; nothing where it has no folder."""
+    beside = place.part.beside
+    if beside is None or not beside.is_dir() or not place.endings:
+        return
+    other = {thing.id for thing in tree.walk(beside) if thing.kind == tree.PHOTO}
+    for folder, lacking in (
+        (beside, place.endings.keys() - other),
+        (place.folder, other - place.endings.keys()),
+    ):
+        if lacking:
+            detail = (
+                f"lacks {len(lacking)} of the other camera's frames: {shortened(sorted(lacking))}"
+            )
+            yield Fault(place.label, CAMERAS, str(folder), detail)
+
+
+def _scenes(place: Place) -> set[str]:
+    """The subfolders that hold a photo."""
+    return {id_.partition("/")[0] for id_ in place.endings if "/" in id_}
+
+
+def _empty_scenes(place: Place) -> Iterator[Fault]:
+    """Cities and scenes without a photo."""
+    part = place.part
+    by_folder = part.group == FOLDER and part.expected is not None
+    if not (part.scenes or by_folder) or not place.endings:
+        return
+    filled = {*_scenes(place), part.reference.name if part.reference else ""}
+    for path in sorted(place.folder.iterdir()):
+        if path.is_dir() and path.name not in filled and not path.name.startswith("."):
+            yield Fault(place.label, EMPTY, str(path))
+
+
+def scenes_twice(places: Sequence[Place]) -> Iterator[Fault]:
+    """Cities and scenes that two parts have: their frames would be on two sides of a split."""
+    first: dict[str, Place] = {}
+    for place in places:
+        for scene in sorted(_scenes(place)) if place.part.scenes else ():
+            other = first.setdefault(scene, place)
+            if other is not place:
+                also = f"as {other.folder / scene}"
+                yield Fault(place.label, TWICE, str(place.folder / scene), also)
+
+
 def headers(place: Place, step: Callable[[], object]) -> Iterator[Fault]:
     """Fill ``place.sizes``; files that are no photos or of a wrong size. ``step`` per file."""
     expected, smallest = place.part.size, place.part.smallest
@@ -144,12 +200,24 @@ def headers(place: Place, step: Callable[[], object]) -> Iterator[Fault]:
         except InputError as error:
             yield Fault(place.label, UNREADABLE, path, str(error).removeprefix(f"{path}: "))
             continue
+        if _cut_short(path):
+            yield Fault(place.label, UNREADABLE, path, "cut short: a PNG without its end")
+            continue
         place.sizes[id_] = known.setdefault(size, size)
         if expected is not None and size not in (expected, expected[::-1]):
             wanted = f"{expected[0]}x{expected[1]}"
             yield Fault(place.label, WRONG_SIZE, path, f"{width}x{height} instead of {wanted}")
         elif min(size) < smallest:
             yield Fault(place.label, WRONG_SIZE, path, f"{width}x{height}, below {smallest} px")
+
+
+def _cut_short(path: str) -> bool:
+    """Whether a PNG lacks the chunk that ends it, as partial downloads do."""
+    with open(path, "rb") as file:
+        if file.read(len(_PNG)) != _PNG:
+            return False
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+        return b"IEND" not in file.read(_TAIL)
 
 
 def unpaired(photos: Place, references: Place) -> Iterator[Fault]:

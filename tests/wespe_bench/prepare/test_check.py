@@ -241,6 +241,10 @@ def test_empty_drives_and_gaps(tmp_path: Path) -> None:
     found = {(f.kind, f.path, f.detail) for f in check("kitti", tmp_path).faults}
     assert found == {
         (kinds.GAP, str(first / "image_02/data"), "2 between 1 and 4"),
+        (
+            *(kinds.CAMERAS, str(first / "image_02/data")),
+            "lacks 2 of the other camera's frames: 0000000002, 0000000003",
+        ),
         (kinds.EMPTY, str(second / "image_02/data"), ""),
         (kinds.EMPTY, str(third / "image_02/data"), ""),
     }
