@@ -26,6 +26,9 @@ _TABLE = """CREATE TABLE IF NOT EXISTS hashes (
 path BLOB PRIMARY KEY, size INTEGER, stamp, sha256 BLOB, process INTEGER) WITHOUT ROWID"""
 _QUERY = "SELECT size, stamp, sha256, process FROM hashes WHERE path = ?"
 
+# Of a damaged file; sqlite3 fails to decode its own message where that quotes damage.
+_FAULTS = (sqlite3.Error, UnicodeDecodeError)
+
 
 class HashCache:
     """Path -> `Stamp` and SHA-256, in ``file`` (None: in this process only)."""
@@ -47,7 +50,7 @@ class HashCache:
                 return sha256 if known == stamp else None
             try:
                 row = self._database.execute(_QUERY, (os.fsencode(path),)).fetchone()
-            except sqlite3.Error as error:
+            except _FAULTS as error:
                 self._give_up(error)
                 return None
         if row and row[:2] == stamp and (row[3] == self._process or not self._only_ours):
@@ -90,7 +93,7 @@ class HashCache:
         try:
             with self._database:
                 self._database.executemany(command, rows)
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             self._give_up(error)
 
     def _open(self) -> sqlite3.Connection:
@@ -106,13 +109,13 @@ class HashCache:
             pass  # not writable, for instance
         except sqlite3.OperationalError:
             pass  # locked, or on a file system without locks
-        except sqlite3.DatabaseError:  # damaged
+        except (sqlite3.DatabaseError, UnicodeDecodeError):  # damaged
             with contextlib.suppress(OSError, sqlite3.Error):
                 file.unlink()
                 return _connect(str(file))
         return _connect(":memory:")
 
-    def _give_up(self, error: sqlite3.Error) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Go on without the file; what it held is hashed again."""
         with contextlib.suppress(sqlite3.Error):
             self._database.close()
@@ -129,7 +132,7 @@ def _connect(file: str) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute(_TABLE)
         database.commit()
-    except sqlite3.Error:
+    except _FAULTS:
         database.close()
         raise
     return database

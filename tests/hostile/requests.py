@@ -230,7 +230,7 @@ REQUESTS = (
         "a vote that names a rater and a position",
         _GOOD[:-1] + ',"rater":"x","position":-1}',
         400,
-        "malformed: expected vote, choice and milliseconds",
+        "malformed: expected vote, choice, milliseconds and screen",
     ),
     _vote(
         "a vote whose number is a path",

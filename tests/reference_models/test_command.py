@@ -134,8 +134,8 @@ def test_fingerprint_follows_command_and_script(tool):
     assert load_enhancer(tool(INVERT + "#")).fingerprint != first
 
 
-@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
 def test_a_program_ends_with_the_process_that_started_it(tmp_path):
+    needs.platform(os.name == "posix", "process groups are POSIX's")
     tool = tmp_path / "tool.sh"
     tool.write_text("sleep 300 & echo $! > child.new; mv child.new child; sleep 300")
     code = (

@@ -25,6 +25,9 @@ FILE = "votes.sqlite"
 #: Most bytes of a cell; the plan of 2,000 questions takes 20,000.
 _MOST_CELL = 1_000_000
 
+#: What a damaged file raises; sqlite3 fails to decode its own message where that quotes damage.
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
+
 #: How long (s) a writer waits for another process's transaction.
 PATIENCE = 10
 
@@ -88,7 +91,7 @@ def connect(folder: Path, study: Study) -> sqlite3.Connection:
         if connection:
             connection.close()
         raise
-    except sqlite3.Error as error:
+    except FAULTS as error:
         if connection:
             connection.close()
         raise InputError(f"{path}: cannot be used ({error})") from None
@@ -119,7 +122,7 @@ def count(folder: Path) -> int:
             if not connection.execute("PRAGMA user_version").fetchone()[0]:
                 return 0  # killed before the first transaction
             return int(connection.execute("SELECT count(*) FROM raters").fetchone()[0])
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise InputError(f"{path}: cannot be used ({error})") from None
 
 

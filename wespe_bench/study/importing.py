@@ -76,7 +76,7 @@ def main(config: Import) -> int:
                     new += _merge(connection, file, database.key_of(rater), answers)
             except InputError as error:
                 refused.append((file, str(error)))
-            except sqlite3.Error as error:
+            except database.FAULTS as error:
                 raise InputError(f"{folder / database.FILE}: cannot be used ({error})") from None
     if refused and len(refused) == len(config.files):
         raise InputError(_in_one_line(refused))
