@@ -124,7 +124,10 @@ def judged(right: np.ndarray, rules: Mapping[str, np.ndarray]) -> dict[str, Any]
 def lines(found: Mapping[str, Any]) -> list[str]:
     """What `judged` gives, as text."""
     rules = ", ".join(f"{name} {100 * of['accuracy']:.1f}%" for name, of in found["rules"].items())
-    against = f"{found['best']} (right alone {found['won']} times, wrong alone {found['lost']})"
+    alone = (
+        f"photos that one alone has right: rater {found['won']}, {found['best']} {found['lost']}"
+    )
+    against = f"{found['best']} ({alone})"
     shown = found["p"] < 0.05 and found["won"] > found["lost"]
     if shown:
         verdict = f"better than {against}: p = {found['p']:.2g}"

@@ -133,9 +133,34 @@ def test_a_metric_of_your_own_is_one(tmp_path: Path) -> None:
     assert metric.compute(np.full((2, 2, 3), 7, np.uint8)) == 7.0
 
 
-def test_the_rater_page_quotes_what_a_training_printed() -> None:
-    (quoted,) = _blocks((ROOT / "docs/start/train-a-rater.md").read_text("utf-8"), "text")
-    assert quoted in (ROOT / "docs/reference/outputs/ffs-train.txt").read_text("utf-8")
+@pytest.mark.slow
+def test_the_rater_page_shows_what_its_commands_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs/start/train-a-rater.md").read_text("utf-8")
+    built, trained, scored = _blocks(page, "text")
+    monkeypatch.chdir(tmp_path)
+    cli.call("data mini", ["--out", "mini"])
+    capsys.readouterr()
+    _, build, stats = next(c for c in _blocks(page, "") if "data mini" in c).splitlines()
+    for line in (build, stats):
+        verb = " ".join(line.split()[1:3])
+        assert cli.call(verb, line.split()[3:]) == 0
+        if line == build:
+            out, err = capsys.readouterr()
+            assert [line in out or line in err for line in built.splitlines()] == [True] * 4
+    # A tiny network instead of VGG-19, so that it is quick: the lines stay, their numbers move.
+    tiny = ["--vgg", "random", "--width", "2"]
+    assert cli.call("ffs train", ["data/mine", "--out", "runs/rater", *tiny]) == 0
+    said = {_shape(line) for line in capsys.readouterr().out.splitlines()}
+    assert {_shape(line) for line in trained.splitlines()[:3]} <= said
+    assert any("photos that one alone has right: rater" in line for line in said)
+    cli.call("ffs score", ["mini/iphone6", "--rater", "runs/rater/rater.safetensors"])
+    assert _shape(scored) in map(_shape, capsys.readouterr().out.splitlines())
+
+
+def _shape(line: str) -> str:
+    return re.sub(r"[\d.]+", "N", line.strip())
 
 
 def anchors(text: str) -> set[str]:

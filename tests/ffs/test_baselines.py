@@ -45,9 +45,14 @@ def test_the_verdict_is_mcnemars() -> None:
     assert found["p"] == pytest.approx(2 * 0.5**8)
     shares, verdict = baselines.lines(found)
     assert shares == "one number alone: training's commoner label 50.0%, views 60.0%"
-    assert verdict == "better than views (right alone 8 times, wrong alone 0): p = 0.0078"
+    assert (
+        verdict
+        == "better than views (photos that one alone has right: rater 8, views 0): p = 0.0078"
+    )
     (_, weak) = baselines.lines(baselines.judged(hits("x" * 13 + "." * 7), rules))
-    assert weak.startswith("NOT SHOWN to be better than views (right alone 1 times")
+    assert weak.startswith(
+        "NOT SHOWN to be better than views (photos that one alone has right: rater 1, views"
+    )
     (_, worse) = baselines.lines(baselines.judged(hits("." * 20), rules))
     assert worse.startswith("NOT SHOWN")
     assert baselines.judged(rules["views"], rules)["p"] == 1
