@@ -301,21 +301,21 @@ def test_bad_settings_are_one_line(place: Path, verb: Verb, words: str, complain
 
 
 @pytest.mark.slow
-def test_convnext_as_a_process(command: Command, place: Path) -> None:
-    torch.save(state_of("convnext_tiny"), place / "convnext.pth")
-    words = ("--features", "convnext_tiny", "--features-file", "convnext.pth")
+def test_another_network_as_a_process(command: Command, place: Path) -> None:
+    torch.save(state_of(SMALL), place / "small.pth")
+    words = ("--features", SMALL, "--features-file", "small.pth")
     result = command(*TRAIN, *words)
     assert result.returncode == 0, result.stderr
     assert "test accuracy" in result.stdout
     card, _ = checkpoints.read_card(place / "out/rater.safetensors")
-    assert (card.back_end, card.width) == ("convnext_tiny", 768)
-    spec = "out/rater.safetensors?features=convnext.pth"
+    assert (card.back_end, card.width) == (SMALL, 1024)
+    spec = "out/rater.safetensors?features=small.pth"
     result = command("ffs", "score", "ratings", "--rater", spec, "--jobs", "0")
     assert result.returncode == 0, result.stderr
     there = {row["photo"]: row for row in csv.DictReader((place / "ffs.csv").open())}
     for row in csv.DictReader((place / "out/test.csv").open()):
         found = float(there[row["photo"]]["ffs"])
         assert found == pytest.approx(float(row["p_high"]), abs=1e-6)
-    result = command("ffs", "score", "ratings", "--rater", spec.replace("convnext.pth", "0.pth"))
+    result = command("ffs", "score", "ratings", "--rater", spec.replace("small.pth", "0.pth"))
     assert result.returncode == 2
-    assert "0.pth: not a state dict of torchvision's convnext_tiny" in result.stderr
+    assert f"0.pth: not a state dict of torchvision's {SMALL}" in result.stderr
