@@ -318,4 +318,4 @@ def test_another_network_as_a_process(command: Command, place: Path) -> None:
         assert found == pytest.approx(float(row["p_high"]), abs=1e-6)
     result = command("ffs", "score", "ratings", "--rater", spec.replace("small.pth", "0.pth"))
     assert result.returncode == 2
-    assert f"0.pth: not a state dict of torchvision's {SMALL}" in result.stderr
+    assert f"was trained on the {SMALL} with hash" in result.stderr
