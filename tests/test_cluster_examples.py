@@ -85,6 +85,12 @@ def test_a_ray_cluster_gives_the_whole(photos: Path, tmp_path: Path) -> None:
         await_port(port)
         out = str(tmp_path / "ray")
         address = f"127.0.0.1:{port}"
+        wrong = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        refused = run("ray_cluster.sh", address, str(photos), out, "auto_levels", **wrong)
+        _, errors = refused.communicate(timeout=60)
+        lines = [line for line in errors.splitlines() if line and "photo/s" not in line]
+        assert refused.returncode == 2 and len(lines) == 1, errors
+        assert f"the Ray cluster at {address} refuses our token" in lines[0]
         done(run("ray_cluster.sh", address, str(photos), out, "auto_levels", **secret))
     finally:
         head.terminate()

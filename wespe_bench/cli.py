@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from wespe_bench import progress
+from wespe_bench import lasting, progress
 from wespe_bench.errors import did_you_mean
 from wespe_bench.verbs import VERBS, Verb
 
@@ -63,7 +63,8 @@ def call(verb: str, argv: list[str]) -> int:
     if config is None:
         return 0
     module, _, function = entry.function.rpartition(":")
-    return int(operator.attrgetter(function)(_module(module or entry.module))(config))
+    with lasting.command_line():
+        return int(operator.attrgetter(function)(_module(module or entry.module))(config))
 
 
 def settings(verb: str, argv: list[str]) -> Any:

@@ -10,13 +10,9 @@ from __future__ import annotations
 
 import math
 import os
-import signal
-import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +20,9 @@ from typing import Any
 
 from wespe_bench.engines import THREADS, Outcome, Setup, Work, given_up, groups_of, run_batch
 from wespe_bench.errors import InputError, one_line
+from wespe_bench.lasting import shared
 from wespe_bench.options import split_options
+from wespe_bench.ray_connection import connected, import_ray
 from wespe_bench.retry import Batch, Retry
 
 #: Seconds that work waits while no worker at all can be placed: a cluster may have to grow.
@@ -32,9 +30,6 @@ PATIENCE = 300.0
 
 # Seconds between two looks at how large a cluster is.
 _ASK_EVERY = 5.0
-
-# What Ray keeps for objects on a machine of its own: items and rows, no pixels.
-_STORE_BYTES = 100_000_000
 
 
 def load(argument: str = "") -> Callable[..., Iterator[Outcome]]:
@@ -65,7 +60,7 @@ def load(argument: str = "") -> Callable[..., Iterator[Outcome]]:
         raise InputError(
             f"--engine ray:{argument}: workers is a whole number, gpus a share such as 0.25"
         )
-    _import()
+    import_ray()
     return partial(ray, address=address, workers=workers, gpus=gpus)
 
 
@@ -91,7 +86,8 @@ def ray(
     """
     if not items:
         return
-    with _connected(address, workers or max(jobs, 1)) as (module, own):
+    start = partial(connected, address, workers or max(jobs, 1))
+    with shared(("ray", address), start) as (module, own):
         fixed = workers or (max(jobs, 1) if own else 0)
         if gpus and module.cluster_resources().get("GPU", 0) < gpus:
             raise InputError(
@@ -243,73 +239,3 @@ def _surroundings() -> dict[str, Any]:
         "path": [path for path in sys.path if path],
         "variables": {k: v for k, v in os.environ.items() if k.startswith("WESPE_")},
     }
-
-
-def _import() -> Any:
-    # Ray would pack the working folder and start every worker through uv, because we were.
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # We show no GPU to workers that ask for none; Ray is about to do the same, and says so.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-    except ImportError:
-        raise InputError(
-            "the engine ray needs Ray, which is not installed: uv sync --extra ray (or pip "
-            "install 'wespe-bench[ray]')"
-        ) from None
-    return ray
-
-
-@contextmanager
-def _connected(address: str, cpus: int) -> Iterator[tuple[Any, bool]]:
-    """Ray's module, connected, and whether this Ray is ours; ours ends with the work."""
-    module = _import()
-    if module.is_initialized():
-        yield module, False
-        return
-    there = address or os.environ.get("RAY_ADDRESS", "")
-    _reach(there)
-    # Ray puts a handler of its own in place of the one that keeps what is done.
-    handler = signal.getsignal(signal.SIGTERM) if _main_thread() else None
-    quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
-    own: dict[str, Any] = {
-        "address": "local",
-        "num_cpus": cpus,
-        "include_dashboard": False,
-        "object_store_memory": _STORE_BYTES,
-    }
-    try:
-        module.init(**quiet, **({"address": there} if there else own))
-    except Exception as error:
-        where = f"the Ray cluster at {there}" if there else "a Ray of its own"
-        raise InputError(
-            f"--engine ray: cannot start or reach {where}: {one_line(error)[:300]}"
-            + " (with a token, RAY_AUTH_MODE and RAY_AUTH_TOKEN as on its nodes)" * bool(there)
-        ) from None
-    try:
-        if handler is not None:
-            signal.signal(signal.SIGTERM, handler)
-        yield module, not there
-    finally:
-        module.shutdown()
-        if handler is not None:
-            signal.signal(signal.SIGTERM, handler)
-
-
-def _main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
-
-
-def _reach(address: str) -> None:
-    """Ray itself would try a wrong address for a minute, and then say much."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or "/" in host:
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-    except (OSError, OverflowError) as error:
-        raise InputError(
-            f"--engine ray: no Ray cluster answers at {address} ({one_line(error)}); "
-            "`ray status` on its head node shows the address"
-        ) from None

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.faults.deaths import dying, unable
+from wespe_bench import ray_connection
 from wespe_bench.cli import main
 from wespe_bench.engines import load_engine
 from wespe_bench.errors import InputError
+from wespe_bench.ray_connection import import_ray
 from wespe_bench.ray_engine import load
 
 
@@ -39,7 +43,11 @@ def test_setup_that_fails_is_fatal() -> None:
 
 
 @pytest.mark.slow
-def test_rows_equal_the_local_engines(tmp_path: Path) -> None:
+def test_rows_equal_the_local_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[Any] = []
+    module = import_ray()
+    start = module.init
+    monkeypatch.setattr(module, "init", lambda **options: starts.append(start(**options)))
     tables = []
     for engine in ("local", "ray"):
         out = tmp_path / engine
@@ -50,6 +58,8 @@ def test_rows_equal_the_local_engines(tmp_path: Path) -> None:
         pngs = {p.name: p.read_bytes() for p in out.rglob("*.png") if "images" in p.parts}
         tables.append(repr(sorted(pngs.items())))
     assert tables[0] == tables[2] and tables[1] == tables[3]
+    # One Ray enhanced and scored, and it has ended.
+    assert len(starts) == 1 and not module.is_initialized()
 
 
 @pytest.mark.parametrize(
@@ -83,6 +93,16 @@ def test_no_cluster_there() -> None:
     # Port 1 answers nobody; --engine says where it looked instead of a traceback.
     with pytest.raises(InputError, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
         list(load("127.0.0.1:1")(unable, None, [1], jobs=1))
+
+
+@pytest.mark.slow
+def test_a_head_that_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Connections are taken, as the system does for a process that hangs, and nothing is said.
+    monkeypatch.setattr(ray_connection, "ANSWER", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(InputError, match=rf"{address} takes connections, but no Ray .* in 1 s"):
+            list(load(address)(unable, None, [1], jobs=1))
 
 
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
