@@ -45,9 +45,9 @@ def test_the_peak_is_what_was_allocated_and_freed() -> None:
 
 
 def test_a_kernel_that_cannot_reset_the_peak_gives_no_number(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "_CLEAR", Path("/nonexistent/clear_refs"))
+    monkeypatch.setattr(memory, "_CLEAR", tmp_path / "missing/clear_refs")
     assert math.isnan(memory.taken(memory.mark())[0])
     # One that takes the order and does nothing: the old peak would be taken for the call's.
     said = {"VmRSS": 100 * MB, "VmHWM": 900 * MB}
