@@ -58,6 +58,20 @@ def mounts() -> list[str]:
     )
 
 
+def networks() -> None:
+    """The right to make network namespaces and cables between them."""
+    platform(sys.platform == "linux", "only Linux has network namespaces")
+    name = f"try{os.getpid()}"
+    for verb in ("add", "delete"):
+        try:
+            subprocess.run(["ip", "netns", verb, name], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            missing(
+                "no right to make a network",
+                "apt install iproute2 and run as root (a container needs --cap-add SYS_ADMIN)",
+            )
+
+
 def latex() -> str:
     """A program that turns LaTeX into a PDF."""
     for name in ("pdflatex", "tectonic"):

@@ -125,9 +125,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def await_port(port: int) -> None:
+def await_port(port: int, host: str = "127.0.0.1") -> None:
     for _ in range(600):
         with contextlib.suppress(OSError):
-            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return socket.create_connection((host, port), timeout=1).close()
         time.sleep(0.1)
     raise TimeoutError(port)

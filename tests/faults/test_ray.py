@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,9 +29,13 @@ SECRET = {
 
 
 @contextmanager
-def node(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A node of one worker; it and all its processes are gone at the end."""
-    command = [str(Path(sys.executable).parent / "ray"), "start", "--block", "--num-cpus=1"]
+def node(*arguments: str, inside: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    """A node of one worker; it and all its processes are gone at the end.
+
+    ``inside`` is the start of a command line that runs the rest in a network of its own.
+    """
+    ray = str(Path(sys.executable).parent / "ray")
+    command = [*inside, ray, "start", "--block", "--num-cpus=1"]
     process = subprocess.Popen(
         [*command, *arguments], env=os.environ | SECRET, start_new_session=True
     )
