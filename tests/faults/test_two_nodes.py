@@ -110,7 +110,7 @@ HASTY = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("given_up", [False, True], ids=["waited for", "given up"])
 def test_a_node_is_cut_off_for_ten_seconds(
     cable: Cable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given_up: bool
