@@ -137,6 +137,8 @@ def _run(verb: str, argv: list[str], verbose: bool) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         kept = "; what is done is kept" if VERBS[verb].resumes else ""
+        if kept and isinstance(error, TimeoutError):
+            kept += ", the same command resumes"
         return _complain(f"{where}{error.strerror or error}{kept}")
     except Exception as error:
         from wespe_bench import paths

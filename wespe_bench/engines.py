@@ -37,8 +37,10 @@ from wespe_bench.errors import InputError, one_line, unknown
 from wespe_bench.registry import ENGINE_PREFIXES, ENGINES, resolve
 from wespe_bench.retry import DEATHS, Batch, Retry
 
-#: Errors of the disk and its folders, which every other item would meet too.
-FATAL = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM})
+#: Errors of the disk, its folders or the store, which every other item would meet too.
+FATAL = frozenset(
+    {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.ETIMEDOUT}
+)
 
 #: Raised by a function of pixels, they are no photo's fault: a module, a file of weights or the
 #: network is missing.
@@ -63,6 +65,11 @@ class Outcome:
     fatal: bool = False
     warning: str = ""
     colours: str = ""
+
+
+def silent(item: Any, error: TimeoutError) -> Outcome:
+    """The outcome of an item whose photo a store did not give."""
+    return Outcome(item, error=f"{error.filename}: {error.strerror}", fatal=True)
 
 
 def given_up(item: Any) -> Outcome:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import foreign, memory, paths, reading, registry
-from wespe_bench.engines import FATAL, UNUSABLE, Outcome
+from wespe_bench.engines import FATAL, UNUSABLE, Outcome, silent
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.store import result_of
 
@@ -89,6 +89,8 @@ def open_worker(
             with _contained(context.enhancers[plan]):
                 loaded = load(plan)
                 outcomes.extend(_enhance_items(loaded, some, context.stretch))
+            if outcomes[-1].fatal:
+                break
             if _is_others(context.enhancers[plan]):
                 from wespe_bench import self_check
 
@@ -151,12 +153,16 @@ def _enhance_items(loaded: Loaded, items: Sequence[Item], stretch: bool) -> Iter
     batch = getattr(loaded.enhancer, "batch", None)
     decoded: list[tuple[Item, np.ndarray, str]] = []
     outcomes: list[Outcome] = []
+    last: list[Outcome] = []
     colours: dict[str, str] = {}
     for item in items:
         try:
             data = _read(item.sample.path)
             photo = images.read_photo(data, name=str(item.sample.path))
             image, colours[item.sample.id] = photo.pixels, photo.colours
+        except TimeoutError as error:
+            last.append(silent(item, error))
+            break
         except (Exception, MemoryError) as error:
             outcomes.append(Outcome(item, error=one_line(error)))
             continue
@@ -170,12 +176,14 @@ def _enhance_items(loaded: Loaded, items: Sequence[Item], stretch: bool) -> Iter
         groups[entry[1].shape].append(entry)
     for group in groups.values():
         outcomes.extend(_many(loaded, group, stretch))
-    return [replace(o, colours=colours.get(o.item.sample.id, "")) for o in outcomes]
+    return [replace(o, colours=colours.get(o.item.sample.id, "")) for o in outcomes + last]
 
 
 def _read(path: Path) -> bytes:
     try:
         return reading.read_bytes(path)
+    except TimeoutError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, cast
 
-from wespe_bench import progress
-from wespe_bench.errors import InputError, one_line, printable
+from wespe_bench import patience, progress
+from wespe_bench.errors import InputError, one_line
 
 #: The stores whose addresses are understood, each with the extra that reads it.
 STORES = {"s3": "s3", "gs": "gs", "hf": "hf"}
@@ -35,9 +33,6 @@ _VERSIONS = ("ETag", "etag", "md5Hash", "blob_id")
 UNREADABLE = "folder that cannot be listed"
 AGAIN = "link to a folder that is listed already"
 OUTSIDE = "link to a folder outside of the data set, not followed"
-
-# After this many seconds it is said what a store is waited for, then at most every `_SAY_EVERY`.
-_SAY_AFTER, _SAY_EVERY = 8.0, 30.0
 
 _AT_ONCE = 16
 _LONGEST = 200
@@ -82,7 +77,7 @@ def to_path(where: Path | str) -> Path:
         from upath import UPath
 
         # A listing that another process has added to since would lose its rows.
-        found = UPath(where, use_listings_cache=False, **_patience(scheme))
+        found = UPath(where, use_listings_cache=False, **patience.options(scheme))
         found.fs  # noqa: B018  here it is that the store's own library is needed
     except ImportError:
         raise InputError(
@@ -90,18 +85,6 @@ def to_path(where: Path | str) -> Path:
             f"'wespe-bench[{STORES[scheme]}]')"
         ) from None
     return cast(Path, found)
-
-
-def _patience(scheme: str) -> dict[str, Any]:
-    """How long S3's library waits; what ``FSSPEC_S3`` says of it counts. Others have their own."""
-    if scheme != "s3":
-        return {}
-    from fsspec.config import conf
-
-    chosen = conf.get("s3", {}).get("config_kwargs", {})
-    # s3fs tries five times what this tries twice: a hundred seconds, and pauses.
-    times = {"connect_timeout": 10, "read_timeout": 10, "retries": {"total_max_attempts": 2}}
-    return {"config_kwargs": {**times, **chosen}}
 
 
 def _home(path: Path) -> Path:
@@ -127,8 +110,16 @@ def is_dir(path: Path) -> bool:
 
 def is_file(path: Path) -> bool:
     """Whether a place is a file. Raises OSError where a store does not say."""
-    with _as_oserror(path):
+    if not is_remote(path):
         return path.is_file()
+    remote = cast(Any, path)
+    with _as_oserror(path):
+        try:
+            return bool(remote.fs.info(remote.path)["type"] == "file")
+        except Exception as error:  # fsspec's own answer to a silent store is "no"
+            if patience.ended(error):
+                raise
+            return False
 
 
 def read_bytes(path: Path) -> bytes:
@@ -144,7 +135,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     if remote.protocol == "hf":  # each file would be a commit
         raise OSError(errno.EROFS, "Hugging Face's repositories are only read", str(path))
     with _as_oserror(path):
-        remote.fs.pipe_file(remote.path, bytes(data))
+        patience.upload(path, bytes(data))
 
 
 def names(folder: Path) -> list[str]:
@@ -229,7 +220,7 @@ def _walk(folder: Path, depth: int | None) -> Iterator[Listing]:
     remote = cast(Any, folder)
     steps = remote.fs.walk(remote.path, maxdepth=depth)
     while True:
-        with _saying(folder):
+        with patience.said(folder):
             step = next(steps, None)
         if step is None:
             return
@@ -269,11 +260,22 @@ def each(function: Callable[[Path], _Result], paths: Iterable[Path]) -> Iterator
         return
     from concurrent.futures import ThreadPoolExecutor
 
+    silent: list[TimeoutError] = []
+
+    def ask(path: Path) -> _Result:
+        if silent:  # the others would wait as long
+            raise silent[0]
+        try:
+            return function(path)
+        except TimeoutError as error:
+            silent.append(error)
+            raise
+
     listed = [first, *rest]
     threads = ThreadPoolExecutor(_AT_ONCE)
     try:
         with progress.bar(len(listed), "ask the store", "file", delay=3) as bar:
-            for answer in threads.map(function, listed):
+            for answer in threads.map(ask, listed):
                 yield answer
                 bar.update()
     finally:
@@ -285,57 +287,33 @@ def unanswered(error: BaseException) -> bool:
     return type(error).__module__.partition(".")[0] in _LIBRARIES
 
 
-_last_said = -_SAY_EVERY
-
-
-@contextmanager
-def _saying(path: Path) -> Iterator[None]:
-    """Say on standard error what is waited for, where a store takes long to answer."""
-
-    def say() -> None:
-        global _last_said
-        if progress.silent or time.monotonic() - _last_said < _SAY_EVERY:
-            return
-        _last_said = time.monotonic()
-        print(
-            f"wespe-bench: waiting for {printable(str(path))}: the store has not answered for "
-            f"{_SAY_AFTER:.0f} s; a request is given up after two minutes, Ctrl-C ends the wait",
-            file=sys.stderr,
-        )
-
-    timer = threading.Timer(_SAY_AFTER, say)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
 @contextmanager
 def _as_oserror(path: Path, *, listing: bool = False) -> Iterator[None]:
     """What goes wrong in a store, as the OSError a file would raise; a silent one is named.
 
-    A ``listing`` says so itself, as others work between its steps.
+    A ``listing`` says so itself, as others work between its steps. Raises TimeoutError where a
+    request was given up.
     """
     if not is_remote(path):
         yield
         return
+    begun = time.monotonic()
     try:
         if listing:
             yield
         else:
-            with _saying(path):
+            with patience.said(path):
                 yield
     except FileNotFoundError:
         raise FileNotFoundError(errno.ENOENT, "No such file or folder", str(path)) from None
     except PermissionError as error:
         reason = f"the store refuses it: {one_line(error)[:_LONGEST]}; see the keys it is given"
         raise PermissionError(errno.EACCES, reason, str(path)) from None
-    except OSError as error:
-        reason = one_line(error)[:_LONGEST]
-        raise OSError(error.errno or errno.EIO, reason, str(path)) from None
     except Exception as error:
-        if not unanswered(error):
+        if patience.ended(error):
+            reason = f"given up: the store gave no answer for {time.monotonic() - begun:.0f} s"
+            raise TimeoutError(errno.ETIMEDOUT, reason, str(path)) from None
+        if not (isinstance(error, OSError) or unanswered(error)):
             raise
-        raise OSError(errno.EIO, one_line(error)[:_LONGEST], str(path)) from None
+        number = getattr(error, "errno", None) or errno.EIO
+        raise OSError(number, one_line(error)[:_LONGEST], str(path)) from None

@@ -108,7 +108,8 @@ def _hash_cache() -> HashCache:
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, from the cache while size and times are the same.
 
-    Of an object in a store while size and version are. Raises InputError when it cannot be read.
+    Of an object in a store while size and version are. Raises InputError when it cannot be read,
+    TimeoutError when the store falls silent.
     """
     if paths.is_remote(path):
         return _sha256_remote(path)
@@ -137,6 +138,8 @@ def _sha256_remote(path: Path) -> str:
         if stamp is not None and (known := cache.get(key, stamp)):
             return known
         digest = sha256_bytes(paths.read_bytes(path))
+    except TimeoutError:  # the next photo would wait as long: the verb ends
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     if stamp is not None:

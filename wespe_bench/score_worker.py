@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wespe_bench import foreign, paths, registry
-from wespe_bench.engines import UNUSABLE, Outcome
+from wespe_bench.engines import UNUSABLE, Outcome, silent
 from wespe_bench.errors import InputError, one_line
 from wespe_bench.store import result_of
 
@@ -133,9 +133,13 @@ def _score_items(
     """
     outcomes: list[Outcome] = []
     photos: list[_Photo] = []
+    last: list[Outcome] = []
     for item in items:
         try:
             photos.append(_decode(item))
+        except TimeoutError as error:
+            last.append(silent(item, error))
+            break
         except Exception as error:
             outcomes.append(Outcome(item, error=one_line(error)))
     for name in dict.fromkeys(name for item in items for name in item.metrics):
@@ -151,8 +155,10 @@ def _score_items(
                 groups[photo.image.shape].append(photo)
         for group in groups.values():
             _score_group(metric, group, have_worked)
-    return outcomes + [
-        Outcome(photo.item, rows=tuple(photo.rows), colours=photo.colours) for photo in photos
+    return [
+        *outcomes,
+        *(Outcome(photo.item, rows=tuple(photo.rows), colours=photo.colours) for photo in photos),
+        *last,
     ]
 
 
@@ -168,6 +174,8 @@ def _decode(item: Item) -> _Photo:
             read = images.read_photo(data, name=str(item.reference))
             photo.reference, photo.colours = read.pixels, read.colours
             photo.reference_sha256 = provenance.sha256_bytes(data)
+        except TimeoutError:
+            raise
         except OSError as error:
             photo.reference_error = f"{item.reference}: cannot be read ({error.strerror})"
         except InputError as error:
