@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -115,8 +116,7 @@ class Command:
                     f"{_said(stderr, stdout)}"
                 ) from None
             finally:
-                if process.poll() is None:
-                    _end(process)
+                _end(process)
                 leftover_programs.note(process.pid, "")
             said = _said(stderr, stdout)
         if code < 0:
@@ -155,9 +155,10 @@ def _filled(argument: str, places: dict[str, str]) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The program with whatever it started: a wrapper script must not leave its tool behind."""
+    """The program with whatever it started, which may outlive it: a script leaves no tool behind."""
     if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of it is left
+            os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
     process.wait()

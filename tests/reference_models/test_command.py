@@ -1,3 +1,4 @@
+import contextlib
 import os
 import subprocess
 import sys
@@ -106,6 +107,19 @@ time.sleep(600)
             return
         time.sleep(0.05)
     pytest.fail("the tool's child is still running")
+
+
+def test_what_a_program_leaves_in_the_background_ends_with_it(tool, tmp_path):
+    needs.platform(os.name == "posix", "process groups are POSIX's")
+    note = tmp_path / "child"
+    body = (
+        "import subprocess\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(note)!r}, 'w').write(str(child.pid))\n{INVERT}"
+    )
+    load_enhancer(tool(body))(_photo())
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(note.read_text())).wait(10)
 
 
 @pytest.mark.parametrize(
