@@ -155,7 +155,7 @@ def _filled(argument: str, places: dict[str, str]) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The program with whatever it started, which may outlive it: a script leaves no tool behind."""
+    """The program with whatever it started: a wrapper script must not leave its tool behind."""
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of it is left
             os.killpg(process.pid, signal.SIGKILL)
