@@ -121,6 +121,11 @@ def judged(right: np.ndarray, rules: Mapping[str, np.ndarray]) -> dict[str, Any]
     return {"rules": shares, "best": best, "p": p, "won": won, "lost": lost}
 
 
+def shown(found: Mapping[str, Any]) -> bool:
+    """Whether `judged` shows the rater to be better than the best rule."""
+    return bool(found["p"] < 0.05 and found["won"] > found["lost"])
+
+
 def lines(found: Mapping[str, Any]) -> list[str]:
     """What `judged` gives, as text."""
     rules = ", ".join(f"{name} {100 * of['accuracy']:.1f}%" for name, of in found["rules"].items())
@@ -128,8 +133,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"photos that one alone has right: rater {found['won']}, {found['best']} {found['lost']}"
     )
     against = f"{found['best']} ({alone})"
-    shown = found["p"] < 0.05 and found["won"] > found["lost"]
-    if shown:
+    if shown(found):
         verdict = f"better than {against}: p = {found['p']:.2g}"
     else:
         verdict = f"NOT SHOWN to be better than {against}: p = {found['p']:.2g}"

@@ -110,7 +110,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
     if crawled is None:
         rows: list[dict[str, Any]] = [
             {"id": p.id, "license": p.licence, "kind": p.licence, "uploaded": p.uploaded}
-            | {"views": p.views, "faves": p.faves}
+            | {"views": p.views, "faves": p.faves, "owner_name": p.owner}
             for p in sides.values()
         ]
     else:

@@ -61,8 +61,8 @@ def main(config: Forget) -> int:
             if state:
                 state.close()
     for id_ in sorted(ids - found):
-        print(f"{id_}: not in this folder; future crawls will skip it")
-    print(f"{len(found)} photos forgotten")
+        print(f"{id_}: not in this folder, or forgotten already; no crawl or build will bring it")
+    print(f"{len(found)} {'photo' if len(found) == 1 else 'photos'} forgotten")
     return 0
 
 

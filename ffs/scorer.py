@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ffs import checkpoints, crops
+from ffs import baselines, checkpoints, crops
 from ffs.temperature import scaled
 from wespe_bench.errors import InputError
 from wespe_bench.metrics import models
@@ -189,7 +189,7 @@ def _read(path: Path, stamp: object, name: str, kind: str, device: str, below: s
         compute=compute,
         title=f"{card.title}{shown}" + (" (cuda)" if device == "cuda" else ""),
         summary=_summary(card),
-        rates_quality=card.kind != "stand-in",
+        rates_quality=card.kind != "stand-in" and not _doubted(card),
     )
 
 
@@ -207,10 +207,19 @@ def _summary(card: checkpoints.Card) -> str:
     if not card.test:
         return f"mean P(high) of five crops{on}"
     found = card.test
+    low, high = found["wilson"]
+    doubt = _doubted(card)
     return (
         f"mean P(high) of five crops{on}; test accuracy {100 * found['accuracy']:.1f}% "
-        f"(n={found['n']}; the paper's rater 68.75%)"
+        f"(n={found['n']}, 95% interval {100 * low:.1f}% to {100 * high:.1f}%; the paper's rater "
+        f"68.75%)" + (f"; NOT SHOWN to be better than {doubt} alone" if doubt else "")
     )
+
+
+def _doubted(card: checkpoints.Card) -> str:
+    """The rule on one number that the rater's test does not show it to beat; empty for none."""
+    found = card.test.get("baselines") if card.test else None
+    return "" if not found or baselines.shown(found) else str(found["best"])
 
 
 def _to_cuda(rater: Rater, name: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ffs import baselines
+from ffs import baselines, evaluation, scorer
+from tests.ffs.rated import write_rater
 
 PAIRS = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=24).filter(
     lambda pairs: len({number for number, _ in pairs}) > 1
@@ -56,3 +58,16 @@ def test_the_verdict_is_mcnemars() -> None:
     (_, worse) = baselines.lines(baselines.judged(hits("." * 20), rules))
     assert worse.startswith("NOT SHOWN")
     assert baselines.judged(rules["views"], rules)["p"] == 1
+
+
+@pytest.mark.parametrize(("lost", "doubted"), [(0, False), (8, True)])
+def test_a_rater_that_is_not_shown_to_be_better_rates_nothing(
+    tmp_path: Path, lost: int, doubted: bool
+) -> None:
+    right = np.array([True] * 12 + [False] * 8)
+    rule = np.array([False] * 12 + [True] * lost + [False] * (8 - lost))
+    test = evaluation.counted(12, 20) | {"baselines": baselines.judged(right, {"views": rule})}
+    metric = scorer.load(str(write_rater(tmp_path / "rater.safetensors", test=test)))
+    assert metric.rates_quality is not doubted
+    assert ("NOT SHOWN to be better than views alone" in metric.summary) is doubted
+    assert "60.0% (n=20, 95% interval 38.7% to 78.1%; the paper's" in metric.summary

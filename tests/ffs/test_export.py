@@ -184,6 +184,7 @@ def test_shards_are_the_same_bytes_each_time(
             facts = json.loads(files[f"{key}.json"])
             assert hashlib.sha256(files[f"{key}.jpg"]).hexdigest() == free[facts["id"]].sha256
             assert name.startswith(facts["split"])
+            assert facts["owner_name"] == free[facts["id"]].owner != ""
             seen.append(facts["id"])
     assert sorted(seen) == sorted(free)
     assert "=1+1.v2" in seen

@@ -45,7 +45,7 @@ def test_crawl_build_forget_export(verb: Verb, loopback: Loopback, tmp_path: Pat
     gone = ratings.photos[3]
     # What it was asked stays in the log: every search since must not bring it back.
     code, out, _ = verb("ffs", "forget", "out", gone.id, "999")
-    assert (code, "999: not in this folder" in out, "1 photos forgotten" in out) == (0, True, True)
+    assert (code, "999: not in this folder" in out, "1 photo forgotten" in out) == (0, True, True)
     for path in (tmp_path / "out").rglob("*"):
         assert gone.id not in path.name
         if path.is_file() and path.name != "forgotten.txt":
