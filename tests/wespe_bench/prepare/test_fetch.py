@@ -27,7 +27,8 @@ from wespe_bench.prepare.fetch import fetch, private_name
 def archive_bytes(seed: int = 0) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("photos/1.png", np.random.default_rng(seed).bytes(400_000))
+        member = zipfile.ZipInfo("photos/1.png")  # of one date: the same bytes a second later
+        file.writestr(member, np.random.default_rng(seed).bytes(400_000))
     return buffer.getvalue()
 
 
