@@ -1,13 +1,13 @@
-"""``wespe-bench study serve`` under 200 simultaneous raters, and tiles of a 20-megapixel picture.
+"""``wespe-bench study serve`` under hundreds of simultaneous raters, and tiles of a 20-megapixel picture.
 
 The raters are simulated by another process on the same machine, over loopback, with a connection
 each: every one asks for a session, looks at each pair for a random time (exponential, mean
 ``--think`` seconds; people take five or more) and votes. A vote's latency is from the first byte
 sent to the last byte of the answer, which the server gives once the vote is on disk. At the end
-the votes in the file are counted against those acknowledged. Goals: median under 50 ms, none
+the votes in the file are counted against those acknowledged. Goals: median under 20 ms, none
 lost, both pictures of a pair, all tiles of the full size, under 1 s. Run:
 
-    python benchmarks/study.py --csv benchmarks/results/study.csv
+    python benchmarks/study.py --raters 500 --votes 20 --think 4 --csv benchmarks/results/study.csv
 """
 
 from __future__ import annotations
@@ -40,17 +40,20 @@ from wespe_bench.study.votes import rows
 #: 20 megapixels, 3 to 2.
 SIZE = (3648, 5472)
 
-GOAL_MEDIAN, GOAL_TILES = 0.050, 1.0
+GOAL_MEDIAN, GOAL_TILES = 0.020, 1.0
 
 
 class Connection:
     """Just enough HTTP/1.1 for a rater: the client must not be what is measured."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, source: str = "127.0.0.1") -> None:
         self._where = host, port
+        self._source = source, 0
 
     async def open(self) -> Connection:
-        self._reader, self._writer = await asyncio.open_connection(*self._where)
+        self._reader, self._writer = await asyncio.open_connection(
+            *self._where, local_addr=self._source
+        )
         return self
 
     async def ask(
@@ -74,7 +77,8 @@ async def rater(
     where: tuple[str, int], votes: int, think: float, draw: random.Random, took: list[float]
 ) -> tuple[str, int]:
     """One rater; returns the word and how many votes the server acknowledged."""
-    connection = await Connection(*where).open()
+    # Few addresses, as behind offices' routers: a server takes 400 new raters at once from each.
+    connection = await Connection(*where, f"127.0.0.{draw.randint(2, 9)}").open()
     await asyncio.sleep(draw.random() * think)
     status, answer = await connection.ask("POST", "/api/session", content={"token": ""})
     assert status == 201, answer
