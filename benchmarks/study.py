@@ -1,4 +1,4 @@
-"""``wespe-bench study serve`` under hundreds of simultaneous raters, and tiles of a 20-megapixel picture.
+"""``wespe-bench study serve`` under hundreds of raters, and tiles of a 20-megapixel picture.
 
 The raters are simulated by another process on the same machine, over loopback, with a connection
 each: every one asks for a session, looks at each pair for a random time (exponential, mean
