@@ -77,7 +77,7 @@ Confusion, ROC and calibration are in test.png, every photo in test.csv.
 - Faves are not quality: see ffs/README.md for what they follow besides.
 - It saw photos of the size and kind above; elsewhere its scores are guesses.
 - An enhancer tuned against it will learn what it overlooks.
-- Weights belong to whoever trained them; terms of the photos and of {network} apply.
+- The weights belong to the person who trained them; terms of the photos and of {network} apply.
 """
 
 

@@ -14,6 +14,7 @@ off inside.
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from wespe_bench.errors import InputError
 _GROWTH = (1, 2, 4, 8, 8)
 
 
-class Rater(nn.Module):
+class Rater(nn.Module, ABC):
     """RGB on [0, 1], (N, 3, 224, 224), to the logit of "high", (N,): a network and its last layer.
 
     ``back_end`` names the network, ``head`` the kind of last layer; ``layers``, ``width`` and
@@ -56,13 +57,13 @@ class Rater(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
     @property
+    @abstractmethod
     def last(self) -> nn.Linear:
         """The layer that gives the logits: what a frozen training fits."""
-        raise NotImplementedError
 
+    @abstractmethod
     def penultimate(self, x: Tensor) -> Tensor:
-        """The penultimate features, before `scaled`: (N, C)."""
-        raise NotImplementedError
+        """The penultimate features, before `scaled`: (N, C) of (N, 3, 224, 224) on [0, 1]."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.logit(self.penultimate(x))

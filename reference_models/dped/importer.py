@@ -138,7 +138,7 @@ def _readable(out: Path, card: checkpoints.Card, digest: str) -> str:
 | SHA-256 | `{digest}` |
 {sources}
 
-The weights belong to whoever trained them; this file changes their format, not their terms.
+The weights belong to the person who trained them; this file changes their format, not their terms.
 """
 
 
