@@ -2,7 +2,8 @@
 
 Golden values of every metric and of the decoder are computed and compared with what they have
 to be. What differs is drift: numbers from here would not be
-comparable with anybody else's.
+comparable with anybody else's. Damage to the kept machine code is not drift: what is damaged is
+compiled again.
 """
 
 from __future__ import annotations
@@ -50,11 +51,12 @@ class Doctor(FormatOption):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; ``drift`` says what is wrong with it, empty when nothing is."""
+    """One thing that was looked at; ``drift`` says which numbers differ, ``damage`` which files."""
 
     name: str
     found: str
     drift: str = ""
+    damage: str = ""
 
 
 def golden_pair() -> tuple[np.ndarray, np.ndarray]:
@@ -77,12 +79,27 @@ def golden_pair() -> tuple[np.ndarray, np.ndarray]:
     return image.astype(np.uint8), reference.astype(np.uint8)
 
 
+def check_compiled() -> Iterator[Check]:
+    """The metrics' machine code that is kept; damaged files are replaced where they can be."""
+    from wespe_bench.metrics import precompile
+    from wespe_bench.registry import METRICS
+
+    where = precompile.folder()
+    damaged = precompile.damaged(where) if where else []
+    precompile.finish(METRICS)
+    kept = where is not None and where == precompile.folder() and precompile.is_ready(METRICS)
+    reason = f"no room in {where}, or no right to write there" if where else "no home folder"
+    yield Check("machine code", "kept" if kept else f"not kept: {reason}")
+    for path in damaged:
+        healed = precompile.read(path) is not None
+        done = "was damaged; it is compiled again" if healed else "damaged; delete it"
+        yield Check(path.name, done, damage=f"{path}: {done}")
+
+
 def check_metrics() -> Iterator[Check]:
     """Every metric of the registry on `golden_pair`."""
-    from wespe_bench.metrics import precompile
     from wespe_bench.registry import METRICS, load_metric
 
-    precompile.finish(METRICS)
     image, reference = golden_pair()
     for name in METRICS:
         metric = load_metric(name)
@@ -203,11 +220,13 @@ def weights() -> Iterator[Check]:
 def main(config: Doctor) -> int:
     """Print everything that was checked; 3 and a line for each drift when there is one."""
     drifts: list[str] = []
+    damages: list[str] = []
     found: dict[str, list[dict[str, str]]] = {}
     as_text = config.format == "text"
     parts = {
         "versions": versions(),
         "device": iter([device()]),
+        "compiled metrics": check_compiled(),
         "golden values": check_metrics(),
         "decoder": check_decoder(),
         "shipped curves": check_enhancers(),
@@ -218,17 +237,20 @@ def main(config: Doctor) -> int:
         if as_text:
             print(title)
         for check in checks:
-            mark = "!" if check.drift else " "
+            mark = "!" if check.drift or check.damage else " "
             if as_text:
                 print(f" {mark}{check.name:<20} {check.found}", flush=True)
             drifts += [check.drift] if check.drift else []
+            damages += [check.damage] if check.damage else []
             rows.append(asdict(check))
         if as_text and not rows:
             print("  none")
     if not as_text:
         print(json_text({"drift": bool(drifts), "checks": found}), end="")
+    for damage in damages:
+        print(f"wespe-bench: no drift, but a damaged file: {damage}", file=sys.stderr)
     for drift in drifts:
         print(f"wespe-bench: drift: {drift}", file=sys.stderr)
     if as_text and not drifts:
-        print("all as it should be")
+        print("all numbers are as they should be" if damages else "all as it should be")
     return 3 if drifts else 0

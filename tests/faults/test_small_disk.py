@@ -96,3 +96,27 @@ def test_a_run_on_a_read_only_file_system(place: Path, expected: bytes) -> None:
     assert ending(place, "elsewhere")[0] == 0
     assert (place / "elsewhere.csv").read_bytes() == expected.replace(b"calm", b"hit")
     agree(place, expected)
+
+
+def test_machine_code_on_a_full_disk_is_kept_for_the_command_alone(place: Path) -> None:
+    """Compiled in one process, not by every worker, and each process finds the whole of it."""
+    finish(place)
+    again = [*score("hit"), "--force"]
+    keep = "unset NUMBA_CACHE_DIR; export WESPE_CACHE=$PWD/small TMPDIR=$PWD/room; mkdir small room"
+    mounting(
+        "\n".join(
+            [
+                keep,
+                "mount -t tmpfs -o size=64k none small",
+                verb(again, "scored"),
+                "ls room > left.txt",
+                verb(["doctor"], "doctor"),
+            ]
+        ),
+        place,
+    )
+    assert ending(place, "scored")[0] == ending(place, "doctor")[0] == 0
+    said = "wespe-bench: compiling the metrics, for this command only; set WESPE_CACHE to"
+    assert said in (place / "scored.txt").read_text()
+    assert (place / "left.txt").read_text() == ""
+    assert "not kept: no room in " in (place / "doctor.txt").read_text()

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import io
 import itertools
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.oracles.grey import grey
 from wespe_bench import doctor, images
 from wespe_bench.cli import call
 from wespe_bench.doctor import golden_pair
+from wespe_bench.metrics import precompile
 from wespe_bench.metrics.ssim import SSIM
 from wespe_bench.registry import METRICS, load_metric
 
@@ -76,6 +78,35 @@ def test_a_drifted_metric_is_named(
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert err.startswith("wespe-bench: drift: ssim drifted: 0.7237300995")
+
+
+def test_damaged_machine_code_is_named_and_is_no_drift(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    kept = precompile.folder()
+    assert kept is not None
+    shutil.copytree(kept, tmp_path / kept.name)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    where = tmp_path / kept.name
+    for name in ("psnr.ready", "old.code"):
+        (where / name).write_bytes(b"damaged")
+
+    def compile_again(metrics: object) -> None:
+        shutil.copy(kept / "psnr.ready", where)
+
+    monkeypatch.setattr(precompile, "finish", compile_again)
+    assert call("doctor", []) == 0
+    out, err = capsys.readouterr()
+    start = f"wespe-bench: no drift, but a damaged file: {where}"
+    assert err.splitlines() == [
+        f"{start}/old.code: damaged; delete it",
+        f"{start}/psnr.ready: was damaged; it is compiled again",
+    ]
+    assert "  machine code         kept\n" in out
+    assert " !old.code" in out and out.endswith("all numbers are as they should be\n")
+    (where / "psnr.ready").unlink()
+    monkeypatch.setattr(precompile, "finish", lambda metrics: None)
+    assert f"not kept: no room in {where}" in next(doctor.check_compiled()).found
 
 
 def test_a_metric_that_fails_is_drift(

@@ -31,6 +31,8 @@ _VARIABLE = "NUMBA_CACHE_DIR"
 _NAME = "compiled-metrics-"
 _VERSIONS_KEPT = 8
 _HASH = hashlib.sha256().digest_size
+# Bytes that the code of all metrics takes, amply.
+_ROOM = 2**21
 _WITHOUT_LOOPS = frozenset({"bpp", "cornia", "delta_e", "psnr_y"})
 
 # Run by a fresh interpreter with this one's module path: no script of the user's is imported.
@@ -81,6 +83,12 @@ def read(path: Path) -> bytes | None:
     except OSError:
         return None
     return data[_HASH:] if hashlib.sha256(data[_HASH:]).digest() == data[:_HASH] else None
+
+
+def damaged(where: Path) -> list[Path]:
+    """What lies in that `folder` and is not what `write` wrote."""
+    kept = sorted([*where.glob("*.code"), *where.glob("*.ready")])
+    return [path for path in kept if read(path) is None]
 
 
 def write(path: Path, data: bytes) -> None:
@@ -150,13 +158,16 @@ def remove_old(where: Path) -> None:
 
 
 def _can_write() -> bool:
+    """Whether the machine code can be kept: a folder of ours, with room in it."""
     where = folder()
     if where is None:
         return False
     try:
         where.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=where):
-            return True
+        with tempfile.TemporaryFile(dir=where) as file:
+            file.write(bytes(_ROOM))
+            file.flush()
+        return True
     except OSError:
         return False
 
@@ -166,7 +177,7 @@ def say() -> None:
     global _said
     kept = "once for this installation"
     if not _can_write():
-        kept = "for this command only; set WESPE_CACHE to a writable folder to keep the result"
+        kept = "for this command only; set WESPE_CACHE to a writable folder with room to keep them"
     if not _said and not progress.silent:
         print(f"wespe-bench: compiling the metrics, {kept}", file=sys.stderr, flush=True)
     _said = True

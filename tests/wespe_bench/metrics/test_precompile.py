@@ -135,7 +135,7 @@ def test_where_nothing_can_be_kept_one_command_compiles_once(tmp_path: Path) -> 
     assert not Path(folder).exists()
     assert done.stderr == (
         "wespe-bench: compiling the metrics, for this command only; "
-        "set WESPE_CACHE to a writable folder to keep the result\n"
+        "set WESPE_CACHE to a writable folder with room to keep them\n"
     )
 
 
