@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from h11 import LocalProtocolError
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 Scope = MutableMapping[str, Any]
@@ -118,7 +119,11 @@ class Guard:
 
         refusal = self._refusal(scope)
         if refusal is None:
-            await self._app(scope, receive, strict)
+            try:
+                await self._app(scope, receive, strict)
+            except LocalProtocolError:  # uvicorn has answered 400 meanwhile: the body is no HTTP
+                while (await receive())["type"] != "http.disconnect":
+                    pass
             return
         status, reason = refusal
         body = reason.encode()

@@ -124,10 +124,11 @@ def proxied(proxy: str) -> dict[str, Any]:
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises InputError."""
     try:
-        family, _, _, _, where = socket.getaddrinfo(
+        family, kind, protocol, _, where = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        found = socket.socket(family, socket.SOCK_STREAM)
+        # Without the protocol asyncio sets no TCP_NODELAY, and answers wait for 40 ms.
+        found = socket.socket(family, kind, protocol)
     except OSError as error:
         raise InputError(f"--host {host}: {error.strerror}") from None
     try:

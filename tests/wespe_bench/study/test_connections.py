@@ -59,6 +59,31 @@ def test_a_vote_that_the_disk_does_not_take_is_not_acknowledged(tmp_path: Path) 
     assert acknowledged > 0 and len(load_votes(folder)) == acknowledged
 
 
+@pytest.mark.slow
+def test_a_body_that_is_no_http_leaves_nothing_on_the_terminal(tmp_path: Path) -> None:
+    folder, _ = make_study(tmp_path)
+    with served(folder) as server:
+        where = httpx.URL(server.root)
+        for line in (b"GET /", b"POST /api/session", b"GET /page/none"):
+            head = line + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            with socket.create_connection((where.host, where.port or 0), timeout=60) as one:
+                one.sendall(head + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n")
+                assert one.recv(100).startswith(b"HTTP/1.1 400 ")
+        server.process.terminate()
+        _, output = server.process.communicate(timeout=60)
+    assert output == ""
+
+
+def test_answers_leave_at_once() -> None:
+    """asyncio sets TCP_NODELAY where a socket says that it is TCP; else clients wait for 40 ms."""
+    with (
+        serve._listen("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.proto == socket.IPPROTO_TCP
+
+
 async def answer(scope: Any, receive: Any, send: Any) -> None:
     """An app that says who asks."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
