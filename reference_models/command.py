@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from reference_models import leftover_programs
+from wespe_bench import atomic
 from wespe_bench.errors import InputError
 from wespe_bench.images import check_rgb, read_rgb, write_png
 
@@ -83,10 +84,15 @@ class Command:
             else:
                 write_png(source, image)
             places = {"{input}": str(source), "{output}": str(target)}
-            said = self._run([_filled(argument, places) for argument in self.arguments], folder)
-            if not target.is_file():
-                raise InputError(f"{self.name} wrote no picture at {{output}}{said}")
-            result = read_rgb(target.read_bytes(), name=f"the picture {self.name} wrote")
+            try:
+                said = self._run([_filled(argument, places) for argument in self.arguments], folder)
+                if not target.is_file():
+                    raise InputError(f"{self.name} wrote no picture at {{output}}{said}")
+                result = read_rgb(target.read_bytes(), name=f"the picture {self.name} wrote")
+            except InputError:
+                # On a full disk it is neither the program that failed nor this photo's fault.
+                atomic.write_bytes(Path(folder, "room"), bytes(image.nbytes))
+                raise
         if result.shape != image.shape:
             raise InputError(
                 f"{self.name} wrote {result.shape[1]}x{result.shape[0]} for a photo of "
@@ -96,6 +102,7 @@ class Command:
 
     def _run(self, arguments: list[str], folder: str) -> str:
         """Run the program in its ``folder``; what it wrote to stderr and stdout, for a message."""
+        leftover_programs.watch()
         with tempfile.TemporaryFile() as stderr, tempfile.TemporaryFile() as stdout:
             try:
                 process = subprocess.Popen(

@@ -34,6 +34,13 @@ for group, folder in running.items():
 _lock = threading.Lock()
 
 
+def watch() -> None:
+    """Start the second process, so that a program is noted as soon as it has started."""
+    if os.name == "posix":
+        with _lock:
+            _pipe(os.getpid())
+
+
 def note(group: int, folder: str) -> None:
     """A process group that is running, and the folder it works in; "" says that it has ended."""
     if os.name != "posix":

@@ -7,6 +7,7 @@ that photo alone.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import sys
@@ -200,7 +201,8 @@ def _one(loaded: Loaded, item: Item, image: np.ndarray, sha256: str, stretch: bo
         # enhancer raises, sys.exit() included, fails this photo alone.
         if isinstance(error, KeyboardInterrupt) and parent_process() is None:
             raise
-        if isinstance(error, UNUSABLE) and for_sample is None and not loaded.has_worked:
+        unusable = isinstance(error, UNUSABLE) and for_sample is None and not loaded.has_worked
+        if unusable or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
             reason = f"{item.folder}: the enhancer cannot work here: {one_line(error)}"
             return Outcome(item, error=reason, fatal=True)
         return Outcome(item, error=f"the enhancer failed: {one_line(error)}")

@@ -120,3 +120,30 @@ def test_machine_code_on_a_full_disk_is_kept_for_the_command_alone(place: Path) 
     assert said in (place / "scored.txt").read_text()
     assert (place / "left.txt").read_text() == ""
     assert "not kept: no room in " in (place / "doctor.txt").read_text()
+
+
+def test_a_temporary_folder_without_room_is_no_fault_of_a_program_or_a_photo(place: Path) -> None:
+    """Room for what the program reads, and not for what it writes, then for nothing."""
+    words = ["enhance", "cmd:cp {input} {output}", "--input", "in", "--jobs", "1"]
+    mounting(
+        "\n".join(
+            [
+                "mkdir room; export TMPDIR=$PWD/room; mount -t tmpfs -o size=100k none room",
+                "head -c 60k /dev/zero > room/fill",
+                verb([*words, "--out", "output"], "output"),
+                "head -c 90k /dev/zero > room/fill",
+                verb([*words, "--out", "input"], "input"),
+                "find room -mindepth 1 ! -name fill > left.txt",
+                "rm room/fill",
+                verb([*words, "--out", "output"], "again"),
+            ]
+        ),
+        place,
+    )
+    for name in ("output", "input"):
+        code, line = ending(place, name)
+        assert code == 2
+        assert line.startswith(f"wespe-bench: error: {name}: the enhancer cannot work here: ")
+        assert "No space left on device" in line
+    assert (place / "left.txt").read_text() == ""
+    assert ending(place, "again")[0] == 0
