@@ -64,8 +64,9 @@ def writer(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
-            error.filename = str(path)
+        # A full disk names no file, a folder that cannot be written the temporary one.
+        if isinstance(error, OSError) and error.filename in (None, temporary, str(temporary)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_folder(path.parent)
 

@@ -68,10 +68,19 @@ def main(config: Import) -> int:
     study = manifest.read(folder)
     new = 0
     refused: list[tuple[str, str]] = []
-    with contextlib.closing(database.connect(folder, study)) as connection:
+    connection: sqlite3.Connection | None = None
+    with contextlib.ExitStack() as stack:
         for file in config.files:
             try:
                 rater, answers = read(Path(file), study)
+            except InputError as error:
+                refused.append((file, str(error)))
+                continue
+            if connection is None:  # where no file counts, no votes.sqlite appears
+                connection = stack.enter_context(
+                    contextlib.closing(database.connect(folder, study))
+                )
+            try:
                 with database.transaction(connection):
                     new += _merge(connection, file, database.key_of(rater), answers)
             except InputError as error:

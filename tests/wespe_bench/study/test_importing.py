@@ -145,6 +145,16 @@ def test_one_bad_file_of_three(
     assert len(load_votes(folder)) == 5
 
 
+def test_a_wrong_file_leaves_no_votes_behind(
+    place: tuple[Path, Study], tmp_path: Path, verb: Command
+) -> None:
+    folder, _ = place
+    before = set(folder.iterdir())
+    result = verb("study", "import", folder, put(tmp_path / "x.json", {"a": 1}))
+    assert result.returncode == 2 and "no file of votes" in result.stderr
+    assert set(folder.iterdir()) == before
+
+
 def test_why_none_of_several_files_counts(place: tuple[Path, Study], tmp_path: Path) -> None:
     folder, study = place
     other = put(tmp_path / "b.json", filled(study) | {"study": "0" * 64})
