@@ -27,7 +27,7 @@ import torch
 from ffs_study import _write, scenes
 from scipy.stats import spearmanr
 
-from ffs import baselines, dataset, frozen, labels, network, standin
+from ffs import baselines, dataset, division, frozen, labels, network, standin
 from ffs.manifest import Photo
 from ffs.patches import Photos, Piece
 from ffs.rated import Rated
@@ -172,7 +172,7 @@ def trial(
     rated = faved(photos, strength, follows, seed)
     count = len(photos)
     config = dataset.Build("", validation=count * 3 // 20, test=count // 5, seed=seed)
-    sides = dataset.divide(rated, config)
+    sides = division.divide(rated, config)
     middle = float(np.median([strength[photo.id] for photo in sides["train"]]))
     known = {photo.id: "high" if strength[photo.id] < middle else "low" for photo in rated}
     path = {photo.id: photo for photo in photos}

@@ -9,97 +9,19 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any
 
 import wespe_bench
+from docs import verb_pages
 from docs.cite import cite_works
-from wespe_bench import arguments, citations, cli, listing, registry
+from docs.markdown import cell, page, table
+from wespe_bench import citations, listing, registry
 from wespe_bench.datasets.source import Source
 from wespe_bench.types import Metric
-from wespe_bench.verbs import VERBS
-
-#: What an example of each verb printed, in VERB.txt. tests/test_help.py writes and checks them:
-#: uv run pytest tests/test_help.py -m slow --rewrite-golden
-OUTPUTS = Path(__file__).parent / "reference" / "outputs"
-
-
-#: Verbs whose examples no test runs, and what stands in place of an output.
-_NO_OUTPUT = {
-    "demo": "It prints the table of [the README](../../README.md).",
-    "study serve": "Not run here: it serves until it is stopped.",
-    "import hosa": "Not run here: it needs the authors' files.",
-    "ffs crawl": "Not run here: it asks Flickr.",
-}
-
-
-def verbs() -> str:
-    """Every verb: what it does, its arguments and options, examples, what one of them printed."""
-    rows = [f"| [`{verb}`](#{_anchor(verb)}) | {_cell(VERBS[verb].help)} |" for verb in VERBS]
-    lines = [
-        "# Verbs",
-        "What `wespe-bench VERB --help` says. [Exit codes](environment.md#exit-codes).",
-        "The outputs are real: tests run these examples on small made-up photos and random "
-        "weights. They show the form; their numbers say nothing about any method.",
-        _table(("verb", "what it does"), rows),
-    ]
-    for verb in VERBS:
-        lines += _verb(verb)
-    return _page(lines)
-
-
-def _verb(verb: str) -> Iterable[str]:
-    entry = VERBS[verb]
-    module = cli._module(entry.module)
-    config = getattr(module, entry.config)
-    text, _, examples = inspect.cleandoc(config.__doc__).partition("Example")
-    code, _, after = examples.partition(":\n")[2].partition("\n\n")
-    yield f"## {verb}"
-    yield from (" ".join(part.split()) for part in text.split("\n\n"))
-    default = arguments.preset(getattr(module, entry.presets), [], verb) if entry.presets else None
-    rows = [_option(one) for one in arguments._signature(config, default).parameters.values()]
-    if rows:
-        yield _table(("option", "what", "default"), rows)
-    yield "```\n" + inspect.cleandoc(code) + "\n```"
-    yield " ".join(after.split())
-    output = OUTPUTS / f"{verb.replace(' ', '-')}.txt"
-    if verb in _NO_OUTPUT:
-        yield _NO_OUTPUT[verb]
-    else:
-        yield "```text\n" + output.read_text("utf-8").rstrip() + "\n```"
-    if entry.resumes:
-        yield "Interrupted, the same command resumes."
-    if entry.addresses:
-        names = ", ".join(f"`{name}`" for name in entry.addresses)
-        yield f"May be addresses of [stores](../how-to/stores.md): {names}."
-
-
-def _option(one: inspect.Parameter) -> str:
-    hint, parameter = get_args(one.annotation)
-    positional = one.kind is inspect.Parameter.POSITIONAL_ONLY
-    name = one.name.replace("_", "-")
-    metavar = "" if hint is bool else " " + (parameter.metavar or _kind(hint))
-    if one.default is True:
-        metavar = f" --no-{name}"
-    shown = name.upper() if positional else f"--{name}{metavar}"
-    if one.default is inspect.Parameter.empty:
-        default = "required"
-    elif one.name == "jobs":
-        default = "the cores"
-    elif one.default in ("", None, False, (), 0):
-        default = ""
-    else:
-        values = one.default if isinstance(one.default, tuple) else (one.default,)
-        default = "on" if one.default is True else f"`{' '.join(map(str, values))}`"
-    return f"| `{shown}` | {_cell(' '.join(parameter.help.split()))} | {default} |"
-
-
-def _kind(hint: Any) -> str:
-    names = {"int": "INT", "float": "FLOAT"}
-    kinds = [getattr(part, "__name__", "") for part in (hint, *get_args(hint))]
-    return next((names[kind] for kind in kinds if kind in names), "CHOICE")
 
 
 def metrics() -> str:
@@ -123,13 +45,13 @@ def metrics() -> str:
             lines += [f"### `{record.name}`", _record(record)]
         forms = _prefixes(registry.METRIC_PREFIXES, module_name, listing._form)
         optional = [
-            f"| `{name}` | {_cell(_with_works(name, target))} |"
+            f"| `{name}` | {cell(_with_works(name, target))} |"
             for name, target in registry.OPTIONAL_METRICS.items()
             if target.startswith(f"{module_name}:")
         ]
         if forms or optional:
-            lines.append(_table(("form", "what"), [*forms, *optional]))
-    return _page(lines)
+            lines.append(table(("form", "what"), [*forms, *optional]))
+    return page(lines)
 
 
 def _record(metric: Metric) -> str:
@@ -148,7 +70,7 @@ def _record(metric: Metric) -> str:
         else "",
         "cite": cite_works(metric.name),
     }
-    return _facts([(key, _cell(text)) for key, text in rows.items() if text])
+    return _facts([(key, cell(text)) for key, text in rows.items() if text])
 
 
 def data_sets() -> str:
@@ -174,10 +96,10 @@ def data_sets() -> str:
         if isinstance(source, Source):
             facts += [(f"Table {c.table}", _counts(c)) for c in source.counts]
             facts += [("page", f"<{source.page}>")] if source.page else []
-            facts += [("terms", _cell(source.licence)), ("get it", _cell(source.get))]
-        facts += [("cite", _cell(cite))] if (cite := cite_works(name)) else []
+            facts += [("terms", cell(source.licence)), ("get it", cell(source.get))]
+        facts += [("cite", cell(cite))] if (cite := cite_works(name)) else []
         lines.append(_facts(facts))
-    return _page(lines)
+    return page(lines)
 
 
 def _counts(counts: Any) -> str:
@@ -192,28 +114,28 @@ def enhancers() -> str:
         "`--enhancers NAME`, or `LABEL=NAME` for a label of your own. "
         "[Put your network beside it](../networks.md).",
         "## By name",
-        _table(
+        table(
             ("name", "what"),
             [
-                f"| `{name}` | {_cell(_with_works(name, target))} |"
+                f"| `{name}` | {cell(_with_works(name, target))} |"
                 for name, target in registry.ENHANCERS.items()
             ],
         ),
         "## With an argument",
-        _table(("form", "what"), _prefixes(registry.ENHANCER_PREFIXES, "", "{}:...".format)),
+        table(("form", "what"), _prefixes(registry.ENHANCER_PREFIXES, "", "{}:...".format)),
         "## Python",
         "`file.py:function`, `file.py:Class`, `module:function`. What a class may have besides:",
         _docstring(inspect.cleandoc(wespe_bench.types.Enhancer.__doc__ or "")),
         "## Suites",
-        _table(
+        table(
             ("suite", "what"),
             [
-                f"| `{name}` | {_cell(registry.resolve(target).title)} |"
+                f"| `{name}` | {cell(registry.resolve(target).title)} |"
                 for name, target in registry.SUITES.items()
             ],
         ),
     ]
-    return _page(lines)
+    return page(lines)
 
 
 def python() -> str:
@@ -226,12 +148,12 @@ def python() -> str:
         "```python\nfrom wespe_bench import " + ", ".join(names[:3]) + "\n```",
         *(f"::: wespe_bench.{name}" for name in names),
     ]
-    return _page(lines)
+    return page(lines)
 
 
 def works() -> str:
     """BibTeX of every work that the program can cite."""
-    return _page(
+    return page(
         [
             "# What to cite",
             "A report prints the entries of the data sets, metrics and methods that it shows. Here "
@@ -244,7 +166,7 @@ def works() -> str:
 def paper_tables() -> str:
     """Tables 1 to 8 without any run; tests/reports/test_paper_tables.py checks the text."""
     tables = Path(__file__).parent.parent / "tests" / "golden" / "tables-empty.md"
-    return _page(
+    return page(
         [
             "# Tables 1 to 8",
             "What `wespe-bench tables all` prints on a machine without runs or data sets: every "
@@ -265,7 +187,11 @@ _TITLES = {
 
 #: Each page, by its path in the repository.
 PAGES: dict[str, Callable[[], str]] = {
-    "docs/reference/verbs.md": verbs,
+    "docs/reference/verbs.md": verb_pages.verbs,
+    **{
+        f"docs/reference/verbs/{name}.md": partial(verb_pages.verb_group, name)
+        for name in verb_pages.GROUPS
+    },
     "docs/reference/metrics.md": metrics,
     "docs/reference/data-sets.md": data_sets,
     "docs/reference/enhancers.md": enhancers,
@@ -277,7 +203,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def _prefixes(prefixes: dict[str, str], module: str, form: Callable[[str], str]) -> list[str]:
     return [
-        f"| `{form(name)}` | {_cell(_with_works(name, target))} |"
+        f"| `{form(name)}` | {cell(_with_works(name, target))} |"
         for name, target in prefixes.items()
         if target.startswith(module)
     ]
@@ -307,24 +233,6 @@ def _docstring(text: str) -> str:
     return re.sub(r":\n\n(?=    \S)", ":\n\n", text).replace("::\n", ":\n").strip()
 
 
-def _table(head: Sequence[str], rows: Iterable[str]) -> str:
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows]
-    return "\n".join(lines) if len(lines) > 2 or head[0] == "options" else ""
-
-
 def _facts(facts: Sequence[tuple[str, str]]) -> str:
     """A table of two columns; Markdown wants a head, so the first fact is it."""
-    return _table(facts[0], [f"| {key} | {text} |" for key, text in facts[1:]]) if facts else ""
-
-
-def _cell(text: str) -> str:
-    """Text for a table's cell."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("``", "`").replace("\n", " ")
-
-
-def _anchor(heading: str) -> str:
-    return heading.lower().replace(" ", "-")
-
-
-def _page(lines: Iterable[str]) -> str:
-    return "\n\n".join(line for line in lines if line) + "\n"
+    return table(facts[0], [f"| {key} | {text} |" for key, text in facts[1:]]) if facts else ""

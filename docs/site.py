@@ -37,7 +37,7 @@ def main() -> int:
     linked = _linked(pages)
     for path, text in pages.items():
         # Every page of a folder is there before the site is: README.md is the first one.
-        _write(SOURCE / path.replace("README.md", "index.md"), _formulas(_to_first(text)))
+        _write(SOURCE / path.replace("README.md", "index.md"), _whole(_formulas(_to_first(text))))
     for path in [*linked, "docs/site.css"]:
         (SOURCE / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, SOURCE / path)
@@ -72,6 +72,17 @@ def _linked(pages: dict[str, str]) -> list[str]:
 def _to_first(text: str) -> str:
     """Links to README.md lead to index.md."""
     return re.sub(r"(\]\([^)\s]*)README\.md", r"\1index.md", text)
+
+
+def _whole(text: str) -> str:
+    """Intervals in tables stay in one line.
+
+    >>> _whole("| 5 | 19.07 [17.19, 20.71] |").count("\N{NO-BREAK SPACE}")
+    1
+    """
+    rows = re.compile(r"^\|.*\|$", flags=re.MULTILINE)
+    bracket = re.compile(r"(\[[-\N{MINUS SIGN}\d.]+,) ([-\N{MINUS SIGN}\d.]+\])")
+    return rows.sub(lambda row: bracket.sub("\\1\N{NO-BREAK SPACE}\\2", row[0]), text)
 
 
 def _formulas(text: str) -> str:

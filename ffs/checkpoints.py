@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ffs.crops import size_of
 from wespe_bench import provenance, reading, vgg_files
 from wespe_bench import tensors as files
+from wespe_bench.datasets import miniature
 from wespe_bench.errors import MAKE_ROOM, InputError, one_line, short, writing
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ class Card:
     normalisation: str = ""
     model: str = _MODEL
     format_version: int = FORMAT_VERSION
+
+
+def simulated(kind: str, note: str) -> bool:
+    """Whether a rater of this kind learned from simulated faves; ``note`` is the data set's."""
+    return kind == "stand-in" or note.startswith(miniature.WORD)
 
 
 def write(path: Path, rater: Rater, card: Card) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ffs import manifest
 from ffs.manifest import SPLITS, Ratings
+from wespe_bench.datasets import miniature
 from wespe_bench.json_output import front_matter, json_text
 
 CROISSANT = "croissant.json"
@@ -124,7 +125,9 @@ compressed again.
 
 
 def _description(facts: Facts) -> str:
-    return (
+    simulated = facts.ratings.note.startswith(miniature.WORD)
+    mark = "Not to be shared: owners, days, licences, views and faves are simulated. "
+    return mark * simulated + (
         f"{len(facts.ratings.photos)} photos with their views and faves, labelled by faves per "
         f"view and split by owner. {len(facts.licences)} photos are here, whose licence allows "
         "it; ids.csv has ids and counts of all that were kept."

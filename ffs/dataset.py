@@ -16,23 +16,24 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
-from ffs import crops, labels, manifest, rated
+from ffs import crops, division, labels, licences, manifest, rated
+from ffs.division import P
+from ffs.labels import Rule
 from ffs.manifest import SPLITS, Photo, Ratings
 from ffs.photos import FOLDER
 from ffs.rated import Rated
 from wespe_bench.arguments import JobOptions
-from wespe_bench.datasets.splits import rank
-from wespe_bench.errors import InputError, print_failures
+from wespe_bench.datasets import miniature
+from wespe_bench.errors import InputError, print_failures, short
 from wespe_bench.option_checks import check_jobs
 
 #: Below so many test photos the interval of an accuracy is wider than 25 points.
 FEW_TESTS = 50
-#: What the WESPE paper trained and tested on.
-PAPER = {"train": 15200, "validation": 400, "test": 400}
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def main(config: Build) -> int:
         folder = source
         with held(folder, f"ffs crawl {os.getpid()}"):
             photos, note = rated.from_crawl(folder)
+            plan(photos, config)  # what refuses them does so before their files are read
             photos, failed = _intact(folder, photos)
             print_failures("photos left out", failed)
             found = build(folder, photos, config, note)
@@ -96,6 +98,7 @@ def main(config: Build) -> int:
         rows = rated.read_csv(source)
         if not config.out:
             raise InputError("a CSV's photos are brought to HD: say where to, with --out DIR")
+        plan(rows, config)  # what refuses them does so before they are brought to HD
         folder, size = Path(config.out), crops.parse_size(config.size)
         for row in rows:
             if folder.resolve() == row.path.parent.resolve():
@@ -105,6 +108,7 @@ def main(config: Build) -> int:
             photos, failed, enlarged = rated.from_csv(rows, folder, size, config.jobs)
             print_failures("photos left out", failed)
             note = f"from {source.name}; HD is {config.size}, {enlarged} photos enlarged to it"
+            note = "; ".join(filter(None, (miniature.note_of(source.parent), note)))
             found = build(folder, photos, config, note)
     _print_summary(found)
     _warn(found)
@@ -140,18 +144,57 @@ def _intact(folder: Path, photos: Sequence[Rated]) -> tuple[list[Rated], list[st
     return fine, failed
 
 
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[P]):
+    """Which photos are in which split, under which labels; the rest are left out, by reason."""
+
+    sides: Mapping[str, Sequence[P]]
+    label_of: Mapping[str, str]
+    threshold: float
+    rule: Rule
+    left_out: Counter[str]
+
+
+def plan(photos: Sequence[P], config: Build) -> Plan[P]:
+    """Choose, split and label ``photos``; reads and writes no file.
+
+    Raises InputError when there are too few photos for the splits, no two that differ in their
+    score, or not what the rule of labels needs; what is left out is printed before.
+    """
+    rule = labels.parse(config.label, config.shrink, config.age)
+    chosen, left_out = division.choose(photos, config)
+    try:
+        labels.check(rule, chosen)
+        sides = division.divide(chosen, config)
+        label_of, threshold, unlabelled = labels.label(rule, sides)
+        left_out += unlabelled
+        train = [label_of[photo.id] for photo in sides["train"] if photo.id in label_of]
+        if "high" not in train:
+            raise InputError(
+                f"all labels are equal: none of {len(sides['train'])} training photos has more "
+                f"faves per view than their median, {threshold:g}; there is nothing to learn"
+            )
+        for split in ("validation", "test"):
+            if not any(photo.id in label_of for photo in sides[split]):
+                raise InputError(
+                    f"--label {rule} gives none of the {len(sides[split])} {split} photos a "
+                    f"label; raise --{split}, or add photos"
+                )
+    except InputError:
+        print_left_out(left_out)
+        raise
+    spare = len(chosen) - sum(map(len, sides.values()))
+    left_out["not needed, or of an owner in another split"] += spare
+    return Plan(sides, label_of, threshold, rule, left_out)
+
+
 def build(folder: Path, photos: Sequence[Rated], config: Build, note: str) -> Ratings:
     """Label and split ``photos``, whose JPEGs are in ``folder``/photos; writes the data set.
 
-    Prints how many photos are left out, by reason. Raises InputError when there are too
-    few photos for the splits, or no two that differ in their score.
+    Prints how many photos are left out, by reason. Raises InputError as `plan`.
     """
-    chosen, left_out = _chosen(photos, config)
-    print_left_out(left_out)  # before anything below can refuse what is left
-    sides = divide(chosen, config)
-    rule = labels.parse(config.label, config.shrink, config.age)
-    label_of, threshold, unlabelled = labels.label(rule, sides)
-    print_left_out(unlabelled)
+    made = plan(photos, config)
+    print_left_out(made.left_out)
     rows = [
         Photo(
             p.id,
@@ -160,121 +203,19 @@ def build(folder: Path, photos: Sequence[Rated], config: Build, note: str) -> Ra
             p.faves,
             p.owner,
             p.uploaded,
-            label_of[p.id],
+            made.label_of[p.id],
             split,
             p.sha256,
             p.licence,
         )
         for split in SPLITS
-        for p in sides[split]
-        if p.id in label_of
+        for p in made.sides[split]
+        if p.id in made.label_of
     ]
-    found = manifest.ratings(folder, rows, threshold, config.seed, note, str(rule))
-    if not manifest.counts(found.photos)["train"]["high"]:
-        raise InputError(
-            f"all labels are equal: none of {len(sides['train'])} training photos has more faves "
-            f"per view than their median, {threshold:g}; there is nothing to learn"
-        )
-    for split in ("validation", "test"):
-        if not any(row.split == split for row in rows):
-            raise InputError(
-                f"--label {rule} gives none of the {len(sides[split])} {split} photos a label; "
-                f"raise --{split}, or add photos"
-            )
-    spare = len(chosen) - sum(map(len, sides.values()))
-    print_left_out(Counter({"not needed, or of an owner in another split": spare}))
+    found = manifest.ratings(folder, rows, made.threshold, config.seed, note, str(made.rule))
     _link_photos(folder, found)
     manifest.write(found)
     return found
-
-
-def _chosen(photos: Sequence[Rated], config: Build) -> tuple[list[Rated], Counter[str]]:
-    """The photos that pass; of an owner's many, those that the seed draws."""
-    chosen: list[Rated] = []
-    left_out: Counter[str] = Counter()
-    owners: Counter[str] = Counter()
-    for photo in sorted(photos, key=lambda p: rank(config.seed, p.id)):
-        if photo.views < 1:
-            left_out["no views"] += 1
-        elif photo.views < config.min_views:
-            left_out[f"fewer than {config.min_views} views (--min-views)"] += 1
-        elif photo.owner and owners[photo.owner] >= config.per_owner:
-            left_out[f"more than {config.per_owner} of one owner (--per-owner)"] += 1
-        else:
-            owners[photo.owner] += 1
-            chosen.append(photo)
-    if not chosen:
-        reasons = ", ".join(f"{n} {why}" for why, n in left_out.items())
-        raise InputError(
-            f"no photos are left: {reasons}"
-            if reasons
-            else "no photos are left: none of them could be read"
-        )
-    return chosen, left_out
-
-
-def divide(photos: Sequence[Rated], config: Build) -> dict[str, list[Rated]]:
-    """Split -> its photos, drawn by seed, whole owners at a time. Raises InputError."""
-    total = len(photos)
-    share = min(1.0, total / sum(PAPER.values()))
-    few = {name: max(1, round(PAPER[name] * share)) for name in ("validation", "test")}
-    validation = config.validation or few["validation"]
-    test = config.test or few["test"]
-    needed = (config.train or 1) + validation + test
-    if needed > total:
-        raise InputError(
-            f"{config.train or 1} training, {validation} validation and {test} test photos are "
-            f"asked for, and there are {total}; ask for fewer, or crawl more"
-        )
-    try:
-        tests, rest = _whole_owners(photos, test, config.seed)
-        validations, rest = _whole_owners(rest, validation, config.seed)
-        most = config.train or min(len(rest), PAPER["train"])
-        if not 0 < most <= len(rest):
-            raise _TooFew
-    except _TooFew:
-        owners = len({_owner(photo) for photo in photos})
-        raise InputError(
-            f"{total} photos of {owners} owners cannot be split into {config.train or 'the rest'}, "
-            f"{validation} and {test} without putting an owner on two sides; ask for fewer, or add "
-            "photos of other owners"
-        ) from None
-    trains = sorted(rest, key=lambda p: rank(config.seed, p.id))[:most]
-    return {"train": trains, "validation": validations, "test": tests}
-
-
-class _TooFew(Exception):  # noqa: N818
-    """There are too few photos, or owners."""
-
-
-def _owner(photo: Rated) -> tuple[str, str]:
-    """Whose photo it is; one of an unknown owner's stands for itself."""
-    return (photo.owner, "") if photo.owner else ("", photo.id)
-
-
-def _whole_owners(
-    photos: Sequence[Rated], count: int, seed: int
-) -> tuple[list[Rated], list[Rated]]:
-    """``count`` photos of owners drawn by seed, and the photos of all other owners.
-
-    Where whole owners do not sum up to ``count``, one owner gives some photos; the owner's others
-    are in neither split.
-    """
-    owners: dict[tuple[str, str], list[Rated]] = {}
-    for photo in sorted(photos, key=lambda p: rank(seed, p.id)):
-        owners.setdefault(_owner(photo), []).append(photo)
-    drawn: list[Rated] = []
-    left = []
-    for name in sorted(owners, key=lambda name: rank(seed, f"owner {name}")):
-        if len(drawn) + len(owners[name]) <= count:
-            drawn += owners.pop(name)
-        else:
-            left.append(name)
-    if len(drawn) < count:
-        if not left:
-            raise _TooFew
-        drawn += owners.pop(min(left, key=lambda name: len(owners[name])))[: count - len(drawn)]
-    return drawn, [photo for mine in owners.values() for photo in mine]
 
 
 def _link_photos(folder: Path, found: Ratings) -> None:
@@ -309,7 +250,7 @@ def _print_summary(found: Ratings) -> None:
     sides = ", ".join(
         f"{split} {sum(counts[split].values())} ({counts[split]['high']} high)" for split in SPLITS
     )
-    print(f"{len(found.photos)} photos: {sides}; median score {found.threshold:.6g}")
+    print(f"{len(found.photos)} photos: {sides}; median {found.threshold:.6g} faves per view")
     print(f"revision {found.revision[:16]} -> {found.folder}")
 
 
@@ -329,6 +270,14 @@ def _warn(found: Ratings) -> None:
         print(
             "wespe-bench: no photo names its owner: photos of one owner may be in training and in "
             "the test, which then looks too good; add a column owner",
+            file=sys.stderr,
+        )
+    strange = [p.licence for p in found.photos if p.licence and not licences.known(p.licence)]
+    if strange:
+        print(
+            f"wespe-bench: {len(strange)} photos have a licence that is not known, "
+            f"{short(strange[0])} the first: --license-only and export leave them out; known are "
+            f"{', '.join(licences.KINDS)}, addresses of these, and Flickr's ids",
             file=sys.stderr,
         )
     if odd := [photo.id for photo in found.photos if photo.faves > photo.views]:

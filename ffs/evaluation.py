@@ -162,11 +162,11 @@ def write_seeds(out: Path, rows: Sequence[Mapping[str, Any]]) -> str:
     return str(table.to_markdown(floatfmt=".4g"))
 
 
-def lines(test: Mapping[str, Any], kind: str = "rater") -> list[str]:
-    """The result of `evaluate` as text, a rater's beside the paper's."""
+def lines(test: Mapping[str, Any], simulated: bool = False) -> list[str]:
+    """The result of `evaluate` as text; of faves that are not ``simulated`` beside the paper's."""
     text = []
     shown = [("test accuracy", test), ("  of one crop", test["one_crop"])]
-    if kind == "rater":  # simulated faves are another task than the paper's
+    if not simulated:  # else it is another task than the paper's
         shown.append(("paper", counted(*PAPER)))
     for name, found in shown:
         wilson, exact = ([f"{100 * end:.1f}" for end in found[m]] for m in ("wilson", "exact"))
@@ -188,4 +188,6 @@ def lines(test: Mapping[str, Any], kind: str = "rater") -> list[str]:
             f"{test['calibration_error']:.3f} raw, {found['calibration_error']:.3f} calibrated; "
             f"log loss {test['log_loss']:.3f} and {found['log_loss']:.3f}"
         )
+        if found["log_loss"] >= test["log_loss"]:
+            text.append("calibration: NO GAIN on the test, whose log loss the temperature raises")
     return text

@@ -208,7 +208,7 @@ def _facts(photo: Photo, row: Mapping[str, Any]) -> dict[str, Any]:
     names = ("id", "page", "owner_name", "license_url", "uploaded", "views", "faves")
     return {name: row[name] for name in names} | {
         "license": row["kind"],
-        "score": photo.score,
+        "faves_per_view": photo.score,
         "label": photo.label,
         "split": photo.split,
     }

@@ -31,6 +31,16 @@ from wespe_bench.errors import InputError, short
 _YOUNGEST = 30
 
 
+#: What each kind of rule calls high.
+_HIGH = {
+    "median": "more faves per view than the median photo of what it was trained on",
+    "within-year": "more faves per view than the median of the training photos of the same year",
+    "within-owner": "more faves per view than the median of the same owner's photos",
+    "quantiles": "more faves per view than the median photo of what it was trained on (it learned "
+    "from the top and the bottom {:g} of the training photos alone)",
+}
+
+
 class Counted(Protocol):
     """A photo with counts, as `ffs.rated.Rated` or `ffs.manifest.Photo`."""
 
@@ -60,6 +70,19 @@ class Rule:
         return kind + " shrink" * self.shrink + " age" * self.age
 
 
+def meaning(rule: str) -> str:
+    """What a `Rule`, as text, calls high.
+
+    >>> meaning("within-owner shrink")
+    "more faves per view (shrink) than the median of the same owner's photos"
+    """
+    words = rule.split()
+    kind, _, share = words[0].partition(":")
+    text = _HIGH[kind].format(float(share or 0))
+    ways = f"faves per view ({', '.join(words[1:])})" if words[1:] else "faves per view"
+    return text.replace("faves per view", ways)
+
+
 def parse(text: str, shrink: bool = False, age: bool = False) -> Rule:
     """The rule of ``--label``. Raises InputError.
 
@@ -80,6 +103,22 @@ def parse(text: str, shrink: bool = False, age: bool = False) -> Rule:
     )
 
 
+def check(rule: Rule, photos: Sequence[Counted]) -> None:
+    """Raise InputError when photos lack what the rule needs: owners, or days of upload."""
+    if rule.kind == "within-owner" and not any(photo.owner for photo in photos):
+        raise InputError(f"--label {rule.kind}: no photo names its owner; add the column owner")
+    undated = [photo.id for photo in photos if not photo.uploaded]
+    if rule.kind == "within-year" and len(undated) == len(photos):
+        raise InputError(
+            f"--label {rule.kind}: no photo has a day of upload; add the column uploaded"
+        )
+    if rule.age and undated:
+        raise InputError(
+            f"--age: {len(undated)} of {len(photos)} photos have no day of upload, "
+            f"{short(undated[0])} the first; fill the column uploaded"
+        )
+
+
 def label(
     rule: Rule, sides: Mapping[str, Sequence[Counted]]
 ) -> tuple[dict[str, str], float, Counter[str]]:
@@ -93,6 +132,7 @@ def label(
         InputError: No owner, or no day of upload, where the rule needs it.
     """
     photos = [photo for side in sides.values() for photo in side]
+    check(rule, photos)
     train = sides["train"]
     value = values(rule, photos, train)
     middle = median(value[photo.id] for photo in train)
@@ -111,8 +151,8 @@ def label(
         if not found:
             why = "no two training photos were uploaded in the same year"
             if rule.kind == "within-owner":
-                why = "no owner has two photos that differ"
-            raise InputError(f"--label {rule.kind}: {why}; give owner and uploaded, or more photos")
+                why = "no owner has two photos that differ in faves per view"
+            raise InputError(f"--label {rule.kind}: {why}; add photos")
         return found, middle, left
     ordered = sorted(value[photo.id] for photo in train)
     low, high = middle, middle
@@ -138,8 +178,6 @@ def values(rule: Rule, photos: Sequence[Counted], train: Sequence[Counted]) -> d
         value = {p.id: p.faves / p.views for p in photos}
     if not rule.age:
         return value
-    if any(not photo.uploaded for photo in photos):
-        raise InputError("--age: a photo has no day of upload; add the column uploaded")
     newest = max(date.fromisoformat(photo.uploaded[:10]) for photo in photos)
     days = {
         p.id: math.log((newest - date.fromisoformat(p.uploaded[:10])).days + _YOUNGEST)

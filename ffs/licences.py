@@ -15,7 +15,8 @@ from wespe_bench.errors import InputError
 ALL_RIGHTS_RESERVED = 0
 #: What ``--license`` takes besides ids and the kinds that `kind` gives.
 GROUPS = ("open", "cc")
-_KINDS = (
+#: The short names of licences.
+KINDS = (
     "cc-by",
     "cc-by-sa",
     "cc-by-nc",
@@ -41,11 +42,11 @@ def parse(text: str) -> str:
         match = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part, flags=re.ASCII)
         if match and int(match[2] or match[1]) >= int(match[1]):
             ids.update(range(int(match[1]), int(match[2] or match[1]) + 1))
-        elif part.strip() in (*GROUPS, *_KINDS):
+        elif part.strip() in (*GROUPS, *KINDS):
             names.add(part.strip())
         else:
             raise InputError(
-                f"--license {text!r}: expected names ({', '.join((*GROUPS, *_KINDS))}) or ids of "
+                f"--license {text!r}: expected names ({', '.join((*GROUPS, *KINDS))}) or ids of "
                 "Flickr's licences, as 4,5,9 or 1-10 (0 is all rights reserved)"
             )
     return ",".join([*map(str, sorted(ids)), *sorted(names)])
@@ -65,6 +66,22 @@ def kind(url: str) -> str:
     if place.startswith("flickr.com/commons/usage"):
         return "no-known-restrictions"
     return "us-government" if place.startswith("usa.gov/") else ""
+
+
+def known(licence: str) -> bool:
+    """Whether it is a short name or an id of Flickr's."""
+    return licence in KINDS or licence.isdecimal()
+
+
+def named(text: str) -> str:
+    """The short name of a licence that is written in another way, else ``text``.
+
+    >>> named("CC BY-SA 4.0"), named("https://creativecommons.org/licenses/by/2.0/"), named("mine")
+    ('cc-by-sa', 'cc-by', 'mine')
+    """
+    plain = re.sub(r"[\s_]+", "-", text.lower())
+    short = kind(text) or re.sub(r"-v?\d\.\d$", "", plain)
+    return short if known(short) else text
 
 
 def chosen(text: str, known: Mapping[int, str]) -> frozenset[int]:
@@ -98,10 +115,12 @@ def taken(text: str, licence: str) -> bool:
 
     >>> [taken("cc", one) for one in ("cc-by-nc", "cc0", "us-government", "")]
     [True, True, False, False]
+    >>> [taken("open", one) for one in ("us-government", "4", "0", "", "(c) me")]
+    [True, True, False, False, False]
     """
     for part in text.split(","):
         if part == "open":
-            fits = licence not in ("", str(ALL_RIGHTS_RESERVED))
+            fits = known(licence) and licence != str(ALL_RIGHTS_RESERVED)
         elif part == "cc":
             fits = licence.startswith(("cc", "pdm"))
         else:

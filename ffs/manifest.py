@@ -1,6 +1,6 @@
 """The data set of rated photos on disk: ``ffs.csv``, a row a photo, and ``ffs.json`` beside it.
 
-    DIR/ffs.csv     id,path,views,faves,owner,uploaded,score,label,split,sha256[,licence]
+    DIR/ffs.csv     id,path,views,faves,owner,uploaded,faves_per_view,label,split,sha256[,licence]
     DIR/ffs.json    layout number, seed, threshold, counts, revision, how it was made
 
 It holds ids, counts and hashes, no pixels: paths are relative to the folder. In the CSV a text
@@ -26,13 +26,14 @@ from wespe_bench.datasets.tree import usable
 from wespe_bench.errors import InputError
 from wespe_bench.runs import escape_csv_formula
 
-#: The layout's number; a file with a larger one is a newer wespe-bench's.
-SCHEMA = 1
+#: The layout's number; a file with a larger one is a newer wespe-bench's. In layout 1 the column
+#: faves_per_view is called score.
+SCHEMA = 2
 TABLE, HEAD = "ffs.csv", "ffs.json"
 SPLITS = ("train", "validation", "test")
 LABELS = ("high", "low")
-_COLUMNS = ("id", "path", "views", "faves", "owner", "uploaded", "score", "label", "split")
-COLUMNS = (*_COLUMNS, "sha256")
+_SCORE = "faves_per_view"
+COLUMNS = ("id", "path", "views", "faves", "owner", "uploaded", _SCORE, "label", "split", "sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def write(ratings: Ratings) -> None:
     columns = (*COLUMNS, "licence") if any(p.licence for p in ratings.photos) else COLUMNS
     plain.writerow(columns)
     for photo in ratings.photos:
-        row = asdict(photo) | {"score": repr(photo.score)}
+        row = asdict(photo) | {_SCORE: repr(photo.score)}
         cells = [escape_formula(row[column]) for column in columns]
         # Python before 3.13 leaves a lone carriage return bare, and reads it as a line's end.
         (quoted if any("\r" in cell for cell in cells) else plain).writerow(cells)
@@ -209,7 +210,7 @@ def _read_table(path: Path) -> tuple[Photo, ...]:
     )
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
-        columns = tuple(next(lines, ()))
+        columns = tuple(_SCORE if name == "score" else name for name in next(lines, ()))
         if columns not in (COLUMNS, (*COLUMNS, "licence")):
             raise InputError(f"{path}: its first line is not {','.join(COLUMNS)}")
         return tuple(_photo(columns, [unescape_formula(cell) for cell in line]) for line in lines)

@@ -9,26 +9,33 @@ from typing import Any
 
 import numpy as np
 
-from ffs import baselines, temperature
+from ffs import baselines, checkpoints, feature_networks, labels, temperature
 from ffs.crops import size_of
 from ffs.evaluation import calibration, lines
 from wespe_bench import atomic, vgg_files
 
 _USE = {
-    "rater": """It says how likely a photo is to get more faves per view than the median photo of
-what it was trained on. That is a taste of one site's users at one time: subject, fashion and
-fame of the photographer are in it as well as quality, and a small difference of two scores
-means nothing without its interval. It was never asked whether a change to a photo is faithful.""",
+    "rater": """It says how likely a photo is to get {high}.
+That is a taste of one site's users at one time: subject, fashion and fame of the photographer are
+in it as well as quality, and a small difference of two scores means nothing without its interval.
+It was never asked whether a change to a photo is faithful.""",
     "stand-in": """**Stand-in: trained on simulated faves.** Nobody faved anything: photos were
 blurred, made noisy and compressed by known amounts, and faves drawn so that stronger damage
 gets fewer. It shows how the Flickr Faves Score works where no trained rater is at hand. Its
 numbers are no ratings, and tables of ratings (7 and 8 of the paper) leave it out.""",
 }
 
+_SIMULATED = """**Trained on simulated faves.** Nobody faved these photos; a program drew their
+faves. The rater shows how the steps work, and says nothing of what people like.
+
+"""
+
 
 def readable(name: str, card: Mapping[str, Any], digest: str) -> str:
     """The card as Markdown: what it is, how well it did, from what and how it was trained."""
-    shown = lines(card["test"], card["kind"]) if card["test"] else ["not tested"]
+    training = card["training"]
+    simulated = checkpoints.simulated(card["kind"], str(training.get("data_note", "")))
+    shown = lines(card["test"], simulated) if card["test"] else ["not tested"]
     if found := card["test"] and card["test"].get("baselines"):
         shown += baselines.lines(found)
     test = "\n".join(shown)
@@ -42,15 +49,20 @@ def readable(name: str, card: Mapping[str, Any], digest: str) -> str:
         else f"the last layer; the rest is the {vgg_files.title(card['back_end'])} "
         f"with SHA-256 `{card['vgg_sha256'] or 'none: random'}`"
     )
-    rows = "\n".join(f"| {key} | {value} |" for key, value in _rows(card["training"]))
+    rule = training.get("label_rule", "median")
+    use = _USE[card["kind"]].format(high=labels.meaning(rule))
+    use = use if card["kind"] != "rater" or not simulated else _SIMULATED + use
+    rows = "\n".join(f"| {key} | {value} |" for key, value in _rows(training))
     return f"""# {name}: {card["title"]}
 
-{_USE[card["kind"]]}
+{use}
 
 | | |
 |---|---|
 | kind | {card["kind"]} |
-| network | {network}, head {card["head"]}{layers}, {card["parameters"]:,} parameters{seen} |
+| network | {network}, head {card["head"]}{layers}{seen} |
+| parameters | {_parameters(card)} |
+| labels | `{rule}`: high is {labels.meaning(rule)} |
 | file | {holds} |
 | photos | {_prepared(card["preparation"])} |
 | score | mean P(high) over five 224 x 224 crops that follow from the photo's id |
@@ -81,6 +93,15 @@ Confusion, ROC and calibration are in test.png, every photo in test.csv.
 """
 
 
+def _parameters(card: Mapping[str, Any]) -> str:
+    learned = card["training"].get("parameters_learned", 0)
+    if card["back_end"] == feature_networks.ONNX:
+        return f"{learned:,} learned; those in the ONNX file are not counted"
+    if card["whole"] or not learned:
+        return f"{card['parameters']:,}"
+    return f"{card['parameters']:,}, of which {learned:,} were learned"
+
+
 def _prepared(preparation: str) -> str:
     if preparation == "native":
         return "as they are"
@@ -96,14 +117,16 @@ def _calibrated(found: float | None) -> str:
 
 def _rows(training: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
     for key, value in training.items():
-        if key == "curve":
+        if key in ("curve", "label_rule", "parameters_learned"):  # shown elsewhere
             continue
+        key = key.replace("_", " ")
         if isinstance(value, Mapping):
             yield from _rows(value, f"{before}{key} ")
         elif key == "command":
             yield before + key, f"`{value}`"
         else:
-            yield before + key, f"{value:.4g}" if isinstance(value, float) else str(value)
+            shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+            yield before + key, f"{value:.4g}" if isinstance(value, float) else shown
 
 
 def draw(path: Path, p: np.ndarray, labels: np.ndarray, test: Mapping[str, Any]) -> None:
@@ -139,8 +162,8 @@ def _confusion(axes: Any, counts: Mapping[str, int]) -> None:
             color="white" if dark else "black",
         )
     axes.set_xticks((0, 1), [f"rated {name}" for name in names])
-    axes.set_yticks((0, 1), names)
-    axes.set_title("faves per view: above the median (high) or not")
+    axes.set_yticks((0, 1), [f"{name} by faves" for name in names])
+    axes.set_title("Test photos by label and rating")
 
 
 def _roc(axes: Any, p: np.ndarray, labels: np.ndarray, auc: float | None) -> None:
@@ -148,27 +171,36 @@ def _roc(axes: Any, p: np.ndarray, labels: np.ndarray, auc: float | None) -> Non
         from sklearn.metrics import roc_curve
 
         wrong, right, _ = roc_curve(labels, p)
-        axes.plot(wrong, right)
-    axes.plot((0, 1), (0, 1), color="0.7", linewidth=0.8)
+        axes.plot(wrong, right, label="the rater")
+    axes.plot((0, 1), (0, 1), color="0.7", linewidth=0.8, label="chance")
+    axes.legend(loc="lower right")
     axes.set_xlabel("share of low photos rated high")
     axes.set_ylabel("share of high photos rated high")
-    axes.set_title("ROC" if auc is None else f"ROC, AUC {auc:.3f}")
+    axes.set_title("ROC curve" if auc is None else f"ROC curve, area below it (AUC) {auc:.3f}")
 
 
 def _calibration(axes: Any, p: np.ndarray, labels: np.ndarray, test: Mapping[str, Any]) -> None:
-    points = calibration(p, labels)
-    axes.plot((0, 1), (0, 1), color="0.7", linewidth=0.8)
-    axes.plot([mean for mean, _, _ in points], [share for _, share, _ in points], marker="o")
-    error = f"{test['calibration_error']:.3f}"
+    def line(style: str, p: np.ndarray, what: str, error: float) -> list[tuple[float, float, int]]:
+        points = calibration(p, labels)
+        places = ([point[i] for point in points] for i in (0, 1))
+        axes.plot(*places, style, label=f"{what}, error {error:.3f}")
+        return points
+
+    axes.plot((0, 1), (0, 1), color="0.7", linewidth=0.8, label="perfect")
+    points = line("o-", p, "raw", test["calibration_error"])
     if found := test.get("calibrated"):
-        after = calibration(temperature.scaled(p, found["temperature"]), labels)
-        axes.plot([mean for mean, _, _ in after], [share for _, share, _ in after], "s--")
-        error += f", {found['calibration_error']:.3f} with the temperature (dashed)"
+        after = temperature.scaled(p, found["temperature"])
+        line(
+            "s--", after, f"with temperature {found['temperature']:.3g}", found["calibration_error"]
+        )
+    axes.set_ylim(-0.05, 1.5)  # room for the legend
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.legend(loc="upper left")
     for mean, share, n in points:
         axes.annotate(str(n), (mean, share), textcoords="offset points", xytext=(4, -10), size=8)
-    axes.set_xlabel("P(high)")
-    axes.set_ylabel("share that is high")
-    axes.set_title(f"calibration error {error}")
+    axes.set_xlabel("P(high), means of bins (small numbers: photos)")
+    axes.set_ylabel("share of them that is high")
+    axes.set_title("Calibration")
 
 
 def _quarters(axes: Any, quartiles: Any) -> None:
@@ -181,4 +213,5 @@ def _quarters(axes: Any, quartiles: Any) -> None:
     axes.set_xticks(places)
     axes.set_ylim(0, 1)
     axes.set_xlabel("quarter of the test photos by faves per view, lowest first")
-    axes.set_title("accuracy, with Wilson's 95% interval")
+    axes.set_ylabel("share that is rated right")
+    axes.set_title("Accuracy, with Wilson's 95% intervals")

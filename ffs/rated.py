@@ -15,7 +15,7 @@ from typing import Any
 
 from ffs import crops, settings, updates
 from ffs.flickr import whole
-from ffs.licences import kind
+from ffs.licences import kind, named
 from ffs.photos import FOLDER, encode_jpeg
 from ffs.state import State, one_line_errors
 from wespe_bench import reading
@@ -163,9 +163,8 @@ def _row(line: dict[str, Any], path: Path, number: int) -> Row:
             f"path {short(cells['path'])} is no photo's: it has control characters, a "
             "backslash (folders are parted by /), no name, or a name of dots"
         )
-    return Row(
-        id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"], cells["licence"]
-    )
+    licence = named(cells["licence"])
+    return Row(id_, photo, views or 0, faves or 0, cells["owner"], cells["uploaded"], licence)
 
 
 def _without_zeros(text: Any) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from ffs import licences
 from wespe_bench.arguments import TrackOption
@@ -30,8 +31,9 @@ FREE = (
     *("features", "features_file", "normalisation"),
 )
 
-#: The default network, the paper's.
+#: The default network, the paper's, and the settings of it alone.
 VGG = "vgg19"
+_OF_VGG = ("vgg", "vgg_file", "head", "layers", "width")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +167,7 @@ def _check_features(config: TrainRater) -> None:
             raise InputError(f"--{name} goes with another --features than {VGG}; see --vgg-file")
         return
     default = {one.name: one.default for one in dataclasses.fields(config)}
-    for name in ("vgg", "vgg_file", "head", "layers", "width"):
+    for name in _OF_VGG:
         if getattr(config, name) != default[name]:
             raise InputError(f"{flag_name(name)} goes with --features {VGG}, not {config.features}")
     if config.mode == "full":
@@ -198,6 +200,15 @@ def warn_of_unused(config: TrainRater, mode: str) -> None:
     names = [flag_name(one) for one in _ONLY[other] if getattr(config, one) != default[one]]
     if names:
         warnings.warn(f"{', '.join(names)}: of --mode {other}, this is {mode}", stacklevel=3)
+
+
+def used(settings: Mapping[str, Any], mode: str, features: str) -> dict[str, Any]:
+    """The settings of a training in ``mode`` on ``features`` that change what it learns."""
+    (other,) = _ONLY.keys() - {mode}
+    unused = {*_ONLY[other], *(() if features == VGG else _OF_VGG), "ratings"}  # stands by itself
+    if not settings["photos"]:  # all
+        unused.add("photos")
+    return {name: value for name, value in settings.items() if name not in unused}
 
 
 def head_of(config: TrainRater) -> str:

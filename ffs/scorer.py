@@ -204,6 +204,8 @@ def _summary(card: checkpoints.Card) -> str:
     if card.back_end == "random":
         return "random VGG-19 weights: means nothing, for smoke runs"
     on = f" by a head on {card.back_end}" if card.normalisation else ""
+    if checkpoints.simulated(card.kind, str(card.training.get("data_note", ""))):
+        return f"mean P(high) of five crops{on}; trained on simulated faves, says nothing of photos"
     if not card.test:
         return f"mean P(high) of five crops{on}"
     found = card.test

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: Fewest photos of which a share or a median is reported.
 _FEWEST = 5
 
+#: Of high and low photos in plots.
+_COLOURS = ("#0a5fb4", "#8694a3")
+
 
 @dataclass(frozen=True)
 class Stats:
@@ -85,7 +88,8 @@ def tables(ratings: Ratings) -> str:
         parts.append(_table("Years of upload", *_years(rows)))
     if licences := _licences(ratings):
         parts.append(_table("Licences", ("licence", "photos"), licences))
-    parts += [_biases(rows), _table("Labels", *_labels(ratings))]
+    head, lines, left_out = _labels(ratings)
+    parts += [_biases(rows), _table("Labels", head, lines), _CAPTION, *left_out]
     return "\n\n".join(parts) + "\n"
 
 
@@ -97,7 +101,15 @@ def _table(title: str, head: tuple[str, ...], lines: list[tuple[Any, ...]]) -> s
 
 
 def _splits(rows: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    head = ("split", "photos", "owners", *LABELS, "median views", "median faves", "median score")
+    head = (
+        "split",
+        "photos",
+        "owners",
+        *LABELS,
+        "median views",
+        "median faves",
+        "median faves per view",
+    )
     lines = []
     for split in SPLITS:
         some = rows[rows["split"] == split]
@@ -114,8 +126,8 @@ def _spread(rows: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]
     shares = (0.05, 0.25, 0.5, 0.75, 0.95)
     head = ("", "least", *(f"{share:.0%}" for share in shares), "most")
     lines = [
-        (name, rows[name].min(), *rows[name].quantile(list(shares)), rows[name].max())
-        for name in ("views", "faves", "score")
+        (shown, rows[name].min(), *rows[name].quantile(list(shares)), rows[name].max())
+        for name, shown in (("views", "views"), ("faves", "faves"), ("score", "faves per view"))
     ]
     return head, lines
 
@@ -127,7 +139,7 @@ def _years(rows: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         high = (some["label"] == "high").mean()
         middle = some["score"].median() if enough else ""
         lines.append((int(str(year)[:4]), len(some), middle, f"{high:.0%}" if enough else ""))
-    return ("year", "photos", "median score", "high"), lines
+    return ("year", "photos", "median faves per view", "high"), lines
 
 
 def _licences(ratings: Ratings) -> list[tuple[Any, ...]]:
@@ -149,25 +161,36 @@ def _licences(ratings: Ratings) -> list[tuple[Any, ...]]:
     return [(row["name"], row["n"]) for row in rows]
 
 
-def _labels(ratings: Ratings) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """What each rule of `ffs build --label` would make of these photos."""
+#: Below the table of labels.
+_CAPTION = (
+    "Each line is what a rule of `ffs build` would make of these photos: how many it labels, and "
+    "the share that is high. The rest says what the labels follow besides the photo, 0 where it "
+    "has no part in them: Spearman's correlation of high with the year of upload and with the "
+    "views, and the correlation of the labels of two photos of one owner."
+)
+
+
+def _labels(ratings: Ratings) -> tuple[tuple[str, ...], list[tuple[Any, ...]], list[str]]:
+    """What each rule of `ffs build --label` would make of these photos; why some have no line."""
     head = ("build with --label", "labelled", "high", "with year", "with views", "with owner")
     sides = {split: ratings.of(split) for split in SPLITS}
     kinds = ("median", "within-year", "within-owner", "quantiles:0.3")
     rules = [labels.parse(kind) for kind in kinds]
     rules += [labels.parse("median", shrink=True), labels.parse("median", age=True)]
     lines: list[tuple[Any, ...]] = []
+    left_out = []
     for rule in rules:
         try:
             found, _, _ = labels.label(rule, sides)
-        except InputError:
-            continue  # no owners, or no days of upload
+        except InputError as error:
+            left_out.append(f"Not in the table: {error}.")
+            continue
         names = str(rule).replace(" ", " --") + " (this one)" * (str(rule) == ratings.label)
         high = sum(label == "high" for label in found.values()) / len(found)
         ties = labels.ties(ratings.photos, found).values()
         shown = ("" if math.isnan(tie) else f"{tie:+.3f}" for tie in ties)
         lines.append((names, len(found), f"{high:.0%}", *shown))
-    return head, lines
+    return head, lines, left_out
 
 
 def _biases(rows: pd.DataFrame) -> str:
@@ -177,7 +200,7 @@ def _biases(rows: pd.DataFrame) -> str:
         some = rows[rows[name].notna()]
         if len(some) >= _FEWEST and some[name].nunique() > 1 and some["score"].nunique() > 1:
             rank = some["score"].corr(some[name], method="spearman")
-            lines.append(f"- score and {what}: {rank:+.3f}")
+            lines.append(f"- faves per view and {what}: {rank:+.3f}")
     if not lines:
         return "Too few different values for rank correlations."
     return "## Rank correlations (Spearman)\n\n" + "\n".join(lines)
@@ -190,6 +213,7 @@ def plots(ratings: Ratings) -> dict[str, bytes]:
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     rows = frame(ratings)
     found: dict[str, bytes] = {}
@@ -209,21 +233,31 @@ def plots(ratings: Ratings) -> dict[str, bytes]:
 
         return axes, done
 
-    axes, done = keep("scores.png", "Flickr Faves Score", "faves per view", "photos")
+    x = "faves per view (the highest hundredth in the last bar)"
+    axes, done = keep("scores.png", "Photos by faves per view", x, "photos")
     most = float(rows["score"].quantile(0.99)) or 1.0
-    for label, colour in zip(LABELS, ("#0a5fb4", "#8694a3"), strict=True):
+    for label, colour in zip(LABELS, _COLOURS, strict=True):
         some = np.minimum(rows.loc[rows["label"] == label, "score"], most)
         axes.hist(some, bins=np.linspace(0, most, 41).tolist(), color=colour, label=label)
     axes.axvline(ratings.threshold, color="#1d2125", linewidth=1, label="threshold")
     axes.legend()
     done()
-    axes, done = keep("counts.png", "Counts", "views", "faves + 1")
-    axes.scatter(rows["views"], rows["faves"] + 1, s=6, alpha=0.4, color="#0a5fb4", linewidths=0)
+    axes, done = keep("counts.png", "Views and faves of each photo", "views", "faves + 1")
+    for label, colour in zip(LABELS, _COLOURS, strict=True):
+        some = rows[rows["label"] == label]
+        axes.scatter(
+            *(some["views"], some["faves"] + 1), s=9, alpha=0.5, c=colour, linewidths=0, label=label
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:,.0f}")
+        axis.set_minor_formatter("")
+    axes.legend()
     done()
     if rows["year"].notna().any():
-        axes, done = keep("years.png", "Labels by year of upload", "year", "share of high")
+        axes, done = keep("years.png", "Share of high photos by year", "year of upload", "share")
         shares = rows.assign(high=rows["label"] == "high").groupby("year")["high"].mean()
         axes.bar(shares.index, shares.to_numpy(), color="#0a5fb4")
         axes.axhline(0.5, color="#1d2125", linewidth=1)

@@ -95,23 +95,27 @@ def train(
         test["calibrated"] = evaluation.calibrated(held, labels_of(splits["validation"]), p, truth)
         right = (p.mean(axis=1) > 0.5) == truth
         test["baselines"] = baselines.judged(right, baselines.rights(splits, photos))
-        for line in [*evaluation.lines(test, kind), *baselines.lines(test["baselines"])]:
+        simulated = checkpoints.simulated(kind, ratings.note)
+        for line in [*evaluation.lines(test, simulated), *baselines.lines(test["baselines"])]:
             print(line)
         training = {
             "photos": {split: len(photos) for split, photos in splits.items()},
             "ratings": ratings.revision,
             "data_note": ratings.note,
+            "label_rule": ratings.label,
             "threshold": ratings.threshold,
             **record,
             **({"features_file": Path(config.features_file).name} if config.features_file else {}),
             "seed": config.seed,
             "command": command,
-            "settings": session.settings,
+            "settings": recipe.used(session.settings, mode, config.features),
+            "parameters_learned": sum(part.numel() for part in rater.last.parameters()),
             "versions": provenance.versions(),
             "curve": curves.summary(curves.read(session.out)),
         }
+        shown = f"{title} (simulated faves)" if simulated and kind == "rater" else title
         card = checkpoints.Card(
-            *(kind, title, head, layers, rater.width, begun_from.back_end, begun_from.sha256),
+            *(kind, shown, head, layers, rater.width, begun_from.back_end, begun_from.sha256),
             *(whole, config.prep, sum(part.numel() for part in rater.parameters())),
             *(training, test, test["calibrated"]["temperature"]),
             normalisation=rater.normalisation,
@@ -157,7 +161,7 @@ def _write_test(
     out: Path, card: checkpoints.Card, digest: str, photos: tuple[Photo, ...], p: np.ndarray
 ) -> None:
     """Write test.csv, test.png, curves.png and MODEL_CARD.md."""
-    header = ["photo", "score", "label", "p_high", "calibrated"]
+    header = ["photo", "faves_per_view", "label", "ffs", "calibrated"]
     header += [f"p{i + 1}" for i in range(p.shape[1])]
     found = temperature.scaled(p.mean(axis=1), card.temperature or 1.0)
     rows = [",".join(header)]

@@ -17,6 +17,7 @@ from reports.cards import Card, read_card
 from reports.page import recorded_title
 from reports.tables import summarize
 from wespe_bench import atomic, reading, tensors
+from wespe_bench.datasets import miniature
 from wespe_bench.errors import InputError, one_line, printable, require
 from wespe_bench.json_output import front_matter
 from wespe_bench.option_checks import check_out
@@ -74,7 +75,10 @@ def main(config: Push) -> int:
             if not croissant.stat().st_size:
                 raise InputError(f"{what}: not complete; run the same ffs export again")
             if config.out:
-                raise InputError(f"--out: {what} is such a folder already; send it with --to")
+                raise InputError(
+                    f"--out {config.out}: a data set is sent as it lies in {what}; look at it "
+                    "there, then send it with --to OWNER/NAME and without --out"
+                )
             kind, out = "dataset", what
         elif what.is_dir():
             kind = "space"
@@ -140,6 +144,11 @@ def write_space(folder: Path, out: Path) -> None:
     places = {folder / page: beside for page, beside in _PAGES.items()}
     places |= {folder / "leaderboard" / "leaderboard.html": _PAGES["leaderboard.html"]}
     page = next((path for path in places if path.is_file()), None)
+    if page is None and (folder / "ffs.json").is_file():
+        raise InputError(
+            f"{folder}: is what ffs build wrote; wespe-bench ffs export {folder} --format "
+            "huggingface --out DIR makes of it a data set to push"
+        )
     if page is None:
         raise InputError(f"{folder}: no page; make one with wespe-bench report {folder}")
     atomic.write_bytes(out / "index.html", reading.wanted_bytes(page))
@@ -174,7 +183,9 @@ def _tested(card: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A rater's test as results of model-index."""
     test, training = card.get("test"), card.get("training") or {}
     if isinstance(test, dict) and test:
-        name = "simulated faves" if card.get("kind") == "stand-in" else "faves per view, test split"
+        drawn = str(training.get("data_note")).startswith(miniature.WORD)
+        drawn = drawn or card.get("kind") == "stand-in"
+        name = "simulated faves" if drawn else "faves per view, test split"
         metrics = [_metric("accuracy", "Accuracy", test.get("accuracy"), photos=test.get("n"))]
         if test.get("auc") is not None:
             metrics.append(_metric("roc_auc", "Area under the ROC", test["auc"]))

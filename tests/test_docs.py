@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from docs import generate, site
+from docs import generate, site, verb_pages
 from tests.reports.runs import make_run
 from wespe_bench import cli, registry
 from wespe_bench.verbs import VERBS
@@ -153,8 +153,14 @@ def test_the_rater_page_shows_what_its_commands_print(
     tiny = ["--vgg", "random", "--width", "2"]
     assert cli.call("ffs train", ["data/mine", "--out", "runs/rater", *tiny]) == 0
     said = {_shape(line) for line in capsys.readouterr().out.splitlines()}
-    assert {_shape(line) for line in trained.splitlines()[:3]} <= said
+    assert {_shape(line) for line in trained.splitlines()[:2]} <= said
     assert any("photos that one alone has right: rater" in line for line in said)
+    card = Path("runs/rater/MODEL_CARD.md").read_text("utf-8")
+    assert "**Trained on simulated faves.**" in card
+    assert "paper " not in card
+    cli.call("ffs export", ["data/mine", "--format", "huggingface", "--out", "share"])
+    shared = Path("share/README.md").read_text("utf-8")
+    assert "Not to be shared: owners, days, licences, views and faves are simulated." in shared
     cli.call("ffs score", ["mini/iphone6", "--rater", "runs/rater/rater.safetensors"])
     assert _shape(scored) in map(_shape, capsys.readouterr().out.splitlines())
 
@@ -229,9 +235,17 @@ def test_pages_that_the_program_writes(path: str) -> None:
 
 
 def test_the_verb_page_has_every_option() -> None:
-    (section,) = re.findall(r"^## compare$(.*?)^## ", generate.verbs(), flags=re.S | re.M)
+    (section,) = re.findall(
+        r"^## compare$(.*?)^## ", verb_pages.verb_group("results"), flags=re.S | re.M
+    )
     for shown in ("`METHODS`", "`--primary METRIC`", "`--fail-if-worse`", "| required |"):
         assert shown in section
+    assert not re.search(r"\| +\|$", section, flags=re.M), "a default is blank"
+    assert sorted(VERBS) == sorted(v for g in verb_pages.GROUPS for v in _headings(g))
+
+
+def _headings(group: str) -> list[str]:
+    return re.findall(r"^## (.*)$", verb_pages.verb_group(group), flags=re.M)
 
 
 def test_every_page_is_in_the_navigation_once() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import OUTPUTS
+from docs.verb_pages import OUTPUTS
 from tests import help_inputs
 from tests.conftest import Command
 from tests.reference_models.trainings import DPED, WESPE
@@ -113,8 +113,8 @@ def _shown(text: str, folder: Path) -> str:
     """What was printed, as documentation shows it: no paths of this machine, not too long."""
     text = text.replace(f"{folder}/", "").replace(sys.prefix, ".venv")
     text = text.replace(platform.platform(), platform.system())
-    lines = [line if len(line) < 300 else f"{line[:300]} ..." for line in text.splitlines()]
-    more = [f"... {len(lines) - 30} more lines"] if len(lines) > 40 else []
+    lines = [line if len(line) < 1500 else f"{line[:300]} [...]" for line in text.splitlines()]
+    more = [f"[shortened here: {len(lines) - 30} more lines]"] if len(lines) > 40 else []
     return "\n".join([*(lines[:30] if more else lines), *more]) + "\n"
 
 

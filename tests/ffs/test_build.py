@@ -64,6 +64,44 @@ def built(drawn: Path, rated: Path, tmp_path: Path, verb: Verb) -> Path:
 SMALL = ("--size", "256x224", "--validation", 6, "--test", 8, "--jobs", 0)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--label", "within-owner"), "--label within-owner: no photo names its owner"),
+        (("--age",), "--age: 60 of 60 photos have no day of upload"),
+        (("--test", 60), "asked for, and there are 60"),
+    ],
+)
+def test_what_refuses_the_photos_does_so_before_they_are_prepared(
+    verb: Verb, rated: Path, tmp_path: Path, words: tuple[object, ...], said: str
+) -> None:
+    lines = [",".join(line.split(",")[:3]) for line in rated.read_text("utf-8-sig").splitlines()]
+    rated.write_text("\n".join(lines) + "\n", "utf-8")
+    line = complaint(verb("ffs", "build", rated, "--out", "set", *SMALL, *words))
+    assert said in line
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_licence_that_is_not_known_is_said(verb: Verb, rated: Path) -> None:
+    lines = rated.read_text("utf-8-sig").splitlines()
+    names = ["licence", "all rights reserved", *["cc-by"] * (len(lines) - 2)]
+    text = "\n".join(f"{line},{name}" for line, name in zip(lines, names, strict=True))
+    rated.write_text(text + "\n", "utf-8")
+    _, _, err = verb("ffs", "build", rated, "--out", "set", *SMALL)
+    assert "1 photos have a licence that is not known, 'all rights reserved' the first" in err
+
+
+def test_the_column_of_layout_1_is_read(built: Path) -> None:
+    new = manifest.read(built)
+    table, head = built / manifest.TABLE, built / manifest.HEAD
+    assert "uploaded,faves_per_view,label" in table.read_text("utf-8")
+    table.write_text(table.read_text("utf-8").replace("faves_per_view", "score"), "utf-8")
+    text = head.read_text("utf-8")
+    head.write_text(text.replace('"wespe_bench_ffs": 2', '"wespe_bench_ffs": 1'), "utf-8")
+    assert head.read_text("utf-8") != text
+    assert manifest.read(built) == new
+
+
 def test_a_csv_takes_the_same_path(verb: Verb, rated: Path, tmp_path: Path) -> None:
     code, _, err = verb("ffs", "build", rated, "--out", "set", *SMALL)
     assert code == 0, err
@@ -83,7 +121,7 @@ def test_a_csv_takes_the_same_path(verb: Verb, rated: Path, tmp_path: Path) -> N
         assert np.abs(read_rgb(data, name="x") - expected).mean() < 2  # JPEG at 95
     cells = list(csv.DictReader((tmp_path / "set" / "ffs.csv").open()))
     assert all(row["owner"].startswith("'=") and row["id"].startswith("'=") for row in cells)
-    assert [float(row["score"]) for row in cells] == [p.score for p in found.photos]
+    assert [float(row["faves_per_view"]) for row in cells] == [p.score for p in found.photos]
     # The folder is the data set `ffs` too, and another seed replaces its splits.
     assert len(load_dataset(f"ffs:{tmp_path / 'set'}").samples) == 8
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "set" / "photos").iterdir()}

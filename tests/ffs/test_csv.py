@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ffs import manifest
+from ffs import licences, manifest
 from ffs.rated import read_csv
 from ffs.train import _licensed
 from wespe_bench.errors import InputError
@@ -55,3 +55,12 @@ def test_licences_of_a_csv_choose_what_is_trained_on(tmp_path: Path) -> None:
     assert [len(_licensed(found, only).photos) for only in asked] == [4, 1, 2, 3, 1]
     with pytest.raises(InputError, match=r"no photo of .* has it, but cc-by, cc-by-nc, unknown"):
         _licensed(found, "cc0")
+
+
+def test_licences_written_in_other_ways(tmp_path: Path) -> None:
+    names = ("CC BY-SA 4.0", "https://creativecommons.org/publicdomain/zero/1.0/", "4", "(c) me")
+    text = "".join(f"p{n}.png,9,{n},,,{name}\n" for n, name in enumerate(names))
+    (tmp_path / "x.csv").write_text(f"{HEAD},licence\n{text}", "utf-8")
+    found = [row.licence for row in read_csv(tmp_path / "x.csv")]
+    assert found == ["cc-by-sa", "cc0", "4", "(c) me"]
+    assert [licences.taken("open", one) for one in found] == [True, True, True, False]

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffs import manifest
-from ffs.dataset import Build, divide
+from ffs.dataset import Build
+from ffs.division import divide
 from ffs.rated import Rated
 
 

@@ -211,7 +211,7 @@ def scored(place: Path, file: Path, rater: str = "out/rater.safetensors") -> lis
         image = read_rgb(place / "ratings" / f"{row['photo']}.png")
         found = metric.compute(image, sample_id=row["photo"])
         assert isinstance(found, dict)
-        values.append(found["value"] - float(row["p_high"]))
+        values.append(found["value"] - float(row["ffs"]))
     return values
 
 
@@ -224,7 +224,9 @@ def test_from_photos_to_a_score_on_onnx(place: Path, verb: Verb) -> None:
     assert (card.back_end, card.head, card.layers, card.width) == ("onnx", "linear", (), 4)
     assert card.normalisation == "clip" and card.training["features_file"] == "dino.onnx"
     text = (place / "out/MODEL_CARD.md").read_text()
-    assert "| network | onnx, head linear, 5 parameters, photos normalised as clip |" in text
+    assert "| network | onnx, head linear, photos normalised as clip |" in text
+    assert "| parameters | 5 learned; those in the ONNX file are not counted |" in text
+    assert "settings vgg" not in text
     assert f"the rest is the onnx with SHA-256 `{card.vgg_sha256}`" in text
     assert "VGG" not in text
     assert max(map(abs, scored(place, file))) < 1e-6
@@ -315,7 +317,7 @@ def test_another_network_as_a_process(command: Command, place: Path) -> None:
     there = {row["photo"]: row for row in csv.DictReader((place / "ffs.csv").open())}
     for row in csv.DictReader((place / "out/test.csv").open()):
         found = float(there[row["photo"]]["ffs"])
-        assert found == pytest.approx(float(row["p_high"]), abs=1e-6)
+        assert found == pytest.approx(float(row["ffs"]), abs=1e-6)
     result = command("ffs", "score", "ratings", "--rater", spec.replace("small.pth", "0.pth"))
     assert result.returncode == 2
     assert f"was trained on the {SMALL} with hash" in result.stderr

@@ -49,7 +49,7 @@ def test_within_groups_as_pandas_has_it(photos: list[Rated], by: str) -> None:
     }
     rule = labels.parse(f"within-{by}")
     if not expected:
-        with pytest.raises(InputError, match=r"no owner has two|no two training"):
+        with pytest.raises(InputError, match=r"no owner has two|no two training|add the column"):
             labels.label(rule, {"train": photos})
         return
     found, _, left = labels.label(rule, {"train": photos})
@@ -160,6 +160,31 @@ def test_a_rule_that_empties_the_test_is_refused_before_anything_is_written(tmp_
     assert not (tmp_path / manifest.HEAD).exists()
 
 
-def test_age_needs_days() -> None:
-    with pytest.raises(InputError, match="no day of upload; add the column uploaded"):
-        labels.label(labels.parse("median", age=True), {"train": [photo(1, 5, 1), photo(2, 5, 2)]})
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            labels.parse("median", age=True),
+            "--age: 2 of 3 photos have no day of upload",
+        ),
+        (labels.parse("within-owner"), "no photo names its owner; add the column owner$"),
+        (labels.parse("within-year"), None),
+    ],
+)
+def test_a_rule_names_only_what_it_lacks(rule: labels.Rule, said: str | None) -> None:
+    photos = [photo(1, 5, 1, year=2016), photo(2, 5, 2), photo(3, 5, 3)]
+    if said is None:
+        labels.check(rule, photos)
+        photos, said = photos[1:], "no photo has a day of upload; add the column uploaded$"
+    with pytest.raises(InputError, match=said):
+        labels.check(rule, photos)
+
+
+def test_the_statistics_say_which_rules_they_leave_out_and_why(tmp_path: Path) -> None:
+    rows = [
+        manifest.Photo(f"p{n}", f"p{n}", 9, n, "", "", "low", "train", "0" * 64) for n in range(9)
+    ]
+    text = tables(manifest.ratings(tmp_path, rows, 9.0, 0, ""))
+    assert "Not in the table: --label within-owner: no photo names its owner; add the" in text
+    assert "Not in the table: --age: 9 of 9 photos have no day of upload" in text
+    assert "| within-owner " not in text

@@ -54,6 +54,17 @@ def test_half_and_the_order_stay() -> None:
     assert temperature.scaled(p[1:5], 1.0) == pytest.approx(p[1:5], rel=1e-12)
 
 
+def test_a_calibration_without_gain_is_said() -> None:
+    held = np.array([[0.9] * 5, [0.9] * 5, [0.9] * 5, [0.1] * 5])
+    labels = np.array([True, True, False, False])
+    sure = np.array([[0.9] * 5, [0.1] * 5])
+    test = evaluation.evaluate(sure, labels[[0, 3]], [2, 1])
+    test["calibrated"] = evaluation.calibrated(held, labels, sure, labels[[0, 3]])
+    assert "calibration: NO GAIN on the test" in "\n".join(evaluation.lines(test))
+    test["calibrated"] = evaluation.calibrated(held, labels, held, labels)
+    assert "NO GAIN" not in "\n".join(evaluation.lines(test | {"log_loss": 9.0}))
+
+
 def test_lines_say_before_and_after() -> None:
     held = np.array([[0.9] * 5, [0.9] * 5, [0.9] * 5, [0.1] * 5])
     labels = np.array([True, True, False, False])

@@ -80,13 +80,19 @@ def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb
         assert "one number alone: training's commoner label 50.0%, sharpness" in shown
         assert "NOT SHOWN to be better than" in shown
     assert "| photos train | 12 |" in text
+    learned = 2 + 4 + 8 + 16 + 16 + 1
+    assert f"| parameters | {card.parameters:,}, of which {learned} were learned |" in text
+    assert "| labels | `median`: high is more faves per view than the median photo" in text
+    assert "| settings patches | 1 |" in text
+    assert not any(f"settings {name} " in text for name in ("lr", "batch", "epochs", "patience"))
+    assert "simulated" not in text
     assert card.temperature == card.test["calibrated"]["temperature"]
     for shown in (text, result.stdout):
         assert "from 4 validation photos" in shown
         assert "expected calibration error" in shown
     rows = list(csv.DictReader((out / "test.csv").open()))
     assert [row["label"] for row in rows] == ["low", "high"] * 3
-    assert all((float(row["p_high"]) > 0.5) == (row["label"] == "high") for row in rows)
+    assert all((float(row["ffs"]) > 0.5) == (row["label"] == "high") for row in rows)
     code, _, err = verb(
         "ffs", "score", "ratings", "--rater", out / "rater.safetensors", "--jobs", "0"
     )
@@ -94,7 +100,7 @@ def test_frozen_from_photos_to_a_score(command: Command, place: Path, verb: Verb
     there = {row["photo"]: row for row in csv.DictReader((place / "ffs.csv").open())}
     for row in rows:  # the test's probabilities are the scorer's
         scored = there[row["photo"]]
-        assert float(scored["ffs"]) == pytest.approx(float(row["p_high"]), abs=1e-6)
+        assert float(scored["ffs"]) == pytest.approx(float(row["ffs"]), abs=1e-6)
         assert float(scored["calibrated"]) == pytest.approx(float(row["calibrated"]), abs=1e-6)
 
 
@@ -117,7 +123,7 @@ def test_full_learns_and_stops(place: Path) -> None:
     found = metric.compute(photo, sample_id="test01")
     assert isinstance(found, dict)
     output = {row["photo"]: row for row in csv.DictReader((out / "test.csv").open())}
-    assert found["value"] == pytest.approx(float(output["test01"]["p_high"]), abs=1e-5)
+    assert found["value"] == pytest.approx(float(output["test01"]["ffs"]), abs=1e-5)
 
 
 @pytest.mark.slow

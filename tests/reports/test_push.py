@@ -209,7 +209,10 @@ def test_a_data_set_arrives_as_it_was_exported(verb: Command, hub: Hub, tmp_path
     assert _visibility(hub) == "private" and hub.made[0]["type"] == "dataset"
     head = DatasetCard((share / "README.md").read_text("utf-8")).data
     assert head.task_categories == ["image-classification"]
-    one_line(verb("push", "share", "--out", "kept"), "--out: share is such a folder already")
+    one_line(
+        verb("push", "share", "--out", "kept"),
+        "--out kept: a data set is sent as it lies in share; look",
+    )
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ TRAIN, CLEAN = ("motorcycle_left", "motorcycle_right"), ("flower", "hubble")
 #: Photos with faves, and those of them that are kept for validation and for the test.
 RATED, HELD = 80, 16
 
+#: What their licences are drawn from; the last is none, all rights reserved.
+LICENCES = ("cc0", "cc-by", "cc-by-sa", "cc-by-nc", "cc-by-nd", "")
+
 NOTE = "packaged photos taken by simulated cameras; not the cameras and photos of the paper"
 
 
@@ -143,7 +146,10 @@ def _phone(phone: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _rated() -> Iterator[tuple[str, bytes]]:
-    """Photos of many exposures, with views and faves: the more liked, the more faves."""
+    """Photos of many exposures, with views and faves: the more liked, the more faves.
+
+    Owners, days of upload and licences are drawn besides, and change neither views nor faves.
+    """
     import math
 
     import numpy as np
@@ -151,15 +157,21 @@ def _rated() -> Iterator[tuple[str, bytes]]:
     from wespe_bench.datasets.miniature import liking
     from wespe_bench.datasets.simulator import Camera
 
-    rng = np.random.Generator(np.random.PCG64(2018))
-    scenes, rows = (*TRAIN, *CLEAN), ["path,views,faves"]
+    rng, other = (np.random.Generator(np.random.PCG64(seed)) for seed in (2018, 2019))
+    scenes, rows = (*TRAIN, *CLEAN), ["path,views,faves,owner,uploaded,licence"]
+    first = np.datetime64("2012-01-01")
     for number in range(RATED):
         stops, contrast = rng.uniform(-2.5, 0.7), rng.uniform(-0.8, 0.8)
         camera = Camera(exposure_stops=float(stops), contrast=float(contrast), seed=number)
         data = camera.photograph(_view(scenes[number % 4], number // 4), f"{number}")
         views = int(rng.integers(500, 5000))
         faves = int(rng.poisson(views * 0.02 * math.exp(liking(_pixels(data)))))
-        rows.append(f"faves/{number:03d}.jpg,{views},{min(faves, views)}")
+        # Of every six photos one owner has three, one two, one a single one.
+        owner = f"simulated-owner-{3 * (number // 6) + (0, 0, 0, 1, 1, 2)[number % 6]:02d}"
+        uploaded = first + int(other.integers(0, 5 * 365))
+        licence = LICENCES[int(other.integers(0, len(LICENCES)))]
+        counts = f"{views},{min(faves, views)}"
+        rows.append(f"faves/{number:03d}.jpg,{counts},{owner},{uploaded},{licence}")
         yield f"faves/{number:03d}.jpg", data
     yield "simulated-faves.csv", ("\n".join(rows) + "\n").encode()
 

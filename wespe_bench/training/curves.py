@@ -122,10 +122,11 @@ def draw(folder: Path) -> None:
         axes = figure.add_subplot(lines, columns, number)
         values = [row[name] for row in rows]
         axes.plot(places, values, linewidth=1)
-        axes.set_title(name.replace("_", " "), fontsize=9)
-        axes.set_xlabel(_axis(over), fontsize=8)
-        axes.set_ylabel(_axis(name), fontsize=8)
-        axes.tick_params(labelsize=7)
+        title = f"training {name}" if f"validation_{name}" in names else name.replace("_", " ")
+        axes.set_title(f"{title[:1].upper()}{title[1:]}", fontsize=10)
+        axes.set_xlabel(_axis(over), fontsize=9)
+        axes.set_ylabel(_axis(name), fontsize=9)
+        axes.tick_params(labelsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     atomic.write_bytes(folder / "curves.png", buffer.getvalue())
@@ -135,7 +136,7 @@ def _axis(name: str) -> str:
     """The title of an axis: what a column's numbers are, with the unit of those that have one.
 
     >>> _axis("psnr_target"), _axis("accuracy_colour"), _axis("log10_C"), _axis("content")
-    ('PSNR (dB)', 'share that is right', 'C (log10)', 'loss')
+    ('PSNR (dB)', 'share that is right', 'log10 of C (weaker →)', 'loss')
     """
     kinds = {
         "psnr": "PSNR (dB)",
@@ -147,8 +148,8 @@ def _axis(name: str) -> str:
     }
     if name == "iteration":
         return name
-    if name.startswith("log10_"):
-        return f"{name.removeprefix('log10_')} (log10)"
+    if name == "log10_C":  # scikit-learn's
+        return "log10 of C (weaker →)"
     return next((text for kind, text in kinds.items() if kind in name), "loss")
 
 
