@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 from ffs.labels import Counted
 from wespe_bench.datasets.splits import rank
 from wespe_bench.errors import InputError
-
-if TYPE_CHECKING:
-    from ffs.dataset import Build
 
 #: What the WESPE paper trained and tested on.
 PAPER = {"train": 15200, "validation": 400, "test": 400}
@@ -22,7 +19,24 @@ PAPER = {"train": 15200, "validation": 400, "test": 400}
 P = TypeVar("P", bound=Counted)
 
 
-def choose(photos: Sequence[P], config: Build) -> tuple[list[P], Counter[str]]:
+class Wanted(Protocol):
+    """How many photos go where, and which are left out: the options of ``ffs build``."""
+
+    @property
+    def train(self) -> int | None: ...
+    @property
+    def validation(self) -> int | None: ...
+    @property
+    def test(self) -> int | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def min_views(self) -> int: ...
+    @property
+    def per_owner(self) -> int: ...
+
+
+def choose(photos: Sequence[P], config: Wanted) -> tuple[list[P], Counter[str]]:
     """The photos that pass; of an owner's many, those that the seed draws."""
     chosen: list[P] = []
     left_out: Counter[str] = Counter()
@@ -47,7 +61,7 @@ def choose(photos: Sequence[P], config: Build) -> tuple[list[P], Counter[str]]:
     return chosen, left_out
 
 
-def divide(photos: Sequence[P], config: Build) -> dict[str, list[P]]:
+def divide(photos: Sequence[P], config: Wanted) -> dict[str, list[P]]:
     """Split -> its photos, drawn by seed, whole owners at a time. Raises InputError."""
     total = len(photos)
     share = min(1.0, total / sum(PAPER.values()))

@@ -114,7 +114,7 @@ def _shown(text: str, folder: Path) -> str:
     text = text.replace(f"{folder}/", "").replace(sys.prefix, ".venv")
     text = text.replace(platform.platform(), platform.system())
     lines = [line if len(line) < 1500 else f"{line[:300]} [...]" for line in text.splitlines()]
-    more = [f"[shortened here: {len(lines) - 30} more lines]"] if len(lines) > 40 else []
+    more = [f"[shortened here: {len(lines) - 30} more lines]"] if len(lines) > 60 else []
     return "\n".join([*(lines[:30] if more else lines), *more]) + "\n"
 
 
