@@ -48,7 +48,7 @@ def connected(address: str, cpus: int) -> Iterator[tuple[Any, bool]]:
     if module.is_initialized():
         yield module, False
         return
-    there = address or os.environ.get("RAY_ADDRESS", "")
+    there = _known(address or os.environ.get("RAY_ADDRESS", ""))
     _reach(there)
     if there:
         _ask(there)
@@ -81,6 +81,19 @@ def connected(address: str, cpus: int) -> Iterator[tuple[Any, bool]]:
 
 def _main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
+
+
+def _known(address: str) -> str:
+    """Of ``auto``, the address of the cluster that Ray found here last, which may have ended."""
+    if address != "auto":
+        return address
+    services = import_module("ray._private.services")
+    try:
+        return str(services.canonicalize_bootstrap_address(address))
+    except Exception as error:
+        raise InputError(
+            f"--engine ray:auto: no Ray cluster is known on this machine ({one_line(error)[:200]})"
+        ) from None
 
 
 def _reach(address: str) -> None:

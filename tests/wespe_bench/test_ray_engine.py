@@ -95,6 +95,25 @@ def test_no_cluster_there() -> None:
         list(load("127.0.0.1:1")(unable, None, [1], jobs=1))
 
 
+@pytest.mark.parametrize(
+    ("known", "line"),
+    [("127.0.0.1:1", r"no Ray cluster answers at \S+:1 "), ("", "no Ray cluster is known")],
+)
+def test_the_cluster_that_was_here_last_has_ended(
+    known: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray._private import services
+
+    monkeypatch.setattr(services, "find_gcs_addresses", set)  # of other tests
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if known:
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray" / "ray_current_cluster").write_text(known)
+    with pytest.raises(InputError, match=line):
+        list(load("auto")(unable, None, [1], jobs=1))
+
+
 @pytest.mark.slow
 def test_a_head_that_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     # Connections are taken, as the system does for a process that hangs, and nothing is said.
