@@ -170,13 +170,10 @@ def entry_point() -> list[str]:
 
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that ``wespe-bench demo`` leaves, by a process of its own. To be read only.
-
-    Without the live trainings at the end, which take longer than all before them.
-    """
+    """The folder that ``wespe-bench demo`` leaves, by a process of its own. To be read only."""
 
     def make(folder: Path) -> None:
-        result = run_in(folder, "demo", "--no-live")
+        result = run_in(folder, "demo")
         assert result.returncode == 0, result.stderr
         (folder / "stdout").write_text(result.stdout, "utf-8")
 

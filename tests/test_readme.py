@@ -28,15 +28,11 @@ def test_the_first_command_prints_and_leaves_what_it_should(demo_run: Path) -> N
 
 
 @pytest.mark.slow
-def test_the_first_command_goes_on_to_live_trainings(
-    demo_run: Path, tmp_path: Path, command: Command
-) -> None:
-    shutil.copytree(demo_run.parents[1], tmp_path, dirs_exist_ok=True)
-    result = command("demo")
-    assert result.returncode == 0, result.stderr
+def test_the_first_command_goes_on_to_live_trainings(demo_run: Path) -> None:
+    stdout = (demo_run.parents[1] / "stdout").read_text("utf-8")
     for name in ("wespe", "dped"):
-        assert f"24 steps of {name} in " in result.stdout
-        assert (tmp_path / "runs/demo/live" / name / "generator.safetensors").is_file()
+        assert f"24 steps of {name} in " in stdout
+        assert (demo_run / "live" / name / "generator.safetensors").is_file()
 
 
 @pytest.mark.slow

@@ -1,13 +1,18 @@
-"""A step in a process of its own, that ends when its parent process is gone.
+"""A process that runs steps one after the other, and ends when its parent process is gone.
 
-The one who begins it holds the other end of its standard input; when that closes, for what
-reason ever, the step ends as by Ctrl-C, and keeps what it has done.
+Imports cost seconds, so the steps share one process. A step that fails ends it, and so does one
+that used a GPU, whose memory the next one may need.
+
+The parent holds the other end of its standard input: a line there is a step, and when it closes,
+for what reason ever, the step at work ends as by Ctrl-C, and keeps what it has done.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -18,40 +23,79 @@ from pathlib import Path
 from wespe_bench.engines import THREADS
 
 
-def begin(
-    commands: Sequence[Sequence[str]], log: Path, held: Sequence[int] = (), threads: int = 0
-) -> subprocess.Popen[bytes]:
-    """Start ``wespe-bench COMMAND`` for each of some commands; what they say goes to ``log``'s end.
+class Child:
+    """At most one process at a time; it starts with the first step, and again where it ended."""
 
-    One process runs them one after the other, until one fails. Its exit code is that one's, or 3
-    when some of them were done in part. ``threads``: how many each computes with; 0: as many as
-    it takes. ``held`` are file descriptors it inherits, so that a lock is free only when it has
-    ended.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    limits = dict.fromkeys(THREADS, str(threads)) if threads else {}
-    with open(log, "ab") as file:
-        return subprocess.Popen(
-            [sys.executable, "-m", __name__, json.dumps(list(commands))],
-            stdin=subprocess.PIPE,
-            stdout=file,
-            stderr=file,
-            env={**os.environ, **limits},
-            pass_fds=tuple(held),
-        )
+    def __init__(self, held: Sequence[int] = (), threads: int = 0) -> None:
+        """``threads``: how many each step computes with; 0: as many as it takes. ``held`` are file
+        descriptors it inherits, so that a lock is free only when it has ended.
+        """
+        self._held, self._threads = tuple(held), threads
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
+    def begin(self, commands: Sequence[Sequence[str]], log: Path) -> None:
+        """Run ``wespe-bench COMMAND`` for each of some commands, one after the other, until one
+        fails; what they print is added to ``log``.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._process = self._process or self._started(log)
+        step = json.dumps({"commands": list(commands), "log": str(log.absolute())})
+        with contextlib.suppress(BrokenPipeError):  # it was killed: `poll` says so
+            self._process.stdin.write(step.encode() + b"\n")  # type: ignore[union-attr]
+            self._process.stdin.flush()  # type: ignore[union-attr]
 
-def end(process: subprocess.Popen[bytes], patience: float = 60.0) -> None:
-    """End a step that still runs, politely, then not."""
-    if process.poll() is None:
-        process.terminate()
+    def _started(self, log: Path) -> subprocess.Popen[bytes]:
+        limits = dict.fromkeys(THREADS, str(self._threads)) if self._threads else {}
+        with open(log, "ab") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", __name__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                env={**os.environ, **limits},
+                pass_fds=self._held,
+            )
+        self._answers = queue.SimpleQueue()
+        threading.Thread(target=_hear, args=(process, self._answers), daemon=True).start()
+        return process
+
+    def poll(self) -> int | None:
+        """The step's exit code, None while it runs: the code of the command that failed, or 3 when
+        some of them were done in part.
+        """
         try:
-            process.wait(patience)
+            answer = self._answers.get_nowait()
+        except queue.Empty:
+            return None
+        code, _, more = answer.partition(b" ")
+        if int(code) == 0 and more == _GOES_ON:
+            return 0
+        self.close()
+        return int(code)
+
+    def close(self, patience: float = 60.0) -> None:
+        """End the process; a step that still runs politely, then not."""
+        if self._process is None:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        try:
+            self._process.wait(patience)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
+_GOES_ON = b"goes on\n"
+
+
+def _hear(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[bytes]) -> None:
+    with process.stdout as lines:  # type: ignore[union-attr]
+        for line in lines:
+            answers.put(line)
+    answers.put(b"%d" % process.wait())
 
 
 def last_words(log: Path) -> str:
@@ -65,10 +109,13 @@ def last_words(log: Path) -> str:
     return (error_lines or said or [""])[-1].removeprefix("wespe-bench: error: ")[:500]
 
 
-def _watch() -> None:
+def _read(steps: queue.SimpleQueue[bytes]) -> None:
     # Not sys.stdin: its lock, held by a waiting thread, would not let the interpreter end.
-    while os.read(0, 4096):
-        pass
+    rest = b""
+    while more := os.read(0, 65536):
+        *lines, rest = (rest + more).split(b"\n")
+        for line in lines:
+            steps.put(line)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -84,6 +131,30 @@ def _run(commands: Sequence[list[str]]) -> int:
     return partly
 
 
+def _uses_gpu() -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_initialized()
+
+
+def main() -> int:
+    """Run the steps of standard input; the exit code of the last one."""
+    steps: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(steps,), daemon=True).start()
+    answers = os.dup(1)
+    code = 0
+    with contextlib.suppress(KeyboardInterrupt):  # no step is at work: nothing is lost
+        while not code:
+            step = json.loads(steps.get())
+            with open(step["log"], "ab") as log:
+                for number in (1, 2):
+                    os.dup2(log.fileno(), number)
+            code = _run(step["commands"])
+            sys.stdout.flush()
+            if code or _uses_gpu():
+                break
+            os.write(answers, b"%d %s" % (code, _GOES_ON))
+    return code
+
+
 if __name__ == "__main__":
-    threading.Thread(target=_watch, daemon=True).start()
-    raise SystemExit(_run(json.loads(sys.argv[1])))
+    raise SystemExit(main())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def enhancer_of(step: Step) -> str:
     return step.commands[0][1].partition("=")[2].partition(":")[0]
 
 
-def measure(step: Step, begin: Callable[..., subprocess.Popen[bytes]], log: Path) -> Rate:
+def measure(step: Step, log: Path) -> Rate:
     """Train a few iterations in a folder of their own, and time those after the first.
 
     Raises InputError when the training fails.
@@ -98,10 +98,12 @@ def measure(step: Step, begin: Callable[..., subprocess.Popen[bytes]], log: Path
     command += ["--log-every", "1", "--preview-every", str(last)]
     if step.kind == "train wespe":
         command += ["--warmup", "0"]  # its steps are cheaper than all that follow
-    process = begin([command], log)
     begun = ended = 0.0
-    try:
-        while process.poll() is None and not ended:
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        worker = stack.enter_context(contextlib.closing(child.Child()))
+        worker.begin([command], log)
+        while (code := worker.poll()) is None and not ended:
             time.sleep(0.005)
             at = last_iteration(folder)
             if at >= _BEFORE and not begun:
@@ -109,13 +111,12 @@ def measure(step: Step, begin: Callable[..., subprocess.Popen[bytes]], log: Path
             if begun and at >= last:
                 ended = time.monotonic()
         if not ended or first >= last:
-            process.wait()
+            while code is None:
+                time.sleep(0.005)
+                code = worker.poll()
             raise InputError(
                 f"{step.name} cannot be timed: {child.last_words(log) or 'too fast to be seen'}"
             )
-    finally:
-        child.end(process)
-        shutil.rmtree(folder, ignore_errors=True)
     count = last - first
     return Rate((ended - begun) / count, f"{count} iterations timed now")
 

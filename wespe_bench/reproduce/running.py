@@ -36,7 +36,7 @@ _PATIENCE = 60.0
 def go(steps: Sequence[Step], out: Path, stock: Stock, threads: int = 0) -> list[str]:
     """Run all that can run, in order; returns a line for each step that failed.
 
-    A step whose needs failed is left out; ``threads`` are those of `child.begin`. Raises InputError
+    A step whose needs failed is left out; ``threads`` are those of `child.Child`. Raises InputError
     while another command works in ``out``; on KeyboardInterrupt the step at work ends first.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,8 @@ def go(steps: Sequence[Step], out: Path, stock: Stock, threads: int = 0) -> list
     with _held(out) as lock:
         states = look(steps, stock, read_journal(out))
         todo = [s for s in steps if states[s.name].kind in (BEGUN, READY, WAITS)]
-        with progress.bar(len(todo), "reproduce", "step") as bar:
+        worker = child.Child(lock, threads)
+        with progress.bar(len(todo), "reproduce", "step") as bar, contextlib.closing(worker):
             for step in todo:
                 bar.set_postfix_str("", refresh=False)
                 bar.set_description_str(step.name)
@@ -53,7 +54,7 @@ def go(steps: Sequence[Step], out: Path, stock: Stock, threads: int = 0) -> list
                 if waits:
                     failed.add(step.name)
                     failures.append(f"{step.name}: left out, because {waits[0]} failed")
-                elif said := _step(step, out, lock, bar, threads):
+                elif said := _step(step, out, worker, bar):
                     failed.add(step.name)
                     failures.append(f"{step.name}: {said}")
                 bar.update()
@@ -65,25 +66,22 @@ def log_of(out: Path, step: Step) -> Path:
     return out / "logs" / f"{re.sub(r'[^0-9A-Za-z_-]+', '-', step.name).strip('-')}.log"
 
 
-def _step(step: Step, out: Path, lock: Sequence[int], bar: Any, threads: int) -> str:
+def _step(step: Step, out: Path, worker: child.Child, bar: Any) -> str:
     """Run one step's verbs; what went wrong in a line, empty when nothing did."""
     log = log_of(out, step)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
     begun = time.monotonic()
     seen: list[tuple[float, int]] = []
-    process = child.begin(step.commands, log, lock, threads)
-    try:
-        while process.poll() is None:
-            time.sleep(0.1)
-            _watch(step, seen, bar)
-    finally:  # on Ctrl-C the step saves what it has
-        child.end(process)
+    worker.begin(step.commands, log)
+    while (code := worker.poll()) is None:
+        time.sleep(0.1)
+        _watch(step, seen, bar)
     _watch(step, seen, bar)
-    if process.returncode == 3:  # done in part: the steps after it take what there is
+    if code == 3:  # done in part: the steps after it take what there is
         return f"done in part ({child.last_words(log)}); see {log}"
-    if process.returncode:
-        return f"{child.last_words(log) or f'ended with {process.returncode}'}; see {log}"
+    if code:
+        return f"{child.last_words(log) or f'ended with {code}'}; see {log}"
     _record(out, step, seen, time.monotonic() - begun)
     return ""
 

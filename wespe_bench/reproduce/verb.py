@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wespe_bench.errors import InputError, print_failures, require
 from wespe_bench.option_checks import check_choices, check_jobs, check_out
-from wespe_bench.reproduce import child, export, missing, rates, running
+from wespe_bench.reproduce import export, missing, rates, running
 from wespe_bench.reproduce.mini import finish, plan_mini, settings
 from wespe_bench.reproduce.narrowing import chosen, narrowed
 from wespe_bench.reproduce.rates import Rate
@@ -86,7 +86,7 @@ def _measured(
             continue
         print(f"timing {step.name} ...", file=sys.stderr)
         log = out / "logs" / "measure.log"
-        found[key] = rates.measure(step, child.begin, log)
+        found[key] = rates.measure(step, log)
     return found
 
 

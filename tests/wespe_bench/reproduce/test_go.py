@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -126,14 +127,36 @@ def test_two_commands_do_not_share_a_folder(place: Path, monkeypatch: pytest.Mon
             running.go([], place, Stock(None))
 
 
-def test_a_step_ends_with_the_command_that_began_it(tmp_path: Path) -> None:
-    process = child.begin([["list"]], tmp_path / "log")
-    assert process.wait(60) == 0
-    assert "metrics" in (tmp_path / "log").read_text("utf-8")
-    child.end(process)
-    wrong = child.begin([["nothing"]], tmp_path / "log")
-    assert wrong.wait(60) == 2
-    assert child.last_words(tmp_path / "log").startswith("unknown verb 'nothing'")
+def _code(worker: child.Child) -> int:
+    while (code := worker.poll()) is None:
+        time.sleep(0.01)
+    return code
+
+
+def test_steps_share_a_process_until_one_fails(tmp_path: Path) -> None:
+    first, second, wrong = (tmp_path / name for name in ("first", "second", "wrong"))
+    own = psutil.Process()
+    before = own.children()
+    with contextlib.closing(child.Child()) as worker:
+        found = []
+        for log in (first, second):
+            worker.begin([["list"], ["list", "--format", "json"]], log)
+            assert _code(worker) == 0
+            found.append([p for p in own.children() if p not in before])
+        assert len(found[0]) == 1 and found[0] == found[1]
+        assert first.read_bytes() == second.read_bytes() and b"metrics" in first.read_bytes()
+        worker.begin([["nothing"], ["list"]], wrong)
+        assert _code(worker) == 2
+        assert child.last_words(wrong).startswith("unknown verb 'nothing'")
+        assert not found[0][0].is_running()
+        worker.begin([["list"]], first)
+        assert _code(worker) == 0
+        (again,) = (p for p in own.children() if p not in before)
+        again.kill()
+        worker.begin([["list"]], second)
+        assert _code(worker) == -signal.SIGKILL
+        worker.begin([["list"]], second)
+    assert [p for p in own.children() if p not in before] == []
     assert child.last_words(tmp_path / "none") == ""
 
 
