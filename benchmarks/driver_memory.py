@@ -70,14 +70,16 @@ def stages(folder: Path) -> dict[str, list[str]]:
     enhance = ["enhance", "auto_gamma", "--input", str(folder / "photos"), "--out"]
     enhance += [str(folder / "run"), "--engine", "stand_in"]
     score = ["score", str(folder / "run"), "--engine", "stand_in", "--metrics", *METRICS]
-    where = ["--dataset", "iphone6=photos", "--out", str(folder / "table.md")]
+    where = ["--dataset", "iphone full=photos", "--out", str(folder / "table.md")]
+    tables = ["tables", "3", "--runs", str(folder / "run"), "--method", "Original=auto_gamma"]
     return {
         "enhance": enhance,
         "enhance, nothing to do": enhance,
         "score": score,
         "score, nothing to do": score,
         "export": ["export", "scores", str(folder / "run"), "--out", str(folder / "scores.csv")],
-        "tables": ["tables", "4", "--runs", str(folder / "run"), *where],
+        "tables": [*tables, *where],
+        "merge": ["merge", str(folder / "run"), "--out", str(folder / "merged")],
     }
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from pandas.api.extensions import ExtensionArray
 
 T = TypeVar("T")
 
@@ -155,8 +158,8 @@ class Column:
 class Table:
     """Methods x metrics on one data set.
 
-    ``used`` are the photos that every cell is over; ``left_out`` those that ``common`` dropped
-    because some method lacks them. Rows come in the order of ``methods``.
+    ``used`` are the photos that every cell is over, by id; ``left_out`` those that ``common``
+    dropped because some method lacks them. Rows come in the order of ``methods``.
     """
 
     dataset: str
@@ -165,7 +168,7 @@ class Table:
     methods: tuple[str, ...]
     columns: tuple[Column, ...]
     n_expected: int
-    used: tuple[str, ...]
+    used: ExtensionArray
     left_out: tuple[str, ...] = ()
     cells: Mapping[tuple[str, str], Cell] = field(default_factory=dict)
 

@@ -16,7 +16,7 @@ import numpy as np
 from reports.intervals import bootstrap_interval
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from wespe_bench.metric_scores import MetricScores
 
 #: Metrics that compare versions of one photo, not photos.
 OF_VERSIONS = ("cornia",)
@@ -26,7 +26,7 @@ ORIGINALS = ("identity", "original")
 
 
 def changes(
-    groups: Mapping[tuple[str, str], pd.DataFrame], labels: Iterable[str], metric: str
+    groups: Mapping[tuple[str, str], MetricScores], labels: Iterable[str], metric: str
 ) -> dict[str, tuple[float, float, float]]:
     """By label the mean change from the original photos, and its 95% interval: (mean, low, high).
 
@@ -36,12 +36,12 @@ def changes(
     base = next((one for one in ORIGINALS if (one, metric) in groups), "")
     if metric not in OF_VERSIONS or not base:
         return {}
-    before = groups[base, metric].set_index("sample")["value"]
+    before = groups[base, metric].rows.set_index("sample")["value"]
     found = {}
     for label in labels:
         if label == base or (label, metric) not in groups:
             continue
-        after = groups[label, metric].set_index("sample")["value"]
+        after = groups[label, metric].rows.set_index("sample")["value"]
         apart = (after - before).to_numpy(np.float64)  # by sample; NaN where one lacks it
         apart = apart[np.isfinite(apart)]
         if len(apart):

@@ -14,6 +14,8 @@ from wespe_bench.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wespe_bench.metric_scores import MetricScores
+
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
@@ -90,10 +92,12 @@ def check_column(rows: pd.DataFrame, metric: str, dataset: str, remedy: Remedy) 
         )
 
 
-def check_complete(rows: pd.DataFrame, metric: str, expected: list[str], remedy: Remedy) -> None:
-    """Raise InputError unless a run's rows of a metric are those of the ``expected`` photos."""
-    run = str(rows["run"].iloc[0])
-    have = set(rows["sample"].to_numpy())
+def check_complete(scores: MetricScores, expected: pd.Series[str], remedy: Remedy) -> None:
+    """Raise InputError unless a run's scores are those of the ``expected`` photos, by id."""
+    run, metric, ids = scores.run, scores.metric, scores.rows["sample"]
+    if ids.array.equals(expected.array):
+        return
+    have = set(ids)
     missing = [sample for sample in expected if sample not in have]
     if missing:
         raise InputError(

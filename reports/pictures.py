@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import importlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,7 +44,7 @@ class Shot(NamedTuple):
     data: bytes
 
 
-def spaced(names: Sequence[str], count: int) -> list[str]:
+def spaced(names: Iterable[str], count: int) -> list[str]:
     """``count`` of ``names``, evenly spaced in sorted order.
 
     >>> spaced(list("gfedcba"), 3)

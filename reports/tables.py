@@ -23,7 +23,7 @@ from reports.checks import Remedy, check_column, check_complete, check_runs
 from reports.intervals import bootstrap_interval, pooled_interval
 from wespe_bench import registry
 from wespe_bench.errors import InputError, Missing
-from wespe_bench.store import SCORE_COLUMNS
+from wespe_bench.metric_scores import HEAD, ROWS, MetricScores, of_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,14 +34,9 @@ if TYPE_CHECKING:
 #: them that is compared decides a comparison.
 DECIDING = ("psnr", "ssim", "ms_ssim")
 
-# Hashes are not needed: stale rows have been left out before.
-_COLUMNS = [
-    name for name in SCORE_COLUMNS if name not in ("image_sha256", "reference_sha256", "seconds")
-]
-
 
 def summarize(
-    scores: pd.DataFrame,
+    scores: pd.DataFrame | Sequence[MetricScores],
     samples: Mapping[str, pd.DataFrame | Iterable[str]],
     *,
     methods: Mapping[str, Sequence[str]] | None = None,
@@ -52,9 +47,10 @@ def summarize(
 ) -> list[Table]:
     """One `Table` per data set, in the order of their names.
 
-    ``scores`` is what `wespe_bench.run.load_scores` gives. ``samples`` holds, per data
-    set, the photos that must be there: ids, or a frame with the columns sample and
-    reference; a full-reference metric is then expected only where there is a reference.
+    ``scores`` is what `wespe_bench.run.load_scores` gives, or the same by run and metric.
+    ``samples`` holds, per data set, the photos that must be there: ids, or a frame with the
+    columns sample and reference; a full-reference metric is then expected only where there is a
+    reference.
     ``methods`` adds, per data set, labels that get a row even without a score. ``root`` is
     the folder that run names are relative to, for the commands in messages, and ``verb`` what
     makes the table. ``described`` has title, unit and direction of metrics that are not
@@ -71,13 +67,15 @@ def summarize(
     Raises InputError on NaN, on two metric versions, seeds or revisions in a column, on two
     runs with one label, on a missing or doubled photo, and when ``common`` leaves nothing.
     """
-    absent = [name for name in _COLUMNS if name not in scores.columns]
-    if absent:
-        raise InputError(f"the scores lack the columns {', '.join(absent)}")
-    names = sorted({*scores["dataset"].unique(), *(methods or {})})
+    if not isinstance(scores, Sequence):
+        absent = [name for name in (*HEAD, *ROWS) if name not in scores.columns]
+        if absent:
+            raise InputError(f"the scores lack the columns {', '.join(absent)}")
+        scores = of_frame(scores)
+    names = sorted({*(of.dataset for of in scores), *(methods or {})})
     return [
         _one_table(
-            scores[scores["dataset"] == name].sort_values(["label", "metric", "sample", "seed"]),
+            [of for of in scores if of.dataset == name],
             name,
             samples.get(name),
             (methods or {}).get(name, ()),
@@ -90,7 +88,7 @@ def summarize(
 
 
 def _one_table(
-    scores: pd.DataFrame,
+    scores: Sequence[MetricScores],
     dataset: str,
     samples: pd.DataFrame | Iterable[str] | None,
     extra_methods: Sequence[str],
@@ -98,31 +96,32 @@ def _one_table(
     remedy: Remedy,
     described: Mapping[str, Metric],
 ) -> Table:
-    check_runs(scores, dataset, remedy)
+    looked_at = _looked_at(scores)
+    check_runs(looked_at, dataset, remedy)
     if samples is None:
         raise InputError(f"no list of photos for the data set {dataset!r}")
     everything, referenced = _expected(samples)
-    labels = sorted({*scores["label"].unique(), *extra_methods}, key=method_order)
+    labels = sorted({*(of.label for of in scores), *extra_methods}, key=method_order)
     columns = [
-        column_of(name, scores[scores["metric"] == name], dataset, remedy, described)
-        for name in sorted(scores["metric"].unique(), key=metric_order)
+        column_of(name, looked_at[looked_at["metric"] == name], dataset, remedy, described)
+        for name in sorted({of.metric for of in scores}, key=metric_order)
     ]
     expected = {
         column.metric: referenced if metric is not None and metric.full_reference else everything
         for column, metric in columns
     }
-    groups = {
-        (str(label), str(name)): rows
-        for (label, name), rows in scores.groupby(["label", "metric"], sort=False)
-    }
-    used, left_out = everything, []
+    groups = {(of.label, of.metric): of for of in scores}
+    used: pd.Series[str] = everything
+    left_out: tuple[str, ...] = ()
     if common:
-        used = _common(groups, everything, dataset)
-        left_out = [sample for sample in everything if sample not in set(used)]
-        groups = {key: rows[rows["sample"].isin(used)] for key, rows in groups.items()}
+        used, left_out = _common(groups, everything, dataset)
+        groups = {
+            key: replace(of, rows=of.rows[of.rows["sample"].isin(used)])
+            for key, of in groups.items()
+        }
     else:
-        for (_, name), rows in groups.items():
-            check_complete(rows, name, expected[name], remedy)
+        for of in scores:
+            check_complete(of, expected[of.metric], remedy)
 
     cells: dict[tuple[str, str], Cell] = {}
     shown: list[Column] = []
@@ -132,7 +131,7 @@ def _one_table(
                 Cell(label, dataset, column.metric, n_expected=len(expected[column.metric])),
                 groups.get((label, column.metric)),
                 metric,
-                bool(referenced),
+                not referenced.empty,
             )
             for label in labels
         }
@@ -142,31 +141,44 @@ def _one_table(
             marked = replace(cell, place=marks.get(label, 0), change=moved.get(label))
             cells[label, column.metric] = marked
         shown.append(replace(column, decimals=_decimals(filled.values()), remark=remark))
-    notes = [note for note in scores["note"].unique() if isinstance(note, str) and note]
+    notes = {of.note for of in scores if isinstance(of.note, str) and of.note}
     return Table(
         dataset=dataset,
-        revision=str(scores["revision"].iloc[0]) if len(scores) else "",
+        revision=str(scores[0].revision) if scores else "",
         note="; ".join(sorted(notes)),
         methods=tuple(labels),
         columns=tuple(shown),
         n_expected=len(everything),
-        used=tuple(used),
-        left_out=tuple(left_out),
+        used=used.array,
+        left_out=left_out,
         cells=cells,
     )
 
 
-def _expected(samples: pd.DataFrame | Iterable[str]) -> tuple[list[str], list[str]]:
+def _looked_at(scores: Sequence[MetricScores]) -> pd.DataFrame:
+    """The rows that `reports.checks` has to see: the first of each metric and run, and bad ones."""
+    import pandas as pd
+
+    frames = [pd.DataFrame(columns=[*HEAD, *ROWS])]
+    for of in scores:
+        ids = of.rows["sample"].array
+        again = np.asarray(ids[1:] == ids[:-1], bool)
+        seen = of.rows["value"].isna() | np.append(True, again) | np.append(again, False)
+        frames.append(of.frame(of.rows[seen]))
+    return pd.concat(frames[len(frames) > 1 :]).sort_values(["label", "metric", "sample", "seed"])
+
+
+def _expected(samples: pd.DataFrame | Iterable[str]) -> tuple[pd.Series[str], pd.Series[str]]:
     """All ids, and those with a reference, both sorted."""
     import pandas as pd
 
     if not isinstance(samples, pd.DataFrame):
-        ids = sorted(set(samples))
-        return ids, ids
-    ids = sorted(samples["sample"])
-    if "reference" not in samples.columns:
-        return ids, ids
-    return ids, sorted(samples.loc[samples["reference"].notna(), "sample"])
+        samples = pd.DataFrame({"sample": list(set(samples))})
+    ids = samples["sample"]
+    if not (ids.array[1:] > ids.array[:-1]).all():
+        samples = samples.sort_values("sample", ignore_index=True)
+        ids = samples["sample"]
+    return ids, ids[samples["reference"].notna()] if "reference" in samples.columns else ids
 
 
 def column_of(
@@ -206,30 +218,32 @@ def pooled(names: Iterable[str], described: Mapping[str, Metric]) -> set[str]:
 
 
 def _common(
-    groups: Mapping[tuple[str, str], pd.DataFrame], everything: list[str], dataset: str
-) -> list[str]:
+    groups: Mapping[tuple[str, str], MetricScores], everything: pd.Series[str], dataset: str
+) -> tuple[pd.Series[str], tuple[str, ...]]:
+    """The photos that all groups have, and the others."""
     shared = set(everything)
-    for rows in groups.values():
-        shared &= set(rows["sample"])
+    for of in groups.values():
+        shared &= set(of.rows["sample"])
     if not shared:
         raise InputError(
             f"no photo of {dataset!r} has all metrics from all methods; score the runs again, or "
             "report fewer of them"
         )
-    return [sample for sample in everything if sample in shared]
+    kept = everything.isin(shared)
+    return everything[kept], tuple(everything[~kept])
 
 
 def _fill(
-    cell: Cell, rows: pd.DataFrame | None, metric: Metric | None, has_references: bool
+    cell: Cell, scores: MetricScores | None, metric: Metric | None, has_references: bool
 ) -> Cell:
-    if rows is None or rows.empty:
+    if scores is None or scores.rows.empty:
         if metric is not None and metric.full_reference and not has_references:
             return replace(cell, reason="needs a reference photo, and this data set has none")
         return replace(cell, reason="not scored")
-    cell = replace(cell, n_clamped=_clamped(rows))
+    cell = replace(cell, n_clamped=_clamped(scores.rows))
     if metric is not None and metric.aggregate is not None:
-        return _fill_pooled(cell, rows, metric.aggregate)
-    values = rows["value"].to_numpy(np.float64)
+        return _fill_pooled(cell, scores.frame(), metric.aggregate)
+    values = scores.rows["value"].to_numpy(np.float64)
     finite = values[np.isfinite(values)]
     infinite = len(values) - len(finite)
     if not len(finite):
@@ -296,7 +310,7 @@ def standard_error(values: np.ndarray) -> float:
 
 def _marks(
     filled: Mapping[str, Cell],
-    groups: Mapping[tuple[str, str], pd.DataFrame],
+    groups: Mapping[tuple[str, str], MetricScores],
     column: Column,
     metric: Metric | None,
 ) -> tuple[dict[str, int], str]:
@@ -308,11 +322,9 @@ def _marks(
         return {}, "no best marked: which way is better is not known"
     infinite = any(cell.n_infinite for cell in rivals)
     if infinite and (metric is None or metric.aggregate is None):
-        photos = set()
-        for cell in rivals:
-            rows = groups[cell.label, column.metric]
-            photos.add(frozenset(rows.loc[np.isfinite(rows["value"]), "sample"]))
-        if len(photos) > 1:
+        of = [groups[cell.label, column.metric].rows for cell in rivals]
+        photos = [rows.loc[np.isfinite(rows["value"]), "sample"].array for rows in of]
+        if not all(one.equals(photos[0]) for one in photos):
             return {}, "no best marked: infinite values leave means over different photos"
     means = {cell.label: cell.mean for cell in rivals if cell.has_value}
     return places(means, column.higher_is_better), ""

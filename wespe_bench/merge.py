@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wespe_bench import reading
 from wespe_bench.errors import InputError
 from wespe_bench.paths import to_path
 from wespe_bench.run import Run, open_runs, print_left_out
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -101,47 +105,64 @@ def _check_same(first: Run, run: Run) -> None:
 
 
 def _copy(run: Run, target: Path) -> tuple[int, int]:
-    """Copy what ``target`` lacks of a shard; returns how many images and scores."""
-    from wespe_bench import atomic, provenance, store
+    """Copy what ``target`` lacks of a shard; returns how many images and scores.
+
+    Some photos at a time, by id.
+    """
+    from wespe_bench import store
+    from wespe_bench.store_pieces import Rows, pieces, sample_pieces
 
     if not (target / "samples.parquet").exists():
-        store.write_samples(target, store.records(run.samples))
+        samples = (row for rows in sample_pieces(run.folder) for row in store.records(rows))
+        store.write_samples(target, samples)
     if not (target / "run.json").exists():
         store.write_run(target, {k: v for k, v in run.metadata.items() if k != "schema"})
-    here = store.load(target, "enhanced").set_index("sample")["image_sha256"].to_dict()
-    results = []
-    for row in store.records(run.results.reset_index()):
-        if here.get(row["sample"]) == row["image_sha256"]:
-            continue
-        image = store.result_of(run.folder, row["sample"])
-        data = _bytes(image)
-        if provenance.sha256_bytes(data) != row["image_sha256"]:
-            raise InputError(f"{image} is not what enhance wrote; run enhance again there")
-        atomic.write_bytes(store.result_of(target, row["sample"]), data)
-        results.append(row)
-    store.append(target, "enhanced", results)
-    known = {_key(row) for row in store.records(store.load(target, "scores"))}
-    rows = store.records(store.load(run.folder, "scores"))
-    scores = [row for row in rows if _key(row) not in known]
-    store.append(target, "scores", scores)
-    _copy_failures(run, target)
-    return len(results), len(scores)
+    there = {kind: Rows(target, kind) for kind in ("enhanced", "scores", "failures")}
+    images = scores = 0
+    for piece in pieces(run.folder):
+        ids = piece.samples["sample"]
+        old = {kind: rows.between(ids.iloc[0], ids.iloc[-1]) for kind, rows in there.items()}
+        known = {row["sample"]: row["image_sha256"] for row in store.records(old["enhanced"])}
+        results = []
+        for row in store.records(piece.results(run.fingerprint).reset_index()):
+            if known.get(row["sample"]) != row["image_sha256"]:
+                _copy_image(run, target, row)
+                results.append(row)
+        store.append(target, "enhanced", results)
+        counted = {_key(row) for row in store.records(old["scores"])}
+        new = [row for row in store.records(piece.scores) if _key(row) not in counted]
+        store.append(target, "scores", new)
+        succeeded = {(sample, "enhance", "") for sample in known}
+        succeeded |= {(row["sample"], "enhance", "") for row in results}
+        succeeded |= {(key[0], "score", key[1]) for key in counted}
+        succeeded |= {(row["sample"], "score", row["metric"]) for row in new}
+        _copy_failures(target, store.records(piece.failures), old["failures"], succeeded)
+        images, scores = images + len(results), scores + len(new)
+    return images, scores
 
 
-def _copy_failures(run: Run, target: Path) -> None:
-    """Add what failed in ``run``, and clear failures of what has succeeded in any shard."""
+def _copy_image(run: Run, target: Path, row: Mapping[str, Any]) -> None:
+    """Copy the result of a row of "enhanced"."""
+    from wespe_bench import atomic, provenance, store
+
+    image = store.result_of(run.folder, row["sample"])
+    data = _bytes(image)
+    if provenance.sha256_bytes(data) != row["image_sha256"]:
+        raise InputError(f"{image} is not what enhance wrote; run enhance again there")
+    atomic.write_bytes(store.result_of(target, row["sample"]), data)
+
+
+def _copy_failures(
+    target: Path,
+    failed: Sequence[Mapping[str, Any]],
+    there: pd.DataFrame,
+    succeeded: Collection[tuple[str, str, str]],
+) -> None:
+    """Add what failed, and clear the failures ``there`` of what has succeeded in any shard."""
     from wespe_bench import store
 
-    enhanced = store.load(target, "enhanced")["sample"]
-    scores = store.load(target, "scores")
-    succeeded = {(sample, "enhance", "") for sample in enhanced}
-    succeeded |= {(s, "score", m) for s, m in zip(scores["sample"], scores["metric"], strict=True)}
-    failed = store.records(run.failures)
-    keys = [(row["sample"], row["stage"], row["metric"]) for row in failed]
-    new = [row for row, key in zip(failed, keys, strict=True) if key not in succeeded]
-    store.append(target, "failures", new)
-    standing = store.load(target, "failures")
-    store.append(target, "failures", store.clear_failures(standing, succeeded))
+    new = [row for row in failed if (row["sample"], row["stage"], row["metric"]) not in succeeded]
+    store.append(target, "failures", [*store.clear_failures(there, succeeded), *new])
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -187,15 +187,15 @@ class Run:
         scores = store.load(self.folder, "scores")
         if metrics is not None and not set(scores["metric"].unique()) <= set(metrics):
             scores = scores[scores["metric"].isin(metrics)]
-        return self._current(scores, self.results, self.samples)
+        return self.current(scores, self.results, self.samples)
 
     def pieces_of_scores(self) -> Iterator[pd.DataFrame]:
         """`scores`, those of some photos at a time, for runs of a million."""
         for piece in store_pieces.pieces(self.folder):
             results = piece.results(self.fingerprint)
-            yield self._current(piece.scores, results, piece.samples)
+            yield self.current(piece.scores, results, piece.samples)
 
-    def _current(
+    def current(
         self, scores: pd.DataFrame, results: pd.DataFrame, samples: pd.DataFrame
     ) -> pd.DataFrame:
         """Those of ``scores`` that are not stale, headed by what they are of."""

@@ -246,7 +246,9 @@ def load_failures(run: Path, samples: Iterable[str] | None = None) -> pd.DataFra
 
 def standing(failures: pd.DataFrame, samples: Iterable[str]) -> pd.DataFrame:
     """Of rows of "failures" those of ``samples`` that have not succeeded since."""
-    frame = failures[(failures["error"] != "") & failures["sample"].isin(set(samples))]
+    frame = failures[failures["error"] != ""]
+    if len(frame):
+        frame = frame[frame["sample"].isin(set(samples))]
     return frame[["sample", "stage", "metric", "error"]].reset_index(drop=True)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Photos whose rows are in memory at once, and bytes of rows that wait for the next of them.
 _AT_ONCE = 2_000
-_MOST_WAITING = 16_000_000
+_MOST_WAITING = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from reports.paper.grid import Entry
 from reports.paper.measures import Measure
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from wespe_bench.metric_scores import MetricScores
 
 Place = tuple[str, tuple[str, str]]
 
@@ -61,7 +61,7 @@ def with_best(
 
 
 def worse_than_best(
-    rows: pd.DataFrame,
+    scores: Iterable[MetricScores],
     cells: Mapping[tuple[str, str], Cell],
     higher_is_better: Mapping[str, bool],
     pooled: Collection[str],
@@ -69,21 +69,26 @@ def worse_than_best(
     """The (method, metric) of one data set that are shown to be worse than the best method.
 
     Args:
-        rows: Scores labelled by method, of the photos that the cells are over.
+        scores: Scores labelled by method, of the photos that the cells are over.
         cells: The cells by (method, metric); the best of each metric is marked.
         higher_is_better: The direction of each metric.
         pooled: Metrics that are no mean over photos: none is worse by them.
     """
+    import pandas as pd
+
     found = set()
     for metric, higher in higher_is_better.items():
         best = [of for (of, name), cell in cells.items() if name == metric and cell.place == 1]
         if len(best) != 1 or metric in pooled:
             continue
-        wide = rows[rows["metric"] == metric].pivot(index="sample", columns="label", values="value")
+        values = {
+            of.label: of.rows.set_index("sample")["value"] for of in scores if of.metric == metric
+        }
         tested: list[str] = []
         p_values: list[float] = []
-        for method in wide.columns.drop(best[0]):
-            both = wide[[method, best[0]]].dropna().to_numpy(np.float64)
+        for method in sorted(values.keys() - {best[0]}):
+            wide = pd.concat([values[method], values[best[0]]], axis=1, join="inner")
+            both = wide.dropna().to_numpy(np.float64)
             apart = paired.differences(both[:, 0], both[:, 1]) * (1 if higher else -1)
             finite = apart[np.isfinite(apart)]
             if len(finite) < paired.STUDENTISED:

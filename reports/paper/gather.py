@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from wespe_bench.run import VARIES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wespe_bench.metric_scores import MetricScores
     from wespe_bench.types import Metric
 
 _STRONGEST = ("by --method", "by its label")
@@ -37,7 +38,7 @@ class Gathered:
     runs: tuple[Candidate, ...]
     at: Mapping[tuple[str, str], Candidate]
     unclear: Mapping[tuple[str, str], str]
-    scores: Mapping[str, pd.DataFrame]
+    scores: Mapping[str, list[MetricScores]]
     photos: Mapping[str, pd.DataFrame]
     described: Mapping[str, Metric]
     failures: tuple[str, ...]
@@ -46,29 +47,25 @@ class Gathered:
     def versions(self) -> dict[str, dict[str, list[str]]]:
         """metric -> run -> the versions its scores have there."""
         found: dict[str, dict[str, list[str]]] = {}
-        for run, rows in self.scores.items():
-            pairs = rows[["metric", "metric_version"]].drop_duplicates()
-            for metric, version in zip(pairs["metric"], pairs["metric_version"], strict=True):
-                found.setdefault(metric, {}).setdefault(run, []).append(version)
+        for run, scores in self.scores.items():
+            for of in scores:
+                found.setdefault(of.metric, {}).setdefault(run, []).append(of.metric_version)
         return found
 
-    def rows(self, names: Iterable[str], metrics: Iterable[str]) -> pd.DataFrame:
+    def some(self, names: Iterable[str], metrics: Collection[str]) -> list[MetricScores]:
         """The scores of some runs, by their names, by some metrics."""
-        import pandas as pd
-
-        wanted = list(metrics)
-        frames = []
-        for name in names:
-            rows = self.scores[name]
-            there = {metric for metric, found in self.versions.items() if name in found}
-            frames.append(rows if there <= set(wanted) else rows[rows["metric"].isin(wanted)])
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        return [of for name in names for of in self.scores[name] if of.metric in metrics]
 
     def samples(self, names: Iterable[str]) -> pd.DataFrame:
         """The photos of several runs on one data set: sample and reference, each once."""
         import pandas as pd
 
-        frames = [self.photos[name] for name in names]
+        frames: list[pd.DataFrame] = []
+        for name in names:
+            if not any(self.photos[name].equals(frame) for frame in frames):
+                frames.append(self.photos[name])
+        if len(frames) == 1:
+            return frames[0]
         return pd.concat(frames, ignore_index=True).drop_duplicates("sample")
 
 

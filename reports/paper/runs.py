@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from reports.paper.choices import method_named
 from reports.text import plain
 from wespe_bench import provenance
 from wespe_bench.errors import InputError
+from wespe_bench.metric_scores import MetricScores, of_run
 from wespe_bench.run import VARIES, Run, described, open_runs
 
 if TYPE_CHECKING:
@@ -120,25 +121,22 @@ def _card(run: Run) -> dict[str, Any]:
 
 def scores_of(
     runs: Sequence[Candidate], metrics: Iterable[str]
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], list[str]]:
-    """The scores of each run, with columns as in `wespe_bench.load_scores`, labelled by method.
+) -> tuple[dict[str, list[MetricScores]], dict[str, pd.DataFrame], list[str]]:
+    """The scores of each run by some metrics, labelled by method.
 
     Also the photos (sample, reference) of each run, both by its name, and a line for each run
-    that could not be read. Rows of other metrics than ``metrics`` are left out.
+    that could not be read.
     """
     scores, photos, failures = {}, {}, []
     wanted = list(metrics)
     for candidate in runs:
         run = candidate.run
         try:
-            rows = run.read_scores(wanted)
+            found, photos[run.name] = of_run(run, wanted)
         except (InputError, OSError) as error:
             failures.append(f"{plain(run.name)} is left out: {plain(error)}")
             continue
-        # The hashes are not needed any more, and are most of the memory.
-        rows = rows.drop(columns=["image_sha256", "reference_sha256", "seconds"])
-        scores[run.name] = rows.assign(label=candidate.method)
-        photos[run.name] = run.samples[["sample", "reference"]]
+        scores[run.name] = [replace(of, label=candidate.method) for of in found]
     return scores, photos, failures
 
 

@@ -25,10 +25,12 @@ from reports.tables import mean, pooled, summarize
 from reports.text import plain, plural
 from wespe_bench.datasets.headers import photo_size
 from wespe_bench.errors import InputError
+from wespe_bench.store_pieces import sample_pieces
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wespe_bench.metric_scores import MetricScores
     from wespe_bench.run import Run
 
 #: The verb that makes these tables, for the commands in messages.
@@ -42,12 +44,12 @@ def fill(
 
     ``runs`` maps methods to the names of their runs. A (method, metric) in neither was not scored.
     """
-    rows = gathered.rows(runs.values(), metrics)
-    if rows.empty:
+    scores = gathered.some(runs.values(), metrics)
+    if not scores:
         return {}, {}, None
     samples = gathered.samples(runs.values())
     try:
-        table = _table(gathered, rows, samples, common)
+        table = _table(gathered, scores, samples, common)
         return _cells(table), {}, table
     except InputError as error:
         if common:
@@ -56,28 +58,29 @@ def fill(
     refused: dict[tuple[str, str], str] = {}
     made: Table | None = None
     for metric in metrics:
-        good = rows[rows["metric"] == metric]
-        for method in [m for m in runs if m in set(good["label"])]:
+        good = [of for of in scores if of.metric == metric]
+        for method in [m for m in runs if m in {of.label for of in good}]:
             try:
-                _table(gathered, good[good["label"] == method], samples, False)
+                _table(gathered, [of for of in good if of.label == method], samples, False)
             except InputError as error:
                 refused[method, metric] = str(error)
-                good = good[good["label"] != method]
-        if good.empty:
+                good = [of for of in good if of.label != method]
+        if not good:
             continue
         try:
             made = _table(gathered, good, samples, False)
             cells |= _cells(made)
         except InputError as error:
-            refused |= {(str(method), metric): str(error) for method in good["label"].unique()}
+            refused |= {(of.label, metric): str(error) for of in good}
     return cells, refused, made
 
 
-def _table(gathered: Gathered, rows: pd.DataFrame, samples: pd.DataFrame, common: bool) -> Table:
-    name = str(rows["dataset"].iloc[0])
+def _table(
+    gathered: Gathered, scores: Sequence[MetricScores], samples: pd.DataFrame, common: bool
+) -> Table:
     (table,) = summarize(
-        rows,
-        {name: samples},
+        scores,
+        {scores[0].dataset: samples},
         common=common,
         root=gathered.root,
         described=gathered.described,
@@ -157,8 +160,11 @@ def _fill_row(
     others = {method: _other_photos(place, candidate.run) for method, candidate in runs.items()}
     worse: set[tuple[str, str]] = set()
     if table is not None:
-        scored = gathered.rows(names.values(), metrics)
-        scored = scored[scored["sample"].isin(table.used)] if choices.common else scored
+        scored = gathered.some(names.values(), metrics)
+        if choices.common:
+            scored = [
+                replace(of, rows=of.rows[of.rows["sample"].isin(table.used)]) for of in scored
+            ]
         higher = {m.metric: m.higher_is_better for m in chosen if m.metric and not m.refusal}
         worse = worse_than_best(scored, cells, higher, pooled(higher, gathered.described))
     for method in methods:
@@ -199,7 +205,7 @@ def _other_photos(place: str, run: Run) -> tuple[str, ...]:
     text = f"Photos of {plain(run.dataset)} instead of {usual}"
     wanted = size_at(place)
     with contextlib.suppress(InputError, OSError):
-        size = photo_size(run.samples["path"].iloc[0])
+        size = photo_size(next(sample_pieces(run.folder))["path"].iloc[0])
         if wanted and size != wanted:
             text += ", the first of {}x{} pixels where {}x{} belong".format(*size, *wanted)
     return (text,)

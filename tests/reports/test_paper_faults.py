@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from reports.paper import render, tables
+from reports.paper import runs as paper_runs
 from reports.paper.choices import Choices
 from reports.paper.render import tex
 from tests.reports.paper_store import BLIND, OWN_CORNIA, TRUTH, add, cell, one, scores, whole
@@ -24,6 +24,7 @@ from tests.reports.test_markdown import HOSTILE, tokens
 from wespe_bench import store
 from wespe_bench.cli import call
 from wespe_bench.errors import InputError
+from wespe_bench.metric_scores import of_run
 from wespe_bench.run import Run
 
 PATCHES = "dped_iphone_patches_test"
@@ -134,14 +135,13 @@ def test_a_run_deleted_meanwhile_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = _pair(tmp_path)
-    read_scores = Run.read_scores
 
-    def late(run: Run, metrics: Sequence[str]) -> pd.DataFrame:
+    def late(run: Run, metrics: Sequence[str]) -> object:
         if run.folder.name == "DPED":
             shutil.rmtree(run.folder)
-        return read_scores(run, metrics)
+        return of_run(run, metrics)
 
-    monkeypatch.setattr(Run, "read_scores", late)
+    monkeypatch.setattr(paper_runs, "of_run", late)
     found = one(2, root)
     assert "DPED is left out" in found.failures[0]
     assert "No run of DPED [13] here" in cell(found, "iphone", "dped", "psnr").reason

@@ -21,6 +21,7 @@ from tests.reports.paper_store import PATCHES, add, cell, one, whole
 from tests.reports.runs import ids
 from tests.reports.runs import scores as frame_of
 from wespe_bench.errors import InputError
+from wespe_bench.metric_scores import of_frame
 
 
 @pytest.fixture
@@ -113,9 +114,10 @@ def test_what_is_worse_is_what_interval_and_test_say() -> None:
     rows = rows[(rows["label"] != "few") | rows["sample"].isin(ids(5))]
     (table,) = summarize(rows[rows["label"] != "few"], {"photos": ids(12)})
     assert table.cell("best", "psnr").place == 1
-    found = worse_than_best(rows, table.cells, {"psnr": True, "cornia": False}, ())
+    scores = of_frame(rows)
+    found = worse_than_best(scores, table.cells, {"psnr": True, "cornia": False}, ())
     assert found == {("far", "psnr"), ("far", "cornia")}
-    assert worse_than_best(rows, table.cells, {"psnr": True}, {"psnr"}) == set()
+    assert worse_than_best(scores, table.cells, {"psnr": True}, {"psnr"}) == set()
     apart = np.array(values["far"]["psnr"]) - np.array(values["best"]["psnr"])
     assert paired.intervals(apart[:, None])[0, 1] < 0
 

@@ -185,7 +185,7 @@ def test_common_restricts_every_method_to_what_all_have() -> None:
     )
     frame = frame[~((frame["label"] == "b") & (frame["sample"] == "s00"))]
     found = one(frame, 4, common=True)
-    assert (found.used, found.left_out) == (("s01", "s02"), ("s00", "s03"))
+    assert (tuple(found.used), found.left_out) == (("s01", "s02"), ("s00", "s03"))
     assert found.cell("a", "psnr").mean == 2.5
     assert found.cell("b", "psnr").mean == 7.5
     assert (found.cell("c", "psnr").n, found.cell("c", "psnr").n_expected) == (2, 4)

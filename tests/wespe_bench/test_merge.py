@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Command
 from tests.verbs import one_line
+from tests.wespe_bench.test_store_pieces import make
+from wespe_bench import store, store_pieces
+from wespe_bench.merge import merge
+from wespe_bench.run import Run
 
 
 @pytest.mark.slow
@@ -62,3 +67,34 @@ def test_merge_heals_and_mends(verb: Command, photos: Path, tmp_path: Path) -> N
     assert result.returncode == 0, result.stderr
     assert "| identity | 6 |" in result.stdout
     assert good == (photos / "img1.png").read_bytes()
+
+
+@pytest.mark.parametrize("at_once", [3, 2000])
+def test_a_merge_reads_no_run_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    shards = [make(tmp_path / name / "run", 24, random.Random(name)) for name in ("a", "b")]
+    expected: dict[str, set[object]] = {"enhanced": set(), "scores": set()}
+    for shard in shards:
+        opened = Run(shard)
+        for sample, row in opened.results.iterrows():
+            path = store.result_of(shard, str(sample))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"result {sample}")
+            expected["enhanced"].add((sample, row["image_sha256"]))
+        rows = store.load(shard, "scores")
+        rows = rows[rows["sample"] <= opened.samples["sample"].max()]
+        expected["scores"] |= set(zip(rows["sample"], rows["metric"], strict=True))
+    with monkeypatch.context() as patch:
+        for name in ("load", "load_samples", "load_failures"):
+            patch.setattr(store, name, None)
+        patch.setattr(store_pieces, "_AT_ONCE", at_once)
+        done = merge([shard.parent for shard in shards], tmp_path / "out")
+        again = merge([shard.parent for shard in shards[1:]], tmp_path / "out")
+    out = Run(tmp_path / "out" / "run")
+    found = store.load(out.folder, "enhanced")
+    assert set(zip(found["sample"], found["image_sha256"], strict=True)) == expected["enhanced"]
+    scores = store.load(out.folder, "scores")
+    assert set(zip(scores["sample"], scores["metric"], strict=True)) == expected["scores"]
+    assert (done.runs, again.runs, again.images) == (2, 1, 0)
+    assert not set(out.failures["sample"]) & set(found["sample"])
