@@ -10,11 +10,9 @@ processes that the call starts are not seen.
 from __future__ import annotations
 
 import ctypes
-import functools
 import math
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +41,7 @@ def mark() -> Mark:
             held += cuda.memory_allocated(number)
     try:
         # What earlier calls freed and the allocator kept would hide what this one needs.
-        _trim()()
+        trim()
         _CLEAR.write_text("5")  # the peak so far is forgotten
         now, peak = _status("VmRSS"), _status("VmHWM")
         forgotten = now is not None and peak is not None and peak < now + _SLACK
@@ -79,8 +77,8 @@ def _cuda() -> Any:
     return cuda if cuda is not None and cuda.is_initialized() else None
 
 
-@functools.cache
-def _trim() -> Callable[[], object]:
-    """Gives back to the system what the C library's allocator keeps, where it can."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    return (lambda: trim(0)) if trim is not None else (lambda: None)
+def trim() -> None:
+    """Give back to the system what the C library's allocator keeps, where it can."""
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if give_back is not None:
+        give_back(0)

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wespe_bench import store_pieces
+from wespe_bench import memory, store_pieces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ def of_run(run: Run, metrics: Collection[str]) -> tuple[list[MetricScores], pd.D
 
 
 class _Growing:
-    """Frames that become one; small ones are joined, as many would leave memory in fragments."""
+    """Frames that become one. Small ones are joined: between many, freed memory would stay held."""
 
     def __init__(self) -> None:
         self._parts: list[pa.Table] = []
@@ -105,6 +105,7 @@ class _Growing:
         self._parts.append(pa.Table.from_pandas(frame, preserve_index=False))
         if len(self._parts) == 64:
             self._parts = [pa.concat_tables(self._parts).combine_chunks()]
+            memory.trim()
 
     def frame(self) -> pd.DataFrame:
         import pyarrow as pa
