@@ -110,5 +110,9 @@ class _Growing:
     def frame(self) -> pd.DataFrame:
         import pyarrow as pa
 
-        found: pd.DataFrame = pa.concat_tables(self._parts).combine_chunks().to_pandas()
+        whole = pa.concat_tables(self._parts).combine_chunks()
+        self._parts = []
+        found: pd.DataFrame = whole.to_pandas(split_blocks=True, self_destruct=True)
+        del whole
+        memory.trim()
         return found
