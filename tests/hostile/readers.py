@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.hostile import photos, readers_of_states, readers_of_studies, whole
+from tests.hostile import photos, readers_of_folders, readers_of_states, readers_of_studies, whole
 from tests.hostile.mutate import damaged, revalued
 from tests.hostile.reader import Reader, json_file, plainly
 from tests.hostile.readers_of_photos import (
@@ -247,6 +247,7 @@ READERS: Sequence[Reader] = (
     Reader("zip, tar", whole.archives, spoil_archive, read_archive),
     *readers_of_studies.READERS,
     *readers_of_states.READERS,
+    *readers_of_folders.READERS,
 )
 
 BY_NAME = {reader.name: reader for reader in READERS}

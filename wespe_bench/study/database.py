@@ -71,6 +71,15 @@ def alone(folder: Path, complaint: str) -> Iterator[None]:
         yield
 
 
+def reason(error: Exception) -> str:
+    """What SQLite says, in one line: of a damaged file it may quote statements of several.
+
+    >>> reason(ValueError("CREATE TABLE raters (\\n  number"))
+    'CREATE TABLE raters ( number'
+    """
+    return " ".join(str(error).split())
+
+
 def connect(folder: Path, study: Study) -> sqlite3.Connection:
     """The study's votes, made where there are none; every commit is on disk when it returns.
 
@@ -94,7 +103,7 @@ def connect(folder: Path, study: Study) -> sqlite3.Connection:
     except FAULTS as error:
         if connection:
             connection.close()
-        raise InputError(f"{path}: cannot be used ({error})") from None
+        raise InputError(f"{path}: cannot be used ({reason(error)})") from None
     return connection
 
 
@@ -123,7 +132,7 @@ def count(folder: Path) -> int:
                 return 0  # killed before the first transaction
             return int(connection.execute("SELECT count(*) FROM raters").fetchone()[0])
     except FAULTS as error:
-        raise InputError(f"{path}: cannot be used ({error})") from None
+        raise InputError(f"{path}: cannot be used ({reason(error)})") from None
 
 
 def is_closed(connection: sqlite3.Connection) -> bool:

@@ -86,7 +86,9 @@ def main(config: Import) -> int:
             except InputError as error:
                 refused.append((file, str(error)))
             except database.FAULTS as error:
-                raise InputError(f"{folder / database.FILE}: cannot be used ({error})") from None
+                raise InputError(
+                    f"{folder / database.FILE}: cannot be used ({database.reason(error)})"
+                ) from None
     if refused and len(refused) == len(config.files):
         raise InputError(_in_one_line(refused))
     print(f"{new} votes new, from {len(config.files) - len(refused)} files -> {folder}")

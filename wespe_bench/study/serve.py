@@ -182,7 +182,9 @@ def close(config: Close) -> int:
                 "SELECT (SELECT count(*) FROM raters), (SELECT count(*) FROM votes)"
             ).fetchone()
     except sqlite3.Error as error:
-        raise InputError(f"{folder / database.FILE}: cannot be used ({error})") from None
+        raise InputError(
+            f"{folder / database.FILE}: cannot be used ({database.reason(error)})"
+        ) from None
     done = "takes votes again" if config.reopen else "closed"
     print(f"{folder}: {done}; {raters} raters, {votes} votes so far")
     return 0
