@@ -175,7 +175,9 @@ def _put(root: Path, name: str, width: bytes) -> None:
         if width == b"0":
             path.mkdir()
         else:
-            path.write_bytes(_png(int(width)) if width.isdigit() and len(width) < 4 else width)
+            path.write_bytes(
+                _png(int(width)) if width.isdigit() and 0 < int(width[:9]) < 1000 else width
+            )
     except OSError:  # a name too long, a file where a folder should be
         return
 
