@@ -71,7 +71,7 @@ def find_methods(names: Sequence[str], runs: Path, dataset: str | None = None) -
             groups.append((run.label, [run]))
         else:
             known = open_runs(runs) if known is None else known
-            groups.append((name, _labelled(name, known.found, runs)))
+            groups.append((name, _labelled(name, known, runs)))
     chosen = _dataset([found for _, found in groups], dataset)
     methods = [
         Method(label, _seeds(label, [run for run in found if run.dataset == chosen]))
@@ -96,17 +96,18 @@ def find_methods(names: Sequence[str], runs: Path, dataset: str | None = None) -
     return Methods(chosen, distinct, known.left_out if known else ())
 
 
-def _labelled(name: str, known: Sequence[Run], runs: Path) -> list[Run]:
-    found = [run for run in known if name in (run.label, run.label.removesuffix(VARIES))]
+def _labelled(name: str, known: Runs, runs: Path) -> list[Run]:
+    found = [run for run in known.found if name in (run.label, run.label.removesuffix(VARIES))]
     found = found or [
-        run for run in known if (seeded := _SEEDED.fullmatch(run.label)) and seeded[1] == name
+        run for run in known.found if (seeded := _SEEDED.fullmatch(run.label)) and seeded[1] == name
     ]
     if not found:
-        labels = sorted({run.label for run in known})
+        labels = sorted({run.label for run in known.found})
         shown = ", ".join(map(plain, labels[:12])) + (" ..." if len(labels) > 12 else "")
+        unread = "".join(f"; {plain(line)}" for line in known.left_out[:3])
         raise InputError(
             f"no run folder and no label {name!r} below {runs}{did_you_mean(name, labels)}; "
-            f"there are: {shown}"
+            f"there are: {shown}{unread}"
         )
     return found
 

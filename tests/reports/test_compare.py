@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,25 @@ def test_verb_prints_and_writes(
     shutil.rmtree(pair / "photos" / "b")
     gone = str(pair / "photos" / "b")
     assert "no run folder and no label" in refused("a", gone, runs=pair)
+
+
+def test_a_label_that_is_not_found_may_be_where_nothing_can_be_read(
+    pair: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, scandir = pair / "photos" / "closed", os.scandir
+    closed.mkdir()
+
+    def refuse(path: str) -> object:  # not by chmod: root may list everything
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (pair / "photos" / "broken").mkdir()
+    (pair / "photos" / "broken" / "run.json").write_text("{")
+    found = refused("a", "c", runs=pair)
+    assert "there are: a, b; photos/broken is left out: " in found
+    assert f"; {closed} cannot be listed, so its runs are left out" in found
 
 
 def test_python_gives_the_frame(pair: Path) -> None:
