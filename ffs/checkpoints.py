@@ -8,6 +8,7 @@ everything.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,17 +110,18 @@ def read_card(path: Path) -> tuple[Card, bytes]:
         card = Card(**(known_fields | {"layers": tuple(known_fields["layers"])}))
         if card.kind not in KINDS:
             raise ValueError("a kind that is unknown")
-        texts = (card.kind, card.title, card.head, card.back_end, card.preparation)
-        if not all(isinstance(text, str) for text in (*texts, card.vgg_sha256)):
+        texts = (card.kind, card.head, card.back_end, card.preparation, card.vgg_sha256)
+        if not all(isinstance(text, str) for text in texts):
             raise ValueError("a field that is not text")
         if type(card.whole) is not bool:
             raise ValueError("whole is neither true nor false")
-        if not (card.temperature is None or 0 < float(card.temperature) < float("inf")):
-            raise ValueError("a temperature that is not above 0")
+        if not (card.temperature is None or 0 < card.temperature <= sys.float_info.max):
+            raise ValueError("a temperature that is not above 0 and finite")
         size_of(card.preparation)
         _check_network(card)
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: its card is damaged ({one_line(error)[:120]})") from None
+    files.text_of(fields, "title", path)
     return card, data
 
 
@@ -136,7 +138,7 @@ def _check_network(card: Card) -> None:
         raise ValueError("a head that is unknown")
     elif not card.layers or not set(card.layers) <= set(vgg_files.LAYERS):
         raise ValueError("layers that VGG-19 does not have")
-    if not 1 <= int(card.width) <= (_WIDEST if other else 64):
+    if type(card.width) is not int or not 1 <= card.width <= (_WIDEST if other else 64):
         raise ValueError("a width that is not a number")
 
 

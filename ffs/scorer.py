@@ -31,7 +31,8 @@ import numpy as np
 
 from ffs import baselines, checkpoints, crops
 from ffs.temperature import scaled
-from wespe_bench.errors import InputError
+from wespe_bench import tensors
+from wespe_bench.errors import InputError, one_line
 from wespe_bench.metrics import models
 from wespe_bench.metrics.pairs import check_alone
 from wespe_bench.options import split_options
@@ -178,6 +179,7 @@ def _read(path: Path, stamp: object, name: str, kind: str, device: str, below: s
             seed=seed,
         )
 
+    summary, doubted = described(card, path)
     shown = "" if card.preparation == "hd" else f", {card.preparation}"
     shown += f", {card.back_end}" if card.normalisation else ""
     return Metric(
@@ -188,14 +190,26 @@ def _read(path: Path, stamp: object, name: str, kind: str, device: str, below: s
         full_reference=False,
         compute=compute,
         title=f"{card.title}{shown}" + (" (cuda)" if device == "cuda" else ""),
-        summary=_summary(card),
-        rates_quality=card.kind != "stand-in" and not _doubted(card),
+        summary=summary,
+        rates_quality=card.kind != "stand-in" and not doubted,
     )
 
 
 def _version(card: checkpoints.Card, sha256: str) -> str:
     mark = "+standin" if card.kind == "stand-in" else ""
     return f"{VERSION}+crops{crops.CROPS}{mark}+{sha256[:12]}"
+
+
+def described(card: checkpoints.Card, path: Path) -> tuple[str, str]:
+    """The rater's summary for tables, and the rule on one number that it does not beat, or "".
+
+    Raises InputError for a test in the card that says neither.
+    """
+    try:
+        summary, doubted = _summary(card), _doubted(card)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        raise InputError(f"{path}: its card is damaged ({one_line(error)[:120]})") from None
+    return tensors.text_of({"test": summary}, "test", path), doubted
 
 
 def _summary(card: checkpoints.Card) -> str:

@@ -151,6 +151,37 @@ def test_what_cannot_be_scored(tmp_path: Path, image: np.ndarray) -> None:
             load_metric(f"ffs:{tmp_path / 'a.safetensors'}?device=cuda")
 
 
+_TEST = {"n": 9, "accuracy": 0.5, "wilson": [0.2, 0.8]}
+_RULES = {"best": "size", "won": 1, "lost": 2, "p": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"title": "a\nb"}, "'title' must be one line"),
+        ({"title": "a\x1b[2J"}, "'title' must be one line"),
+        ({"title": 7}, "does not state 'title'"),
+        ({"test": _TEST | {"n": "9\x1b[2J"}}, "'test' must be one line"),
+        ({"test": _TEST | {"baselines": _RULES | {"best": "a\nb"}}}, "'test' must be one line"),
+        ({"test": _TEST | {"wilson": [0.2]}}, "its card is damaged (ValueError: "),
+        ({"test": [7]}, "its card is damaged (TypeError: "),
+        ({"training": [7]}, "its card is damaged (AttributeError: "),
+        ({"test": _TEST | {"accuracy": 10**400}}, "its card is damaged (OverflowError: "),
+        ({"temperature": 10**400}, "a temperature that is not above 0"),
+        ({"temperature": "2"}, "its card is damaged (TypeError: "),
+    ],
+    ids=repr,
+)
+def test_a_card_that_tables_cannot_show(
+    tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    path = write_rater(tmp_path / "a.safetensors", **changes)
+    with pytest.raises(InputError) as failure:
+        load_metric(f"ffs:{path}")
+    assert str(failure.value).startswith(f"{path}: ") and said in str(failure.value)
+    assert str(failure.value).isprintable()
+
+
 @pytest.mark.gpu
 def test_cuda_within_1e_5(tmp_path: Path, image: np.ndarray) -> None:
     path = write_rater(tmp_path / "a.safetensors", width=16)

@@ -23,7 +23,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.hostile.cell import Cell, Ending
+from tests.hostile.cell import MEMORY, Cell, Ending
 from tests.hostile.readers import READERS, attempt, check_seeds
 from wespe_bench import __version__
 
@@ -70,19 +70,21 @@ def main() -> int:
     parser.add_argument("--only", default="", help="one reader, by its name")
     parser.add_argument("--number", type=int, help="with --only: that attempt, its error whole")
     parser.add_argument("--results", help="a CSV that the run is added to")
+    parser.add_argument("--memory", type=int, default=MEMORY // 2**20, help="MiB of an attempt")
     options = parser.parse_args()
+    memory = options.memory * 2**20
     names = [reader.name for reader in READERS if options.only in ("", reader.name)]
     if not names:
         parser.error(f"no reader {options.only!r}; {', '.join(r.name for r in READERS)}")
     if options.number is not None:
-        with Cell(_IMPORTS) as cell, tempfile.TemporaryDirectory() as folder:
+        with Cell(_IMPORTS, memory) as cell, tempfile.TemporaryDirectory() as folder:
             ending = cell.ask(attempt, names[0], options.seed, options.number, folder)
         print(f"{ending.kind}: {ending.text}")
         return 0 if ending.fine else 1
     tallies = []
     print(f"{'reader':<22} {'runs':>8} {'runs/s':>8} {'read':>7}  findings")
     for name in names:
-        with Cell(_IMPORTS) as cell:
+        with Cell(_IMPORTS, memory) as cell:
             tally = fuzz(cell, name, options.seed, seconds=60 * options.minutes / len(names))
         tallies.append(tally)
         rate = tally.runs / tally.seconds

@@ -91,9 +91,11 @@ def _read_cornia(folder: Path, data: bytes) -> Any:
 
 
 def _read_rater(folder: Path, data: bytes) -> Any:
-    from ffs import checkpoints
+    from ffs import checkpoints, scorer
 
-    return checkpoints.read_card(kept(folder, "x.safetensors", data))[0].title
+    path = kept(folder, "x.safetensors", data)
+    card = checkpoints.read_card(path)[0]
+    return card.title, scorer.described(card, path)
 
 
 def _spoil_mat(data: bytes, dice: random.Random, other: bytes) -> bytes:
