@@ -59,8 +59,8 @@ def _made(head: Any, rows: pd.DataFrame) -> MetricScores:
     return MetricScores(**dict(zip(HEAD, head, strict=True)), rows=rows)
 
 
-def of_run(run: Run, metrics: Collection[str]) -> tuple[list[MetricScores], pd.DataFrame]:
-    """The current scores of a run by some metrics, and its photos.
+def of_run(run: Run, metrics: Collection[str]) -> tuple[list[MetricScores], pd.DataFrame, str]:
+    """The current scores of a run by some metrics, its photos, and the path of the first of them.
 
     The photos are a frame with the columns sample and reference, which is missing where a photo has
     none. Scores of all photos share the ids with it.
@@ -69,7 +69,7 @@ def of_run(run: Run, metrics: Collection[str]) -> tuple[list[MetricScores], pd.D
     import pandas as pd
 
     found: dict[Any, _Growing] = {}
-    listed, first = _Growing(), 0
+    listed, first, path = _Growing(), 0, ""
     for piece in store_pieces.pieces(run.folder):
         ids = pd.Index(piece.samples["sample"])
         there = piece.samples["reference"].notna()
@@ -80,6 +80,7 @@ def of_run(run: Run, metrics: Collection[str]) -> tuple[list[MetricScores], pd.D
             places = (first + ids.get_indexer(rows["sample"])).astype(np.uint32)
             found.setdefault(head, _Growing()).add(rows[["value", "extras"]].assign(place=places))
         first += len(ids)
+        path = path or str(piece.samples["path"].iloc[0])
     photos = listed.frame()
     made = []
     for head in list(found):
@@ -90,7 +91,7 @@ def of_run(run: Run, metrics: Collection[str]) -> tuple[list[MetricScores], pd.D
             of_all = of_all.take(places).reset_index(drop=True)
         rows.insert(0, "sample", of_all)
         made.append(_made(head, rows))
-    return made, photos
+    return made, photos, path
 
 
 class _Growing:

@@ -31,7 +31,8 @@ class Gathered:
 
     ``at[place, method]`` is the run of a place; ``unclear[place, method]`` says why none of
     several was chosen. ``scores``, labelled by method, and ``photos`` are those of
-    each run by its name. ``failures`` are the runs that cannot be read.
+    each run by its name; ``paths`` leads to the first of them. ``failures`` are the
+    runs that cannot be read.
     """
 
     root: Path
@@ -40,6 +41,7 @@ class Gathered:
     unclear: Mapping[tuple[str, str], str]
     scores: Mapping[str, list[MetricScores]]
     photos: Mapping[str, pd.DataFrame]
+    paths: Mapping[str, str]
     described: Mapping[str, Metric]
     failures: tuple[str, ...]
 
@@ -105,7 +107,7 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
     wanted = {name.removesuffix("*") for name in metrics}
     starts = tuple(name[:-1] for name in metrics if name.endswith("*"))
     wanted |= {name for name in described if starts and name.startswith(starts)}
-    scores, photos, lost = scores_of(chosen, sorted(wanted))
+    scores, photos, paths, lost = scores_of(chosen, sorted(wanted))
     return Gathered(
         root=root or Path("runs"),
         runs=tuple(runs),
@@ -113,6 +115,7 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
         unclear=unclear,
         scores=scores,
         photos=photos,
+        paths=paths,
         described=described,
         failures=tuple(failures + lost),
     )

@@ -121,23 +121,23 @@ def _card(run: Run) -> dict[str, Any]:
 
 def scores_of(
     runs: Sequence[Candidate], metrics: Iterable[str]
-) -> tuple[dict[str, list[MetricScores]], dict[str, pd.DataFrame], list[str]]:
+) -> tuple[dict[str, list[MetricScores]], dict[str, pd.DataFrame], dict[str, str], list[str]]:
     """The scores of each run by some metrics, labelled by method.
 
-    Also the photos (sample, reference) of each run, both by its name, and a line for each run
-    that could not be read.
+    Also the photos (sample, reference) of each run and the path of the first of them, all by its
+    name, and a line for each run that could not be read.
     """
-    scores, photos, failures = {}, {}, []
+    scores, photos, paths, failures = {}, {}, {}, []
     wanted = list(metrics)
     for candidate in runs:
         run = candidate.run
         try:
-            found, photos[run.name] = of_run(run, wanted)
+            found, photos[run.name], paths[run.name] = of_run(run, wanted)
         except (InputError, OSError) as error:
             failures.append(f"{plain(run.name)} is left out: {plain(error)}")
             continue
         scores[run.name] = [replace(of, label=candidate.method) for of in found]
-    return scores, photos, failures
+    return scores, photos, paths, failures
 
 
 def about_method(candidate: Candidate) -> list[str]:

@@ -25,7 +25,6 @@ from reports.tables import mean, pooled, summarize
 from reports.text import plain, plural
 from wespe_bench.datasets.headers import photo_size
 from wespe_bench.errors import InputError
-from wespe_bench.store_pieces import sample_pieces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,7 +156,7 @@ def _fill_row(
     metrics = [m.metric for m in chosen if m.metric]
     names = {method: candidate.run.name for method, candidate in runs.items()}
     cells, refused, table = fill(gathered, names, metrics, choices.common)
-    others = {method: _other_photos(place, candidate.run) for method, candidate in runs.items()}
+    others = {method: _other_photos(place, one.run, gathered) for method, one in runs.items()}
     worse: set[tuple[str, str]] = set()
     if table is not None:
         scored = gathered.some(names.values(), metrics)
@@ -197,7 +196,7 @@ def _fill_row(
         )
 
 
-def _other_photos(place: str, run: Run) -> tuple[str, ...]:
+def _other_photos(place: str, run: Run, gathered: Gathered) -> tuple[str, ...]:
     """A note where a run's photos are not the place's, with their size where that differs too."""
     usual = PLACES[place][0]
     if run.dataset.startswith(usual):
@@ -205,7 +204,7 @@ def _other_photos(place: str, run: Run) -> tuple[str, ...]:
     text = f"Photos of {plain(run.dataset)} instead of {usual}"
     wanted = size_at(place)
     with contextlib.suppress(InputError, OSError):
-        size = photo_size(next(sample_pieces(run.folder))["path"].iloc[0])
+        size = photo_size(gathered.paths[run.name])
         if wanted and size != wanted:
             text += ", the first of {}x{} pixels where {}x{} belong".format(*size, *wanted)
     return (text,)

@@ -53,8 +53,9 @@ def test_same_bits_whatever_the_threads(tmp_path: Path, image: np.ndarray) -> No
     before, values = torch.get_num_threads(), set()
     try:
         for torchs, ours in ((1, 1), (2, 1), (2, 2)):
-            torch.set_num_threads(torchs)
+            # numba first: where it starts its threads it also sets OpenMP's number, as torch does.
             numba.set_num_threads(min(ours, numba.config.NUMBA_NUM_THREADS))
+            torch.set_num_threads(torchs)
             found = scorer.ffs(image, rater=rater, preparation="hd", sample_id="a")
             values.add(tuple(found.values()))
             assert torch.get_num_threads() == torchs

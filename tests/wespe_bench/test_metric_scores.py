@@ -24,13 +24,14 @@ def test_scores_by_metric_are_those_of_the_run(
     expected = {
         of.metric: of.frame()[[*HEAD, *ROWS]] for of in metric_scores.of_frame(opened.read_scores())
     }
-    found, photos = metric_scores.of_run(opened, METRICS)
+    found, photos, path = metric_scores.of_run(opened, METRICS)
     assert sorted(of.metric for of in found) == sorted(expected) == sorted(METRICS)
     for of in found:
         pd.testing.assert_frame_equal(of.frame()[[*HEAD, *ROWS]], expected[of.metric])
     assert list(photos["sample"]) == list(opened.samples["sample"])
     assert photos["reference"].isna().all()
-    (only,), _ = metric_scores.of_run(opened, METRICS[:1])
+    assert path == opened.samples["path"].iloc[0]
+    (only,), _, _ = metric_scores.of_run(opened, METRICS[:1])
     assert only.metric == "psnr"
 
 
@@ -46,7 +47,7 @@ def test_a_score_takes_few_bytes(tmp_path: Path) -> None:
     score["image_sha256"] = row["sha256"]
     rows = [score | {"sample": id_, "metric": name} for id_ in ids for name in METRICS]
     store.append(folder, "scores", rows)
-    found, photos = metric_scores.of_run(run.Run(folder, "run"), METRICS)
+    found, photos, _ = metric_scores.of_run(run.Run(folder, "run"), METRICS)
     assert [len(of.rows) for of in found] == [count, count]
     assert photos.memory_usage(index=False).sum() < 40 * count
     for of in found:

@@ -98,6 +98,6 @@ def test_an_upload_that_is_never_asked_for_is_given_up(
     monkeypatch.setattr(patience, "_UPLOAD", 1.0)
     monkeypatch.setenv("AWS_ENDPOINT_URL", Relay(server, 0).address)
     s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.raises(TimeoutError, match="given up: the store gave no answer for 1 s"):
+    with pytest.raises(TimeoutError, match=r"given up: the store gave no answer for \d+ s"):
         paths.write_bytes(to_path(f"{bucket}/new.png"), b"x")
     s3fs.S3FileSystem.clear_instance_cache()
