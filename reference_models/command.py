@@ -77,7 +77,7 @@ class Command:
     def __call__(self, image: np.ndarray, /) -> np.ndarray:
         """uint8 (H, W, 3) to uint8 of the same shape."""
         check_rgb(image)
-        with tempfile.TemporaryDirectory(prefix="wespe-bench-") as folder:
+        with leftover_programs.temporary_folder() as folder:
             source, target = (Path(folder, f"{name}.{self.format}") for name in ("input", "output"))
             if self.format == "tiff":
                 Image.fromarray(image).save(source)
@@ -102,7 +102,6 @@ class Command:
 
     def _run(self, arguments: list[str], folder: str) -> str:
         """Run the program in its ``folder``; what it wrote to stderr and stdout, for a message."""
-        leftover_programs.watch()
         with tempfile.TemporaryFile() as stderr, tempfile.TemporaryFile() as stdout:
             try:
                 process = subprocess.Popen(
@@ -114,7 +113,7 @@ class Command:
                 )
             except OSError as error:
                 raise InputError(f"{self.name} cannot be started: {error.strerror}") from None
-            leftover_programs.note(process.pid, folder)
+            leftover_programs.note(folder, process.pid)
             try:
                 code = process.wait(self.time_limit)
             except subprocess.TimeoutExpired:
@@ -124,7 +123,7 @@ class Command:
                 ) from None
             finally:
                 _end(process)
-                leftover_programs.note(process.pid, "")
+                leftover_programs.note(folder, 0)
             said = _said(stderr, stdout)
         if code < 0:
             raise InputError(f"{self.name} was ended by signal {-code}{said}")

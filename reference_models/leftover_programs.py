@@ -1,31 +1,35 @@
 """Programs that outlive the process that started them are ended, however that process ends.
 
 A second process waits at the end of a pipe. The pipe closes with the process that holds it, after
-kill -9 too; what is noted then as running is ended, and its folder deleted.
+kill -9 too; what is noted then as running is ended, and its temporary folder deleted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from typing import IO, cast
 
 _WATCH = """
 import json, os, shutil, signal, sys
 running = {}
 for line in sys.stdin:
-    group, folder = json.loads(line)
-    if folder:
-        running[group] = folder
+    folder, group = json.loads(line)
+    if group is None:
+        running.pop(folder, None)
     else:
-        running.pop(group, None)
-for group, folder in running.items():
+        running[folder] = group
+for folder, group in running.items():
     try:
-        os.killpg(group, signal.SIGKILL)
+        if group:
+            os.killpg(group, signal.SIGKILL)
     except OSError:
         pass
     shutil.rmtree(folder, ignore_errors=True)
@@ -34,21 +38,29 @@ for group, folder in running.items():
 _lock = threading.Lock()
 
 
-def watch() -> None:
-    """Start the second process, so that a program is noted as soon as it has started."""
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """A folder for one run of a program, deleted in the end, also when this process is killed."""
     if os.name == "posix":
         with _lock:
-            _pipe(os.getpid())
+            _pipe(os.getpid())  # before there is a folder: to start it takes a while
+    folder = ""
+    try:
+        with tempfile.TemporaryDirectory(prefix="wespe-bench-") as folder:
+            note(folder, 0)
+            yield folder
+    finally:
+        note(folder, None)
 
 
-def note(group: int, folder: str) -> None:
-    """A process group that is running, and the folder it works in; "" says that it has ended."""
+def note(folder: str, group: int | None) -> None:
+    """The process group that runs in a folder; 0: none does; None: the folder is gone."""
     if os.name != "posix":
         return
     with _lock:
         pipe = _pipe(os.getpid())
         try:
-            pipe.write(json.dumps([group, folder]).encode() + b"\n")
+            pipe.write(json.dumps([folder, group]).encode() + b"\n")
             pipe.flush()
         except OSError:
             pass  # somebody ended the second process; the work itself does not need it
