@@ -19,12 +19,14 @@ import dataclasses
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.recipes import trials
 from reference_models import banded, checkpoints
 from reference_models.dped.recipe import PRESETS as DPED_PRESETS
 from reference_models.dped.recipe import TrainDped
@@ -91,6 +93,10 @@ RECIPES: dict[str, TrainWespe | TrainDped | TrainTone | Enhancer] = {
     "read, identity, scale 0.06": wespe(_READ, init="identity", warmup=50, content_scale=0.06),
     "enhanced": _ENHANCED,
     "paper": PRESETS["paper"],
+    "paper, D_c normed": wespe(PRESETS["paper"], colour_norm="instance"),
+    "paper, R1 1": PRESETS["paper"],
+    "paper, shifted": PRESETS["paper"],
+    "paper, matched target": PRESETS["paper"],
     "before": BEFORE,
     "before from mean_std": wespe(BEFORE, init="mean_std"),
     "before from mean_std, tv 4, lr 3e-4": wespe(BEFORE, init="mean_std", weight_tv=4.0, lr=3e-4),
@@ -124,6 +130,13 @@ RECIPES: dict[str, TrainWespe | TrainDped | TrainTone | Enhancer] = {
         _DPED, init="identity", content_scale=0.05, lr=1e-3, ema=0.99
     ),
     "dped iccv, identity": dataclasses.replace(_ICCV, init="identity"),
+}
+
+
+#: name -> what the trainer has no option for.
+TRIALS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "paper, R1 1": partial(trials.r1, 1.0),
+    "paper, shifted": trials.translation,
 }
 
 
@@ -171,10 +184,14 @@ def main() -> None:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     if isinstance(recipe, TrainWespe):
+                        good = target
+                        if name.endswith("matched target"):
+                            good = trials.matched(phone, target, work / "photos" / "matched")
                         recipe = dataclasses.replace(
-                            recipe, source=str(phone), target=str(target), out=str(out)
+                            recipe, source=str(phone), target=str(good), out=str(out)
                         )
-                        train_wespe(recipe)
+                        with TRIALS.get(name, nullcontext)():
+                            train_wespe(recipe)
                     else:
                         recipe = dataclasses.replace(
                             recipe, input=str(phone), reference=str(paired), out=str(out)
