@@ -66,7 +66,7 @@ class Card:
 
 def simulated(kind: str, note: str) -> bool:
     """Whether a rater of this kind learned from simulated faves; ``note`` is the data set's."""
-    return kind == "stand-in" or note.startswith(miniature.WORD)
+    return kind == "stand-in" or miniature.is_simulated(note)
 
 
 def write(path: Path, rater: Rater, card: Card) -> str:

@@ -125,7 +125,7 @@ compressed again.
 
 
 def _description(facts: Facts) -> str:
-    simulated = facts.ratings.note.startswith(miniature.WORD)
+    simulated = miniature.is_simulated(facts.ratings.note)
     mark = "Not to be shared: owners, days, licences, views and faves are simulated. "
     return mark * simulated + (
         f"{len(facts.ratings.photos)} photos with their views and faves, labelled by faves per "

@@ -183,8 +183,8 @@ def _tested(card: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A rater's test as results of model-index."""
     test, training = card.get("test"), card.get("training") or {}
     if isinstance(test, dict) and test:
-        drawn = str(training.get("data_note")).startswith(miniature.WORD)
-        drawn = drawn or card.get("kind") == "stand-in"
+        drawn = card.get("kind") == "stand-in"
+        drawn = drawn or miniature.is_simulated(str(training.get("data_note")))
         name = "simulated faves" if drawn else "faves per view, test split"
         metrics = [_metric("accuracy", "Accuracy", test.get("accuracy"), photos=test.get("n"))]
         if test.get("auc") is not None:

@@ -10,9 +10,11 @@ processes that the call starts are not seen.
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,10 @@ def _cuda() -> Any:
 
 def trim() -> None:
     """Give back to the system what the C library's allocator keeps, where it can."""
-    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if give_back is not None:
+    if (give_back := _malloc_trim()) is not None:
         give_back(0)
+
+
+@functools.cache  # `mark` asks for it at each photo
+def _malloc_trim() -> Callable[[int], object] | None:
+    return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reports.paper.choices import PLACES, Choices, dataset_at
 from reports.paper.runs import Candidate, read_runs, scores_of
 from reports.text import plain
-from wespe_bench.datasets.miniature import WORD
+from wespe_bench.datasets.miniature import is_simulated
 from wespe_bench.errors import InputError, did_you_mean
 from wespe_bench.run import VARIES
 
@@ -123,7 +123,7 @@ def gather(root: Path | None, choices: Choices, metrics: Iterable[str]) -> Gathe
 
 def _without_miniatures(runs: list[Candidate], root: Path | None) -> list[Candidate]:
     """The runs on photos that are no miniature's; where there are only such, all."""
-    real = [one for one in runs if not one.run.note.startswith(WORD)]
+    real = [one for one in runs if not is_simulated(one.run.note)]
     if not real or len(real) == len(runs):
         return runs
     warnings.warn(

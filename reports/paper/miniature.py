@@ -12,14 +12,14 @@ from reports.paper.gather import Gathered
 from reports.paper.grid import Entry, Grid
 from reports.paper.printed import SCORES
 from reports.text import plain
-from wespe_bench.datasets.miniature import WORD, note_of
+from wespe_bench.datasets.miniature import WORD, is_simulated, note_of
 from wespe_bench.provenance import data_folder
 
 
 def marked(grid: Grid, gathered: Gathered | None, choices: Choices) -> Grid:
     """The table as it is, or, where its photos or votes are a miniature's, as one."""
     note = _note(grid.number, gathered, choices)
-    if not note.startswith(WORD):
+    if not is_simulated(note):
         return grid
     # Counts and sizes are not the release's, and need no remark.
     entries = {
@@ -60,7 +60,7 @@ def _note(number: int, gathered: Gathered | None, choices: Choices) -> str:
     places = {place_of(row, number, choices) for row in SCORES[number].rows}
     at = gathered.at if gathered else {}
     notes = [one.run.note for (place, _), one in at.items() if place in places]
-    return next((note for note in notes if note.startswith(WORD)), "" if notes else data)
+    return next((note for note in notes if is_simulated(note)), "" if notes else data)
 
 
 def _alone(entry: Entry) -> Entry:

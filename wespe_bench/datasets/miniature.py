@@ -40,6 +40,11 @@ def note_of(folder: Path) -> str:
     return ""
 
 
+def is_simulated(note: str) -> bool:
+    """Whether a data set with this note has the miniature's photos, faves or votes."""
+    return note.startswith(WORD)
+
+
 def liking(image: np.ndarray) -> float:
     """How much a simulated rater likes a picture, uint8 (H, W, 3): `PREFERENCE`."""
     grey = image.mean(axis=2) / 255

@@ -4,7 +4,7 @@ Imports cost seconds, so the steps share one process. A step that fails ends it,
 that used a GPU, whose memory the next one may need.
 
 The parent holds the other end of its standard input: a line there is a step, and when it closes,
-for what reason ever, the step at work ends as by Ctrl-C, and keeps what it has done.
+for any reason, the step at work ends as by Ctrl-C, and keeps what it has done.
 """
 
 from __future__ import annotations
@@ -68,11 +68,10 @@ class Child:
             answer = self._answers.get_nowait()
         except queue.Empty:
             return None
-        code, _, more = answer.partition(b" ")
-        if int(code) == 0 and more == _GOES_ON:
+        if answer == _DONE:
             return 0
         self.close()
-        return int(code)
+        return int(answer)
 
     def close(self, patience: float = 60.0) -> None:
         """End the process; a step that still runs politely, then not."""
@@ -88,10 +87,12 @@ class Child:
         self._process = None
 
 
-_GOES_ON = b"goes on\n"
+#: What the process says of a step that it has done, while it waits for another.
+_DONE = b"done\n"
 
 
 def _hear(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[bytes]) -> None:
+    """Each line that the process says, then its exit code."""
     with process.stdout as lines:  # type: ignore[union-attr]
         for line in lines:
             answers.put(line)
@@ -152,7 +153,7 @@ def main() -> int:
             sys.stdout.flush()
             if code or _uses_gpu():
                 break
-            os.write(answers, b"%d %s" % (code, _GOES_ON))
+            os.write(answers, _DONE)
     return code
 
 
