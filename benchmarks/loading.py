@@ -85,7 +85,7 @@ def torch_loader(paths: list[str], workers: int, batch: int) -> Callable[[], int
     from torch.utils.data import DataLoader
 
     loader: Any = DataLoader(
-        Files(paths),  # type: ignore[arg-type]
+        Files(paths),
         batch_size=batch,
         shuffle=True,
         num_workers=workers,

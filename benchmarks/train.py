@@ -153,8 +153,8 @@ def ours(
 ) -> Callable[[], None]:
     torch.manual_seed(0)
     form = torch.channels_last if layout == "channels-last" else torch.contiguous_format
-    networks: Any = Wespe(config).to(device=device, memory_format=form)  # type: ignore[call-overload]
-    features: Any = vgg.load().to(device=device, memory_format=form)  # type: ignore[call-overload]
+    networks: Any = Wespe(config).to(device=device, memory_format=form)
+    features: Any = vgg.load().to(device=device, memory_format=form)
     average = copy.deepcopy(networks.generator)
     compile_ = partial(acceleration.compile_networks, mode=mode, precision=precision, device=device)
     compiled = CompiledNetworks.of(networks, features, config, compile_)

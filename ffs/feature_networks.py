@@ -69,7 +69,8 @@ class FeatureRater(Rater):
         return self.linear
 
     def penultimate(self, x: Tensor) -> Tensor:
-        return self.network(self.normalised(x)).float()  # type: ignore[no-any-return]
+        y: Tensor = self.network(self.normalised(x))
+        return y.float()
 
 
 class _Onnx(nn.Module):

@@ -193,9 +193,10 @@ def _groups(
 ) -> Iterator[list[Piece]]:
     """The patches of each step after ``done`` steps."""
     steps_a_pass = -(-len(train) // config.batch)
+    turn = None
     for step in range(done, last):
         epoch, place = divmod(step, steps_a_pass)
-        if place == 0 or step == done:
+        if turn is None or place == 0:
             turn = order(len(train), config.seed, epoch)
         chosen = turn[place * config.batch : (place + 1) * config.batch]
         yield [Piece(train[i], "draw", epoch) for i in chosen]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,12 +128,13 @@ class VggRater(Rater):
 
     @property
     def last(self) -> nn.Linear:
-        return self.gap if self.head == "gap" else self.classifier[-1]  # type: ignore[return-value]
+        return self.gap if self.head == "gap" else self.classifier[-1]  # pyrefly: ignore[bad-return]
 
     def penultimate(self, x: Tensor) -> Tensor:
         x = self.normalised(x)
         if self.head == "4096":
-            return self.classifier[:-1](self.features(x).flatten(1))  # type: ignore[no-any-return]
+            y: Tensor = self.classifier[:-1](self.features(x).flatten(1))
+            return y
         means: dict[str, Tensor] = {}
         for number, layer in enumerate(self.features):
             x = layer(x)
@@ -153,7 +154,7 @@ def to_input(crops: np.ndarray, device: str = "cpu") -> Tensor:
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """torch keeps to one thread: how it splits its sums then follows from nothing else."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

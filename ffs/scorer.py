@@ -129,7 +129,7 @@ def load_standin(argument: str = "") -> Metric:
     """
     if argument:
         return _load(argument, f"{STAND_IN}:{argument}", "stand-in")
-    with importlib.resources.as_file(importlib.resources.files(__package__) / SHIPPED) as path:
+    with importlib.resources.as_file(importlib.resources.files("ffs") / SHIPPED) as path:
         metric = _load(str(path), STAND_IN, "stand-in")
     if SHIPPED_SHA256[:12] not in metric.version:
         raise InputError(f"the packaged {SHIPPED} was changed; install wespe-bench again")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class State:
         self._db.close()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """All of it, or nothing."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -213,7 +213,7 @@ def _columns(db: sqlite3.Connection) -> dict[str, list[tuple[str, str]]]:
 
 
 @contextlib.contextmanager
-def one_line_errors(folder: Path) -> Iterator[None]:
+def one_line_errors(folder: Path) -> Generator[None]:
     """SQLite's errors as InputError, one line with the remedy."""
     path = folder / FILE
     try:

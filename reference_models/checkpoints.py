@@ -113,7 +113,7 @@ def write_trained(
 
 def _readable(path: Path, card: Card, digest: str) -> str:
     facts = "\n".join(
-        f"| {name} | {json.dumps(value) if isinstance(value, dict | list) else value} |"
+        f"| {name} | {json.dumps(value) if isinstance(value, (dict, list)) else value} |"
         for name, value in card.training.items()
         if name not in ("settings", "curve")
     )
@@ -149,7 +149,7 @@ def as_options(settings: Mapping[str, Any], defaults: Any = None) -> str:
     >>> as_options({"lr_disc": 5e-4, "turn": True, "ema": 0.0, "camera": "", "input": "my photos"})
     "--lr-disc 0.0005 --turn --ema 0.0 --input 'my photos'"
     """
-    words = []
+    words: list[str] = []
     for name, value in settings.items():
         option = name.replace("_", "-")
         if value is False:

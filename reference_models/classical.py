@@ -113,7 +113,7 @@ def retinex(image: np.ndarray) -> np.ndarray:
         total += image[..., channel]
     total += 3
     np.log(total, out=total)
-    result = np.empty(image.shape, np.float32)
+    result: np.ndarray = np.empty(image.shape, np.float32)
     for channel in range(3):
         plane = image[..., channel].astype(np.float32) + 1
         reflectance = 3 * logarithm[image[..., channel]]

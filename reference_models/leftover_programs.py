@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import IO, cast
 
 _WATCH = """
@@ -39,7 +39,7 @@ _lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def temporary_folder() -> Iterator[str]:
+def temporary_folder() -> Generator[str]:
     """A folder for one run of a program, deleted in the end, also when this process is killed."""
     if os.name == "posix":
         with _lock:

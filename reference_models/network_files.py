@@ -161,7 +161,8 @@ class NetworkFile:
             x = _resized(x, self.size)
         down, right = -x.shape[0] % self.multiple, -x.shape[1] % self.multiple
         if down or right:
-            x = np.pad(x, ((0, down), (0, right), (0, 0)), mode=self.pad)  # type: ignore[call-overload]
+            # pyrefly: ignore[no-matching-overload]
+            x = np.pad(x, ((0, down), (0, right), (0, 0)), mode=self.pad)
         y = self._forward(self._encoded(x))
         result = self._decoded(y)
         if self.size:

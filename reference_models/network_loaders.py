@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ def load_pt2(path: Path, data: bytes, device: str) -> Network:
     nodes = {node.name: node for node in program.graph.nodes}
     names = [name for name in program.graph_signature.user_outputs if name in nodes]
     shapes = [_stated(nodes[str(name)]) for name in names]
+    assert program.call_spec.out_spec is not None
     by_name = flatten(program.call_spec.out_spec.unflatten(list(range(len(names)))))
     given = [_stated(nodes[str(name)]) for name in program.graph_signature.user_inputs]
     calls = [
@@ -147,7 +148,7 @@ def _run_torch(file: str, module: Any, device: str, x: np.ndarray, wanted: str) 
 
 
 @contextlib.contextmanager
-def _quiet(name: str) -> Iterator[None]:
+def _quiet(name: str) -> Generator[None]:
     """A library's log says nothing: what fails is raised as well."""
     log = logging.getLogger(name)
     before = log.disabled
@@ -159,7 +160,7 @@ def _quiet(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _no_pickles() -> Iterator[None]:
+def _no_pickles() -> Generator[None]:
     """torch.load takes tensors only, whatever its caller asks for."""
     name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(name)

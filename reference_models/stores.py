@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from typing import IO, TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal
 
 from wespe_bench.errors import InputError
 
@@ -43,7 +43,7 @@ class FileStore:
     """
 
     def __init__(self, shape: tuple[int, int, int], kind: torch.dtype) -> None:
-        self.file: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115 - `close` below
+        self.file = tempfile.TemporaryFile(  # noqa: SIM115 - `close` below
             buffering=0, prefix="wespe-bench-"
         )
         self.kind = kind
@@ -57,7 +57,7 @@ class FileStore:
         left = _bytes_of(rows)
         self.file.seek(top * self.row_bytes)
         while left:
-            count = self.file.readinto(left)  # type: ignore[attr-defined]
+            count = self.file.readinto(left)
             if not count:
                 raise InputError("the temporary file of a store was truncated while in use")
             left = left[count:]

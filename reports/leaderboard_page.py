@@ -40,7 +40,7 @@ READING = (
 
 def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
     """A table a data set, how to read it, and which runs are ``left_out``."""
-    parts = []
+    parts: list[str] = []
     for board in boards:
         table = board.table
         note = f" ({markdown(table.note)})" if table.note else ""
@@ -63,7 +63,7 @@ def as_markdown(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> st
 
 def as_latex(boards: Sequence[Standings], left_out: Sequence[str] = ()) -> str:
     """A table a data set with its order and remarks; the last one also says how to read them."""
-    tables = []
+    tables: list[str] = []
     for board in boards:
         heads, rows = _rows(board)
         rest = [READING, *left_out, *notes(boards)] if board is boards[-1] else []

@@ -83,6 +83,7 @@ def _named(text: object) -> str:
 
 def _own_terms() -> str:
     try:
-        return ", ".join(metadata("wespe-bench").get_all("License-Expression") or ())
+        terms: list[str] = metadata("wespe-bench").get_all("License-Expression") or []
     except PackageNotFoundError:
         return ""
+    return ", ".join(terms)

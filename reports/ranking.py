@@ -50,7 +50,7 @@ def rank(values: np.ndarray, higher_is_better: Sequence[bool], deciding: Sequenc
     finite = np.isfinite(values)
     # A method without any finite score must not exclude photos for the others.
     finite = finite & (finite | ~finite.any(axis=2, keepdims=True)).all(axis=0)
-    there = finite.any(axis=2)
+    there = np.asarray(finite.any(axis=2))
     flat = np.where(finite, values, 0.0).reshape(methods * metrics, photos).T
     whole = bool(finite[there].all())
     mask = finite.reshape(methods * metrics, photos).T.astype(np.float64)

@@ -168,7 +168,8 @@ def read_standings(
     ]
     _check_metrics(rank_by, chosen, pools)
     without = scores.loc[scores["metric"].isin(pools), ["dataset", "metric"]].drop_duplicates()
-    scores = pd.concat([scores, *(card.rows() for card in cards)], ignore_index=True)
+    frames = [scores, *(card.rows() for card in cards)]
+    scores = pd.concat(frames, ignore_index=True)
     scores = scores[scores["metric"].isin(chosen)]
     if scores.empty:
         raise InputError(f"no scores at or below {runs}; make them: wespe-bench score {runs}")

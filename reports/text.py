@@ -132,7 +132,6 @@ def fill_template(
         keep_trailing_newline=True,
     )
     environment.filters["plain"] = plain
-    environment.globals["plural"] = plural
     style = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in styles)
     script = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in scripts)
     # A page opened from disk has no origin that 'self' could mean.
@@ -142,7 +141,7 @@ def fill_template(
         f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     )
     return environment.get_template(template).render(
-        policy=policy, style=style, script=script, safe=_safe, **values
+        policy=policy, style=style, script=script, safe=_safe, plural=plural, **values
     )
 
 

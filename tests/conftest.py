@@ -159,7 +159,7 @@ def run_in(folder: Path, *arguments: object, **options: object) -> subprocess.Co
         cwd=options.pop("cwd", folder),
         timeout=300,
         check=False,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
 
 

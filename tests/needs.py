@@ -95,7 +95,7 @@ def shared_photos() -> Path:
 
 def summary(skipped: list[pytest.TestReport]) -> list[str]:
     """A line for each reason of skipped tests, the commonest first."""
-    reasons = Counter(report.longrepr[2] for report in skipped)  # type: ignore[index]
+    reasons = Counter(report.longrepr[2] for report in skipped)
     return [
         f"{count} skipped: {reason.removeprefix('Skipped: ')}"
         for reason, count in reasons.most_common()

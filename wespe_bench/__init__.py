@@ -43,7 +43,7 @@ _WHERE = {
     "Sample": "wespe_bench.types",
 }
 
-__all__ = [*_WHERE, "__version__"]
+__all__ = [*_WHERE, "__version__"]  # pyrefly: ignore[unresolvable-dunder-all]
 
 
 def __getattr__(name: str) -> object:

@@ -203,7 +203,7 @@ def command(
     # cyclopts would keep line breaks within a paragraph.
     text = "\n\n".join(" ".join(part.split()) for part in _help(config)[0].split("\n\n"))
     signature = _signature(config, default)
-    call.__signature__ = signature  # type: ignore[attr-defined]
+    call.__signature__ = signature  # pyrefly: ignore[missing-attribute]
     group = cyclopts.Group("Options")
     app = cyclopts.App(
         name=f"wespe-bench {verb}",

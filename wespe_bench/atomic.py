@@ -12,7 +12,7 @@ import itertools
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -43,7 +43,7 @@ def write_bytes(path: Path, data: bytes | memoryview, *, mode: int = 0o666) -> N
 
 
 @contextmanager
-def writer(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
+def writer(path: Path, *, mode: int = 0o666) -> Generator[IO[bytes]]:
     """A file to write to, as `write_bytes`: it becomes ``path`` where the block ends well."""
     if paths.is_remote(path):
         whole = io.BytesIO()

@@ -125,8 +125,6 @@ class Packed(Generic[T]):
         self._encode, self._decode, self._blocks, self._last, self._ends = state
         self._opened = {}
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 def texts(values: Iterable[str] = ()) -> Packed[str]:
     """Packed texts, also those that stand for names which are not UTF-8.

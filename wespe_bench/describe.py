@@ -157,8 +157,11 @@ def _received(answer: dict[str, Any]) -> Enhancer:
     for text in answer.pop("warnings"):
         warnings.warn(text, stacklevel=2)
     samples = answer.pop("fingerprint_for")
-    of_sample = None if samples is None else lambda sample: samples[sample.id]
-    return Enhancer(fingerprint_for=of_sample, **answer)
+
+    def of_sample(sample: Sample) -> Any:
+        return samples[sample.id]
+
+    return Enhancer(fingerprint_for=None if samples is None else of_sample, **answer)
 
 
 def _here(enhancer: Any, dataset: Dataset) -> Enhancer:
@@ -190,7 +193,8 @@ def _here(enhancer: Any, dataset: Dataset) -> Enhancer:
             _stated(name, about) if isinstance(about, dict) else {},
             getattr(enhancer, "fingerprint_for", None),
             tuple(" ".join(text.split()) for text in said),
-            *((code.versions, code.sources) if code else ()),
+            code.versions if code else {},
+            code.sources if code else {},
         )
     except InputError:
         raise

@@ -22,7 +22,7 @@ import signal
 import sys
 import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -259,7 +259,7 @@ class _Pool:
 
 
 @contextmanager
-def _single_threaded_libraries(jobs: int) -> Iterator[None]:
+def _single_threaded_libraries(jobs: int) -> Generator[None]:
     """One process per core, so each keeps to one thread; what the user set stays."""
     added = [name for name in THREADS if jobs > 1 and name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))

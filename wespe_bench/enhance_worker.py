@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -164,7 +164,7 @@ def _enhance_items(loaded: Loaded, items: Sequence[Item], stretch: bool) -> Iter
         except TimeoutError as error:
             last.append(silent(item, error))
             break
-        except (Exception, MemoryError) as error:
+        except Exception as error:
             outcomes.append(Outcome(item, error=one_line(error)))
             continue
         sha256 = provenance.sha256_bytes(data)
@@ -304,22 +304,23 @@ def stretched(image: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def restored() -> Iterator[None]:
+def restored() -> Generator[None]:
     """Put back the folder, NumPy's error state and torch's defaults as they were before."""
     import numpy as np
 
-    folder, errors = Path.cwd(), np.geterr()
+    folder = Path.cwd()
+    kind = threads = device = gradients = None
     torch = sys.modules.get("torch")
     if torch is not None:
         kind, threads = torch.get_default_dtype(), torch.get_num_threads()
         device = torch.get_default_device() if hasattr(torch, "get_default_device") else None
         gradients = torch.is_grad_enabled()
     try:
-        yield
+        with np.errstate():
+            yield
     finally:
         if Path.cwd() != folder:
             os.chdir(folder)
-        np.seterr(**errors)
         if torch is not None:
             torch.set_default_dtype(kind)
             torch.set_grad_enabled(gradients)

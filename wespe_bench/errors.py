@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 
 class InputError(ValueError):
@@ -123,7 +123,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
 
 
 @contextlib.contextmanager
-def writing(path: object, remedy: str = "choose another --out") -> Iterator[None]:
+def writing(path: object, remedy: str = "choose another --out") -> Generator[None]:
     """Raise an OSError of writing ``path`` as an InputError: what failed, where, what to do."""
     try:
         yield

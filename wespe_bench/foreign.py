@@ -16,7 +16,7 @@ import importlib.util
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -192,7 +192,7 @@ class Namespace:
             self.files[str(Path(file).resolve())] = data
 
     @contextmanager
-    def _active(self) -> Iterator[None]:
+    def _active(self) -> Generator[None]:
         with _lock:
             _switch_to(self)
             before, _importing.space = _importing.space, self

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from types import FrameType
 
 #: Signals within this many seconds count as one: `timeout` signals a command and its group, and a
@@ -45,7 +45,7 @@ def die_on_signals() -> None:
 
 
 @contextlib.contextmanager
-def deferred(wanted: bool = True) -> Iterator[Callable[[], bool]]:
+def deferred(wanted: bool = True) -> Generator[Callable[[], bool]]:
     """Note the first signal instead of raising it; the context's value tells whether it came.
 
     The loop asks where it can save, saves, and raises KeyboardInterrupt itself. A later signal

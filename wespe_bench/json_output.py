@@ -50,4 +50,4 @@ def _shown(value: Any) -> Any:
         return printable(value)
     if isinstance(value, Mapping):
         return {key: _shown(part) for key, part in value.items()}
-    return [_shown(part) for part in value] if isinstance(value, list | tuple) else value
+    return [_shown(part) for part in value] if isinstance(value, (list, tuple)) else value

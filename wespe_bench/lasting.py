@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ _open: dict[Hashable, Any] = {}
 
 
 @contextmanager
-def command_line() -> Iterator[None]:
+def command_line() -> Generator[None]:
     """What `shared` opens in this block stays open to its end; in nested ones, the outermost's."""
     global _stack
     if _stack is not None:
@@ -28,7 +28,7 @@ def command_line() -> Iterator[None]:
 
 
 @contextmanager
-def shared(key: Hashable, start: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
+def shared(key: Hashable, start: Callable[[], AbstractContextManager[T]]) -> Generator[T]:
     """What ``start`` opens: once for a whole `command_line`; outside of one, for this block."""
     if _stack is None:
         with start() as found:

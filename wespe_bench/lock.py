@@ -12,7 +12,7 @@ import errno
 import importlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,7 +21,7 @@ from wespe_bench.errors import InputError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 # Where bytes are locked: the first of them, and how many processes may share a folder.
 _BEYOND, _MOST = 1 << 30, 64
@@ -31,7 +31,7 @@ NAME = ".wespe-bench.lock"
 
 
 @contextlib.contextmanager
-def held(folder: Path, work: str) -> Iterator[None]:
+def held(folder: Path, work: str) -> Generator[None]:
     """Lock ``folder`` for ``work`` while the context lasts.
 
     Args:
@@ -63,6 +63,7 @@ def held(folder: Path, work: str) -> Iterator[None]:
 
 def _share(path: Path, work: str) -> IO[str]:
     """Open and lock the file. The first process writes ``work`` into it."""
+    assert fcntl
     while True:
         file = _opened(path)
         try:

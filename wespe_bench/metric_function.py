@@ -150,7 +150,7 @@ def _photos(given: Any, data_range: float) -> tuple[list[np.ndarray], bool]:
     """The uint8 (H, W, 3) photos in what the user gave, and whether it was a batch."""
     if not (math.isfinite(data_range) and data_range > 0):
         raise ValueError(f"data_range {data_range}: expected a number above 0, usually 1 or 255")
-    if isinstance(given, str | os.PathLike):
+    if isinstance(given, (str, os.PathLike)):
         return [read_rgb(os.fspath(given))], False
     array = _array(given)
     if array.ndim not in (3, 4):
@@ -229,6 +229,7 @@ def _adapter(better: bool) -> Any:
             self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
             self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
+        # pyrefly: ignore[bad-override]
         def update(self, preds: Any, target: Any = None) -> None:
             scores = np.atleast_1d(self.function(preds, target))
             self.total += math.fsum(scores)

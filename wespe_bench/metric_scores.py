@@ -77,7 +77,7 @@ def of_run(run: Run, metrics: Collection[str]) -> tuple[list[MetricScores], pd.D
         scores = piece.scores[piece.scores["metric"].isin(metrics)]
         scores = run.current(scores, piece.results(run.fingerprint), piece.samples)
         for head, rows in scores.groupby(HEAD, dropna=False):
-            places = (first + ids.get_indexer(rows["sample"])).astype(np.uint32)
+            places = (first + ids.get_indexer(pd.Index(rows["sample"]))).astype(np.uint32)
             found.setdefault(head, _Growing()).add(rows[["value", "extras"]].assign(place=places))
         first += len(ids)
         path = path or str(piece.samples["path"].iloc[0])

@@ -15,7 +15,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -309,7 +309,7 @@ def unanswered(error: BaseException) -> bool:
 
 
 @contextmanager
-def _as_oserror(path: Path) -> Iterator[None]:
+def _as_oserror(path: Path) -> Generator[None]:
     """What goes wrong in a store, as the OSError a file would raise; a silent one is named.
 
     Raises TimeoutError where a request was given up.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -54,7 +54,7 @@ def ended(error: BaseException) -> bool:
 
 
 @contextmanager
-def said(path: Path) -> Iterator[None]:
+def said(path: Path) -> Generator[None]:
     """Say on standard error what is waited for, where a store takes long to answer."""
 
     def say() -> None:

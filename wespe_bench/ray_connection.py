@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NoReturn
@@ -42,7 +42,7 @@ def import_ray() -> Any:
 
 
 @contextmanager
-def connected(address: str, cpus: int) -> Iterator[tuple[Any, bool]]:
+def connected(address: str, cpus: int) -> Generator[tuple[Any, bool]]:
     """Ray's module, connected, and whether this Ray is ours; ours ends with the work."""
     module = import_ray()
     if module.is_initialized():

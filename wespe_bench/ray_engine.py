@@ -164,7 +164,7 @@ class _Crew:
 
 
 def _distribute(crew: _Crew, retry: Retry, fixed: int) -> Iterator[Outcome]:
-    from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+    from ray.exceptions import RayError, RayTaskError
 
     count, asked, alive = fixed, -math.inf, time.monotonic()
     while not retry.over:
@@ -194,7 +194,7 @@ def _distribute(crew: _Crew, retry: Retry, fixed: int) -> Iterator[Outcome]:
                 held = worker.flying[reference]
                 reason = one_line(error.cause or error)
                 outcomes = [Outcome(item, error=reason) for item in (held.items if held else ())]
-            except (RayError, GetTimeoutError):
+            except RayError:
                 crew.lose(worker)
                 retry.died(worker.held, ready=worker.ready)
                 continue

@@ -307,7 +307,7 @@ def load_enhancer(spec: str, /, **options: Any) -> Enhancer:
             raise InputError(f"{spec!r} fails when it is created: {one_line(error)}") from error
     if not callable(enhancer):
         raise InputError(f"{spec!r} is a {type(enhancer).__name__}, not a function of an image")
-    return enhancer  # type: ignore[no-any-return]
+    return enhancer
 
 
 def is_foreign(spec: str) -> bool:

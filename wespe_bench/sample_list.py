@@ -43,7 +43,7 @@ class SampleList(Sequence[Sample]):
     @property
     def ids(self) -> Sequence[str]:
         """The ids, without the paths that making a sample makes."""
-        return picked(self._ids, self._order)  # type: ignore[arg-type]
+        return picked(self._ids, self._order)  # pyrefly: ignore[bad-argument-type]
 
     def __len__(self) -> int:
         return len(self._order)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -160,7 +160,7 @@ class StoreFile:
         return column
 
     @contextmanager
-    def _naming_damage(self) -> Iterator[None]:
+    def _naming_damage(self) -> Generator[None]:
         import pyarrow as pa
 
         try:

@@ -14,7 +14,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,7 +138,7 @@ def _check_device(device: str) -> None:
 
 
 @contextmanager
-def _environment(config: Time) -> Iterator[None]:
+def _environment(config: Time) -> Generator[None]:
     """What the methods' processes inherit: the number of threads, and no CUDA for "cpu"."""
     changed = dict.fromkeys(THREADS, str(config.threads))
     if config.device == "cpu":

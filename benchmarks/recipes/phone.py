@@ -48,7 +48,7 @@ _CHANGES: dict[str, dict[str, object]] = {
     "before, tv 1, both, low 0.1": {"weight_tv": 1.0, "content_on": "both", "weight_low": 0.1},
 }
 RECIPES = {
-    **{name: dataclasses.replace(BEFORE, **changes) for name, changes in _CHANGES.items()},  # type: ignore[arg-type]
+    **{name: dataclasses.replace(BEFORE, **changes) for name, changes in _CHANGES.items()},
     "paper": PRESETS["paper"],
     "paper from gain": dataclasses.replace(PRESETS["paper"], init="gain"),
     "paper from gain, low 1": dataclasses.replace(PRESETS["paper"], init="gain", weight_low=1.0),

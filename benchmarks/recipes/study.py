@@ -57,7 +57,7 @@ _READ = dataclasses.replace(_LITERAL, content="mse", tv="squared_sum", blur=_ENH
 
 def wespe(base: TrainWespe = _ENHANCED, **changes: object) -> TrainWespe:
     """A recipe: a preset with changes."""
-    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(base, **changes)
 
 
 #: What "paper" was before it started from one gamma.
@@ -215,7 +215,7 @@ def judge_fixed(
     """A baseline: a function, or tone curves, which are fitted first."""
     begun = time.process_time()
     if isinstance(recipe, TrainTone):
-        path = train_tone(dataclasses.replace(recipe, **sides, out=str(out)))  # type: ignore[arg-type]
+        path = train_tone(dataclasses.replace(recipe, **sides, out=str(out)))
         enhance: Enhancer = ToneEnhancer(path)
         if name.endswith("blurred"):
             enhance = partial(blurred, enhance)

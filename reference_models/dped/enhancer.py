@@ -127,7 +127,7 @@ def made(checkpoint: Path, options: Mapping[str, str]) -> GeneratorEnhancer:
     return GeneratorEnhancer(
         checkpoint,
         options["device"],
-        options["precision"],  # type: ignore[arg-type]
+        options["precision"],  # pyrefly: ignore[bad-argument-type]
         parse_size(memory) if memory else None,
     )
 

@@ -101,6 +101,7 @@ def train(config: TrainDped, *, quiet: bool = False) -> Path:
             if iteration == 1:
                 session.show_terms(terms)
             looks = iteration % collapse.LOOK_EVERY == 0
+            row: dict[str, float] = {}
             if session.logs or looks:
                 measured = collapse.measure(x, y, generator, {"": logits}, truth)
                 measured |= {"psnr_target": collapse.compare(y, target)[0]}

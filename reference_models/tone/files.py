@@ -59,7 +59,7 @@ def write(path: Path, curves: np.ndarray, card: Card) -> str:
 
 def _page(name: str, card: Card, digest: str) -> str:
     facts = "\n".join(
-        f"| {name} | {json.dumps(value) if isinstance(value, dict | list) else value} |"
+        f"| {name} | {json.dumps(value) if isinstance(value, (dict, list)) else value} |"
         for name, value in card.training.items()
         if name != "settings"
     )

@@ -174,9 +174,9 @@ def _content(
     """Equation 1: F(G(x)) shows what x shows, or G(x) itself what G's start shows, or both."""
     pairs = [] if config.content_on == "enhanced" else [(compiled.inverse(y), x)]
     pairs += [] if config.content_on == "reconstruction" else [(y, start)]
-    found = []
-    for number, (shown, wanted) in enumerate(pairs):
-        if number == 0 or wanted is not x:
+    found, of = [], None
+    for shown, wanted in pairs:
+        if of is None or wanted is not x:
             with torch.no_grad():
                 of = compiled.features(wanted)
         found.append(losses.content(compiled.features(shown), of, config.content))

@@ -111,6 +111,7 @@ def train(config: TrainWespe, *, quiet: bool = False) -> Path:
             if iteration == config.warmup + 1:
                 session.show_terms(terms)
             looks = iteration > config.warmup and iteration % collapse.LOOK_EVERY == 0
+            row: dict[str, float] = {}
             if session.logs or looks:
                 row = _measure(networks.generator, x, y, terms, step, norm)
             if session.logs:

@@ -71,7 +71,7 @@ class Network:
     halo: int = 0
     least: int = 1
     files: tuple[str, ...] = ("weights",)
-    gather: Callable[..., Mapping[str, Tensor]] = lambda weights: weights
+    gather: Callable[..., Mapping[str, Tensor]] = dict
     unused: tuple[str, ...] = ()
     multiply_adds: Callable[[Shapes, int, int], int] = at_every_pixel
     releases: tuple[tuple[str, ...], ...] = ()

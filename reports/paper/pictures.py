@@ -55,7 +55,8 @@ def _scenes(title: str, runs: Sequence[Run], gone: list[str]) -> list[Scene]:
     if len(drawn) < 2:
         return []
     pictures = tuple((shot.name, _uri(shot)) for shot in drawn)
-    return [Scene(f"{title}: {plain(name)}", *drawn[0].image.size, pictures)]
+    width, height = drawn[0].image.size
+    return [Scene(f"{title}: {plain(name)}", width, height, pictures)]
 
 
 def _uri(shot: Shot) -> str:

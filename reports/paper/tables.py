@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from reports.paper import counts, grid, measures, miniature, pictures, render, scores, study
 from reports.paper.choices import (
@@ -121,7 +121,7 @@ def choices_of(config: Tables) -> Choices:
     )
 
 
-def frame(numbers: Iterable[str | int], runs: Path | str, **options: object) -> pd.DataFrame:
+def frame(numbers: Iterable[str | int], runs: Path | str, **options: Any) -> pd.DataFrame:
     """The cells of some tables, one row each (`reports.paper.grid.FRAME`).
 
     ``options`` are the verb's. Raises InputError; warns of runs that were refused or left out.
@@ -132,8 +132,8 @@ def frame(numbers: Iterable[str | int], runs: Path | str, **options: object) -> 
     for name in options:
         if name not in known:
             raise InputError(f"tables: no option {name!r}{did_you_mean(name, known)}")
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    config = Tables(runs=str(runs), **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    config = Tables(runs=str(runs), **given)
     grids = build(parse_numbers(numbers), _root(config.runs), choices_of(config))
     for failure in (failure for one in grids for failure in one.failures):
         warnings.warn(failure, stacklevel=3)

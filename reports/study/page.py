@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reports.study import shown, verdict
@@ -60,8 +60,8 @@ def _table(table: Shown) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _list(lines: object) -> str:
-    return "\n".join(f"- {markdown(line)}" for line in lines)  # type: ignore[attr-defined]
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {markdown(line)}" for line in lines)
 
 
 # The plot's columns in units of its own: names, the scale from 0 to 1, a margin.

@@ -89,7 +89,7 @@ def load_votes(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{file}: cannot be read ({error.strerror}); name the folder of a study, or its {FILE}"
         ) from None
-    except (ValueError, pd.errors.ParserError) as error:
+    except ValueError as error:
         raise InputError(f"{file}: no table of votes ({one_line(error)[:120]})") from None
     for name in frame.columns.intersection(list(COLUMNS[:10])):
         escaped = {

@@ -40,6 +40,6 @@ if __name__ == "__main__":  # FACTOR VERB ...: the command line with a fast cloc
     from wespe_bench import cli
 
     factor = float(sys.argv[1])
-    retries.System = lambda: Fast(factor)  # type: ignore[misc, assignment]
+    retries.System = lambda: Fast(factor)
     retries.TIMEOUT = 3.0
     sys.exit(cli.main(sys.argv[2:]))

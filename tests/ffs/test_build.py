@@ -161,7 +161,7 @@ def test_forget_in_a_set_from_a_csv(verb: Verb, rated: Path, built: Path) -> Non
     ],
 )
 def test_a_damaged_manifest(verb: Verb, built: Path, spoil: object, said: str) -> None:
-    spoil(built)  # type: ignore[operator]
+    spoil(built)
     assert said in complaint(verb("ffs", "stats", "set"))
 
 

@@ -38,7 +38,7 @@ class Theirs(nn.Module):
         plan: list[int | str] = []
         for width, depth in zip(NARROW, vgg_files.DEPTHS, strict=True):
             plan += [*[width] * depth, "M"]
-        self.features = make_layers(plan)  # type: ignore[arg-type]
+        self.features = make_layers(plan)
         self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
         self.classifier = nn.Sequential(
             *(nn.Linear(49 * 16, 128), nn.ReLU(), nn.Dropout()),

@@ -42,7 +42,7 @@ def photos() -> list[bytes]:
         ("GIF", {"save_all": True, "append_images": [image.rotate(180)]}),
     ):
         buffer = io.BytesIO()
-        image.save(buffer, kind, **options)  # type: ignore[arg-type]
+        image.save(buffer, kind, **options)
         found.append(buffer.getvalue())
     deep = pixels().astype(np.uint16) * 257
     options: dict[str, Any]

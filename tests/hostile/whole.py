@@ -273,7 +273,7 @@ def archives() -> list[bytes]:
         found.append(buffer.getvalue())
     for mode, layout in (("w", tarfile.USTAR_FORMAT), ("w", tarfile.PAX_FORMAT), ("w:gz", 1)):
         buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode=mode, format=layout) as tar:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=buffer, mode=mode, format=layout) as tar:
             for name, data in files.items():
                 info = tarfile.TarInfo(name if layout != tarfile.PAX_FORMAT else f"Ü{name}" * 9)
                 info.size = len(data)

@@ -102,7 +102,7 @@ def test_a_fixed_size_is_said_and_scaled_to(tmp_path: Path) -> None:
         expected = Image.fromarray(small).resize((37, 29), Image.Resampling.BICUBIC)
         np.testing.assert_allclose(result[..., channel], np.asarray(expected), atol=1e-6)
     with pytest.warns(UserWarning, match="scaled to 24x16, and its results are scaled back"):
-        enhancer.check(None)  # type: ignore[attr-defined]
+        enhancer.check(None)
     fitting = photo(16, 24)
     np.testing.assert_allclose(load_enhancer(spec)(fitting), fitting / 255 * 0.5, atol=1e-6)
 

@@ -147,8 +147,7 @@ def test_from_a_release_to_a_run(verb: Command, photos: Path, tmp_path: Path) ->
 
 def test_parameters_are_the_papers(made: dict[tuple[str, int], tuple[Path, zoo.State]]) -> None:
     counts = {
-        name: load_enhancer(f"{name}:{made[name, 0][0]}").about["parameters"]  # type: ignore[attr-defined]
-        for name in NAMES
+        name: load_enhancer(f"{name}:{made[name, 0][0]}").about["parameters"] for name in NAMES
     }
     # 79K, 0.0003M, 37K and "less than 600K parameters" are printed.
     assert counts == {"zero_dce": 79416, "sci": 258, "csrnet": 36489, "lut3d": 593516}
@@ -173,7 +172,7 @@ def test_denormal_weights_become_zero(tmp_path: Path) -> None:
     tensors["enhance.in_conv.0.weight"][0, 0, 0, :2] = torch.tensor([1e-40, 2e-38])
     torch.save(tensors, files[0])
     convert(network_of("sci"), files, tmp_path / "x.safetensors")
-    kernel = load_enhancer(f"sci:{tmp_path / 'x.safetensors'}").weights["enhance.in_conv.0.weight"]  # type: ignore[attr-defined]
+    kernel = load_enhancer(f"sci:{tmp_path / 'x.safetensors'}").weights["enhance.in_conv.0.weight"]
     assert kernel[0, 0, 0, :2].tolist() == [0, np.float32(2e-38)]
     wanted = state["enhance.in_conv.0.weight"].ravel()[2:]
     np.testing.assert_array_equal(kernel.cpu().ravel()[2:], wanted)
@@ -192,7 +191,7 @@ def test_multiply_adds_are_those_that_torch_counts(
     found = network.multiply_adds(network.shapes[form], 61, 46)
     assert found * 2 == counter.get_total_flops()
     megapixel = network.multiply_adds(network.shapes[form], 1000, 1000)
-    assert enhancer.about["multiply_adds"] == megapixel  # type: ignore[attr-defined]
+    assert enhancer.about["multiply_adds"] == megapixel
 
 
 def test_bad_files_end_in_one_line(
@@ -224,8 +223,8 @@ def test_bad_files_end_in_one_line(
             load_enhancer(f"zero_dce:{path}{options}")
     shutil.copy(path, tmp_path / "same.safetensors")
     assert (
-        load_enhancer(f"zero_dce:{path}").fingerprint  # type: ignore[attr-defined]
-        == load_enhancer(f"zero_dce:{tmp_path / 'same.safetensors'}?device=cpu").fingerprint  # type: ignore[attr-defined]
+        load_enhancer(f"zero_dce:{path}").fingerprint
+        == load_enhancer(f"zero_dce:{tmp_path / 'same.safetensors'}?device=cpu").fingerprint
     )
 
 
@@ -274,4 +273,4 @@ def test_parameters_are_counted_not_believed(
     data = made["sci", 0][0].read_bytes()
     card = tensors.card_of(data) | {"parameters": 10**9}
     tensors.write(tmp_path / "forged.safetensors", load(data), card)
-    assert load_enhancer(f"sci:{tmp_path / 'forged.safetensors'}").about["parameters"] < 1000  # type: ignore[attr-defined]
+    assert load_enhancer(f"sci:{tmp_path / 'forged.safetensors'}").about["parameters"] < 1000

@@ -53,7 +53,7 @@ def _check(text: str) -> None:
     begun = re.findall(r"\\begin\{(.*?)\}", text)
     assert sorted(begun) == sorted(re.findall(r"\\end\{(.*?)\}", text)) and begun
     for body in re.findall(r"\\begin\{tabular\}(.*?)\\end\{tabular\}", text, re.DOTALL):
-        columns = len(re.match(r"\{([lr]+)\}", body)[1])  # type: ignore[index]
+        columns = len(re.match(r"\{([lr]+)\}", body)[1])
         for line in body.splitlines():
             if line.endswith(r"\\") and "multicolumn" not in line:
                 assert len(re.findall(r"(?<!\\)&", line)) == columns - 1, line

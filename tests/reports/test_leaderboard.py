@@ -300,6 +300,6 @@ def test_rows_show_a_picture_and_their_rank_on_a_scale(runs: Path) -> None:
     assert places == [
         pytest.approx(100 * (entry.mean_rank[0] - 1) / last, abs=0.1) for entry in board.entries
     ]
-    (runs / board.entries[0].run.name / "images" / f"{name}.png").write_bytes(b"other")  # type: ignore[union-attr]
+    (runs / board.entries[0].run.name / "images" / f"{name}.png").write_bytes(b"other")
     assert set(thumbnails(board, changed)[1]) == set(shown) - {board.entries[0].label}
     assert len(changed) == 1 and "is not the file that was scored" in changed[0]

@@ -32,7 +32,7 @@ PATCHES = "dped_iphone_patches_test"
 
 def _pair(root: Path, **second: object) -> Path:
     add(root, PATCHES, "ape_like", scores(1, 4, TRUTH))
-    add(root, PATCHES, "DPED", scores(2, 4, TRUTH), **second)  # type: ignore[arg-type]
+    add(root, PATCHES, "DPED", scores(2, 4, TRUTH), **second)
     return root
 
 

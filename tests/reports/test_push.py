@@ -236,5 +236,5 @@ def test_what_is_wrong_is_named(
 
 
 def test_a_hub_that_refuses(verb: Command, hub: Hub, rater: Path) -> None:
-    hub.answer = lambda *_: (403, {"error": "not yours"})  # type: ignore[method-assign]
+    hub.answer = lambda *_: (403, {"error": "not yours"})
     one_line(verb("push", str(rater), "--to", "me/rater"), "me/rater: not sent", "403")

@@ -163,7 +163,7 @@ def test_own_aggregate_takes_the_place_of_the_mean() -> None:
 def changed(name: str, **changes: object) -> Iterator[None]:
     """A registered metric with some fields changed, for the length of a block."""
     global _CHANGED
-    _CHANGED = dataclasses.replace(registry.load_metric(name), **changes)  # type: ignore[arg-type]
+    _CHANGED = dataclasses.replace(registry.load_metric(name), **changes)
     before = registry.METRICS[name]
     registry.METRICS[name] = f"{__name__}:_CHANGED"
     try:

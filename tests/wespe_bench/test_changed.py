@@ -150,7 +150,7 @@ def resumed(run: Callable[[], object], folder: Path) -> str:
 
 def enhance_counts(run: Callable[[], object]) -> tuple[int, int]:
     made = run()
-    return made.done, made.kept  # type: ignore[attr-defined]
+    return made.done, made.kept
 
 
 #: Of these one is enough outside of CI: each is a run and a resume.
@@ -203,7 +203,7 @@ def test_of_an_enhancer_in_a_notebook(change: str, tmp_path: Path, dataset: Data
             exec(compile(cell.format(state), "<ipython-input-1>", "exec"), names)
 
         def run(f: object = names["f"]) -> object:
-            return enhance(f, dataset, tmp_path / "run", label="f", quiet=True)  # type: ignore[arg-type]
+            return enhance(f, dataset, tmp_path / "run", label="f", quiet=True)
 
         assert expected is None or resumed(run, tmp_path / "run") == expected
         if expected is None:
@@ -240,7 +240,7 @@ def test_a_batch_may_differ_by_a_level_from_a_photo_alone(tmp_path: Path, datase
     def f(image: np.ndarray) -> np.ndarray:
         return image // 2
 
-    f.batch = lambda images: [image // 2 + 1 for image in images]  # type: ignore[attr-defined]
+    f.batch = lambda images: [image // 2 + 1 for image in images]
     enhance(f, dataset, tmp_path / "run", quiet=True)
     run = enhance(f, dataset, tmp_path / "run", quiet=True)
     assert run.kept == 6

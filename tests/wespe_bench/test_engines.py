@@ -71,7 +71,7 @@ def test_no_process_outlives_a_closed_run() -> None:
     before = {p.pid for p in psutil.Process().children(recursive=True)}
     outcomes = local(doubling, 1, range(50), jobs=2)
     next(outcomes)
-    outcomes.close()  # type: ignore[attr-defined]
+    outcomes.close()
     left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before]
     _, alive = psutil.wait_procs(
         [p for p in left if "resource_tracker" not in " ".join(p.cmdline())], 10

@@ -98,7 +98,7 @@ def test_bad_photo_among_good_ones(photos: Path, references: Path, tmp_path: Pat
 )
 def test_bad_results_are_named(photos: Path, tmp_path: Path, result: object, words: str) -> None:
     dataset = load_dataset("folder", input=photos)
-    run = enhance(result, dataset, tmp_path / "run", label="bad", quiet=True)  # type: ignore[arg-type]
+    run = enhance(result, dataset, tmp_path / "run", label="bad", quiet=True)
     assert run.done == 0
     assert len(run.failures) == 6
     assert all(re.search(words, failure.error) for failure in run.failures)

@@ -206,7 +206,7 @@ def test_stated_by_its_author() -> None:
 
     assert fingerprint(Stated()) == "mine:1"
     called = functools.partial(int)
-    called.fingerprint = lambda: "called:2"  # type: ignore[attr-defined]
+    called.fingerprint = lambda: "called:2"
     assert fingerprint(called) == "called:2"
 
 

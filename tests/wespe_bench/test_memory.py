@@ -82,7 +82,7 @@ def test_cuda_memory_is_that_beyond_what_was_held(monkeypatch: pytest.MonkeyPatc
     class Torch:
         cuda = Cuda()
 
-    monkeypatch.setitem(sys.modules, "torch", Torch)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "torch", Torch)
     since = memory.mark()
     assert math.isnan(memory.taken(since)[1])  # loaded, and not used
     Torch.cuda.peak = 8 * MB

@@ -56,6 +56,6 @@ def test_a_console_of_windows_gets_every_line(
     monkeypatch.setattr(sys, "stdout", streams[0])
     monkeypatch.setattr(sys, "stderr", streams[1])
     code = main(words.split())
-    said = [stream.buffer.getvalue().decode(encoding) for stream in streams]  # type: ignore[attr-defined]
+    said = [stream.buffer.getvalue().decode(encoding) for stream in streams]
     assert code == (2 if "nowhere" in words else 0), said
     assert said[code // 2] and "Traceback" not in said[1]

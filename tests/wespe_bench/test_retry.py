@@ -140,7 +140,7 @@ def test_every_item_is_finished_or_given_up_once(
                 group.append(batch)
         busy = [group for group in held if group]
         assert busy
-        group = random.choice(busy)  # type: ignore[attr-defined]
+        group = random.choice(busy)
         for batch in group:
             assert not batch.deaths or len(group) == 1
         if set(group[0].items) & deadly:

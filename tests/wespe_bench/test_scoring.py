@@ -278,7 +278,7 @@ def test_run_prepares_its_metrics_before_it_enhances(photos: Path, tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
-NO_DIRECTION = Metric("nodir", "1", "", None, False, _failing)  # type: ignore[arg-type]
+NO_DIRECTION = Metric("nodir", "1", "", None, False, _failing)
 
 
 def test_a_metric_says_which_way_is_better() -> None:

@@ -62,7 +62,7 @@ def test_metrics_are_scored_as_objects_too(run: Run) -> None:
         with pytest.raises(InputError, match=r"another process could import.*'file.py:METRIC'"):
             score(run, [odd], quiet=True)
     with pytest.raises(InputError, match="expected a metric or its name, got int"):
-        score(run, [3], quiet=True)  # type: ignore[list-item]
+        score(run, [3], quiet=True)
 
 
 def test_pairs_are_decoded_one_at_a_time(photos: Path, references: Path) -> None:

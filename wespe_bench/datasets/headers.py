@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,8 +60,8 @@ def taken_at(path: Path | str) -> str:
 
 
 @contextmanager
-def _opened(path: Path | str) -> Iterator[_Header]:
-    start = b""
+def _opened(path: Path | str) -> Generator[_Header]:
+    start: bytes = b""
     try:
         reading.check_regular(path)
         with open(path, "rb") as file, pillow.OurSettings():

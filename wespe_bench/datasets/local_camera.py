@@ -126,7 +126,7 @@ class LocalCamera:
         sigmas = np.sqrt([least, (least + most) / 2, most])
         blurred = [gaussian_filter(light, (s, s, 0), mode="nearest") for s in sigmas]
         shares = [np.clip(1 - abs(2 * corner - k), 0, 1)[..., None] for k in range(3)]
-        light = sum(share * one for share, one in zip(shares, blurred, strict=True))
+        light = np.asarray(sum(share * one for share, one in zip(shares, blurred, strict=True)))
         return np.asarray(light * (1 - self.shading * corner)[..., None])
 
     def _expose(self, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:

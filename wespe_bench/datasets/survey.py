@@ -150,7 +150,7 @@ def divided(survey: Survey, seed: int = 0, train: str = "", test: str = "") -> s
     if len(listed) > open_:  # a side of the release that is smaller is taken whole
         have = {side: sum(p.side == side for p in listed) for side in ("train", "test")}
         pairs = zip(("train", "test"), (survey.train, survey.test), strict=True)
-        wanted = tuple(None if n is None or n > have[side] else n for side, n in pairs)  # type: ignore[assignment]
+        wanted = tuple(None if n is None or n > have[side] else n for side, n in pairs)
     chosen = (
         _count("train", train, len(listed)) if train else wanted[0],
         _count("test", test, len(listed)) if test else wanted[1],

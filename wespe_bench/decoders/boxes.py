@@ -88,9 +88,7 @@ def _primary(data: bytes, at: int, end: int) -> int:
     if found is None:
         return 0
     version = data[found[0]]
-    number: int
-    (number,) = struct.unpack_from(">I" if version else ">H", data, found[0] + 4)
-    return number
+    return int(struct.unpack_from(">I" if version else ">H", data, found[0] + 4)[0])
 
 
 def _associated(data: bytes, at: int, end: int, item: int) -> list[int]:

@@ -79,8 +79,8 @@ class OurSettings:
                 warnings.simplefilter("ignore")
                 ImageFile.LOAD_TRUNCATED_IMAGES = False
                 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-                PngImagePlugin.MAX_TEXT_CHUNK = 2**20
-                PngImagePlugin.MAX_TEXT_MEMORY = 2**26
+                PngImagePlugin.MAX_TEXT_CHUNK = 1024 * 1024
+                PngImagePlugin.MAX_TEXT_MEMORY = 64 * 1024 * 1024
             _inside += 1
 
     def __exit__(self, *_: object) -> None:

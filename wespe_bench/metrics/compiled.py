@@ -32,9 +32,9 @@ def compiled(function: _Function) -> _Function:
     The code is kept in `precompile.folder`; where that cannot be written, every process
     compiles for itself.
     """
-    dispatcher: Any = _compile(function)
-    dispatcher._cache = _Kept(function)
-    return dispatcher  # type: ignore[no-any-return]
+    dispatcher = _compile(function)
+    dispatcher._cache = _Kept(function)  # pyrefly: ignore[missing-attribute]
+    return dispatcher
 
 
 def inner(function: _Function) -> _Function:
@@ -74,7 +74,7 @@ def _compile(function: _Function, **options: Any) -> _Function:
     settings = vars(numba.config)
     disabled, settings["DISABLE_JIT"] = settings["DISABLE_JIT"], 0
     try:
-        return numba.njit(function, **options)  # type: ignore[no-any-return]
+        return numba.njit(function, **options)  # pyrefly: ignore[bad-return]
     finally:
         settings["DISABLE_JIT"] = disabled
 
@@ -97,12 +97,12 @@ class _Kept(NullCache):
         target_context.refresh()
         used.add(self._file(sig, target_context))
         result = pickle.loads(data)
-        return CompileResult._rebuild(target_context, *result)  # type: ignore[no-untyped-call]
+        return CompileResult._rebuild(target_context, *result)
 
-    def save_overload(self, sig: Any, data: Any) -> None:
+    def save_overload(self, sig: Any, cres: Any) -> None:
         folder = precompile.folder()
-        name = self._file(sig, data.target_context)
-        code = dumps(data._reduce())  # type: ignore[no-untyped-call]
+        name = self._file(sig, cres.target_context)
+        code = dumps(cres._reduce())
         try:
             if folder is not None:
                 precompile.write(folder / name, code)
@@ -118,7 +118,7 @@ class _Kept(NullCache):
 class _Announcement(event.Listener):
     """One line on stderr when one of our loops is not in the cache."""
 
-    def on_start(self, event: event.Event) -> None:
+    def on_start(self, event: Any) -> None:
         # Workers are many, and their parent has said it.
         if multiprocessing.parent_process() is None and event.data[
             "dispatcher"
@@ -129,4 +129,4 @@ class _Announcement(event.Listener):
         pass
 
 
-event.register("numba:compile", _Announcement())  # type: ignore[no-untyped-call]
+event.register("numba:compile", _Announcement())

@@ -122,7 +122,8 @@ def read(path: Path) -> Model:
 @functools.cache
 def shipped() -> Model:
     """The model that ships with wespe-bench. Raises InputError when its file was changed."""
-    with importlib.resources.as_file(importlib.resources.files(__package__) / SHIPPED) as path:
+    folder = importlib.resources.files("wespe_bench.metrics")
+    with importlib.resources.as_file(folder / SHIPPED) as path:
         model = read(path)
     if model.sha256 != SHIPPED_SHA256:
         raise InputError(

@@ -141,11 +141,11 @@ class _Opened:
                 what = f"packed to need more than {_DICTIONARY} bytes of memory"
             if info.is_dir() and not what:
                 what = "folder"
-            yield info.filename, info.file_size, what, lambda info=info: file.open(info)  # type: ignore[misc]
+            yield info.filename, info.file_size, what, lambda info=info: file.open(info)
 
     def _tar(self, raw: Any) -> Iterator[tuple[str, int, str, Callable[[], IO[bytes]]]]:
         stream = _Guarded(_decompressed(raw))
-        file = tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
+        file = tarfile.open(fileobj=stream, mode="r:")  # pyrefly: ignore[no-matching-overload]  # noqa: SIM115
         self.files.append(file)
         for info in file:
             what = ""
@@ -157,7 +157,7 @@ class _Opened:
                 what = "a device or pipe"
             elif info.issparse():
                 what = "a sparse file"
-            yield info.name, info.size, what, lambda info=info: file.extractfile(info)  # type: ignore[misc]
+            yield info.name, info.size, what, lambda info=info: file.extractfile(info)
         # Only at its end does a compressed stream say whether all of it was right.
         for _ in range(_MOST_AT_ONCE // _CHUNK):
             if not stream.read(_CHUNK):

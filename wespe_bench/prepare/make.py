@@ -200,7 +200,7 @@ def _read_manifest(out: Path, camera: SimulatedCamera) -> dict[str, Any] | None:
     except InputError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError):
-        fine = False
+        fine, content = False, {}
     if not fine:
         raise InputError(f"{path}: damaged, or no manifest of data make; choose another --out")
     if content["camera"] != camera.describe():

@@ -151,7 +151,7 @@ def _coarse(
         stop_probability=0.9999,
         rng=np.random.default_rng(seed),
     )
-    agreeing = 0 if inliers is None else int(inliers.sum())
+    agreeing = 0 if inliers is None else int(np.sum(inliers))
     if agreeing < _LEAST_MATCHES or agreeing < 0.2 * len(pairs):
         raise Unregistered(
             f"{agreeing} of {len(pairs)} matched features agree; the photos show different things"
@@ -263,6 +263,6 @@ def _refit(matrix: np.ndarray, places: np.ndarray, found: np.ndarray, seed: int)
         max_trials=500,
         rng=np.random.default_rng(seed),
     )
-    if model is None or inliers.sum() < _LEAST_TILES:
+    if model is None or inliers is None or np.sum(inliers) < _LEAST_TILES:
         raise Unregistered("the tiles at full size do not agree on one homography")
     return fitted(places[inliers], target[inliers])

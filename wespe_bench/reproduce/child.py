@@ -42,8 +42,8 @@ class Child:
         self._process = self._process or self._started(log)
         step = json.dumps({"commands": list(commands), "log": str(log.absolute())})
         with contextlib.suppress(BrokenPipeError):  # it was killed: `poll` says so
-            self._process.stdin.write(step.encode() + b"\n")  # type: ignore[union-attr]
-            self._process.stdin.flush()  # type: ignore[union-attr]
+            self._process.stdin.write(step.encode() + b"\n")  # pyrefly: ignore[missing-attribute]
+            self._process.stdin.flush()  # pyrefly: ignore[missing-attribute]
 
     def _started(self, log: Path) -> subprocess.Popen[bytes]:
         limits = dict.fromkeys(THREADS, str(self._threads)) if self._threads else {}
@@ -78,7 +78,7 @@ class Child:
         if self._process is None:
             return
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()  # type: ignore[union-attr]
+            self._process.stdin.close()  # pyrefly: ignore[missing-attribute]
         try:
             self._process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -93,7 +93,7 @@ _DONE = b"done\n"
 
 def _hear(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[bytes]) -> None:
     """Each line that the process says, then its exit code."""
-    with process.stdout as lines:  # type: ignore[union-attr]
+    with process.stdout as lines:  # pyrefly: ignore[bad-context-manager]
         for line in lines:
             answers.put(line)
     answers.put(b"%d" % process.wait())

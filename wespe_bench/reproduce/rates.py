@@ -98,7 +98,7 @@ def measure(step: Step, log: Path) -> Rate:
     command += ["--log-every", "1", "--preview-every", str(last)]
     if step.kind == "train wespe":
         command += ["--warmup", "0"]  # its steps are cheaper than all that follow
-    begun = ended = 0.0
+    begun, ended, first = 0.0, 0.0, 0
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         worker = stack.enter_context(contextlib.closing(child.Child()))

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def _record(out: Path, step: Step, seen: Sequence[tuple[float, int]], seconds: f
 
 
 @contextlib.contextmanager
-def _held(out: Path) -> Iterator[tuple[int, ...]]:
+def _held(out: Path) -> Generator[tuple[int, ...]]:
     """Keep other commands out of the folder; the descriptors that steps inherit.
 
     The lock is the kernel's, held by this process and its step: of a killed command the step

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def key_of(rater: str) -> str:
 
 
 @contextlib.contextmanager
-def alone(folder: Path, complaint: str) -> Iterator[None]:
+def alone(folder: Path, complaint: str) -> Generator[None]:
     """Hold the study's folder. Raises InputError with ``complaint`` while another process does."""
     with contextlib.ExitStack() as stack:
         try:
@@ -108,7 +108,7 @@ def connect(folder: Path, study: Study) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
     """All of it or nothing; no other process writes meanwhile."""
     connection.execute("BEGIN IMMEDIATE")
     try:

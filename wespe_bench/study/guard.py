@@ -205,7 +205,7 @@ def protocol(most: int) -> type[asyncio.Protocol]:
     """
     held: Counter[str] = Counter()
 
-    class Limited(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
+    class Limited(AutoHTTPProtocol):
         deadline: asyncio.TimerHandle | None
         counted_as: str
         client: Any
@@ -223,8 +223,8 @@ def protocol(most: int) -> type[asyncio.Protocol]:
                 return
             self._await_head()
 
-        def connection_lost(self, error: Exception | None) -> None:
-            super().connection_lost(error)
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
             self._head_came()
             held[self.counted_as] -= 1
             if not held[self.counted_as]:

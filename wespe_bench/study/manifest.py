@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,7 @@ def _study(content: Mapping[str, Any]) -> Study:
     pictures = {}
     for name, fields in content["pictures"].items():
         levels = tuple(Level(**level) for level in fields["levels"])
-        picture = Picture(**{**fields, "levels": levels})
+        picture = replace(Picture(**fields), levels=levels)
         pictures[_id(name)] = picture
         _check_sizes(f"picture {name}", picture, tile)
         for what in ("dataset", "sample", "method", "sha256"):

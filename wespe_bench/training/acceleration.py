@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,7 @@ def to_floats(values: Mapping[str, Tensor]) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def out_of_memory(options: str) -> Iterator[None]:
+def out_of_memory(options: str) -> Generator[None]:
     """Turn a lack of memory into an InputError of one line that says to lower ``options``."""
     try:
         yield

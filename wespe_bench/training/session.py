@@ -17,7 +17,7 @@ import contextlib
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -118,7 +118,8 @@ class Session:
     def place(self, module: Module) -> Module:
         """Move a network to the device, and its weights into the training's memory layout."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        moved: Module = module.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
+        # pyrefly: ignore[no-matching-overload]
+        moved: Module = module.to(device=self.device, memory_format=layout)
         return moved
 
     def restore(self, parts: Mapping[str, Any], *, iterations: int | None = None) -> None:
@@ -279,7 +280,7 @@ class Session:
 
 
 @contextlib.contextmanager
-def _locked(out: Path) -> Iterator[None]:
+def _locked(out: Path) -> Generator[None]:
     """Make the folder and keep other trainings out; OSErrors become InputErrors."""
     try:
         out.mkdir(parents=True, exist_ok=True)

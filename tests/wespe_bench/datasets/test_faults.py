@@ -40,7 +40,7 @@ MAKE: dict[str, Callable[[Path], object]] = {
     "cityscapes": trees.cityscapes,
     "div2k": trees.div2k,
     "ffs": lambda data: trees.camera(data / "ffs"),
-    **{spec: lambda data, spec=spec: _made(spec, data) for spec in (*PAIRS, *PHOTOS)},  # type: ignore[misc]
+    **{spec: lambda data, spec=spec: _made(spec, data) for spec in (*PAIRS, *PHOTOS)},
 }
 
 Do = Callable[[Path], object]

@@ -62,7 +62,7 @@ def test_heic_without_its_library_says_what_to_install(
     def without(name: str, *arguments: object, **options: object) -> object:
         if name == "pillow_heif":
             raise ImportError(name)
-        return real(name, *arguments, **options)  # type: ignore[arg-type]
+        return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
     for read in (read_rgb, photo_size):

@@ -41,7 +41,7 @@ def scene() -> np.ndarray:
 
 
 def shot(scene: np.ndarray, **changes: object) -> np.ndarray:
-    camera = dataclasses.replace(PERFECT, **changes)  # type: ignore[arg-type]
+    camera = dataclasses.replace(PERFECT, **changes)
     return read_rgb(camera.photograph(scene, "x")).astype(float)
 
 

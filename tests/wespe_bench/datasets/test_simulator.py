@@ -42,7 +42,7 @@ def scene() -> np.ndarray:
 
 
 def shot(scene: np.ndarray, **changes: object) -> np.ndarray:
-    return read_rgb(dataclasses.replace(PERFECT, **changes).photograph(scene, "x"))  # type: ignore[arg-type]
+    return read_rgb(dataclasses.replace(PERFECT, **changes).photograph(scene, "x"))
 
 
 def test_srgb_curve_round_trip() -> None:

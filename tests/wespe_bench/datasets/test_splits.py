@@ -38,7 +38,7 @@ def test_a_group_is_on_one_side_and_order_does_not_matter(
         p.id for p in listed
     )
     shuffled = list(listed)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     again = divide(shuffled, None, test, seed)
     assert {p.id for p in again.test} == {p.id for p in split.test}
     assert {p.id for p in again.train} == {p.id for p in split.train}

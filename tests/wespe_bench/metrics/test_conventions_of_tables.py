@@ -33,7 +33,7 @@ def rows_of(name: str, pairs: list[Pair], ids: list[str] | None = None) -> pd.Da
     metric = load_metric(name)
     rows = []
     for number, (image, reference) in enumerate(pairs):
-        parts = dict(metric.compute(image, reference))  # type: ignore[arg-type]
+        parts = dict(metric.compute(image, reference))
         sample = ids[number] if ids else f"test/{number}"
         rows.append({"sample": sample, "value": parts.pop("value"), "extras": json.dumps(parts)})
     return pd.DataFrame(rows)

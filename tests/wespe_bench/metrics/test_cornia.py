@@ -87,7 +87,7 @@ def test_same_bits_with_any_number_of_threads(photo: np.ndarray, tmp_path: Path)
             results.append(cornia.cornia(photo, model=model, draws=2))
             patches = cornia.draw(photo, b"", 0, 0)
             whitened = whiten(patches, model.mean, model.whitening)
-            results[-1]["features"] = cornia.encode(whitened, model.words).tobytes()  # type: ignore[assignment]
+            results[-1]["features"] = cornia.encode(whitened, model.words).tobytes()
     assert results[0] == results[1] == results[2]
 
 

@@ -97,7 +97,7 @@ def test_filters_are_the_first_of_least_absolute_sum(photo: np.ndarray) -> None:
             for i, value in enumerate(row):
                 a = row[i - 3] if i >= 3 else 0
                 b, c = above[i], above[i - 3] if i >= 3 else 0
-                paeth = min((a, b, c), key=lambda p, a=a, b=b, c=c: abs(a + b - c - p))  # type: ignore[misc]
+                paeth = min((a, b, c), key=lambda p, a=a, b=b, c=c: abs(a + b - c - p))
                 line.append((value - [0, a, b, (a + b) // 2, paeth][kind]) % 256)
             candidates.append(line)
         sums = [sum(min(value, 256 - value) for value in line) for line in candidates]

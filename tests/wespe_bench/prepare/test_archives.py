@@ -32,7 +32,7 @@ def zipped(path: Path, files: dict[str, bytes], **options: object) -> Path:
 
 
 def tarred(path: Path, *members: tuple[tarfile.TarInfo, bytes], mode: str = "w:gz") -> Path:
-    with tarfile.open(path, mode) as file:  # type: ignore[call-overload]
+    with tarfile.open(path, mode) as file:
         for info, data in members:
             file.addfile(info, io.BytesIO(data))
     return path

@@ -59,7 +59,7 @@ def test_a_known_homography_and_exposure_are_undone(shared: Path, file: str, fea
     photo = read_rgb(shared / file)[:600, :768]
     true = homography(photo.shape)
     reference = seen(photo, true)
-    fit = register(photo, reference, features=features)  # type: ignore[arg-type]
+    fit = register(photo, reference, features=features)
     assert farthest(fit.matrix, true, fit.box) < 0.5
     assert fit.error < 0.5
     left, top, right, bottom = fit.box
@@ -89,7 +89,7 @@ def test_unrelated_photos_are_refused(shared: Path) -> None:
     one, other = (read_rgb(kodak / f"{name}.png")[:320, :420] for name in ("01", "10"))
     for features in ("sift", "orb"):
         with pytest.raises(Unregistered, match=r"features|agree"):
-            register(one, other, features=features)  # type: ignore[arg-type]
+            register(one, other, features=features)
     with pytest.raises(Unregistered, match=r"mirror|agree|match"):
         register(one, one[:, ::-1].copy())
 

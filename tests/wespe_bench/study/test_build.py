@@ -160,7 +160,7 @@ def test_a_study_with_votes_is_not_changed(tmp_path: Path, runs: Path) -> None:
     assert build(pairs, out, title="Which?") == study
     for other in ({"seed": 1, "title": "Which?"}, {"title": "What?"}):
         with pytest.raises(InputError, match="has votes of another study"):
-            build(pairs, out, **other)  # type: ignore[arg-type]
+            build(pairs, out, **other)
     with pytest.raises(InputError, match="has votes of another study"):
         build(pairs[:-1], out, title="Which?")
     assert manifest.read(out) == study

@@ -83,7 +83,7 @@ def test_a_vote_sent_twice_counts_once(client: httpx.Client, place: Place) -> No
     assert person.vote(0, vote=number).json() == {"position": 3}
     assert len(load_votes(place[0])) == before + 3
     for changes in ({"choice": "right"}, {"milliseconds": 1}):
-        answer = person.vote(0, **{"vote": number, **changes})  # type: ignore[arg-type]
+        answer = person.vote(0, **{"vote": number, **changes})
         assert answer.status_code == 409
     assert person.vote(3, vote=number).status_code == 409
     # Nor under another's name.

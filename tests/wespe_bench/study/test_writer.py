@@ -64,7 +64,7 @@ def test_requests_of_one_batch_fail_alone(tmp_path: Path) -> None:
     async def go() -> list[object]:
         writer.start()
         works = [lambda register, n=n: register.begin(f"{n:030d}") for n in range(50)]
-        works[10:10] = [lambda register: register.rater("nobody")]  # type: ignore[list-item]
+        works[10:10] = [lambda register: register.rater("nobody")]
         answers = await asyncio.gather(*map(writer.run, works), return_exceptions=True)
         await asyncio.to_thread(writer.stop)
         return list(answers)

@@ -132,7 +132,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def plain_host(folder: Path) -> Iterator[str]:
     """A web host that only has files."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # called-off tiles
+    server.handle_error = lambda *_: None  # called-off tiles
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

@@ -248,7 +248,7 @@ def test_every_rater_has_the_same_surround(served: Served, page: Page) -> None:
     page.goto(served.url)
     seen = set()
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         colour = "getComputedStyle(document.querySelector('figure')).backgroundColor"
         seen.add(page.evaluate(colour))
     assert seen == {"rgb(119, 119, 119)"}
