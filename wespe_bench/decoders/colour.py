@@ -189,10 +189,9 @@ def _from_exif(exif: Image.Exif, transfer_tables: bool) -> Iterator[Colour]:
     try:
         shot = exif.get_ifd(_EXIF_IFD)
         space, gamma = shot.get(_COLOUR_SPACE), shot.get(_GAMMA)
-        rule = str(exif.get_ifd(_INTEROPERABILITY_IFD).get(_INTEROPERABILITY, "")).strip("\0 ")
         if space == _EXIF_SRGB:
             return
-        if space == _EXIF_ADOBE or (space == _UNCALIBRATED and rule == "R03"):
+        if space == _EXIF_ADOBE or (space == _UNCALIBRATED and _interoperability(exif) == "R03"):
             yield Colour("Adobe RGB (EXIF)", profiles.made(ADOBE, Curve(563 / 256)))
             return
         white, points = exif.get(_WHITE_POINT), exif.get(_PRIMARY_CHROMATICITIES)
@@ -215,6 +214,15 @@ def _from_exif(exif: Image.Exif, transfer_tables: bool) -> Iterator[Colour]:
     except Exception:  # damaged EXIF says nothing
         return
     yield from _calibrated(chromaticities, curve, curve_name, "EXIF")
+
+
+def _interoperability(exif: Image.Exif) -> str:
+    """EXIF's interoperability rule: R03 is that of Adobe RGB."""
+    try:
+        found = exif.get_ifd(_INTEROPERABILITY_IFD)
+    except KeyError:  # there is none (Pillow before 13)
+        return ""
+    return str(found.get(_INTEROPERABILITY, "")).strip("\0 ")
 
 
 def _calibrated(
