@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 # Workers of xdist share the cores, and threads that spin while another process has the core cost
-# small trainings several times their work. Set before anything imports numpy or torch.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# small trainings several times their work; nor would a forked process have them (tests.verbs).
+# Set before anything imports numpy or torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Where the tests run in the background, Ctrl-C is ignored, by them and by all they start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
@@ -48,6 +49,48 @@ def run_here(
             except SystemExit as stop:
                 code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         return subprocess.CompletedProcess(argv, code, _text(out), _text(err))
+
+
+class Forked:
+    """The command line in a process forked from this one, which imports nothing again.
+
+    To be killed, signalled or waited for; an environment that Python or a library reads at start
+    takes a process of its own.
+    """
+
+    def __init__(self, folder: Path, *arguments: object, **variables: object) -> None:
+        self._said = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        environment = os.environ | {name: str(value) for name, value in variables.items()}
+        with warnings.catch_warnings():  # other threads of ours do not exist in the child
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid = os.fork()
+        if not self.pid:
+            code = 1
+            signal.alarm(300)  # ends what hangs
+            try:
+                if torch := sys.modules.get("torch"):
+                    torch.set_num_threads(1)  # nor do OpenMP's
+                done = run_here(folder, *arguments, env=environment)
+                self._said.write(done.stderr)
+                code = done.returncode
+            except BaseException:
+                traceback.print_exc(file=self._said)
+            finally:
+                self._said.flush()
+                os._exit(code)
+
+    def running(self) -> bool:
+        """Whether it has not ended; to be asked before `end`."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end: exit code, minus the signal that killed it, and standard error."""
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return code, _text(self._said)
 
 
 def one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:

@@ -6,7 +6,6 @@ import csv
 import importlib.metadata
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ from safetensors.numpy import load_file
 
 from ffs import checkpoints, full
 from ffs.train import main, train
-from tests.conftest import Command, entry_point
-from tests.faults.injected import filling, full_disk
+from tests.conftest import Command
+from tests.faults.injected import filling
 from tests.ffs.conftest import Verb
 from tests.ffs.rated import FROZEN, FULL, make
+from tests.verbs import Forked
 from wespe_bench.cli import settings
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
@@ -117,16 +117,12 @@ def test_full_learns_and_stops(place: Path) -> None:
 def test_killed_and_resumed_gives_the_same_bits(place: Path, head: str) -> None:
     """kill -9 after the first state; with dropout too (head 4096)."""
     more = ("--head", head, "--checkpoint-minutes", "0", "--evaluate-every", "2")
-    process = subprocess.Popen(
-        [*entry_point(), *FULL, *more],
-        cwd=place,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while process.poll() is None and not (place / "out" / "state.pt").exists():
+    process = Forked(place, *FULL, *more)
+    while process.running() and not (place / "out" / "state.pt").exists():
         time.sleep(0.005)
-    process.kill()
-    process.wait()
+    process.send(signal.SIGKILL)
+    code, said = process.end()
+    assert code == -signal.SIGKILL, said
     assert not (place / "out" / "rater.safetensors").exists()
     run(FULL, *more)
     run(FULL, *more, "--out", "calm")
@@ -168,19 +164,13 @@ def test_an_interrupted_training_loses_nothing(
 @pytest.mark.slow
 def test_a_terminated_training_ends_with_one_line(place: Path) -> None:
     """SIGTERM twice, as `timeout` sends it, while threads compute features."""
-    process = subprocess.Popen(
-        [*entry_point(), *FROZEN, "--width", "8", "--patches", "40"],
-        cwd=place,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while process.poll() is None and not (place / "out" / "settings.json").exists():
+    process = Forked(place, *FROZEN, "--width", "8", "--patches", "40")
+    while process.running() and not (place / "out" / "settings.json").exists():
         time.sleep(0.005)
     for _ in range(2):
-        process.send_signal(signal.SIGTERM)
-    _, output = process.communicate(timeout=300)
-    assert process.returncode == 130
+        process.send(signal.SIGTERM)
+    code, output = process.end()
+    assert code == 130
     line = "wespe-bench: interrupted; what is done is kept, the same command resumes"
     assert output.splitlines()[-1] == line
     assert "Traceback" not in output
@@ -244,14 +234,17 @@ def test_missing_weights(place: Path, verb: Verb, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_a_full_disk_keeps_the_last_state(command: Command, place: Path) -> None:
+def test_a_full_disk_keeps_the_last_state(
+    place: Path, verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
     more = ("--checkpoint-minutes", "0", "--head", "gap")
-    result = command(*FULL, *more, env=full_disk(place / "site", 6))
-    assert result.returncode == 2
-    last = result.stderr.strip().splitlines()[-1]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", filling(6))
+        code, _, err = verb(*FULL, *more)
+    assert code == 2
+    last = err.strip().splitlines()[-1]
     assert "No space left on device" in last
     assert "the same command resumes" in last
-    assert "Traceback" not in result.stderr
     kept = torch.load(place / "out/state.pt", weights_only=True)["iteration"]
     assert 1 <= kept < 9
     run(FULL, *more)

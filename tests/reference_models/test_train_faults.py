@@ -2,14 +2,13 @@
 
 import shlex
 import signal
-import subprocess
 import time
 
 import pytest
 import torch
 
-from tests.conftest import entry_point
 from tests.reference_models.trainings import DPED, WESPE, begin_rank, make_photos, run
+from tests.verbs import Forked
 from wespe_bench import lock
 from wespe_bench.cli import settings
 from wespe_bench.errors import InputError
@@ -25,19 +24,8 @@ def place(tmp_path, monkeypatch):
     return make_photos(tmp_path)
 
 
-def _begin(place, options, *more):
-    """The training as a process of its own."""
-    return subprocess.Popen(
-        [*entry_point(), *options, *more],
-        cwd=place,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def _wait_for_row(place, process):
-    while process.poll() is None and not (place / "out" / "train.csv").exists():
+    while process.running() and not (place / "out" / "train.csv").exists():
         time.sleep(0.05)
 
 
@@ -132,14 +120,14 @@ def test_the_card_says_the_command(place, options):
 @pytest.mark.slow
 def test_interrupted_says_what_to_do_and_logs_are_short(place):
     """SIGTERM, twice as `timeout` sends it; and in a log the bar is not written with every row."""
-    process = _begin(place, WESPE, "--iterations", "100000", "--log-every", "1")
+    process = Forked(place, *WESPE, "--iterations", "100000", "--log-every", "1")
     _wait_for_row(place, process)
-    while process.poll() is None and len((place / "out/train.csv").read_text().split()) < 12:
+    while process.running() and len((place / "out/train.csv").read_text().split()) < 12:
         time.sleep(0.05)
     for _ in range(2):
-        process.send_signal(signal.SIGTERM)
-    _, output = process.communicate(timeout=300)
-    assert process.returncode == 130
+        process.send(signal.SIGTERM)
+    code, output = process.end()
+    assert code == 130
     assert output.splitlines()[-1].endswith(
         "interrupted; what is done is kept, the same command resumes"
     )
@@ -176,10 +164,10 @@ def test_an_interrupted_training_loses_nothing(place, options, monkeypatch):
 def test_a_process_that_dies_is_said_by_the_other(place):
     both = [begin_rank(rank, WESPE, "--iterations", "100000") for rank in (0, 1)]
     _wait_for_row(place, both[0])
-    both[1].kill()
-    _, output = both[0].communicate(timeout=300)
-    both[1].communicate()
-    assert both[0].returncode == 2, output
+    both[1].send(signal.SIGKILL)
+    code, output = both[0].end()
+    assert both[1].end()[0] == -signal.SIGKILL
+    assert code == 2, output
     assert "another process of this training has ended" in output.splitlines()[-1]
     assert "Traceback" not in output
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.ndimage import zoom
 
 from reference_models.dped.train import train as train_dped
 from reference_models.wespe.train import train as train_wespe
-from tests.conftest import entry_point
+from tests.verbs import Forked
 from wespe_bench.cli import settings
 from wespe_bench.images import write_png
 
@@ -40,17 +39,11 @@ def run(options: tuple[str, ...], *more: str) -> Path:
     return Path(argv[len(argv) - 1 - argv[::-1].index("--out") + 1])
 
 
-def begin_rank(rank: int, options: tuple[str, ...], *more: str) -> subprocess.Popen[str]:
+def begin_rank(rank: int, options: tuple[str, ...], *more: str) -> Forked:
     """One of two processes that train together, with what torchrun tells it."""
     variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1"}
-    variables |= {"MASTER_PORT": 20_000 + os.getpid() % 20_000, "OMP_NUM_THREADS": 1}
-    return subprocess.Popen(
-        [*entry_point(), *options, *more],
-        env=os.environ | {name: str(value) for name, value in variables.items()},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    variables["MASTER_PORT"] = 20_000 + os.getpid() % 20_000
+    return Forked(Path(), *options, *more, **variables)
 
 
 def make_photos(folder: Path) -> Path:
