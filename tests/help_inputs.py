@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import tarfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -40,11 +42,18 @@ def _photo(seed: int, height: int = 230, width: int = 300) -> np.ndarray:
     return (soft * 180 + rng.random((height, width, 3)) * 30 + 30).astype(np.uint8)
 
 
-def photos(folder: Path) -> None:
+def once(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    """``make`` in a folder of its own, whose content is copied from then on."""
+    made = lru_cache(lambda: (found := TemporaryDirectory(), make(Path(found.name)))[0])
+    return lambda folder: shutil.copytree(made().name, folder, dirs_exist_ok=True) and None
+
+
+def photos(folder: Path, *size: int) -> None:
     """Five photos, with the names of the demo's, and their references."""
     for number, name in enumerate(("astronaut", "coffee", "chelsea", "flower", "china")):
-        write_png(folder / "truth" / f"{name}.png", _photo(number))
-        write_png(folder / "photos" / f"{name}.png", (_photo(number) * 0.7).astype(np.uint8))
+        photo = _photo(number, *size)
+        write_png(folder / "truth" / f"{name}.png", photo)
+        write_png(folder / "photos" / f"{name}.png", (photo * 0.7).astype(np.uint8))
 
 
 def verb(folder: Path, *words: str) -> None:
@@ -59,6 +68,7 @@ def _runs(folder: Path, *enhancers: str, out: str = "runs/demo") -> None:
     verb(folder, "run", "--enhancers", *enhancers, *words, "--metrics", *PAPER, "--out", out)
 
 
+@once
 def demo(folder: Path) -> None:
     """Runs as the demo leaves them."""
     _runs(folder, "identity", "auto_levels", "clahe", "equalize", "Mine=unsharp")
@@ -154,6 +164,7 @@ def simulated(folder: Path) -> None:
     verb(folder, "data", "make", "--input", "clean/", "--out", "pairs/", "--seed", "1")
 
 
+@once
 def crawl(folder: Path) -> None:
     """A crawl of sixty photos."""
     world = World(20_000, seed=1, base="https://flickr.test")
@@ -254,6 +265,7 @@ INPUTS: dict[str, Callable[[Path], object]] = {
     "medium.pt": zoo("sci", "medium.pt"),
     "csrnet.pth": zoo("csrnet", "csrnet.pth"),
     "LUTs.pth": zoo("lut3d", "classifier.pth"),
+    "--synthetic photos/": lambda folder: photos(folder, 56, 64),
     "CORNIA_release": lambda folder: cornia.write(folder / "CORNIA_release", cornia.release()),
     "TID2013.txt": tid,
     "--format webdataset": lambda folder: (

@@ -108,7 +108,8 @@ def test_two_nodes_train_one_network(tmp_path: Path) -> None:
         for number in range(4):
             image = rng.integers(0, 256, (48, 48, 3), dtype=np.uint8)
             write_png(tmp_path / side / f"{number}.png", image)
-    small = "--iterations 3 --warmup 1 --batch 4 --patch 32 --width 8 --vgg random --device cpu"
+    small = "--iterations 3 --warmup 1 --batch 4 --patch 32 --width 4 --blocks 1 --disc-width 4"
+    small += " --vgg random --content-layer relu1_2 --device cpu"
     train = ["train", "wespe", "--source", str(tmp_path / "x"), "--target", str(tmp_path / "y")]
     train += [*small.split(), "--out", str(tmp_path / "trained")]
     together = {"HEAD": "127.0.0.1", "NODES": "2", "PORT": str(free_port())}

@@ -16,6 +16,7 @@ from wespe_bench.cli import main
 from wespe_bench.errors import InputError
 from wespe_bench.paths import to_path
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 METRICS = ["--metrics", "psnr", "bpp", "--jobs", "0"]
 
 
