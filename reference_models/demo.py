@@ -29,11 +29,11 @@ WESPE = (*_UNPAIRED, "--preset", "paper", "--init", "mean_std", *_SMALL, *_LENGT
 DPED = ("--camera", "samples_fit", "--init", "identity", *_SMALL, *_LENGTH)
 
 #: Options of the demo's live training: the same photos and losses, smaller patches.
-LIVE = ("--iterations", "24", "--patch", "32", "--batch", "4", "--warmup", "8")
+LIVE = ("--iterations", "8", "--patch", "32", "--batch", "4", "--warmup", "3")
 
 
 def live(out: Path, data: str | None) -> int:
-    """Train each model for 24 steps and print a line for each; the exit code, 0.
+    """Train each model for 8 steps and print a line for each; the exit code, 0.
 
     Without VGG-19's weights a message says that there is no live training.
     """
@@ -46,7 +46,7 @@ def live(out: Path, data: str | None) -> int:
         except InputError as error:
             print(f"wespe-bench: no live training ({error})", file=sys.stderr)
             return 0
-        print(f"24 steps of {name} in {time.monotonic() - begun:.0f} s: {folder}/train.csv")
+        print(f"8 steps of {name} in {time.monotonic() - begun:.0f} s: {folder}/train.csv")
     return 0
 
 

@@ -181,6 +181,14 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def mini_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that ``wespe-bench data mini`` writes. To be read only."""
+    from wespe_bench.prepare import mini
+
+    return made_once(tmp_path_factory, "mini", mini.write)
+
+
+@pytest.fixture(scope="session")
 def hosa_model(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The authors' HOSA model, imported."""
     from wespe_bench.cornia.importer import convert_hosa

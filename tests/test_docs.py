@@ -135,17 +135,21 @@ def test_a_metric_of_your_own_is_one(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_rater_page_shows_what_its_commands_print(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    mini_photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    undrawn: None,
 ) -> None:
     page = (ROOT / "docs/start/train-a-rater.md").read_text("utf-8")
     built, trained, scored = _blocks(page, "text")
     monkeypatch.chdir(tmp_path)
-    cli.call("data mini", ["--out", "mini"])
-    capsys.readouterr()
+    (tmp_path / "mini").symlink_to(mini_photos)
     _, build, stats = next(c for c in _blocks(page, "") if "data mini" in c).splitlines()
     for line in (build, stats):
         verb = " ".join(line.split()[1:3])
-        assert cli.call(verb, line.split()[3:]) == 0
+        jobs = ["--jobs", "0"] if line == build else []
+        assert cli.call(verb, [*line.split()[3:], *jobs]) == 0
         if line == build:
             out, err = capsys.readouterr()
             assert [line in out or line in err for line in built.splitlines()] == [True] * 4
@@ -161,7 +165,9 @@ def test_the_rater_page_shows_what_its_commands_print(
     cli.call("ffs export", ["data/mine", "--format", "huggingface", "--out", "share"])
     shared = Path("share/README.md").read_text("utf-8")
     assert "Not to be shared: owners, days, licences, views and faves are simulated." in shared
-    cli.call("ffs score", ["mini/iphone6", "--rater", "runs/rater/rater.safetensors"])
+    cli.call(
+        "ffs score", ["mini/iphone6", "--rater", "runs/rater/rater.safetensors", "--jobs", "0"]
+    )
     assert _shape(scored) in map(_shape, capsys.readouterr().out.splitlines())
 
 

@@ -31,7 +31,7 @@ def test_the_first_command_prints_and_leaves_what_it_should(demo_run: Path) -> N
 def test_the_first_command_goes_on_to_live_trainings(demo_run: Path) -> None:
     stdout = (demo_run.parents[1] / "stdout").read_text("utf-8")
     for name in ("wespe", "dped"):
-        assert f"24 steps of {name} in " in stdout
+        assert f"8 steps of {name} in " in stdout
         assert (demo_run / "live" / name / "generator.safetensors").is_file()
 
 

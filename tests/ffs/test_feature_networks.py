@@ -303,7 +303,7 @@ def test_bad_settings_are_one_line(place: Path, verb: Verb, words: str, complain
 
 
 @pytest.mark.slow
-def test_another_network_as_a_process(command: Command, place: Path) -> None:
+def test_another_network_as_a_process(command: Command, verb: Verb, place: Path) -> None:
     torch.save(state_of(SMALL), place / "small.pth")
     words = ("--features", SMALL, "--features-file", "small.pth")
     result = command(*TRAIN, *words)
@@ -312,12 +312,12 @@ def test_another_network_as_a_process(command: Command, place: Path) -> None:
     card, _ = checkpoints.read_card(place / "out/rater.safetensors")
     assert (card.back_end, card.width) == (SMALL, 1024)
     spec = "out/rater.safetensors?features=small.pth"
-    result = command("ffs", "score", "ratings", "--rater", spec, "--jobs", "0")
-    assert result.returncode == 0, result.stderr
+    code, _, err = verb("ffs", "score", "ratings", "--rater", spec, "--jobs", "0")
+    assert code == 0, err
     there = {row["photo"]: row for row in csv.DictReader((place / "ffs.csv").open())}
     for row in csv.DictReader((place / "out/test.csv").open()):
         found = float(there[row["photo"]]["ffs"])
         assert found == pytest.approx(float(row["ffs"]), abs=1e-6)
-    result = command("ffs", "score", "ratings", "--rater", spec.replace("small.pth", "0.pth"))
-    assert result.returncode == 2
-    assert f"was trained on the {SMALL} with hash" in result.stderr
+    code, _, err = verb("ffs", "score", "ratings", "--rater", spec.replace("small.pth", "0.pth"))
+    assert code == 2
+    assert f"was trained on the {SMALL} with hash" in err

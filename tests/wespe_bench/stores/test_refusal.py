@@ -50,9 +50,11 @@ def test_photos_are_refused(closed: str, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_runs_are_left_out_by_name(closed: str, capsys: pytest.CaptureFixture[str]) -> None:
     for folder in ("open", "closed"):
-        words = ["--input", f"{closed}/photos", "--jobs", "0", "--out", f"{closed}/runs/{folder}"]
-        assert main(["enhance", "identity", *words]) == 0
-        assert main(["score", f"{closed}/runs/{folder}", "--metrics", "entropy"]) == 0
+        out, here = f"{closed}/runs/{folder}", ["--jobs", "0"]
+        assert (
+            main(["enhance", "identity", "--input", f"{closed}/photos", "--out", out, *here]) == 0
+        )
+        assert main(["score", out, "--metrics", "entropy", *here]) == 0
     capsys.readouterr()
     assert main(["export", "scores", f"{closed}/runs", "--out", "scores.csv"]) == 3
     found = capsys.readouterr()
