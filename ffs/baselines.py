@@ -144,13 +144,20 @@ def _year(photo: Photo) -> float:
     return float(photo.uploaded[:4]) if photo.uploaded else np.nan
 
 
+#: What `_seen` gives: the seeds of a command have their photos in common.
+_measured: dict[tuple[str, str, str], tuple[float, float]] = {}
+
+
 def _seen(photo: Photo, photos: Photos, step: Any) -> tuple[float, float]:
-    """Sharpness and CORNIA."""
+    """Sharpness and CORNIA; each photo is measured once in a process."""
     from scipy.ndimage import laplace
 
     from wespe_bench.metrics.cornia import cornia
 
     step()
-    crops = photos.take(Piece(photo, "crops"))
-    sharpness = np.mean([laplace(luma(crop).astype(float)).var() for crop in crops])
-    return float(sharpness), cornia(crops[0], draws=1)["value"]
+    key = (photo.sha256, photo.id, photos.preparation)
+    if key not in _measured:
+        crops = photos.take(Piece(photo, "crops"))
+        sharpness = np.mean([laplace(luma(crop).astype(float)).var() for crop in crops])
+        _measured[key] = float(sharpness), cornia(crops[0], draws=1)["value"]
+    return _measured[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffs import baselines, evaluation, scorer
-from tests.ffs.rated import write_rater
+from ffs.patches import Photos, Piece, choose
+from tests.ffs.rated import make, write_rater
+from wespe_bench.metrics.cornia import cornia
 
 PAIRS = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=24).filter(
     lambda pairs: len({number for number, _ in pairs}) > 1
@@ -71,3 +74,22 @@ def test_a_rater_that_is_not_shown_to_be_better_rates_nothing(
     assert metric.rates_quality is not doubted
     assert ("NOT SHOWN to be better than views alone" in metric.summary) is doubted
     assert "60.0% (n=20, 95% interval 38.7% to 78.1%; the paper's" in metric.summary
+
+
+def test_a_photo_is_measured_once_for_all_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: dict[tuple[str, str, str], tuple[float, float]] = {}
+    monkeypatch.setattr(baselines, "_measured", measured)
+    splits = choose(make(tmp_path, (4, 2, 4)), 0, 0)
+    photos = Photos(tmp_path, "native", 0, False)
+    pixels = {photo.sha256: photos.take(Piece(photo, "crops")) for photo in splits["test"]}
+    first = baselines.rights(splits, photos)
+    assert {key[0] for key in measured} == {p.sha256 for s in ("train", "test") for p in splits[s]}
+    for photo in splits["test"]:
+        score = cornia(pixels[photo.sha256][0], draws=1)["value"]
+        assert measured[photo.sha256, photo.id, "native"][1] == score
+    monkeypatch.delattr(Photos, "take")
+    again = baselines.rights(splits, dataclasses.replace(photos, seed=1))
+    assert again.keys() == first.keys() >= {"sharpness", "CORNIA"}
+    assert all((again[name] == first[name]).all() for name in first)
