@@ -166,10 +166,10 @@ def simulated(folder: Path) -> None:
 
 @once
 def crawl(folder: Path) -> None:
-    """A crawl of sixty photos."""
+    """A crawl of 32 photos."""
     world = World(20_000, seed=1, base="https://flickr.test")
     (folder / "data").mkdir()
-    with crawling(Server(world, Jumping(NOW)), folder / "data/ffs", 60) as crawler:
+    with crawling(Server(world, Jumping(NOW)), folder / "data/ffs", 32) as crawler:
         assert crawler.crawl() == 0
 
 

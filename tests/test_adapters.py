@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -35,8 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(folder: Path) -> Path:
     """The same, with the networks that export.py makes."""
-    command = [sys.executable, "examples/adapters/export.py", "exported"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["export.py", str(folder / "exported")])
+        runpy.run_path(str(folder / "examples/adapters/export.py"), run_name="__main__")
     return folder
 
 

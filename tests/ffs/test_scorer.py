@@ -70,10 +70,11 @@ def test_alone_in_a_run_and_with_other_jobs(command: Command, tmp_path: Path, ve
     """Two workers of the real entry point, and this process alone: bit for bit."""
     make(tmp_path / "photos", counts=(3, 1, 1))
     path = write_rater(tmp_path / "a.safetensors")
-    which = ("--enhancers", "identity", "--metrics", f"ffs:{path}", "--jobs", "2")
-    result = command("run", "--input", "photos", *which, "--out", "runs")
+    enhanced = verb("enhance", "identity", "--input", "photos", "--out", "run", "--jobs", "0")
+    assert enhanced[0] == 0, enhanced
+    result = command("score", "run", "--metrics", f"ffs:{path}", "--jobs", "2")
     assert result.returncode == 0, result.stderr
-    scores = load_scores(tmp_path / "runs/photos/identity").sort_values("sample")
+    scores = load_scores(tmp_path / "run").sort_values("sample")
     assert {"top1", "left5", "p3"} <= json.loads(scores["extras"].iloc[0]).keys()
     code, output, _ = verb("ffs", "score", "photos", "--rater", path, "--jobs", "0")
     assert (code, "5 photos" in output) == (0, True)

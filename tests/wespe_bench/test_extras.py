@@ -27,6 +27,17 @@ for verb in {list(VERBS)}:
 """
 
 
+SCORING = """
+from wespe_bench.cli import main
+for verb in (
+    "run --dataset samples --enhancers identity tone:demo --metrics psnr ssim --jobs 0 --out out",
+    "leaderboard --runs out",
+    "figures out --photos chelsea --methods identity",
+):
+    assert main(verb.split()) == 0, verb
+"""
+
+
 @pytest.fixture
 def bare(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the command line, or code, in a process that finds no package of `EXTRAS`."""
@@ -76,13 +87,9 @@ def test_scoring_works_without_extras(
 ) -> None:
     done = bare(code=HELP)
     assert done.returncode == 0, done.stderr
-    words = ("--dataset", "samples", "--enhancers", "identity", "tone:demo")
-    done = bare("run", *words, "--metrics", "psnr", "ssim", "--jobs", "0", "--out", "out")
+    done = bare(code=SCORING)
     assert done.returncode == 0, done.stderr
     assert "| identity |" in done.stdout
-    for verb in (["leaderboard", "--runs", "out"], ["figures", "out"]):
-        done = bare(*verb)
-        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from wespe_bench import enhance, load_dataset, load_scores, score, store
+from wespe_bench import enhance, lasting, load_dataset, load_scores, score, store
 from wespe_bench.enhancing import enhance_runs
 from wespe_bench.errors import InputError
 from wespe_bench.images import read_rgb
@@ -80,9 +81,11 @@ def test_two_with_modules_of_one_name(
     # One of ours beside them, which shares a process with nobody else's code.
     plans.append(Plan(tmp_path / "runs" / "identity", "identity", "identity", dataset))
     folder, errors = Path.cwd(), np.geterr()
-    runs = enhance_runs(plans, jobs=jobs, engine=engine, quiet=True)
     metrics = [f"{tmp_path / n}/metric.py:METRIC" for n in order]
-    scored = score_runs([run.folder for run in runs], metrics, jobs=jobs, engine=engine, quiet=True)
+    how: dict[str, Any] = {"jobs": jobs, "engine": engine, "quiet": True}
+    with lasting.command_line():  # one Ray
+        runs = enhance_runs(plans, **how)
+        scored = score_runs([run.folder for run in runs], metrics, **how)
     assert [(r.done, len(r.failures)) for r in (*runs, *scored)] == [(6, 0)] * 6
     for sample in dataset.samples:
         image = read_rgb(sample.path)
