@@ -6,7 +6,7 @@ import csv
 import inspect
 import json
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from wespe_bench.datasets.source import find, sources
 from wespe_bench.errors import InputError
 from wespe_bench.registry import resolve
 from wespe_bench.reproduce.steps import Step
-from wespe_bench.run import Run
+from wespe_bench.run import Run, open_runs
 
 DONE, BEGUN, READY, WAITS, MISSING = "done", "begun", "can run", "waits", "missing"
 
@@ -107,9 +107,15 @@ def digest(commands: Sequence[Sequence[str]]) -> str:
 def look(steps: Sequence[Step], stock: Stock, journal: Mapping[str, Any]) -> dict[str, State]:
     """The state of every step, by name."""
     found: dict[str, State] = {}
+    undone: set[Path] = set()
     for step in steps:
         by_job = digest(step.commands) in journal
-        found[step.name] = _look(step, stock, found, journal.get(step.name, {}), by_job)
+        state = _look(step, stock, found, journal.get(step.name, {}), by_job)
+        if step.kind == "rate" and state.kind == DONE and not _rated(step, undone):
+            state = State(READY)
+        if step.kind == "run" and state.kind in (BEGUN, READY, WAITS):
+            undone.update(step.out.parents)
+        found[step.name] = state
     return found
 
 
@@ -200,6 +206,28 @@ def _run(step: Step) -> State:
     if done == len(samples) == len(results) and done:
         return State(DONE, f"{done} photos")
     return State(BEGUN, f"{done} of {len(samples)} photos", len(samples) - done)
+
+
+def _rated(step: Step, undone: Set[Path]) -> bool:
+    """Whether every run below its folders has scores of today's rater for all its photos.
+
+    ``undone`` are folders with runs that are still to be made.
+    """
+    folders = [Path(command[1]) for command in step.commands]
+    if not undone.isdisjoint(folders):
+        return False
+    try:
+        (metric,) = step.metrics
+        rater = provenance.sha256_file(Path(metric.partition(":")[2]))[:12]
+        for folder in filter(Path.is_dir, folders):
+            for run in open_runs(folder, may_be_empty=True).found:
+                scores = run.read_scores(step.metrics)
+                today = scores["metric_version"].str.contains(rater, regex=False)
+                if scores.loc[today, "sample"].nunique() < len(run.results):
+                    return False
+    except (InputError, OSError):
+        return False
+    return True
 
 
 def last_iteration(folder: Path) -> int:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
+from tests.reports.runs import make_run
 from tests.wespe_bench.datasets import trees
-from wespe_bench import provenance
+from wespe_bench import atomic, provenance
 from wespe_bench.cli import call
 from wespe_bench.errors import InputError
 from wespe_bench.reproduce import missing, narrowing, rates
@@ -130,6 +132,31 @@ def test_states_with_nothing_at_hand(tmp_path: Path) -> None:
     assert "register" in states["train wespe kitti [DIV2K]"].remedy
     assert "people" in states["user study"].remedy
     assert "ffs" in states["score with ffs"].remedy
+
+
+def test_raters_scores_of_other_results_or_of_another_rater_are_not_done(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    trees.kitti(tmp_path)
+    wild = Reproduce(out=str(out), data=str(tmp_path))
+    rate = _step(plan(wild), "score with ffs")
+    (metric,) = rate.metrics
+    rater = Path(metric.removeprefix("ffs:"))
+    journal = {rate.name: {"commands": json.loads(json.dumps(rate.commands))}}
+
+    def kind(*steps: Step) -> str:
+        return look([*steps, rate], Stock(wild.data), journal)[rate.name].kind
+
+    atomic.write_bytes(rater, b"a rater")
+    version = f"1+{provenance.sha256_file(rater)[:12]}"
+    make_run(out / "wild/kitti", "Original", {metric: [0.1, 0.2]}, version=version)
+    assert kind() == "done"
+    assert kind(_step(plan(wild), "run kitti Original")) != "done", "there will be other results"
+    new = make_run(out / "wild/kitti", "new", {"entropy": [7.0, 7.0]})
+    assert kind() != "done", "a run without its scores"
+    shutil.rmtree(new)
+    assert kind() == "done"
+    atomic.write_bytes(rater, b"another rater")
+    assert kind() != "done"
 
 
 def test_states_with_some_data(tmp_path: Path) -> None:
