@@ -155,7 +155,9 @@ def test_too_little_disk_is_said_before_anything_is_written(
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_it_ends_in_the_same_bytes(command: Command, tmp_path: Path) -> None:
+def test_killed_again_and_again_it_ends_in_the_same_bytes(
+    command: Command, verb: Command, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(3)
     for number in range(60):
         size = (300 + number, 400, 3)
@@ -182,7 +184,7 @@ def test_killed_again_and_again_it_ends_in_the_same_bytes(command: Command, tmp_
                     Packed.open(tmp_path / "hit")
         else:
             shutil.rmtree(tmp_path / "hit")  # it had got through: begin again
-    result = command(*arguments, "hit")
+    result = verb(*arguments, "hit")
     assert result.returncode == 0, result.stderr
     assert content(tmp_path / "hit") == content(tmp_path / "calm")
 
