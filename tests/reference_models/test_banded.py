@@ -288,8 +288,8 @@ from reference_models.wespe.networks import Generator
 torch.set_num_threads(1)
 generator = Generator(blocks=1).eval()
 image = numpy.zeros((400, 1200, 3), numpy.uint8)
-banded.banded(generator, image[:60])
-for store in ("memory", "file"):
+banded.banded(generator, image[:60], store="memory")
+for store in ("file", "memory"):
     planned = banded.plan(400, 1200, generator).bytes
     if store == "file":
         planned -= 2 * image.size // 3 * 64 * 4
