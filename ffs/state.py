@@ -137,7 +137,7 @@ class State:
         marks = ",".join("?" * len(names))
         self._db.execute(
             f"INSERT INTO photos ({','.join(names)}) VALUES ({marks})",
-            (*astuple(photo), state, why, at, round_),
+            (*(getattr(photo, name) for name in _PHOTO), state, why, at, round_),
         )
 
     def change(self, id_: str, **values: Any) -> None:

@@ -7,8 +7,12 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jinja2
 
 # Marks that reorder or hide the text around them.
 _INVISIBLE = frozenset("\u200b\u200e\u200f\u2028\u2029\u2060\ufeff\u061c") | frozenset(
@@ -121,6 +125,24 @@ def fill_template(
     scripts (by their hashes) and embedded pictures; with ``files`` also pictures beside the page.
     The same values give the same bytes.
     """
+    style = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in styles)
+    script = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in scripts)
+    # A page opened from disk has no origin that 'self' could mean.
+    beside = " 'self' file:" if files else ""
+    policy = (
+        f"default-src 'none'; img-src data:{beside}; style-src {_hash(style)}; "
+        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
+    return (
+        _environment()
+        .get_template(template)
+        .render(policy=policy, style=style, script=script, safe=_safe, plural=plural, **values)
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """What reads the templates; one for all pages, so that it compiles each template once."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -132,17 +154,7 @@ def fill_template(
         keep_trailing_newline=True,
     )
     environment.filters["plain"] = plain
-    style = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in styles)
-    script = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in scripts)
-    # A page opened from disk has no origin that 'self' could mean.
-    beside = " 'self' file:" if files else ""
-    policy = (
-        f"default-src 'none'; img-src data:{beside}; style-src {_hash(style)}; "
-        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    )
-    return environment.get_template(template).render(
-        policy=policy, style=style, script=script, safe=_safe, plural=plural, **values
-    )
+    return environment
 
 
 def _hash(text: str) -> str:

@@ -14,6 +14,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from wespe_bench.errors import InputError, did_you_mean, short
@@ -302,6 +303,7 @@ def _metavar(one: Field[Any], hint: Any) -> str | None:
     return word if is_positional(one) else _METAVARS.get(one.name, word)
 
 
+@cache  # parsed from source, and wanted for --config, for --preset and for the words
 def _docstrings(config: type[Any]) -> dict[str, str]:
     """The string under each field, by the field's name, inherited ones included."""
     from docstring_parser import parse_from_object
