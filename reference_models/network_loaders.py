@@ -71,8 +71,9 @@ def load_pt2(path: Path, data: bytes, device: str) -> Network:
     nodes = {node.name: node for node in program.graph.nodes}
     names = [name for name in program.graph_signature.user_outputs if name in nodes]
     shapes = [_stated(nodes[str(name)]) for name in names]
-    assert program.call_spec.out_spec is not None
-    by_name = flatten(program.call_spec.out_spec.unflatten(list(range(len(names)))))
+    if (returned := program.call_spec.out_spec) is None:
+        raise InputError(f"{path}: does not say what it returns; export it again")
+    by_name = flatten(returned.unflatten(list(range(len(names)))))
     given = [_stated(nodes[str(name)]) for name in program.graph_signature.user_inputs]
     calls = [
         (str(node.target).split(".")[1], list(node.args))

@@ -110,9 +110,7 @@ def look(steps: Sequence[Step], stock: Stock, journal: Mapping[str, Any]) -> dic
     undone: set[Path] = set()
     for step in steps:
         by_job = digest(step.commands) in journal
-        state = _look(step, stock, found, journal.get(step.name, {}), by_job)
-        if step.kind == "rate" and state.kind == DONE and not _rated(step, undone):
-            state = State(READY)
+        state = _look(step, stock, found, journal.get(step.name, {}), by_job, undone)
         if step.kind == "run" and state.kind in (BEGUN, READY, WAITS):
             undone.update(step.out.parents)
         found[step.name] = state
@@ -125,6 +123,7 @@ def _look(
     earlier: Mapping[str, State],
     recorded: Mapping[str, Any],
     by_job: bool,
+    undone: Set[Path],
 ) -> State:
     if step.kind == "study":
         if step.out.is_file():
@@ -133,7 +132,7 @@ def _look(
         remedy = f"people who compare photos: {build}, then study serve and study report"
         return State(MISSING, "people's votes", None, {"people's votes": remedy})
     same = recorded.get("commands") == json.loads(json.dumps(step.commands)) or by_job
-    progress = _progress(step, same)
+    progress = _progress(step, same, undone)
     if progress.kind == DONE:
         return progress
     verb = next((v for v in stock.verbs if " ".join(step.commands[0]).startswith(f"{v} ")), "")
@@ -173,8 +172,8 @@ def _look(
     return State(progress.kind, progress.detail, left)
 
 
-def _progress(step: Step, same: bool) -> State:
-    """How far a step has come by what lies in its folder."""
+def _progress(step: Step, same: bool, undone: Set[Path]) -> State:
+    """How far a step has come by what lies in its folder; in ``undone`` runs are to be made."""
     if step.kind in ("train wespe", "train dped"):
         at = last_iteration(step.out.parent)
         if step.out.is_file() and at >= step.iterations and same:
@@ -183,7 +182,7 @@ def _progress(step: Step, same: bool) -> State:
         return State(BEGUN if at else READY, detail, max(0, step.iterations - at))
     if step.kind == "run":
         return _run(step)
-    done = same and (step.kind == "rate" or step.out.is_file())
+    done = same and (_rated(step, undone) if step.kind == "rate" else step.out.is_file())
     return State(DONE if done else READY)
 
 

@@ -157,6 +157,8 @@ def test_raters_scores_of_other_results_or_of_another_rater_are_not_done(tmp_pat
     assert kind() == "done"
     atomic.write_bytes(rater, b"another rater")
     assert kind() != "done"
+    rater.unlink()
+    assert kind(_step(plan(wild), "train ffs")) == "missing", "there are no faves to train on"
 
 
 def test_states_with_some_data(tmp_path: Path) -> None:
