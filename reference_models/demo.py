@@ -29,7 +29,10 @@ WESPE = (*_UNPAIRED, "--preset", "paper", "--init", "mean_std", *_SMALL, *_LENGT
 DPED = ("--camera", "samples_fit", "--init", "identity", *_SMALL, *_LENGTH)
 
 #: Options of the demo's live training: the same photos and losses, smaller patches.
-LIVE = ("--iterations", "8", "--patch", "32", "--batch", "4", "--warmup", "3")
+LIVE = (
+    *("--iterations", "8", "--log-every", "1", "--patch", "32", "--batch", "4"),
+    *("--warmup", "3"),
+)
 
 
 def live(out: Path, data: str | None) -> int:
