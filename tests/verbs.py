@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -70,6 +70,10 @@ class Forked:
             try:
                 if torch := sys.modules.get("torch"):
                     torch.set_num_threads(1)  # nor do OpenMP's
+                    try:
+                        torch.ones((), requires_grad=True).backward()
+                    except RuntimeError:
+                        self._replace(folder, arguments, environment)
                 done = run_here(folder, *arguments, env=environment)
                 self._said.write(done.stderr)
                 code = done.returncode
@@ -78,6 +82,19 @@ class Forked:
             finally:
                 self._said.flush()
                 os._exit(code)
+
+    def _replace(
+        self, folder: Path, arguments: Iterable[object], environment: dict[str, str]
+    ) -> None:
+        """Become the installed command: autograd's threads, once started, forbid a training here.
+
+        They start where a backward pass follows one of torch's fake tensors (exports, compiling).
+        """
+        os.chdir(folder)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(self._said.fileno(), 2)
+        command = [*entry_point(), *map(str, arguments)]
+        os.execve(command[0], command, environment)
 
     def running(self) -> bool:
         """Whether it has not ended; to be asked before `end`."""
