@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,9 +195,13 @@ def test_a_proxy_that_cannot_be_used(
     assert "the environment's proxy or certificates cannot be used (" in complaint(verb(*words))
 
 
-def test_a_disk_that_fills_up_during_a_download(verb: Verb, loopback: Loopback) -> None:
+def test_a_disk_that_fills_up_during_a_download(
+    verb: Verb, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A limit on the size of files: the line names the file, which is not left behind."""
     _, words = loopback
+    # Under the limit Python would keep half of a module's bytecode, for good.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     assert verb(*words, "--photos", 2)[0] == 0
     there = stems(Path("out/photos"))
     _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)

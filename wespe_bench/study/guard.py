@@ -166,7 +166,8 @@ def _name(host: str) -> str:
 #: Most connections at once, where the system allows as many files.
 MOST = 2000
 
-#: Seconds in which the head of a request must have come, once its first byte has.
+#: Seconds in which the head of a request must have come, once its first byte has, and in which the
+#: client must have taken some of an answer.
 PATIENCE = 20
 
 #: Files that are kept for the database, tiles and the interpreter.
@@ -201,12 +202,14 @@ def protocol(most: int) -> type[asyncio.Protocol]:
     """Uvicorn's protocol for ``most`` connections at once, at most half of them of one address.
 
     Connections after those are closed unheard. One whose request's head does not come within
-    `PATIENCE` seconds is closed, be it the connection's first request or a later one.
+    `PATIENCE` seconds is closed, be it the connection's first request or a later one, and so is
+    one whose client takes nothing of its answer for as long.
     """
     held: Counter[str] = Counter()
 
     class Limited(AutoHTTPProtocol):
         deadline: asyncio.TimerHandle | None
+        unread: asyncio.TimerHandle | None
         counted_as: str
         client: Any
         connections: Any
@@ -215,7 +218,8 @@ def protocol(most: int) -> type[asyncio.Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self.deadline = None
+            self.deadline = self.unread = None
+            transport.set_write_buffer_limits(high=0)  # writing is paused by whatever is unread
             self.counted_as = address({"client": self.client})
             held[self.counted_as] += 1
             if len(self.connections) > most or held[self.counted_as] > max(1, most // 2):
@@ -226,6 +230,7 @@ def protocol(most: int) -> type[asyncio.Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
             self._head_came()
+            self._all_read()
             held[self.counted_as] -= 1
             if not held[self.counted_as]:
                 del held[self.counted_as]
@@ -237,6 +242,14 @@ def protocol(most: int) -> type[asyncio.Protocol]:
             if not _idle(self.cycle):
                 self._head_came()
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._await_reader()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._all_read()
+
         def _await_head(self) -> None:
             loop = asyncio.get_running_loop()
             self.deadline = loop.call_later(PATIENCE, self.transport.abort)
@@ -245,6 +258,22 @@ def protocol(most: int) -> type[asyncio.Protocol]:
             if self.deadline is not None:
                 self.deadline.cancel()
                 self.deadline = None
+
+        def _await_reader(self) -> None:
+            left = self.transport.get_write_buffer_size()
+
+            def look() -> None:
+                if self.transport.get_write_buffer_size() < left:
+                    self._await_reader()
+                else:
+                    self.transport.abort()
+
+            self.unread = asyncio.get_running_loop().call_later(PATIENCE, look)
+
+        def _all_read(self) -> None:
+            if self.unread is not None:
+                self.unread.cancel()
+                self.unread = None
 
     return Limited
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -109,11 +110,14 @@ def served(folder: Path, *options: str, limit: str = "") -> Iterator[Served]:
     ``limit``: the argument of the shell's ulimit before.
     """
     before = ("sh", "-c", f'ulimit {limit}; exec "$@"', "sh") if limit else ()
+    # Under a limit of a file's size Python would keep half of a module's bytecode, for good.
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} if limit else None
     process = subprocess.Popen(
         [*before, *entry_point(), "study", "serve", str(folder), "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=environment,
     )
     assert process.stdout
     said = [process.stdout.readline() for _ in range(4)]

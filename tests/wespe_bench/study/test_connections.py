@@ -93,13 +93,13 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 Talk = Callable[[tuple[str, int]], Coroutine[Any, Any, None]]
 
 
-def talking(talk: Talk, most: int = 8, **options: Any) -> None:
-    """Run ``talk`` with the address of a server of `answer`, in a loop of its own."""
+def talking(talk: Talk, most: int = 8, app: Any = answer, **options: Any) -> None:
+    """Run ``talk`` with the address of a server of ``app``, in a loop of its own."""
     import uvicorn
 
     async def run() -> None:
         config = uvicorn.Config(
-            answer, http=guard.protocol(most), lifespan="off", log_level="error", **options
+            app, http=guard.protocol(most), lifespan="off", log_level="error", **options
         )
         server = uvicorn.Server(config)
         listening = socket.create_server(("0.0.0.0", 0))
@@ -127,6 +127,45 @@ def test_a_request_that_stalls_is_closed(before: int, monkeypatch: pytest.Monkey
 
     talking(stall)
     assert 8 <= guard.room() <= guard.MOST
+
+
+async def large_answer(scope: Any, receive: Any, send: Any) -> None:
+    """An app that says more than the system keeps for a client."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": bytes(LARGE)})
+
+
+LARGE = 20_000_000
+
+
+def test_an_answer_that_nobody_reads_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that takes some of it each time, however slowly, gets all."""
+    monkeypatch.setattr(guard, "PATIENCE", 0.5)
+
+    async def stall(where: tuple[str, int]) -> None:
+        loop = asyncio.get_running_loop()
+        silent, slow = (socket.create_connection(where) for _ in range(2))
+        for one in (silent, slow):
+            one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            one.setblocking(False)
+        taken = 0
+        while taken < LARGE:
+            taken += len(await asyncio.wait_for(loop.sock_recv(slow, 2**20), 30))
+            await asyncio.sleep(0.1)
+        assert await _taken(silent) < LARGE
+        silent.close()
+        slow.close()
+
+    talking(stall, app=large_answer)
+
+
+async def _taken(one: socket.socket) -> int:
+    """How many bytes a connection that was closed by its server still gives."""
+    loop, taken = asyncio.get_running_loop(), 0
+    with contextlib.suppress(ConnectionResetError):
+        while part := await asyncio.wait_for(loop.sock_recv(one, 2**20), 30):
+            taken += len(part)
+    return taken
 
 
 def test_one_address_leaves_room_for_others() -> None:
