@@ -254,10 +254,10 @@ def test_beyond_32_bit_indices(store):
 def test_a_real_photo(shared, tmp_path):
     importer.convert(shared / "dped/models_orig/iphone_orig", tmp_path / "x.safetensors")
     generator, _, _ = checkpoints.read(tmp_path / "x.safetensors")
-    image = read_rgb(shared / "dped/iphone_full/phone_0.png")[492:748, 656:1008]
-    assert image.shape == (256, 352, 3)
+    image = read_rgb(shared / "dped/iphone_full/phone_0.png")[492:876, 656:1168]
+    assert image.shape == (384, 512, 3)
     expected = banded.whole(generator, image)
-    result = banded.banded(generator, image, rows=67)
+    result = banded.banded(generator, image, rows=100)
     assert np.abs(result - expected).max() <= TOLERANCE
     levels = quantize(result).astype(int) - quantize(expected)
     assert np.abs(levels).max() <= 1

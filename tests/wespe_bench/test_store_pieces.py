@@ -73,7 +73,7 @@ def make(folder: Path, photos: int, shuffle: random.Random) -> Path:
 
 
 @SHUFFLED
-@given(st.randoms(use_true_random=False), st.integers(1, 20), st.integers(1, 9), st.booleans())
+@given(st.randoms(use_true_random=False), st.integers(1, 40), st.integers(1, 9), st.booleans())
 def test_pieces_are_the_whole(
     tmp_path_factory: pytest.TempPathFactory,
     shuffle: random.Random,

@@ -129,13 +129,14 @@ def test_a_request_that_stalls_is_closed(before: int, monkeypatch: pytest.Monkey
     assert 8 <= guard.room() <= guard.MOST
 
 
+#: More bytes than the system keeps for a client.
+LARGE = 20_000_000
+
+
 async def large_answer(scope: Any, receive: Any, send: Any) -> None:
-    """An app that says more than the system keeps for a client."""
+    """An app that says `LARGE` bytes."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": bytes(LARGE)})
-
-
-LARGE = 20_000_000
 
 
 def test_an_answer_that_nobody_reads_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
