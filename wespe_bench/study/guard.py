@@ -242,6 +242,12 @@ def protocol(most: int) -> type[asyncio.Protocol]:
             if not _idle(self.cycle):
                 self._head_came()
 
+        def shutdown(self) -> None:
+            if self.unread is None:
+                super().shutdown()  # pyrefly: ignore[missing-attribute]
+            else:  # no wait for a client that does not read
+                self.transport.abort()
+
         def pause_writing(self) -> None:
             super().pause_writing()
             self._await_reader()

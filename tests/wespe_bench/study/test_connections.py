@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -72,6 +73,19 @@ def test_a_body_that_is_no_http_leaves_nothing_on_the_terminal(tmp_path: Path) -
         server.process.terminate()
         _, output = server.process.communicate(timeout=60)
     assert output == ""
+
+
+def test_ctrl_c_does_not_wait_for_a_client_that_does_not_read(tmp_path: Path) -> None:
+    folder, _ = make_study(tmp_path)
+    with served(folder) as server:
+        where = httpx.URL(server.root)
+        with socket.create_connection((where.host, where.port or 0), timeout=0.5) as one:
+            with pytest.raises(TimeoutError):
+                while True:  # until the server no longer reads, as its answers are not read
+                    one.sendall(100 * b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            server.process.send_signal(signal.SIGINT)
+            _, output = server.process.communicate(timeout=60)
+    assert server.process.returncode == 0 and output == ""
 
 
 def test_answers_leave_at_once() -> None:
